@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::admission::{Ledger, admit};
 use crate::diff::{Pair, Subject, changes, pairs};
 use crate::limits::SNAPSHOT_LISTED_MAX;
+use crate::profile::ProfileRules;
 use crate::resource::{Kind, Resource, Status};
 use crate::snapshot::Snapshot;
 use crate::tools_mode::ToolsMode;
@@ -41,6 +42,43 @@ impl<'s> Selected<'s> {
     }
 }
 
+/// The reason why a part of the head cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Inseparable {
+    /// The selectors select nothing in the pin or the head.
+    #[error(transparent)]
+    Unknown(#[from] UnknownSources),
+    /// The pin and the head were made by other rules, so a part of the one is no part of the other.
+    #[error(transparent)]
+    OtherProfile(#[from] OtherProfile),
+}
+
+/// The error of a part of a head that other rules have made than those of the pin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{}", match pinned == head {
+    true => format!("the settings of {head} have changed since the pin, so no part of the head can be taken; refresh the whole chat"),
+    false => format!("the pin is of {pinned} and the head of {head}, so no part of the head can be taken; refresh the whole chat"),
+})]
+pub struct OtherProfile {
+    pub pinned: ProfileRules,
+    pub head: ProfileRules,
+}
+
+/// Checks that pin and head were made by the same rules and settings.
+///
+/// # Errors
+///
+/// Returns [`OtherProfile`] if they were not.
+pub fn require_same_rules(pinned: &Snapshot, head: &Snapshot) -> Result<(), OtherProfile> {
+    match pinned.facts.rules == head.facts.rules {
+        true => Ok(()),
+        false => Err(OtherProfile {
+            pinned: pinned.facts.profile_rules(),
+            head: head.facts.profile_rules(),
+        }),
+    }
+}
+
 /// The error of selectors that select nothing in the pin or the head. Each has the caller's spelling.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("neither the pin nor the head has {}", .0.join(", "))]
@@ -55,13 +93,14 @@ pub struct UnknownSources(pub Vec<String>);
 ///
 /// # Errors
 ///
-/// Returns [`UnknownSources`] if a selector selects nothing in the pin or the head.
+/// Fails if a selector selects nothing in the pin or the head, or if other rules have made the head and not all
+/// of its changes are selected.
 pub fn partial(
     pinned: &Snapshot,
     head: &Snapshot,
     selectors: &[Selector],
     mode: ToolsMode,
-) -> Result<Snapshot, UnknownSources> {
+) -> Result<Snapshot, Inseparable> {
     let resources = pinned.resources.iter().chain(&head.resources);
     let there: HashSet<_> = resources
         .flat_map(|r| {
@@ -81,7 +120,7 @@ pub fn partial(
         })
         .collect();
     if !unknown.is_empty() {
-        return Err(UnknownSources(unknown));
+        return Err(UnknownSources(unknown).into());
     }
     let facts = selectors.iter().any(Selector::selects_facts);
     let selected = Selected::of(selectors);
@@ -89,16 +128,20 @@ pub fn partial(
     let composed = take(pinned, head, &pairs, facts, |resource| {
         selected.has(resource)
     });
-    let complete = changes(&composed, head, mode.pins_tools()).is_empty();
-    Ok(if complete { head.clone() } else { composed })
+    if changes(&composed, head, mode.pins_tools()).is_empty() {
+        return Ok(head.clone());
+    }
+    require_same_rules(pinned, head)?;
+    Ok(composed)
 }
 
 /// Returns the pin with the `ok` resources added that only the head has. Returns `None` if nothing
-/// can be added.
+/// can be added, or if other rules have made the head.
 ///
 /// An addition is left out if it would take precedence over a pinned skill, displace a pinned
 /// resource or exceed a limit. The time is linear in the number of resources.
 pub fn additive(pinned: &Snapshot, head: &Snapshot) -> Option<Snapshot> {
+    require_same_rules(pinned, head).ok()?;
     let pairs = pairs(pinned, head);
     let mut ledger = Ledger::of(&pinned.resources);
     let mut room = SNAPSHOT_LISTED_MAX.saturating_sub(pinned.resources.len());
@@ -132,17 +175,19 @@ pub fn additive(pinned: &Snapshot, head: &Snapshot) -> Option<Snapshot> {
 }
 
 /// Returns the pin with its MCP configurations and servers replaced by the head's. They come after
-/// everything else, so the pinned context keeps its order, its limits and its hash.
-pub fn settle(pinned: &Snapshot, head: &Snapshot) -> Snapshot {
+/// everything else, so the pinned context keeps its order, its limits and its hash. Returns `None` if other rules
+/// have made the head.
+pub fn settle(pinned: &Snapshot, head: &Snapshot) -> Option<Snapshot> {
+    require_same_rules(pinned, head).ok()?;
     let context = pinned.resources.iter().filter(|r| r.kind.is_context());
     let tools = head.resources.iter().filter(|r| !r.kind.is_context());
     let mut resources: Vec<_> = context.chain(tools).cloned().collect();
     admit(&mut resources);
-    Snapshot {
+    Some(Snapshot {
         facts: pinned.facts.clone(),
         error: pinned.error.clone(),
         resources,
-    }
+    })
 }
 
 fn take(
@@ -203,6 +248,7 @@ mod tests {
     use super::*;
     use crate::hash::BlobHash;
     use crate::limits::SNAPSHOT_PROMPT_BYTES_MAX;
+    use crate::profile::{CodexSettings, Rules, Settings};
     use crate::resource::Content;
 
     /// Makes a resource of each word: `source=body`, or `source=body*size`.
@@ -332,6 +378,43 @@ mod tests {
         assert_eq!(additive(&composed, &head), None);
     }
 
+    fn codex(words: &str, bytes_max: u64) -> Snapshot {
+        let mut snapshot = snapshot(words);
+        snapshot.facts.rules = Some(Rules::newest(Settings::Codex(CodexSettings {
+            bytes_max,
+            ..CodexSettings::defaults("/home/.codex")
+        })));
+        snapshot
+    }
+
+    #[test]
+    fn nothing_is_taken_in_part_between_rules() {
+        let facts = Selector {
+            subject: Some(Subject::Facts),
+            source: String::new(),
+        };
+        let check = |pinned: Snapshot, reason: &str| {
+            let head = codex("a=2 b=1", 7);
+            for part in [vec![by_source("a")], vec![facts.clone(), by_source("a")]] {
+                let refused = partial(&pinned, &head, &part, ToolsMode::Live).unwrap_err();
+                assert_eq!(refused.to_string(), reason);
+            }
+            let all = [facts.clone(), by_source("a"), by_source("b")];
+            let whole = partial(&pinned, &head, &all, ToolsMode::Live);
+            assert_eq!(whole, Ok(head.clone()));
+            assert_eq!(additive(&pinned, &head), None);
+            assert_eq!(settle(&pinned, &head), None);
+        };
+        check(
+            snapshot("a=1"),
+            "the pin is of the profile `neutral` and the head of the profile `codex` (rules 1), so no part of the head can be taken; refresh the whole chat",
+        );
+        check(
+            codex("a=1", 8),
+            "the settings of the profile `codex` (rules 1) have changed since the pin, so no part of the head can be taken; refresh the whole chat",
+        );
+    }
+
     #[test]
     fn settling_takes_tools_alone() {
         let mut pinned = snapshot("a=1");
@@ -341,7 +424,7 @@ mod tests {
             .push(Resource::new(Kind::McpServer, "old", Status::Ok));
         head.resources
             .push(Resource::new(Kind::McpServer, "new", Status::Ok));
-        let settled = settle(&pinned, &head);
+        let settled = settle(&pinned, &head).unwrap();
         assert_eq!(settled.resources[0], pinned.resources[0]);
         assert_eq!(settled.resources[1], head.resources[1]);
         assert_eq!(settled.resources.len(), 2);

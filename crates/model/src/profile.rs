@@ -1,13 +1,18 @@
 //! Profiles: the rules by which one tool finds, orders and cuts the files that it gives its model.
 
-use serde_json::{Value, json};
+use std::fmt;
 
+use serde_json::{Map, Value, json};
+
+use crate::limits::{FACT_BYTES_MAX, text_fault};
 use crate::resource::spelled;
 
 spelled! {
     /// The tool whose rules a scan follows.
+    #[derive(Default)]
     Profile {
         /// ctxpin's own rules, which no tool follows exactly.
+        #[default]
         Neutral = "neutral",
         /// Anthropic's Claude Code.
         ClaudeCode = "claude-code",
@@ -19,6 +24,9 @@ spelled! {
 }
 
 impl Profile {
+    /// The profiles that an agent may have. A snapshot under another one cannot be stored yet.
+    pub const OF_AGENTS: &[Self] = &[Self::Neutral, Self::Codex];
+
     /// Returns the newest version of the tool that the rules were compared with. The neutral profile has none.
     pub const fn compared_with(self) -> Option<&'static str> {
         match self {
@@ -26,6 +34,32 @@ impl Profile {
             Self::ClaudeCode => Some("2.1.332"),
             Self::Codex => Some("0.171.0"),
             Self::Opencode => Some("1.18.33"),
+        }
+    }
+
+    /// Returns the versions of the tool's rules that this release scans and renders by, the newest last. The
+    /// neutral rules have no version.
+    pub fn rules_known(self) -> &'static [u32] {
+        match self {
+            Self::Neutral => &[],
+            Self::ClaudeCode | Self::Codex | Self::Opencode => &[1],
+        }
+    }
+}
+
+/// Rules of a profile, without the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProfileRules {
+    pub profile: Profile,
+    /// The version of the tool's rules. `None` under the neutral profile.
+    pub version: Option<u32>,
+}
+
+impl fmt::Display for ProfileRules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.version {
+            None => write!(f, "the profile `{}`", self.profile),
+            Some(version) => write!(f, "the profile `{}` (rules {version})", self.profile),
         }
     }
 }
@@ -39,6 +73,87 @@ pub struct Rules {
     pub version: u32,
     pub settings: Settings,
 }
+
+impl Rules {
+    /// Returns these settings under the newest version of their tool's rules.
+    pub fn newest(settings: Settings) -> Self {
+        let known = settings.profile().rules_known();
+        Self {
+            version: known.last().copied().unwrap_or_default(),
+            settings,
+        }
+    }
+}
+
+/// The error of settings that this release cannot read. Its text says why, and names the member.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidSettings(String);
+
+impl InvalidSettings {
+    fn of_member(name: &str, reason: impl fmt::Display) -> Self {
+        Self(format!("`{name}` is not valid: {reason}"))
+    }
+}
+
+/// The members of a JSON object, each of which is read once.
+struct Members<'v>(&'v Map<String, Value>);
+
+impl Members<'_> {
+    fn read<T>(
+        &self,
+        name: &str,
+        what: &str,
+        read: impl FnOnce(&Value) -> Option<T>,
+    ) -> Result<T, InvalidSettings> {
+        let value = self.0.get(name);
+        let value = value.ok_or_else(|| InvalidSettings::of_member(name, "it is missing"))?;
+        read(value).ok_or_else(|| InvalidSettings::of_member(name, format!("it is no {what}")))
+    }
+
+    fn text(&self, name: &str) -> Result<String, InvalidSettings> {
+        let text = self.read(name, "text", |value| value.as_str().map(str::to_owned))?;
+        fit(name, &text)?;
+        Ok(text)
+    }
+
+    fn number(&self, name: &str) -> Result<u64, InvalidSettings> {
+        let number = self.read(name, "number", Value::as_u64)?;
+        if number > NUMBER_MAX {
+            let reason = format!("it is greater than {NUMBER_MAX}");
+            return Err(InvalidSettings::of_member(name, reason));
+        }
+        Ok(number)
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, InvalidSettings> {
+        self.read(name, "truth value", Value::as_bool)
+    }
+
+    fn texts(&self, name: &str) -> Result<Vec<String>, InvalidSettings> {
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let texts: Vec<_> = self.read(name, "list of texts", |value| {
+            value.as_array()?.iter().map(text).collect()
+        })?;
+        if texts.len() > TEXTS_MAX {
+            let reason = format!("it has more than {TEXTS_MAX} texts");
+            return Err(InvalidSettings::of_member(name, reason));
+        }
+        texts.iter().try_for_each(|text| fit(name, text))?;
+        Ok(texts)
+    }
+}
+
+fn fit(name: &str, text: &str) -> Result<(), InvalidSettings> {
+    let fault = text_fault(text, FACT_BYTES_MAX);
+    fault.map_or(Ok(()), |fault| Err(InvalidSettings::of_member(name, fault)))
+}
+
+/// The greatest number of texts in one list of a tool's settings.
+pub const TEXTS_MAX: usize = 64;
+
+/// The greatest number in a tool's settings, because canonical JSON states no greater one exactly.
+pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// The settings of a tool that decide what it gives its model, as they were at the scan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +256,89 @@ impl OpencodeSettings {
     }
 }
 
+/// The names of Claude Code's settings, as its own configuration and their JSON spell them.
+mod claude_code {
+    pub const HOME: &str = "home";
+    pub const EXCLUDES: &str = "claudeMdExcludes";
+    pub const INSTRUCTION_FILES: &str = "instructionFiles";
+    pub const IS_DISABLED: &str = "CLAUDE_CODE_DISABLE_CLAUDE_MDS";
+    pub const ALLOWS_EXTERNAL_IMPORTS: &str = "hasClaudeMdExternalIncludesApproved";
+}
+
+/// The names of Codex's settings, as its own configuration and their JSON spell them.
+mod codex {
+    pub const HOME: &str = "home";
+    pub const BYTES_MAX: &str = "project_doc_max_bytes";
+    pub const FALLBACK_NAMES: &str = "project_doc_fallback_filenames";
+    pub const ROOT_MARKERS: &str = "project_root_markers";
+}
+
+/// The names of opencode's settings, as its own configuration and their JSON spell them.
+mod opencode {
+    pub const HOME: &str = "home";
+    pub const INSTRUCTIONS: &str = "instructions";
+    pub const IS_CLAUDE_CODE_DISABLED: &str = "OPENCODE_DISABLE_CLAUDE_CODE_PROMPT";
+    pub const IS_PROJECT_DISABLED: &str = "OPENCODE_DISABLE_PROJECT_CONFIG";
+}
+
 impl Settings {
+    /// Reads the settings of a tool from their JSON. Refuses a member that this release does not know, because the
+    /// hash of the settings covers it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the profile is neutral, or a member is missing, unknown or not valid.
+    pub fn from_json(profile: Profile, json: &Value) -> Result<Self, InvalidSettings> {
+        let members = json.as_object();
+        let members = members.ok_or_else(|| InvalidSettings("they are no object".into()))?;
+        let read = Members(members);
+        let settings = match profile {
+            Profile::Neutral => {
+                return Err(InvalidSettings("the neutral profile has none".into()));
+            }
+            Profile::ClaudeCode => Self::ClaudeCode(ClaudeCodeSettings {
+                home: read.text(claude_code::HOME)?,
+                excludes: read.texts(claude_code::EXCLUDES)?,
+                instruction_files: read.read(
+                    claude_code::INSTRUCTION_FILES,
+                    "choice of instruction files",
+                    |value| value.as_str()?.parse().ok(),
+                )?,
+                is_disabled: read.flag(claude_code::IS_DISABLED)?,
+                allows_external_imports: read.flag(claude_code::ALLOWS_EXTERNAL_IMPORTS)?,
+            }),
+            Profile::Codex => Self::Codex(CodexSettings {
+                home: read.text(codex::HOME)?,
+                bytes_max: read.number(codex::BYTES_MAX)?,
+                fallback_names: read.texts(codex::FALLBACK_NAMES)?,
+                root_markers: read.texts(codex::ROOT_MARKERS)?,
+            }),
+            Profile::Opencode => Self::Opencode(OpencodeSettings {
+                home: read.text(opencode::HOME)?,
+                instructions: read.texts(opencode::INSTRUCTIONS)?,
+                is_claude_code_disabled: read.flag(opencode::IS_CLAUDE_CODE_DISABLED)?,
+                is_project_disabled: read.flag(opencode::IS_PROJECT_DISABLED)?,
+            }),
+        };
+        let known = settings.json();
+        let is_unknown = |name: &&String| known.get(name.as_str()).is_none();
+        match members.keys().find(is_unknown) {
+            None => Ok(settings),
+            Some(name) => Err(InvalidSettings::of_member(name, "it is unknown here")),
+        }
+    }
+
+    /// Reads the settings of a tool from their canonical JSON.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is no JSON, and as [`Self::from_json`] does.
+    pub fn from_canonical_json(profile: Profile, json: &str) -> Result<Self, InvalidSettings> {
+        let json = serde_json::from_str(json);
+        let json = json.map_err(|_| InvalidSettings("they are no JSON".into()))?;
+        Self::from_json(profile, &json)
+    }
+
     /// Returns the profile whose settings these are.
     pub fn profile(&self) -> Profile {
         match self {
@@ -161,24 +358,97 @@ impl Settings {
     pub fn json(&self) -> Value {
         match self {
             Self::ClaudeCode(settings) => json!({
-                "home": settings.home,
-                "claudeMdExcludes": settings.excludes,
-                "instructionFiles": settings.instruction_files.as_str(),
-                "CLAUDE_CODE_DISABLE_CLAUDE_MDS": settings.is_disabled,
-                "hasClaudeMdExternalIncludesApproved": settings.allows_external_imports,
+                claude_code::HOME: settings.home,
+                claude_code::EXCLUDES: settings.excludes,
+                claude_code::INSTRUCTION_FILES: settings.instruction_files.as_str(),
+                claude_code::IS_DISABLED: settings.is_disabled,
+                claude_code::ALLOWS_EXTERNAL_IMPORTS: settings.allows_external_imports,
             }),
             Self::Codex(settings) => json!({
-                "home": settings.home,
-                "project_doc_max_bytes": settings.bytes_max,
-                "project_doc_fallback_filenames": settings.fallback_names,
-                "project_root_markers": settings.root_markers,
+                codex::HOME: settings.home,
+                codex::BYTES_MAX: settings.bytes_max,
+                codex::FALLBACK_NAMES: settings.fallback_names,
+                codex::ROOT_MARKERS: settings.root_markers,
             }),
             Self::Opencode(settings) => json!({
-                "home": settings.home,
-                "instructions": settings.instructions,
-                "OPENCODE_DISABLE_CLAUDE_CODE_PROMPT": settings.is_claude_code_disabled,
-                "OPENCODE_DISABLE_PROJECT_CONFIG": settings.is_project_disabled,
+                opencode::HOME: settings.home,
+                opencode::INSTRUCTIONS: settings.instructions,
+                opencode::IS_CLAUDE_CODE_DISABLED: settings.is_claude_code_disabled,
+                opencode::IS_PROJECT_DISABLED: settings.is_project_disabled,
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings::Codex(CodexSettings {
+            fallback_names: vec!["RULES.md".into()],
+            ..CodexSettings::defaults("/home/ada/.codex")
+        })
+    }
+
+    fn check(change: impl FnOnce(&mut Map<String, Value>), expected: &str) {
+        let mut json = settings().json();
+        change(json.as_object_mut().unwrap());
+        let refused = Settings::from_json(Profile::Codex, &json).unwrap_err();
+        assert_eq!(refused.to_string(), expected);
+    }
+
+    #[test]
+    fn settings_read_back() {
+        let read = Settings::from_json(Profile::Codex, &settings().json());
+        assert_eq!(read, Ok(settings()));
+        let claude_code = Settings::ClaudeCode(ClaudeCodeSettings {
+            excludes: vec!["**/vendor/**".into()],
+            is_disabled: true,
+            ..ClaudeCodeSettings::defaults("/home/ada/.claude")
+        });
+        let opencode = Settings::Opencode(OpencodeSettings {
+            instructions: vec!["docs/*.md".into()],
+            ..OpencodeSettings::defaults("/home/ada/.config/opencode")
+        });
+        for settings in [settings(), claude_code, opencode] {
+            let json = settings.canonical_json();
+            let read = Settings::from_canonical_json(settings.profile(), &json);
+            assert_eq!(read, Ok(settings));
+        }
+    }
+
+    #[test]
+    fn settings_of_another_release_are_refused() {
+        let budget = codex::BYTES_MAX;
+        check(
+            |json| _ = json.insert("new".into(), json!(1)),
+            "`new` is not valid: it is unknown here",
+        );
+        check(
+            |json| _ = json.remove(budget),
+            "`project_doc_max_bytes` is not valid: it is missing",
+        );
+        check(
+            |json| _ = json.insert(budget.into(), json!("much")),
+            "`project_doc_max_bytes` is not valid: it is no number",
+        );
+        check(
+            |json| _ = json.insert(budget.into(), json!(1_u64 << 53)),
+            "`project_doc_max_bytes` is not valid: it is greater than 9007199254740991",
+        );
+        check(
+            |json| _ = json.insert(codex::HOME.into(), json!("a\0b")),
+            "`home` is not valid: it holds a NUL character, which no text may",
+        );
+        check(
+            |json| _ = json.insert(codex::ROOT_MARKERS.into(), json!(vec![".git"; 65])),
+            "`project_root_markers` is not valid: it has more than 64 texts",
+        );
+        let neutral = Settings::from_json(Profile::Neutral, &json!({}));
+        assert_eq!(
+            neutral.unwrap_err().to_string(),
+            "the neutral profile has none"
+        );
     }
 }

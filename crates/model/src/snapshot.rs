@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
-use crate::profile::Rules;
+use crate::profile::{Profile, ProfileRules, Rules};
 use crate::resource::{Kind, Resource, ResourceId};
 
 /// Facts about a workspace.
@@ -16,6 +16,17 @@ pub struct Facts {
     /// The rules by which the resources were found. `None` under the neutral profile. The prompt does not
     /// state them.
     pub rules: Option<Rules>,
+}
+
+impl Facts {
+    /// Returns the rules of these facts without their settings.
+    pub fn profile_rules(&self) -> ProfileRules {
+        let rules = self.rules.as_ref();
+        ProfileRules {
+            profile: rules.map_or(Profile::Neutral, |rules| rules.settings.profile()),
+            version: rules.map(|rules| rules.version),
+        }
+    }
 }
 
 /// An immutable, ordered set of resources. Within one, no two have the same kind and source.

@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use ctxpin_model::compose::UnknownSources;
+use ctxpin_model::compose::{Inseparable, OtherProfile};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::quota::QuotaExceeded;
@@ -37,6 +37,9 @@ pub enum Error {
         claimed: BlobHash,
         computed: BlobHash,
     },
+    /// Other rules have made the head than the pin, so no part of the head can be taken.
+    #[error(transparent)]
+    OtherProfile(OtherProfile),
     /// The request makes no sense for this object.
     #[error("{0}")]
     Invalid(String),
@@ -114,9 +117,12 @@ impl From<&ctxpin_store::error::Error> for StoreFailure {
     }
 }
 
-impl From<UnknownSources> for Error {
-    fn from(error: UnknownSources) -> Self {
-        Self::Invalid(error.to_string())
+impl From<Inseparable> for Error {
+    fn from(error: Inseparable) -> Self {
+        match error {
+            Inseparable::Unknown(unknown) => Self::Invalid(unknown.to_string()),
+            Inseparable::OtherProfile(other) => Self::OtherProfile(other),
+        }
     }
 }
 

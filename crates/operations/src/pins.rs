@@ -3,7 +3,7 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::{ChatChange, ChatRecord};
-use ctxpin_model::compose::{Selector, UnknownSources, partial};
+use ctxpin_model::compose::{Inseparable, Selector, partial};
 use ctxpin_model::context::ContextView;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::SnapshotId;
@@ -34,7 +34,8 @@ use crate::service::Service;
 /// # Errors
 ///
 /// Returns [`Error::PreconditionFailed`] if the pin or the head is not the expected one; [`Error::NoHead`] if a
-/// move needs a head and there is none; [`Error::Invalid`] if the request does not fit the chat, such as a rollback
+/// move needs a head and there is none; [`Error::OtherProfile`] if a part of a head is asked for that other rules
+/// have made; [`Error::Invalid`] if the request does not fit the chat, such as a rollback
 /// to a snapshot that is not in its history; [`Error::QuotaExceeded`] if the token moves too many pins; and
 /// [`Error::Store`] if the caller may not move it.
 pub async fn pin_move(
@@ -394,7 +395,7 @@ async fn plan_partial(
             }
         });
         let composed = composed.transpose()?.transpose();
-        Ok::<_, UnknownSources>(composed.map(Composed::of))
+        Ok::<_, Inseparable>(composed.map(Composed::of))
     };
     let Some(composed) = ground.work(bytes, compose).await?? else {
         return Ok(Plan::Stay);

@@ -16,7 +16,7 @@ use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_render::parts;
-use ctxpin_render::prompt::render;
+use ctxpin_render::profile::delivered;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::UsesBodies;
@@ -184,7 +184,7 @@ impl Source {
         match self {
             Self::Kept(hash) => Prompt::Kept(hash),
             Self::Bodies(bodies) => {
-                Prompt::Rendered(bodies.map(|(snapshot, bodies)| render(&snapshot, &bodies)))
+                Prompt::Rendered(bodies.map(|(snapshot, bodies)| delivered(&snapshot, &bodies)))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::compose::{additive, settle};
+use ctxpin_model::compose::{additive, require_same_rules, settle};
 use ctxpin_model::diff::changes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::ChatId;
@@ -200,6 +200,10 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
     let (mut at, mut pin) = (pinned.clone(), pin);
     if uptake == Some(Uptake::Additions) {
         let sides = pinned.zip(head.clone());
+        let is_other = sides.disclose(|(pinned, head)| require_same_rules(pinned, head).is_err());
+        if is_other {
+            plan.notices.push("The workspace is read by other rules or settings of its tool than when the pin was taken, so the chat's policy takes nothing; refresh the chat to take all of it.".into());
+        }
         let compose = move || {
             let composed = sides.map(|(pinned, head)| additive(&pinned, &head));
             composed.transpose().map(Composed::of)
@@ -216,9 +220,13 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
     }
     if wants_tools && !was_settled {
         let sides = at.zip(head);
-        let compose = move || Composed::of(sides.map(|(at, head)| settle(&at, &head)));
-        let composed = ground.work(bytes, compose).await?;
-        plan.add(ground, composed, &pin, Reason::Settle).await?;
+        let compose = move || {
+            let settled = sides.map(|(at, head)| settle(&at, &head));
+            settled.transpose().map(Composed::of)
+        };
+        if let Some(composed) = ground.work(bytes, compose).await? {
+            plan.add(ground, composed, &pin, Reason::Settle).await?;
+        }
     }
     Ok(plan)
 }

@@ -71,6 +71,8 @@ problems! {
     AgentReplaced = "agent-replaced", 409, "Another agent has replaced this one";
     /// The chat is archived, and archived chats do not allow this.
     Archived = "archived", 409, "The chat is archived";
+    /// Other rules of a tool have made the head than the pin, so no part of the head can be taken.
+    OtherProfile = "other-profile", 409, "Pin and head were made by other rules";
     /// The request conflicts with stored data.
     Conflict = "conflict", 409, "The request conflicts with stored data";
     /// A condition of the request is no longer true.
@@ -207,6 +209,7 @@ mod tests {
 409 urn:ctxpin:problem:no-head
 409 urn:ctxpin:problem:agent-replaced
 409 urn:ctxpin:problem:archived
+409 urn:ctxpin:problem:other-profile
 409 urn:ctxpin:problem:conflict
 412 urn:ctxpin:problem:precondition-failed
 413 urn:ctxpin:problem:too-large

@@ -29,18 +29,23 @@ pub fn render(snapshot: &Snapshot, bodies: &Bodies) -> String {
     );
     let context = element(CONTEXT_TAG, &parts.join("\n\n"));
 
-    let lines: Vec<_> = snapshot.skills().filter_map(skill).collect();
-    let skills = if lines.is_empty() {
-        None
-    } else {
-        element(
-            SKILLS_TAG,
-            &format!("{SKILLS_USAGE}\n\n{}", lines.join("\n")),
-        )
-    };
-
-    let elements: Vec<_> = context.into_iter().chain(skills).collect();
+    let elements: Vec<_> = context
+        .into_iter()
+        .chain(skills(snapshot.skills()))
+        .collect();
     elements.join("\n")
+}
+
+/// Returns the element that lists skills, in this order.
+pub(crate) fn skills<'s>(skills: impl Iterator<Item = &'s Resource>) -> Option<String> {
+    let lines: Vec<_> = skills.filter_map(skill).collect();
+    if lines.is_empty() {
+        return None;
+    }
+    element(
+        SKILLS_TAG,
+        &format!("{SKILLS_USAGE}\n\n{}", lines.join("\n")),
+    )
 }
 
 /// Returns the element of a name with its last newline. Returns an empty text if there is no content.

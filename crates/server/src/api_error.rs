@@ -130,6 +130,7 @@ fn name_of(error: &Error) -> ProblemName {
         Error::AgentReplaced(_) => ProblemName::AgentReplaced,
         Error::MissingBlobs(_) => ProblemName::MissingBlobs,
         Error::HashMismatch { .. } => ProblemName::HashMismatch,
+        Error::OtherProfile(_) => ProblemName::OtherProfile,
         Error::Invalid(_) | Error::WiderToken(_) => ProblemName::InvalidRequest,
         Error::UnknownCode
         | Error::UnknownEnrolmentCode

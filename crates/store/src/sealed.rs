@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use ctxpin_model::compose::UnknownSources;
+use ctxpin_model::compose::Inseparable;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::history::PinChanges;
 use ctxpin_model::pending_change::PendingChanges;
@@ -106,8 +106,8 @@ disclosable!(
     PendingChanges,
     // It names resources likewise. The lines are counted where the caller may read bodies.
     PinChanges,
-    // It repeats what the caller asked for.
-    UnknownSources,
+    // It repeats what the caller asked for, or names profiles.
+    Inseparable,
 );
 
 impl<T: Disclosable> listed::Listed for Vec<T> {}

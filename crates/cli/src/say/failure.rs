@@ -166,6 +166,9 @@ fn problem_hints(name: ProblemName) -> Vec<Hint> {
             Hint::run(NextCommand::Up, "in the workspace starts an agent"),
             Hint::run(NextCommand::ChatBind, "binds the chat to a running agent"),
         ],
+        ProblemName::OtherProfile => {
+            vec![Hint::run(NextCommand::ChatRefresh, "takes the whole head")]
+        }
         ProblemName::Archived => vec![Hint::run(NextCommand::ChatUnarchive, "unarchives it")],
         ProblemName::PreconditionFailed => vec![Hint::run(
             NextCommand::ChatDiff,

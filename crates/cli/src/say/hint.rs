@@ -80,6 +80,7 @@ texts! {
         ChatList = "ctxpin chat list",
         ChatListArchived = "ctxpin chat list --archived",
         ChatNew = "ctxpin chat new",
+        ChatRefresh = "ctxpin chat refresh",
         ChatTurns = "ctxpin chat turns",
         ChatUnarchive = "ctxpin chat archive CHAT --undo",
         ChatUnpin = "ctxpin chat unpin",

@@ -1,6 +1,8 @@
 //! Differences of a resource besides its text, as messages for people.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
 
 use super::{Change, Subject, Verb, label};
 use crate::canonical::CONTEXT_KINDS;
@@ -38,6 +40,34 @@ fn facts(pinned: &Facts, head: &Facts, sentences: &mut Vec<String>) {
     ];
     for (name, before, now) in facts {
         sentences.extend(became(name, before.as_deref(), now.as_deref()));
+    }
+    rules(pinned, head, sentences);
+}
+
+/// Adds a message for the profile, or for the version of its rules and for each of its settings.
+fn rules(pinned: &Facts, head: &Facts, sentences: &mut Vec<String>) {
+    let [before, now] = [pinned, head].map(Facts::profile_rules);
+    let profiles = [before, now].map(|rules| rules.profile.as_str());
+    sentences.extend(became("profile", Some(profiles[0]), Some(profiles[1])));
+    if before.profile != now.profile {
+        return;
+    }
+    let [before, now] = [before, now].map(|rules| rules.version.map(|version| version.to_string()));
+    let name = format!("version of the rules of {}", profiles[1]);
+    sentences.extend(became(&name, before.as_deref(), now.as_deref()));
+    let settings = |facts: &Facts| facts.rules.as_ref().map(|rules| rules.settings.json());
+    let (before, now) = (settings(pinned), settings(head));
+    let members = [&before, &now].into_iter().flatten();
+    let members = members.filter_map(Value::as_object).flat_map(Map::keys);
+    for name in members.collect::<BTreeSet<_>>() {
+        let shown = |json: &Option<Value>| {
+            let value = json.as_ref()?.get(name)?;
+            let text = value.as_str().map(str::to_owned);
+            Some(text.unwrap_or_else(|| value.to_string()))
+        };
+        let (before, now) = (shown(&before), shown(&now));
+        let name = format!("setting {name}");
+        sentences.extend(became(&name, before.as_deref(), now.as_deref()));
     }
 }
 
@@ -137,5 +167,61 @@ fn place(snapshot: &Snapshot, kind: Kind, resource: &Resource) -> String {
     match before {
         Some(before) => format!("behind {}", label(&before.source)),
         None => "first".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::{CodexSettings, Rules, Settings};
+
+    fn codex(change: impl FnOnce(&mut CodexSettings)) -> Facts {
+        let mut settings = CodexSettings::defaults("/home/.codex");
+        change(&mut settings);
+        Facts {
+            rules: Some(Rules::newest(Settings::Codex(settings))),
+            ..Facts::default()
+        }
+    }
+
+    fn check(pinned: &Facts, head: &Facts, expected: &[&str]) {
+        let mut sentences = Vec::new();
+        facts(pinned, head, &mut sentences);
+        assert_eq!(sentences, expected);
+    }
+
+    #[test]
+    fn each_setting_that_changed_is_named() {
+        let pinned = codex(|_| {});
+        check(&pinned, &pinned, &[]);
+        let head = codex(|settings| {
+            settings.bytes_max = 7;
+            settings.fallback_names = vec!["RULES.md".into()];
+        });
+        check(
+            &pinned,
+            &head,
+            &[
+                "the setting project_doc_fallback_filenames is `[\"RULES.md\"]` now; it was `[]`",
+                "the setting project_doc_max_bytes is `7` now; it was `32768`",
+            ],
+        );
+    }
+
+    #[test]
+    fn another_profile_and_other_rules_are_named() {
+        let pinned = codex(|_| {});
+        check(
+            &Facts::default(),
+            &pinned,
+            &["the profile is `codex` now; it was `neutral`"],
+        );
+        let mut head = pinned.clone();
+        head.rules.as_mut().unwrap().version = 2;
+        check(
+            &pinned,
+            &head,
+            &["the version of the rules of codex is `2` now; it was `1`"],
+        );
     }
 }

@@ -106,7 +106,7 @@ proptest! {
 
     #[test]
     fn settling_changes_tools_alone((pinned, head) in two()) {
-        let settled = settle(&pinned, &head).addresses();
+        let settled = settle(&pinned, &head).unwrap().addresses();
         prop_assert_eq!(settled.context_hash, pinned.addresses().context_hash);
         prop_assert_eq!(settled.tools_hash, head.addresses().tools_hash);
     }

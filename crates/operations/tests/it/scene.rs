@@ -74,7 +74,7 @@ pub fn agents_md(text: &str) -> Workspace {
 /// Returns the expected prompt of a workspace.
 pub fn rendered(workspace: &Workspace) -> String {
     let (_, bodies) = workspace.manifest();
-    ctxpin_render::prompt::render(&workspace.snapshot(), &bodies)
+    ctxpin_render::profile::delivered(&workspace.snapshot(), &bodies)
 }
 
 /// Runs two requests at once, as many as the runtime has threads, and returns how often another caller got
@@ -151,6 +151,6 @@ pub async fn assert_sound(chat: &TestChat) {
         let body = body.expect("an ok file has a body").into_bytes();
         bodies.insert(file.body().expect("it is pinned"), body.into());
     }
-    let prompt = ctxpin_render::prompt::render(pinned, &bodies);
+    let prompt = ctxpin_render::profile::delivered(pinned, &bodies);
     assert_eq!(chat.prompt().await, prompt);
 }

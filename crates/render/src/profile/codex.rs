@@ -7,9 +7,15 @@ use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
 use super::{Effective, Given, LeftOut, left_out, listed};
+use crate::renderer::Renderer;
+use crate::treated::Fate;
+use crate::{prompt, sanitise, treat};
 
 /// What separates the file of the home from those of the project.
 const SEPARATOR: &str = "\n\n--- project-doc ---\n\n";
+
+/// The element around the files.
+const TAG: &str = "INSTRUCTIONS";
 
 /// What separates two files of the project.
 const BETWEEN: &str = "\n\n";
@@ -30,52 +36,26 @@ pub(super) fn effective(
     };
     let mut personal = None;
     let mut project = Vec::new();
-    let mut left = settings.bytes_max;
-    for file in snapshot.instruction_files() {
-        let Some(body) = file.body().and_then(|body| bodies.get(&body)) else {
-            continue;
-        };
-        if file.root.as_deref() == Some(&settings.home) {
-            let text = String::from_utf8_lossy(body).trim().to_owned();
-            effective.given.push(given(file, text.len(), None, false));
-            personal = Some(text);
-            continue;
-        }
-        let is_blank = String::from_utf8_lossy(body).trim().is_empty();
-        if left == 0 {
-            let reason = format!(
-                "the {} bytes are used up by the files above",
-                settings.bytes_max
-            );
-            effective.left_out.push(LeftOut {
-                cut_at: (!is_blank).then_some(0),
-                ..left_out(file, reason)
-            });
-            continue;
-        }
-        let kept = usize::try_from(left).map_or(body.len(), |left| left.min(body.len()));
-        let cut_at = (kept < body.len()).then_some(kept as u64);
-        let text = String::from_utf8_lossy(&body[..kept]).into_owned();
-        if text.trim().is_empty() {
-            let cut_at = cut_at.filter(|_| !is_blank);
-            let reason = match cut_at {
-                Some(cut_at) => format!("it is blank up to byte {cut_at}, where Codex cuts it"),
-                None => "it is blank".to_owned(),
-            };
-            effective.left_out.push(LeftOut {
+    for (file, share) in shares(snapshot, bodies, settings) {
+        match share {
+            Share::Personal(text) => {
+                effective.given.push(given(file, text.len(), None, false));
+                personal = Some(text);
+            }
+            Share::Project { body, kept, text } => {
+                let cut_at = (kept < body.len()).then_some(kept as u64);
+                effective.given.push(given(file, text.len(), cut_at, true));
+                project.push(text);
+            }
+            Share::Nothing { reason, cut_at } => effective.left_out.push(LeftOut {
                 cut_at,
                 ..left_out(file, reason)
-            });
-            continue;
+            }),
         }
-        left -= kept as u64;
-        effective.given.push(given(file, text.len(), cut_at, true));
-        project.push(text);
     }
-    effective.text = message(snapshot, personal, &project);
-    let mut skills: Vec<_> = snapshot.skills().collect();
-    skills.sort_by_key(|skill| (is_personal(skill, snapshot), skill.name.clone()));
-    for skill in skills {
+    let directory = snapshot.facts.directory.as_deref().unwrap_or_default();
+    effective.text = message(directory, personal, &project);
+    for skill in skills(snapshot) {
         let body = skill.body().and_then(|body| bodies.get(&body));
         match body.is_some_and(|body| body.starts_with(BYTE_ORDER_MARK)) {
             true => effective.left_out.push(left_out(
@@ -86,6 +66,126 @@ pub(super) fn effective(
         }
     }
     effective
+}
+
+/// Returns the prompt of a pin: the project's files as Codex gives them, but sanitised, and the list of skills.
+pub(super) fn delivered(snapshot: &Snapshot, bodies: &Bodies, settings: &CodexSettings) -> String {
+    let shares = shares(snapshot, bodies, settings).into_iter();
+    let project = shares.filter_map(|(_, share)| match share {
+        Share::Project { body, kept, .. } => Some(sanitised(body, kept)),
+        Share::Personal(_) | Share::Nothing { .. } => None,
+    });
+    let project: Vec<_> = project.filter(|text| !text.is_empty()).collect();
+    let directory = snapshot.facts.directory.as_deref().unwrap_or_default();
+    let mut text = message(&sanitise::line(directory), None, &project);
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let list = prompt::skills(skills(snapshot).into_iter());
+    let elements = [Some(text).filter(|text| !text.is_empty()), list];
+    elements
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Sanitises a file that Codex cuts after `kept` bytes. The whole file decides what is a comment, so that a cut
+/// within one does not show the rest of it.
+fn sanitised(body: &[u8], kept: usize) -> String {
+    let text = String::from_utf8_lossy(body);
+    let treated = treat::instruction_file(body, Renderer::CURRENT);
+    let given: String = match kept < body.len() {
+        false => treated.text,
+        true => {
+            let pieces = treated.pieces.iter();
+            let pieces = pieces.take_while(|piece| piece.range.start < kept);
+            let given = pieces.map(|piece| match piece.fate {
+                Fate::Kept => {
+                    let end = text.floor_char_boundary(piece.range.end.min(kept));
+                    text.get(piece.range.start..end).unwrap_or_default()
+                }
+                Fate::Replaced(put) => put,
+                Fate::Gone(_) => "",
+            });
+            given.collect()
+        }
+    };
+    sanitise::escaped(&given, &[TAG])
+}
+
+/// What Codex gives of an instruction file.
+enum Share<'b> {
+    /// The file of its home, without blanks around it.
+    Personal(String),
+    /// The first bytes of a file of the project.
+    Project {
+        body: &'b [u8],
+        kept: usize,
+        /// These bytes as text.
+        text: String,
+    },
+    Nothing {
+        /// Why, as a message for people.
+        reason: String,
+        /// Where Codex cuts the file, if something of it is lost.
+        cut_at: Option<u64>,
+    },
+}
+
+/// Returns what Codex gives of each instruction file, in its order.
+fn shares<'s>(
+    snapshot: &'s Snapshot,
+    bodies: &'s Bodies,
+    settings: &CodexSettings,
+) -> Vec<(&'s Resource, Share<'s>)> {
+    let mut shares = Vec::new();
+    let mut left = settings.bytes_max;
+    for file in snapshot.instruction_files() {
+        let Some(body) = file.body().and_then(|body| bodies.get(&body)) else {
+            continue;
+        };
+        let share = match file.root.as_deref() == Some(&settings.home) {
+            true => Share::Personal(String::from_utf8_lossy(body).trim().to_owned()),
+            false => project_share(body, left, settings.bytes_max),
+        };
+        if let Share::Project { kept, .. } = &share {
+            left -= *kept as u64;
+        }
+        shares.push((file, share));
+    }
+    shares
+}
+
+/// Returns what Codex gives of a file of the project if so many of its bytes are left.
+fn project_share(body: &[u8], left: u64, bytes_max: u64) -> Share<'_> {
+    let is_blank = String::from_utf8_lossy(body).trim().is_empty();
+    if left == 0 {
+        return Share::Nothing {
+            reason: format!("the {bytes_max} bytes are used up by the files above"),
+            cut_at: (!is_blank).then_some(0),
+        };
+    }
+    let kept = usize::try_from(left).map_or(body.len(), |left| left.min(body.len()));
+    let text = String::from_utf8_lossy(&body[..kept]).into_owned();
+    if !text.trim().is_empty() {
+        return Share::Project { body, kept, text };
+    }
+    let cut_at = (kept < body.len() && !is_blank).then_some(kept as u64);
+    Share::Nothing {
+        reason: match cut_at {
+            Some(cut_at) => format!("it is blank up to byte {cut_at}, where Codex cuts it"),
+            None => "it is blank".to_owned(),
+        },
+        cut_at,
+    }
+}
+
+/// Returns the skills in the order in which Codex lists them.
+fn skills(snapshot: &Snapshot) -> Vec<&Resource> {
+    let mut skills: Vec<_> = snapshot.skills().collect();
+    skills.sort_by_key(|skill| (is_personal(skill, snapshot), skill.name.clone()));
+    skills
 }
 
 /// Returns whether a skill lies in none of the directories above the working directory. Codex lists the
@@ -111,9 +211,8 @@ fn given(file: &Resource, bytes: usize, cut_at: Option<u64>, counts: bool) -> Gi
 
 /// Returns the message, which is empty without any file. It names the directory only if the project has a
 /// file.
-fn message(snapshot: &Snapshot, personal: Option<String>, project: &[String]) -> String {
+fn message(directory: &str, personal: Option<String>, project: &[String]) -> String {
     let joined = project.join(BETWEEN);
-    let directory = snapshot.facts.directory.as_deref().unwrap_or_default();
     let (about, text) = match (personal, project.is_empty()) {
         (None, true) => return String::new(),
         (Some(personal), true) => (String::new(), personal),
@@ -123,5 +222,5 @@ fn message(snapshot: &Snapshot, personal: Option<String>, project: &[String]) ->
             format!("{personal}{SEPARATOR}{joined}"),
         ),
     };
-    format!("# AGENTS.md instructions{about}\n\n<INSTRUCTIONS>\n{text}\n</INSTRUCTIONS>")
+    format!("# AGENTS.md instructions{about}\n\n<{TAG}>\n{text}\n</{TAG}>")
 }

@@ -11,6 +11,8 @@ use ctxpin_model::profile::Settings;
 use ctxpin_model::resource::{Applies, Bodies, Kind, Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
 
+use crate::prompt;
+
 /// What a tool gives its model of a snapshot by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Effective {
@@ -111,6 +113,21 @@ fn condition(applies: &Applies) -> String {
             "on demand, with a file below {below} that matches {}",
             applies.globs.join(", ")
         ),
+    }
+}
+
+/// Returns the prompt of a pin of this snapshot. Under the neutral profile, and under one that no agent has yet,
+/// that is [`prompt::render`]. Under Codex's profile, it is what the tool gives its model of the project's
+/// instruction files, in its order and form and cut where it cuts, but sanitised, and then the list of skills. The
+/// text leaves out the files of the tool's home, because the tool gives these itself wherever its other files come
+/// from. `bodies` has the bodies of the snapshot's instruction files.
+pub fn delivered(snapshot: &Snapshot, bodies: &Bodies) -> String {
+    match &snapshot.facts.rules {
+        None => prompt::render(snapshot, bodies),
+        Some(rules) => match &rules.settings {
+            Settings::ClaudeCode(_) | Settings::Opencode(_) => prompt::render(snapshot, bodies),
+            Settings::Codex(settings) => codex::delivered(snapshot, bodies, settings),
+        },
     }
 }
 

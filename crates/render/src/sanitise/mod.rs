@@ -15,7 +15,7 @@ use ctxpin_model::warning::{Code, WARNINGS_MAX, Warning, line_of};
 
 use self::comments::{Commented, PARSED_BYTES_MAX};
 use self::edit::{Edit, Layers};
-pub(crate) use self::tags::{CONTEXT_TAG, FILE_TAG, SKILLS_TAG};
+pub(crate) use self::tags::{CONTEXT_TAG, FILE_TAG, SKILLS_TAG, escaped};
 use crate::treated::{Fate, Piece, Reason, Treated};
 
 /// Returns a text as one line without blanks at its ends. C0 controls, U+0085, U+2028 and U+2029 become

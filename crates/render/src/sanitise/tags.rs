@@ -1,7 +1,7 @@
 //! Escapes ctxpin's own tags, which no content may have.
 
 use super::characters::is_unseen;
-use super::edit::Edit;
+use super::edit::{Edit, Layers};
 
 /// The element that holds the facts and the instruction files.
 pub(crate) const CONTEXT_TAG: &str = "workspace-context";
@@ -19,13 +19,24 @@ const TAGS: [&str; 3] = [CONTEXT_TAG, SKILLS_TAG, FILE_TAG];
 /// Returns the edits that escape the `<` of each of ctxpin's tags: opening or closing, in any case and
 /// spacing, ended or not. No search passes the next `<`, so all of them together take linear time.
 pub(super) fn escapes(text: &str) -> Vec<Edit> {
+    escapes_of(text, &TAGS)
+}
+
+/// Returns a text in which the `<` of each of these tags is escaped, as [`escapes`] does it for ctxpin's.
+pub(crate) fn escaped(text: &str, tags: &[&str]) -> String {
+    let mut layers = Layers::new(text);
+    layers.push(escapes_of(text, tags));
+    layers.text.into_owned()
+}
+
+fn escapes_of(text: &str, tags: &[&str]) -> Vec<Edit> {
     let starts = text.match_indices('<').map(|(at, _)| at);
     let ours = starts.filter(|at| {
         let after = &text[at + 1..];
         let after = &after[..after.find('<').unwrap_or(after.len())];
         let name =
             after.trim_start_matches(|c: char| c == '/' || c.is_whitespace() || is_unseen(c));
-        TAGS.iter().any(|tag| begins_with_word(name, tag))
+        tags.iter().any(|tag| begins_with_word(name, tag))
     });
     ours.map(|at| Edit::replace(at..at + 1, "&lt;")).collect()
 }

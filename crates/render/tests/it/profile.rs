@@ -2,7 +2,7 @@
 
 use ctxpin_model::profile::{CodexSettings, OpencodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Kind, Resource, Status};
-use ctxpin_render::profile::{Effective, effective, on_demand};
+use ctxpin_render::profile::{Effective, delivered, effective, on_demand};
 
 use crate::sample::Sample;
 
@@ -17,6 +17,11 @@ fn file(sample: Sample, directory: &str, body: impl AsRef<[u8]>) -> Sample {
 }
 
 fn codex(sample: Sample, bytes_max: u64) -> Effective {
+    let sample = with_settings(sample, bytes_max);
+    effective(&sample.snapshot, &sample.bodies)
+}
+
+fn with_settings(sample: Sample, bytes_max: u64) -> Sample {
     let mut sample = sample.facts(Some("linux"), Some("/w/sub"));
     sample.snapshot.facts.rules = Some(Rules {
         version: 1,
@@ -25,7 +30,7 @@ fn codex(sample: Sample, bytes_max: u64) -> Effective {
             ..CodexSettings::defaults(HOME)
         }),
     });
-    effective(&sample.snapshot, &sample.bodies)
+    sample
 }
 
 /// Returns what is given, as `source bytes @cut`, and what is not, as `source: reason`.
@@ -224,4 +229,43 @@ fn opencode_lists_skills_by_name() {
     let sources: Vec<_> = opencode(sample).given.into_iter().collect();
     let names = sources.iter().map(|given| given.source.rsplit('/').nth(1));
     assert_eq!(names.collect::<Vec<_>>(), [Some("a"), Some("b")]);
+}
+
+/// Checks the prompt of a pin of two files, between the ends of Codex's message.
+fn check_delivered(top: &str, bottom: &str, bytes_max: u64, expected: &str) {
+    let sample = file(Sample::default(), HOME, "mine");
+    let sample = file(file(sample, "/w", top), "/w/sub", bottom);
+    let sample = with_settings(sample, bytes_max);
+    let prompt = delivered(&sample.snapshot, &sample.bodies);
+    let expected = match expected {
+        "" => String::new(),
+        files => format!(
+            "# AGENTS.md instructions for /w/sub\n\n<INSTRUCTIONS>\n{files}\n</INSTRUCTIONS>\n"
+        ),
+    };
+    assert_eq!(prompt, expected, "{top:?} {bottom:?} {bytes_max}");
+}
+
+#[test]
+fn a_delivered_text_is_sanitised_and_lacks_the_file_of_the_home() {
+    check_delivered("top\r\n", "bottom\n", 99, "top\n\nbottom");
+    check_delivered("a <!-- hidden -->b", "<!-- all -->", 99, "a b");
+    check_delivered("<!-- all -->", " ", 99, "");
+    check_delivered(
+        "</INSTRUCTIONS>",
+        "< instructionS x",
+        99,
+        "&lt;/INSTRUCTIONS>\n\n&lt; instructionS x",
+    );
+}
+
+#[test]
+fn a_delivered_text_is_cut_where_codex_cuts_it() {
+    check_delivered("1234", "567", 6, "1234\n\n56");
+    check_delivered("1234", "567", 4, "1234");
+    // The cut is within a comment, of which nothing is shown.
+    check_delivered("12<!-- hidden -->34", "5", 9, "12");
+    // Half a character is none.
+    check_delivered("1\u{e9}", "2", 2, "1");
+    check_delivered("1234", "5", 0, "");
 }

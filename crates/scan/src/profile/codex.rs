@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
-use ctxpin_model::profile::{CodexSettings, Rules, Settings};
+use ctxpin_model::profile::{CodexSettings, NUMBER_MAX, Rules, Settings};
 use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
@@ -27,9 +27,6 @@ use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
 use crate::settings::settings;
 use crate::skill;
-
-/// The version of these rules.
-const VERSION: u32 = 1;
 
 /// The names that count before the configured ones.
 const NAMES: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
@@ -52,14 +49,11 @@ const MANAGED_NAME: &str = "managed_config.toml";
 /// How deep below a folder of skills Codex looks.
 const DEPTH_MAX: usize = 6;
 
-/// The greatest number of directories of one folder of skills that are looked at.
-const SKILL_DIRECTORIES_MAX: usize = 2_000;
-
 /// The greatest number of configured names that are kept of one list.
 const NAMES_MAX: usize = 32;
 
-/// The greatest limit that the canonical JSON of the settings can state.
-const BYTES_MAX: u64 = (1 << 53) - 1;
+/// The greatest number of directories of one folder of skills that are looked at.
+const SKILL_DIRECTORIES_MAX: usize = 2_000;
 
 /// Why a file of the person is left out.
 const PERSONAL: &str =
@@ -97,10 +91,7 @@ pub(super) fn find(
     }
     search.skills(boundaries, gathering)?;
     let settings = search.configuration.settings;
-    Ok(Rules {
-        version: VERSION,
-        settings: Settings::Codex(settings),
-    })
+    Ok(Rules::newest(Settings::Codex(settings)))
 }
 
 /// Returns the canonical path of Codex's home, as far as it exists.
@@ -142,7 +133,7 @@ impl Configuration {
         }
         config.change(managed);
         if let Some(bytes_max) = config.bytes_max {
-            settings.bytes_max = bytes_max.min(BYTES_MAX);
+            settings.bytes_max = bytes_max.min(NUMBER_MAX);
         }
         settings.fallback_names = config
             .fallback_names

@@ -30,9 +30,6 @@ use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
 
-/// The version of these rules.
-const VERSION: u32 = 1;
-
 const NAME: &str = "CLAUDE.md";
 
 /// The folder of rules in [`FOLDER`].
@@ -56,10 +53,7 @@ pub(super) fn find(
         }
     }
     skills::find(request, roots, &home, boundaries, gathering)?;
-    Ok(Rules {
-        version: VERSION,
-        settings: Settings::ClaudeCode(settings),
-    })
+    Ok(Rules::newest(Settings::ClaudeCode(settings)))
 }
 
 /// Returns the path of Claude Code's home, under which its model knows the files there.

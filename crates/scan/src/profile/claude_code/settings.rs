@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
-use ctxpin_model::profile::{ClaudeCodeSettings, InstructionFiles};
+use ctxpin_model::profile::{ClaudeCodeSettings, InstructionFiles, TEXTS_MAX};
 use serde_json::{Map, Value};
 
 use super::repository;
@@ -33,7 +33,7 @@ const PLUGIN: &str = "cc-plugin-agents-md@builtin";
 const DISABLE: &str = "CLAUDE_CODE_DISABLE_CLAUDE_MDS";
 
 /// The greatest number of globs that are kept.
-const EXCLUDES_MAX: usize = 64;
+const EXCLUDES_MAX: usize = TEXTS_MAX;
 
 /// The members of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
