@@ -125,6 +125,7 @@ impl Scene {
             name: "main".to_owned(),
             may_refresh: false,
             replaces: None,
+            ..AgentRequest::default()
         };
         let (agent, token) = agents::create(&self.service, self.owner(), &request).await?;
         let process = ProcessId::from(Uuid::new_v4());

@@ -134,6 +134,7 @@ impl Filling {
             name: None,
             may_refresh: false,
             replaces: None,
+            ..AgentCreate::default()
         };
         let created = client.agent_create(&request).await?;
         let pusher = Client::new(address.clone(), created.token)?;

@@ -73,6 +73,7 @@ impl Subject {
             name: None,
             may_refresh: false,
             replaces: None,
+            ..AgentCreate::default()
         };
         let create = |client: Client| {
             let request = request.clone();

@@ -126,6 +126,7 @@ impl Soak {
                 name: None,
                 may_refresh: number % 2 == 1,
                 replaces: None,
+                ..AgentCreate::default()
             };
             let created = client.agent_create(&request).await?;
             let mut state = self.ledger.open();

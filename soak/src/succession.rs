@@ -114,6 +114,7 @@ async fn create(caller: &mut Caller, line: &Line, old: Uuid) -> Option<(Uuid, Se
         name: None,
         may_refresh: false,
         replaces: Some(replaces),
+        ..AgentCreate::default()
     };
     let create = |client: Client| {
         let request = request.clone();

@@ -31,6 +31,12 @@ pub enum AgentError {
         /// The server's message.
         reason: String,
     },
+    /// The agent has another profile than this process, or the server knows other rules of it.
+    #[error("{reason}")]
+    Profile {
+        /// The problem, and what to change or to upgrade.
+        reason: String,
+    },
     /// The server refuses something that cannot change while the process runs, or a single push.
     #[error("the server refuses: {reason}")]
     Refused {

@@ -43,11 +43,12 @@ pub async fn once(
     time_max: Duration,
     report: impl Fn(Report) + Send + Sync,
 ) -> Result<PushReport, AgentError> {
+    let profile = request.profile;
     let scan = blocking(move || scan(&request, &|| false)).await?;
     let scan = Arc::new(ProjectScan::new(scan, None, 0));
     // Keep the sender until the end, because a session ends with its reading.
     let (_reading, scans) = watch::channel(Some(Arc::clone(&scan)));
-    let session = Session::new(client, Uuid::new_v4(), scans, &report);
+    let session = Session::new(client, Uuid::new_v4(), profile, scans, &report);
     let state = session.handle().push_state;
     let mut pushed = state.clone();
     let outcome = async {

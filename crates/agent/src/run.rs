@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use ctxpin_client::{Client, PlainHttp};
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_scan::roots::{Request, Roots};
 use ctxpin_scan::trust::Trust;
@@ -36,6 +37,10 @@ pub struct Settings {
     pub directory: PathBuf,
     /// The user's home directory.
     pub home: PathBuf,
+    /// The tool whose rules decide what is scanned.
+    pub profile: Profile,
+    /// The directory of the tool's settings, if it is not the usual one.
+    pub tool_home: Option<PathBuf>,
     /// Whether the user roots are scanned too.
     pub user_roots: bool,
     /// Directories below which sources may be declared, besides those that the operator allows.
@@ -89,7 +94,13 @@ pub async fn run(
         false => ChangeDetection::Events(settings.state_directory.clone()),
     };
     let reading = Reading::new(request.clone(), changes, settings.ready, &report);
-    let session = Session::new(client, process, reading.handle().scans(), &report);
+    let session = Session::new(
+        client,
+        process,
+        settings.profile,
+        reading.handle().scans(),
+        &report,
+    );
     let stop = shutdown.child_token();
     let handler = Arc::new(ControlHandler {
         process,
@@ -120,6 +131,8 @@ fn request_of(settings: &Settings) -> Result<Request, AgentError> {
     let directory = std::path::absolute(&settings.directory)
         .map_err(|error| AgentError::state(&settings.directory, &error))?;
     let mut request = Request::project(directory, &settings.home, settings.trust.clone());
+    request.profile = settings.profile;
+    request.tool_home.clone_from(&settings.tool_home);
     request.user_roots = settings.user_roots;
     request.allowed.clone_from(&settings.allowed_roots);
     Ok(request)

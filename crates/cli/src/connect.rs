@@ -9,6 +9,7 @@ use clap::builder::FalseyValueParser;
 use ctxpin_agent::error::AgentError;
 use ctxpin_client::error::ClientError;
 use ctxpin_client::{Client, PlainHttp};
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::people::Secret;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -322,17 +323,21 @@ impl AgentConnection {
     }
 
     /// Returns the server, and the token as [`Self::get`] does or else the token that the agent of a directory with
-    /// this canonical path got by a code.
+    /// this canonical path and of a profile got by a code.
     ///
     /// # Errors
     ///
     /// Fails if there is no token.
-    pub fn get_or_enrolled(&self, directory: &Path) -> Result<AgentAccess, Failure> {
+    pub fn get_or_enrolled(
+        &self,
+        directory: &Path,
+        profile: Profile,
+    ) -> Result<AgentAccess, Failure> {
         if let Some(token) = self.token_given()? {
             return Ok(self.access(token));
         }
         let data = DataDirectory::locate()?;
-        let kept = data.run_credentials(directory, &self.server);
+        let kept = data.run_credentials(directory, profile, &self.server);
         let enrolled = AgentCredentials::read(&kept)?.ok_or_else(|| {
             no_agent_token().hint(Hint::run(
                 NextCommand::AgentEnrol,
@@ -342,7 +347,8 @@ impl AgentConnection {
         Ok(self.enrolled_access(&kept, enrolled))
     }
 
-    /// Returns the server, and the token that the agent of a directory with this canonical path got by a code. Asks
+    /// Returns the server, and the token that the agent of a directory with this canonical path and of a profile got
+    /// by a code. Asks
     /// for a code if there is none. At a terminal it also asks if the server does not accept that token.
     ///
     /// # Errors
@@ -351,11 +357,12 @@ impl AgentConnection {
     pub async fn enrol(
         &self,
         directory: &Path,
+        profile: Profile,
         shutdown: &CancellationToken,
     ) -> Result<AgentAccess, Failure> {
         let data = DataDirectory::locate()?;
         data.create()?;
-        let kept = data.run_credentials(directory, &self.server);
+        let kept = data.run_credentials(directory, profile, &self.server);
         if let Some(enrolled) = AgentCredentials::read(&kept)? {
             let access = self.enrolled_access(&kept, enrolled);
             if !io::stdin().is_terminal() || is_accepted(&access.client()?).await != Some(false) {
@@ -366,6 +373,7 @@ impl AgentConnection {
         let enroller = Enroller {
             server: &self.server,
             plain_http: self.transport.plain_http(),
+            profile,
             kept: &kept,
         };
         let enrolled = enroller.enrol(shutdown).await?;

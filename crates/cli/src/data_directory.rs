@@ -15,6 +15,7 @@
 //!   agent.json                which agent of which server that was
 //!   state/                    the agent's own, unless --state-dir names another place
 //!   <server>/                 its id and token at that server, if it got them by a code
+//!   <profile>/                state and tokens of an agent of another profile than `neutral`
 //! ```
 
 use std::fs;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_client::leads_to_this_machine;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::profile::Profile;
 use ctxpin_private_files::{directory, file};
 use etcetera::BaseStrategy;
 use serde::de::DeserializeOwned;
@@ -163,21 +165,30 @@ impl DataDirectory {
         self.path.join("runs").join(path_key(directory))
     }
 
+    /// Returns the path of what `ctxpin agent run` keeps for a directory with this canonical path and for a profile.
+    fn run_of(&self, directory: &Path, profile: Profile) -> PathBuf {
+        let run = self.run(directory);
+        match profile == Profile::Neutral {
+            true => run,
+            false => run.join(profile.as_str()),
+        }
+    }
+
     /// Returns the path of the state directory of `ctxpin agent run` for a directory with this canonical
-    /// path.
-    pub fn run_state(&self, directory: &Path) -> PathBuf {
-        self.run(directory).join("state")
+    /// path and for a profile.
+    pub fn run_state(&self, directory: &Path, profile: Profile) -> PathBuf {
+        self.run_of(directory, profile).join("state")
     }
 
     /// Returns the path of the directory with the id and the token that the agent of a directory with this canonical
-    /// path got by a code of the server at `server`. All addresses of this machine with the same port count as the
+    /// path and of a profile got by a code of the server at `server`. All addresses of this machine with the same port count as the
     /// same server, because a server there must prove that it knows the token.
-    pub fn run_credentials(&self, directory: &Path, server: &Url) -> PathBuf {
+    pub fn run_credentials(&self, directory: &Path, profile: Profile, server: &Url) -> PathBuf {
         let server = match leads_to_this_machine(server) {
             true => format!("{:?}{}", server.port_or_known_default(), server.path()),
             false => server.to_string(),
         };
-        self.run(directory).join(key(server.as_bytes()))
+        self.run_of(directory, profile).join(key(server.as_bytes()))
     }
 
     /// Returns the path of the file in which `ctxpin agent run` records the agent of a directory with this
@@ -353,7 +364,7 @@ mod tests {
         let data = DataDirectory::at(Path::new("/data"));
         let at = |server: &str| {
             let server = Url::parse(server).unwrap();
-            data.run_credentials(Path::new("/srv/app"), &server)
+            data.run_credentials(Path::new("/srv/app"), Profile::Neutral, &server)
         };
         let own = at("http://127.0.0.1:7878");
         assert_eq!(at("http://x.localhost:7878/"), own);

@@ -8,6 +8,7 @@ use ctxpin_client::error::ClientError;
 use ctxpin_client::{Client, PlainHttp};
 use ctxpin_model::enrolment::EnrolmentCode;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::token::Token;
 use ctxpin_protocol::http::agents::AgentCreated;
 use ctxpin_protocol::http::enrolment::AgentEnrol;
@@ -34,6 +35,8 @@ const LINE_BYTES_MAX: u64 = 1024;
 pub struct Enroller<'s> {
     pub server: &'s Url,
     pub plain_http: PlainHttp,
+    /// The profile of the agent that runs.
+    pub profile: Profile,
     /// The directory in which the agent's id and token are kept.
     pub kept: &'s Path,
 }
@@ -79,6 +82,7 @@ impl Enroller<'_> {
         let secret = self.secret(&draft, code)?;
         let enrol = AgentEnrol {
             code: Secret::new(code.reveal()),
+            profile: (self.profile != Profile::Neutral).then(|| self.profile.to_string()),
             secret_hash: BlobHash::of(&secret).to_string(),
         };
         let enrolled = client.agent_enrol(&enrol).await?;
@@ -229,6 +233,7 @@ mod tests {
         let enroller = Enroller {
             server: &server,
             plain_http: PlainHttp::Refused,
+            profile: Profile::Neutral,
             kept: &kept,
         };
         let draft = kept.join("secret");

@@ -9,6 +9,7 @@ use crate::hash::SnapshotId;
 use crate::id::{AgentId, UserId};
 use crate::moment::Moment;
 use crate::pin::Target;
+use crate::profile::Profile;
 use crate::quota::{Limit, QuotaWarning};
 use crate::resource::spelled;
 
@@ -30,6 +31,10 @@ pub struct AgentRecord {
     pub name: String,
     /// Whether the agent may refresh its owner's chats.
     pub may_refresh: bool,
+    /// The tool whose rules the agent follows. It never changes.
+    pub profile: Profile,
+    /// The directory of the tool's settings, if it is not the usual one. It never changes.
+    pub home: Option<String>,
     /// The agent that this one replaces at its first accepted push.
     pub replaces: Option<AgentId>,
     /// The agent that has replaced this agent, or this agent's own id if its successor was deleted.
@@ -161,13 +166,15 @@ pub struct Session {
     /// The number of the process, which it sends with every request.
     pub epoch: i64,
     pub head: Option<Head>,
+    /// The profile of the agent.
+    pub profile: Profile,
     /// The quotas that the agent's owner has nearly used up.
     pub warnings: Vec<QuotaWarning>,
     pub token_expires_at: Option<Moment>,
 }
 
 /// A request to create an agent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct AgentRequest {
     /// The workspace's name, in its owner's words.
     pub workspace: String,
@@ -177,13 +184,17 @@ pub struct AgentRequest {
     pub may_refresh: bool,
     /// Which agent it replaces at its first accepted push.
     pub replaces: Option<Replaces>,
+    /// The tool whose rules it follows.
+    pub profile: Profile,
+    /// The directory of the tool's settings, if it is not the usual one.
+    pub home: Option<String>,
 }
 
 /// Which agent a new one replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaces {
     Agent(AgentId),
-    /// The newest one of the same workspace and name, if there is one.
+    /// The newest one of the same workspace, name, profile and home, if there is one.
     Same,
 }
 

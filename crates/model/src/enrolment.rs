@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::agent::AgentRequest;
 use crate::id::{AgentId, EnrolmentCodeId, TokenId};
 use crate::moment::Moment;
+use crate::profile::Profile;
 use crate::token::Credential;
 
 /// The digits of a code, by value: Crockford's base 32, which leaves out I, L, O and U.
@@ -133,6 +134,16 @@ impl fmt::Debug for EnrolmentCode {
     }
 }
 
+/// A request of a new agent to exchange a code for itself.
+#[derive(Debug, Clone)]
+pub struct EnrolRequest {
+    pub code: EnrolmentCode,
+    /// The hash of the secret that the agent drew for its token.
+    pub secret_hash: [u8; 32],
+    /// The profile that the agent will follow.
+    pub profile: Profile,
+}
+
 /// What the server stores of a code for the caller who exchanges it.
 #[derive(Debug, Clone)]
 pub struct Enrolment {
@@ -150,6 +161,8 @@ pub struct EnrolmentCodeRecord {
     pub id: EnrolmentCodeId,
     /// The name of the workspace to connect.
     pub workspace: String,
+    /// The profile of the agent that the code makes.
+    pub profile: Profile,
     pub expires_at: Moment,
     /// The agent that the code has made.
     pub agent: Option<AgentId>,

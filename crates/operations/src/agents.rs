@@ -86,6 +86,8 @@ pub(crate) async fn insert(
         name: request.name.clone(),
         may_refresh: request.may_refresh,
         replaces,
+        profile: request.profile,
+        home: request.home.clone(),
         created_at: caller.now,
     };
     let granted = account.agent_insert(transaction, &agent).await?;
@@ -106,9 +108,7 @@ pub(crate) async fn replaced(
 ) -> Result<Option<AgentId>> {
     match request.replaces {
         None => Ok(None),
-        Some(Replaces::Same) => Ok(account
-            .agent_of_name(transaction, &request.workspace, &request.name)
-            .await?),
+        Some(Replaces::Same) => Ok(account.agent_same(transaction, request).await?),
         Some(Replaces::Agent(agent)) => {
             let old = transaction
                 .grant_agent(caller, Operation::AgentUse, agent)

@@ -4,7 +4,7 @@
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, AgentRequest};
 use ctxpin_model::audit::AuditObject;
-use ctxpin_model::enrolment::{Enrolment, EnrolmentCode, EnrolmentCodeRecord};
+use ctxpin_model::enrolment::{EnrolRequest, Enrolment, EnrolmentCode, EnrolmentCodeRecord};
 use ctxpin_model::id::{AgentId, EnrolmentCodeId, TokenId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pass::PassKind;
@@ -101,24 +101,27 @@ pub async fn code_read(
     code.ok_or(Error::NotFound("enrolment code"))
 }
 
-/// Exchanges a code for an agent whose token has a secret with this hash. Returns the agent and the id of its
+/// Exchanges a code for an agent whose token has a secret with the hash of the request. Returns the agent and the id of its
 /// token. Until the code expires, a repeated exchange with the same hash returns the same agent.
 ///
 /// # Errors
 ///
 /// Returns [`Error::UnknownEnrolmentCode`] if the code has expired, never existed, or its maker's token is not valid
-/// any more; [`Error::EnrolmentCodeUsed`] if the code has made an agent with another secret; and the errors of
+/// any more; [`Error::WrongCode`] if the code was made for another profile; [`Error::EnrolmentCodeUsed`] if the code has made an agent with another secret; and the errors of
 /// [`agents::create`].
-pub async fn enrol(
-    service: &Service,
-    code: &EnrolmentCode,
-    secret_hash: [u8; 32],
-) -> Result<(AgentRecord, TokenId)> {
+pub async fn enrol(service: &Service, request: &EnrolRequest) -> Result<(AgentRecord, TokenId)> {
     // A stranger who guesses gets no further, and takes no lock.
-    let made_by = find(service, code).await?.made_by;
+    let found = find(service, &request.code).await?;
+    let (made_by, made_for) = (found.made_by, found.request.profile);
+    if made_for != request.profile {
+        return Err(Error::WrongCode {
+            made_for,
+            asked: request.profile,
+        });
+    }
     let operation = Operation::AgentEnrol;
     let enrolled = write(service, made_by, operation, None, |_| {
-        enrol_once(service, code, secret_hash)
+        enrol_once(service, &request.code, request.secret_hash)
     });
     match enrolled.await {
         Err(Error::Store(ctxpin_store::error::Error::Unauthenticated)) => {

@@ -5,6 +5,7 @@ use std::error::Error as _;
 use ctxpin_model::compose::{Inseparable, OtherProfile};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::AgentId;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::quota::QuotaExceeded;
 
 /// A refusal or a failure. Its text is for the caller and says what to do. [`Error::cause`] returns what only
@@ -37,6 +38,11 @@ pub enum Error {
         claimed: BlobHash,
         computed: BlobHash,
     },
+    /// The push is not under the agent's profile, which never changes.
+    #[error(
+        "this agent is of the profile `{agent}`, and the push of `{pushed}`; run `ctxpin agent run --profile {agent}`, or create an agent of the profile `{pushed}`"
+    )]
+    WrongProfile { agent: Profile, pushed: Profile },
     /// Other rules have made the head than the pin, so no part of the head can be taken.
     #[error(transparent)]
     OtherProfile(OtherProfile),
@@ -57,6 +63,11 @@ pub enum Error {
     /// The enrolment code has made an agent, and the caller does not hold the agent's token.
     #[error("this enrolment code was used already; make another one where you got it")]
     EnrolmentCodeUsed,
+    /// The enrolment code was made for an agent of another profile.
+    #[error(
+        "this enrolment code makes an agent of the profile `{made_for}`, and not of `{asked}`; start the agent with `--profile {made_for}`, or make another code where you got it"
+    )]
+    WrongCode { made_for: Profile, asked: Profile },
     /// The session of the web page has ended.
     #[error("the session has ended; sign in again")]
     SessionEnded,

@@ -100,6 +100,7 @@ async fn session_open_once(
         agent: agent.id,
         epoch,
         head: agent.head,
+        profile: agent.profile,
         warnings: service.quota_warnings(agent.owner),
         token_expires_at: agent.token_expires_at,
     })
@@ -112,6 +113,7 @@ fn session_of(service: &Service, agent: &AgentRecord, epoch: i64) -> Result<Sess
             agent: agent.id,
             epoch,
             head: agent.head,
+            profile: agent.profile,
             warnings: service.quota_warnings(agent.owner),
             token_expires_at: agent.token_expires_at,
         })
@@ -152,6 +154,18 @@ pub(crate) fn require_epoch(agent: &AgentRecord, offered: i64) -> Result<()> {
             current: agent.epoch,
             offered,
         })
+    }
+}
+
+/// Checks that a push is under the agent's profile.
+fn require_profile(agent: &AgentRecord, push: &Push) -> Result<()> {
+    let pushed = push.manifest.claims().facts.profile_rules().profile;
+    match pushed == agent.profile {
+        true => Ok(()),
+        false => Err(Error::WrongProfile {
+            agent: agent.profile,
+            pushed,
+        }),
     }
 }
 
@@ -309,8 +323,8 @@ async fn add_content_bytes(
 ///
 /// # Errors
 ///
-/// Returns [`Error::SyncPaused`] while the operator pauses all pushes, [`Error::MissingBlobs`] if the agent
-/// must upload blobs first, [`Error::QuotaExceeded`] if the push exceeds the content quota of the agent's owner
+/// Returns [`Error::SyncPaused`] while the operator pauses all pushes, [`Error::WrongProfile`] if the push is not
+/// under the agent's profile, [`Error::MissingBlobs`] if the agent must upload blobs first, [`Error::QuotaExceeded`] if the push exceeds the content quota of the agent's owner
 /// or the agent's push rate per minute, [`Error::Fenced`] if a newer process of the agent has taken over,
 /// [`Error::AgentReplaced`] if another agent has replaced this one, and [`Error::Busy`] if too many of the
 /// owner's requests wait already.
@@ -498,6 +512,7 @@ async fn read_basis(
         .await?;
     let agent = own.record()?;
     require_epoch(agent, push.position.epoch)?;
+    require_profile(agent, push)?;
     if attempt == 1 {
         let inline = bytes_of(push.manifest.blobs());
         service.require_rate(Rate::Pushes, agent.id.uuid(), 1, caller.now)?;

@@ -130,8 +130,11 @@ fn name_of(error: &Error) -> ProblemName {
         Error::AgentReplaced(_) => ProblemName::AgentReplaced,
         Error::MissingBlobs(_) => ProblemName::MissingBlobs,
         Error::HashMismatch { .. } => ProblemName::HashMismatch,
+        Error::WrongProfile { .. } => ProblemName::InvalidManifest,
         Error::OtherProfile(_) => ProblemName::OtherProfile,
-        Error::Invalid(_) | Error::WiderToken(_) => ProblemName::InvalidRequest,
+        Error::Invalid(_) | Error::WiderToken(_) | Error::WrongCode { .. } => {
+            ProblemName::InvalidRequest
+        }
         Error::UnknownCode
         | Error::UnknownEnrolmentCode
         | Error::EnrolmentCodeUsed

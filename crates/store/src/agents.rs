@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use ctxpin_model::agent::{AgentCounts, AgentRecord, AgentState, Head, connected_since};
+use ctxpin_model::agent::{
+    AgentCounts, AgentRecord, AgentRequest, AgentState, Head, connected_since,
+};
 
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ProcessId, UserId};
 use ctxpin_model::moment::Moment;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::snapshot::Addresses;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_model::warning::{self, Note};
@@ -45,6 +48,9 @@ pub struct NewAgent {
     pub may_refresh: bool,
     /// The agent that this one replaces at its first accepted push.
     pub replaces: Option<AgentId>,
+    pub profile: Profile,
+    /// The directory of the tool's settings, if it is not the usual one.
+    pub home: Option<String>,
     pub created_at: Moment,
 }
 
@@ -55,6 +61,8 @@ columns! {
         workspace: "a.workspace",
         name: "a.name",
         may_refresh: "a.may_refresh",
+        profile: "a.profile",
+        home: "a.home",
         replaces: "a.replaces_id",
         replaced_by: "a.replaced_by",
         epoch: "a.epoch",
@@ -151,8 +159,9 @@ impl Granted<Account, Write> {
         let owner = self.owner();
         self.within(transaction)?
             .query(
-                "insert into agents (id, owner_id, workspace, name, may_refresh, replaces_id, created_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7)",
+                "insert into agents \
+                 (id, owner_id, workspace, name, may_refresh, replaces_id, profile, home, created_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             )
             .bind(&agent.id)
             .bind(&owner)
@@ -160,32 +169,37 @@ impl Granted<Account, Write> {
             .bind(&agent.name)
             .bind(&agent.may_refresh)
             .bind_optional(agent.replaces.as_ref())
+            .bind(&agent.profile)
+            .bind_optional(agent.home.as_ref())
             .bind(&agent.created_at)
             .execute()
             .await?;
         Ok(self.new_agent(agent.id))
     }
 
-    /// Returns the newest agent of the caller that has this workspace and name and has not been replaced.
+    /// Returns the newest agent of the caller that has the workspace, the name, the profile and the home of this
+    /// request and has not been replaced.
     ///
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn agent_of_name(
+    pub async fn agent_same(
         &self,
         transaction: &mut Transaction,
-        workspace: &str,
-        name: &str,
+        request: &AgentRequest,
     ) -> Result<Option<AgentId>> {
         let owner = self.owner();
         self.within(transaction)?
             .query(
                 "select id from agents where owner_id = $1 and workspace = $2 and name = $3 \
+                 and profile = $4 and coalesce(home, '') = $5 \
                  and replaced_by is null order by id desc limit 1",
             )
             .bind(&owner)
-            .bind(&workspace.to_owned())
-            .bind(&name.to_owned())
+            .bind(&request.workspace)
+            .bind(&request.name)
+            .bind(&request.profile)
+            .bind(&request.home.clone().unwrap_or_default())
             .optional(|row| row.take())
             .await
     }

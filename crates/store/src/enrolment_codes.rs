@@ -33,8 +33,9 @@ impl Granted<Account, Write> {
     ) -> Result<()> {
         self.within(transaction)?
             .query(
-                "insert into enrolment_codes (id, secret_hash, workspace, name, may_refresh, replaces) \
-                 values ($1, $2, $3, $4, $5, $6)",
+                "insert into enrolment_codes \
+                 (id, secret_hash, workspace, name, may_refresh, replaces, profile, home) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
             .bind(&code.id)
             .bind(&code.secret_hash)
@@ -42,6 +43,8 @@ impl Granted<Account, Write> {
             .bind(&code.request.name)
             .bind(&code.request.may_refresh)
             .bind_optional(code.request.replaces.as_ref())
+            .bind(&code.request.profile)
+            .bind_optional(code.request.home.as_ref())
             .execute()
             .await?;
         Ok(())
@@ -63,7 +66,7 @@ impl<R> Granted<Account, R> {
         let owner = self.owner();
         self.within(transaction)?
             .query(
-                "select e.id, e.workspace, p.expires_at, e.agent_id from enrolment_codes e \
+                "select e.id, e.workspace, e.profile, p.expires_at, e.agent_id from enrolment_codes e \
                  join passes p on p.secret_hash = e.secret_hash join tokens t on t.id = p.token_id \
                  where e.id = $1 and t.user_id = $2 and p.expires_at > $3",
             )
@@ -74,6 +77,7 @@ impl<R> Granted<Account, R> {
                 Ok(EnrolmentCodeRecord {
                     id: row.take()?,
                     workspace: row.take()?,
+                    profile: row.take()?,
                     expires_at: row.take()?,
                     agent: row.take()?,
                 })
@@ -140,8 +144,8 @@ impl Database {
         now: Moment,
     ) -> Result<Option<Enrolment>> {
         self.single(
-            "select e.id, t.id, t.secret_hash, e.workspace, e.name, e.may_refresh, e.replaces, e.agent_id \
-             from passes p join enrolment_codes e on e.secret_hash = p.secret_hash \
+            "select e.id, t.id, t.secret_hash, e.workspace, e.name, e.may_refresh, e.replaces, \
+             e.profile, e.home, e.agent_id from passes p join enrolment_codes e on e.secret_hash = p.secret_hash \
              join tokens t on t.id = p.token_id \
              where p.secret_hash = $1 and p.kind = $2 and p.expires_at > $3",
         )
@@ -161,6 +165,8 @@ impl Database {
                     name: row.take()?,
                     may_refresh: row.take()?,
                     replaces: row.take()?,
+                    profile: row.take()?,
+                    home: row.take()?,
                 },
                 agent: row.take::<Option<AgentId>>()?,
             })

@@ -52,6 +52,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(both, "0014_audit_filters"),
     migration!(each, "0015_audit_doors"),
     migration!(each, "0016_session_uses"),
+    migration!(each, "0017_profiles"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -111,7 +111,9 @@ async fn read_stored(
     ids: &[SnapshotId],
 ) -> Result<BTreeMap<SnapshotId, TreatedSnapshot>> {
     let snapshots = transaction
-        .query("select id, os, directory, error from snapshots where id in ")
+        .query(
+            "select id, os, directory, profile, rules, settings, error from snapshots where id in ",
+        )
         .list(ids)
         .all(|row| {
             let id: SnapshotId = row.take()?;
@@ -119,8 +121,7 @@ async fn read_stored(
                 facts: Facts {
                     os: row.take()?,
                     directory: row.take()?,
-                    // A manifest under another profile is refused.
-                    rules: None,
+                    rules: row.take()?,
                 },
                 error: row.take()?,
                 resources: Vec::new(),
@@ -310,16 +311,23 @@ async fn insert(
     addresses: &Addresses,
     now: Moment,
 ) -> Result<()> {
+    let rules = snapshot.facts.rules.as_ref();
+    let profile = rules.map(|rules| rules.settings.profile());
+    let settings = rules.map(|rules| rules.settings.canonical_json());
     let written = transaction
         .query(
-            "insert into snapshots (id, context_hash, tools_hash, os, directory, error, created_at) \
-             values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+            "insert into snapshots \
+             (id, context_hash, tools_hash, os, directory, profile, rules, settings, error, created_at) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
         )
         .bind(&addresses.id)
         .bind(&addresses.context_hash)
         .bind(&addresses.tools_hash)
         .bind_optional(snapshot.facts.os.as_ref())
         .bind_optional(snapshot.facts.directory.as_ref())
+        .bind_optional(profile.as_ref())
+        .bind_optional(rules.map(|rules| &rules.version))
+        .bind_optional(settings.as_ref())
         .bind_optional(snapshot.error.as_ref())
         .bind(&now)
         .execute()

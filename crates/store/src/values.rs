@@ -19,6 +19,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::pass::PassKind;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::quota::Limit;
 use ctxpin_model::resource::{Kind, Status};
 use ctxpin_model::tools_mode::ToolsMode;
@@ -293,6 +294,7 @@ words!(
     PassKind,
     Replaces,
     Policy,
+    Profile,
     ToolsMode,
     Reason,
     Delivery,
@@ -314,6 +316,18 @@ impl Value for Moment {
 
     fn from_plain(plain: DateTime<Utc>) -> Option<Self> {
         Some(Self::new(plain))
+    }
+}
+
+impl Value for u32 {
+    type Plain = i64;
+
+    fn to_plain(&self) -> i64 {
+        (*self).into()
+    }
+
+    fn from_plain(plain: i64) -> Option<Self> {
+        plain.try_into().ok()
     }
 }
 

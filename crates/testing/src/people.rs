@@ -105,6 +105,7 @@ impl TestAgent {
                 name: "main".into(),
                 may_refresh: false,
                 replaces: None,
+                ..AgentRequest::default()
             },
         )
         .await
@@ -125,6 +126,7 @@ impl TestAgent {
                 name: "main".into(),
                 may_refresh: false,
                 replaces: Some(replaces),
+                ..AgentRequest::default()
             },
         )
         .await

@@ -3,6 +3,7 @@
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::manifest::{Claims, Manifest};
 use ctxpin_model::mcp::{Detail, ServerShape, Tool};
+use ctxpin_model::profile::{CodexSettings, Rules, Settings};
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 
@@ -23,6 +24,7 @@ pub struct Workspace {
     resources: Vec<Resource>,
     bodies: Bodies,
     error: Option<String>,
+    rules: Option<Rules>,
 }
 
 impl Workspace {
@@ -34,12 +36,19 @@ impl Workspace {
             resources: Vec::new(),
             bodies: Bodies::new(),
             error: None,
+            rules: None,
         }
     }
 
     /// Returns a workspace of one `AGENTS.md`.
     pub fn with_agents_md(directory: &str, text: &str) -> Self {
         Self::new(directory).file("AGENTS.md", text)
+    }
+
+    /// Moves the working directory. What was added before stays where it is.
+    pub fn at(mut self, directory: &str) -> Self {
+        self.directory = directory.into();
+        self
     }
 
     /// Adds an instruction file, or replaces the one of the same path.
@@ -141,6 +150,15 @@ impl Workspace {
         self
     }
 
+    /// Sets the settings of Codex, by whose rules the workspace is then read. Its home is `/home/ada/.codex`.
+    pub fn codex(mut self, bytes_max: u64) -> Self {
+        self.rules = Some(Rules::newest(Settings::Codex(CodexSettings {
+            bytes_max,
+            ..CodexSettings::defaults("/home/ada/.codex")
+        })));
+        self
+    }
+
     /// Adds a resource, or replaces the one of the same kind and source.
     pub fn resource(mut self, resource: Resource) -> Self {
         self.put(resource);
@@ -166,7 +184,7 @@ impl Workspace {
             facts: Facts {
                 os: Some(self.os.clone()),
                 directory: Some(self.directory.clone()),
-                rules: None,
+                rules: self.rules.clone(),
             },
             error: self.error.clone(),
             resources: self.resources.clone(),

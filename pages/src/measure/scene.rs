@@ -230,6 +230,7 @@ impl Agent {
             name: None,
             may_refresh: false,
             replaces: None,
+            ..AgentCreate::default()
         };
         let created = client.agent_create(&create).await?;
         let client = server.client(&created.token)?;

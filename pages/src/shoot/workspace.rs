@@ -42,6 +42,7 @@ impl Workspace {
             name: None,
             may_refresh: false,
             replaces: None,
+            ..AgentCreate::default()
         };
         let made = owner.agent_create(&request).await?;
         let above = above.to_str().context("a directory in UTF-8")?.to_owned();

@@ -11,10 +11,12 @@ mod plan;
 mod push_bodies;
 mod push_state;
 mod pusher;
+mod standing;
 
 use std::sync::Arc;
 
 use ctxpin_client::Client;
+use ctxpin_model::profile::Profile;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -32,6 +34,7 @@ pub(crate) use push_state::PushState;
 pub struct Session<'r> {
     client: Client,
     process: Uuid,
+    profile: Profile,
     scans: watch::Receiver<Option<Arc<ProjectScan>>>,
     newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
     push_state: watch::Sender<PushState>,
@@ -50,18 +53,20 @@ impl<'r> Session<'r> {
     /// Returns a session of the agent whose token `client` has. It sends nothing before
     /// [`Self::run`].
     ///
-    /// `process` is the random id of this process. The server assigns it an epoch, and fences the
+    /// `profile` is the one by which the reading scans. `process` is the random id of this process. The server assigns it an epoch, and fences the
     /// previous process of the same agent. `scans` comes from
     /// [`ReadingHandle::scans`](crate::reading::ReadingHandle::scans).
     pub fn new(
         client: Client,
         process: Uuid,
+        profile: Profile,
         scans: watch::Receiver<Option<Arc<ProjectScan>>>,
         report: Reporter<'r>,
     ) -> Self {
         Self {
             client,
             process,
+            profile,
             scans,
             newest: watch::Sender::new(None),
             push_state: watch::Sender::default(),
@@ -82,12 +87,13 @@ impl<'r> Session<'r> {
     /// # Errors
     ///
     /// Fails if the server no longer accepts this process or its token: a newer process has taken
-    /// over, another agent has replaced this one, or the token is not valid. The session retries
+    /// over, another agent has replaced this one, the token is not valid, or the agent follows other rules. The session retries
     /// after transient failures.
     pub async fn run(self) -> Result<(), AgentError> {
         let pusher = Pusher::new(
             self.client,
             self.process,
+            self.profile,
             self.newest.subscribe(),
             self.push_state,
             self.report,

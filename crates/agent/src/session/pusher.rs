@@ -8,6 +8,7 @@ use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::moment::Moment;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::Bodies;
 use ctxpin_protocol::control::ResyncReply;
 use ctxpin_protocol::convert::manifest;
@@ -19,6 +20,7 @@ use super::failure::Failure;
 use super::local_snapshot::LocalSnapshot;
 use super::plan::{Acknowledged, Plan, Recovery, Step};
 use super::push_state::{AcknowledgedPush, PushOutcome, PushState};
+use super::standing::require_profile;
 use crate::error::AgentError;
 use crate::report::{Report, Reporter};
 
@@ -29,6 +31,7 @@ const MCP_SETTLED: bool = true;
 pub(super) struct Pusher<'r> {
     client: Client,
     process: Uuid,
+    profile: Profile,
     plan: Plan,
     newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
     state: watch::Sender<PushState>,
@@ -40,6 +43,7 @@ impl<'r> Pusher<'r> {
     pub fn new(
         client: Client,
         process: Uuid,
+        profile: Profile,
         newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
         state: watch::Sender<PushState>,
         report: Reporter<'r>,
@@ -47,6 +51,7 @@ impl<'r> Pusher<'r> {
         Self {
             client,
             process,
+            profile,
             plan: Plan::new(Instant::now()),
             newest,
             state,
@@ -104,6 +109,7 @@ impl<'r> Pusher<'r> {
         let now = Instant::now();
         match response {
             Ok(session) => {
+                require_profile(self.profile, &session)?;
                 let (agent, epoch, head) = (session.agent_id, session.epoch, session.head.clone());
                 let warnings = session.quota_warnings.clone();
                 let token_expires_at = session.token_expires_at.map(Moment::new);

@@ -9,6 +9,7 @@ use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
 use ctxpin_agent::run::{Settings, run};
 use ctxpin_client::PlainHttp;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_scan::trust::Trust;
 use tempfile::TempDir;
@@ -46,6 +47,8 @@ impl Workspace {
             plain_http: PlainHttp::Refused,
             directory: base.join("project"),
             home: base.join("home"),
+            profile: Profile::Neutral,
+            tool_home: None,
             user_roots: false,
             allowed_roots: Vec::new(),
             trust: Trust::of_process(),

@@ -176,6 +176,7 @@ impl Held {
             self.version = 0;
         }
         let session = Session {
+            profile: "neutral".into(),
             agent_id: None,
             epoch: self.epoch,
             head: self.head.map(|head| Head {

@@ -7,6 +7,7 @@ use ctxpin_agent::reading::{ChangeDetection, Reading};
 use ctxpin_agent::report::Report;
 use ctxpin_agent::session::Session;
 use ctxpin_client::Client;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_scan::roots::Request;
@@ -41,9 +42,21 @@ async fn one_that_is_refused_or_fenced_does_not_stop_the_other() {
     let reading = Reading::new(request, ChangeDetection::Events(state), None, &report);
     let scans = || reading.handle().scans();
     let first = client(&first_server, TOKEN);
-    let first = Session::new(first, Uuid::new_v4(), scans(), &first_report);
+    let first = Session::new(
+        first,
+        Uuid::new_v4(),
+        Profile::Neutral,
+        scans(),
+        &first_report,
+    );
     let second = client(&second_server, OTHER_TOKEN);
-    let second = Session::new(second, Uuid::new_v4(), scans(), &second_report);
+    let second = Session::new(
+        second,
+        Uuid::new_v4(),
+        Profile::Neutral,
+        scans(),
+        &second_report,
+    );
 
     let (end, first_ended) = oneshot::channel();
     let first = async { end.send(first.run().await).unwrap() };

@@ -8,13 +8,15 @@ use ctxpin_agent::report::Report;
 use ctxpin_agent::run;
 use ctxpin_agent::sources::OPERATOR_CONFIG;
 use ctxpin_client::Client;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{AgentStatus, PushStatus};
 use ctxpin_protocol::http::agents::{AgentCreate, AgentCreated};
 
 use super::source::LocalAgent;
 use super::token::{secret_hand_over, token_file, token_state};
+use super::tool::ToolArguments;
 use super::up::Workspace;
-use super::{Output, PageArguments, say_next};
+use super::{Output, PageArguments, say_next, words};
 use crate::chat_choice::agent_named;
 use crate::connect::{AgentConnection, Connection};
 use crate::data_directory::DataDirectory;
@@ -75,6 +77,8 @@ struct Run {
     /// The workspace's directory
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
+    #[command(flatten)]
+    tool: ToolArguments,
     /// Also scan ~/.agents, ~/.claude and ~/.codex
     #[arg(long)]
     user_roots: bool,
@@ -125,9 +129,17 @@ struct NewAgent {
     #[arg(long)]
     may_refresh: bool,
     /// The older agent whose chats move to the first push of the new one: its id, the last digits
-    /// of the id, its workspace, or `same` for the agent with the same workspace and name
+    /// of the id, its workspace, or `same` for the agent with the same workspace, name, profile and
+    /// home
     #[arg(long, value_name = "AGENT")]
     replaces: Option<String>,
+    /// The tool whose rules the agent follows; this never changes
+    #[arg(long, value_name = "TOOL", default_value_t = Profile::Neutral,
+          value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+    profile: Profile,
+    /// The directory of the tool's settings on the agent's machine, if it is not the usual one
+    #[arg(long, value_name = "DIR")]
+    home: Option<String>,
 }
 
 /// Give an agent a new token, and print it once; the old token ends at once
@@ -218,19 +230,25 @@ impl Run {
         log::start();
         let directory = directory_check(&self.dir)?;
         let shutdown = stop::on_signal()?;
+        let profile = self.tool.profile;
         let access = match self.enrol {
-            true => self.connection.enrol(&directory, &shutdown).await?,
-            false => self.connection.get_or_enrolled(&directory)?,
+            true => {
+                self.connection
+                    .enrol(&directory, profile, &shutdown)
+                    .await?
+            }
+            false => self.connection.get_or_enrolled(&directory, profile)?,
         };
         let state_directory = match self.state_dir {
             Some(directory) => directory,
             None => {
                 let data = DataDirectory::locate()?;
                 data.create()?;
-                data.run_state(&directory)
+                data.run_state(&directory, profile)
             }
         };
-        let home = home_directory(self.user_roots)?;
+        let needs_home = self.user_roots || profile != Profile::Neutral;
+        let home = home_directory(needs_home)?;
         let noted_directory = directory.clone();
         let settings = run::Settings {
             server: access.server.clone(),
@@ -238,6 +256,8 @@ impl Run {
             plain_http: access.transport.plain_http(),
             directory,
             home,
+            profile,
+            tool_home: self.tool.home(),
             user_roots: self.user_roots,
             allowed_roots: self.workspace.allowed_roots()?,
             trust: self.workspace.trust()?,
@@ -300,13 +320,20 @@ impl EnrolmentCode {
             return say::print_json(&made);
         }
         say::note(&format!(
-            "`ctxpin agent run --server {}{} --enrol` in the workspace asks for this code, which works once, until {}:",
+            "`ctxpin agent run --server {}{}{} --enrol` in the workspace asks for this code, which works once, until {}:",
             client.server().as_str().trim_end_matches('/'),
             self.connection.transport.as_option(),
+            profile_option(request.profile.as_deref()),
             made.expires_at.to_rfc3339()
         ));
         say::print(&format!("{}\n", made.code.expose()))
     }
+}
+
+/// Returns the option for the profile on another command line, with a leading space, or nothing.
+fn profile_option(profile: Option<&str>) -> String {
+    let named = profile.filter(|profile| *profile != Profile::Neutral.as_str());
+    named.map_or(String::new(), |profile| format!(" --profile {profile}"))
 }
 
 impl NewAgent {
@@ -321,6 +348,8 @@ impl NewAgent {
             name: self.name,
             may_refresh: self.may_refresh,
             replaces,
+            profile: Some(self.profile.to_string()),
+            home: self.home,
         })
     }
 }
@@ -368,9 +397,10 @@ impl TokenTarget {
         secret_hand_over(created.token.expose(), file.as_mut())?;
         if let Some(path) = &self.write_token {
             say::note(&format!(
-                "`ctxpin agent run --server {}{} --token-file {}` runs it in its workspace",
+                "`ctxpin agent run --server {}{}{} --token-file {}` runs it in its workspace",
                 client.server().as_str().trim_end_matches('/'),
                 self.connection.transport.as_option(),
+                profile_option(Some(&created.agent.profile)),
                 say::path(path)
             ));
         }
@@ -420,6 +450,7 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
         "id",
         "workspace",
         "name",
+        "profile",
         "state",
         "head",
         "#",
@@ -436,6 +467,7 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
             say::id(agent.id),
             agent.workspace.clone(),
             agent.name.clone().unwrap_or_default(),
+            agent.profile.clone(),
             state.to_owned(),
             head.map(|head| say::hash(&head.snapshot))
                 .unwrap_or_default(),

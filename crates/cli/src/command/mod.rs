@@ -16,6 +16,7 @@ mod serve;
 mod skill;
 mod source;
 mod token;
+mod tool;
 mod trust;
 mod up;
 mod user;

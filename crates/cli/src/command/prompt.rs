@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use clap::Args;
 use ctxpin_client::{Client, Prompt as PromptAnswer};
 use ctxpin_model::id::ChatId;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::ResourceId;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::review::{self, File, Stretch};
@@ -12,7 +13,7 @@ use ctxpin_render::treated::Reason;
 
 use crate::chat_choice::{self, ChatArgument};
 use crate::connect::Connection;
-use crate::say::{self, Failure, Hint, Viewpoint};
+use crate::say::{self, Failure, Hint, NextCommand, Viewpoint};
 
 /// Print the pinned system prompt of a chat, byte for byte
 #[derive(Debug, Args)]
@@ -71,6 +72,20 @@ async fn with_removed(client: &Client, chat: ChatId, prompt: &str) -> Result<Str
             say::has_colours(),
         ));
     };
+    let tool = context.profile.as_deref();
+    if let Some(tool) = tool.filter(|tool| *tool != Profile::Neutral.as_str()) {
+        return Err(Failure::new(format!(
+            "the prompt of the profile `{tool}` does not say where a file begins, so nothing can be shown in its place"
+        ))
+        .hint(Hint::run(
+            NextCommand::Prompt,
+            "without --removed prints it",
+        ))
+        .hint(Hint::run(
+            NextCommand::ChatShow,
+            "says how much was removed from each file",
+        )));
+    }
     let renderer = Renderer::of_number(number).ok_or_else(|| {
         Failure::new(format!(
             "this release does not know renderer {number}, which made the prompt"

@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::Args;
 use ctxpin_agent::push;
 use ctxpin_agent::report::Report;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::push::PushAnswer;
 use ctxpin_scan::roots::Request;
 
 use super::Output;
+use super::tool::ToolArguments;
 use super::trust::TrustRoots;
 use crate::connect::AgentConnection;
 use crate::home::home_directory;
@@ -24,6 +26,8 @@ pub struct Push {
     /// The directory of the workspace
     #[arg(default_value = ".")]
     directory: PathBuf,
+    #[command(flatten)]
+    tool: ToolArguments,
     /// Also scan ~/.agents, ~/.claude and ~/.codex
     #[arg(long)]
     user_roots: bool,
@@ -49,8 +53,11 @@ impl Push {
         let directory = directory_check(&self.directory)?;
         let access = self.connection.get()?;
         let client = access.client()?;
-        let home = home_directory(self.user_roots)?;
+        let needs_home = self.user_roots || self.tool.profile != Profile::Neutral;
+        let home = home_directory(needs_home)?;
         let mut request = Request::project(directory, home, self.trust.get()?);
+        request.profile = self.tool.profile;
+        request.tool_home = self.tool.home();
         request.user_roots = self.user_roots;
         let mut progress = Progress::new();
         progress.tell("pushing");

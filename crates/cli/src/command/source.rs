@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use ctxpin_agent::control::{Client, ControlError};
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{DeclaredBy, SourceChange};
 
 use super::Output;
@@ -81,10 +82,10 @@ impl LocalAgent {
         };
         for watched in directory.ancestors() {
             let by_up = data.agent(watched);
-            for (state, lock) in [
-                (by_up.state(), Some(by_up.lock())),
-                (data.run_state(watched), None),
-            ] {
+            let by_run = Profile::OF_AGENTS.iter();
+            let by_run = by_run.map(|profile| (data.run_state(watched, *profile), None));
+            let by_up = (by_up.state(), Some(by_up.lock()));
+            for (state, lock) in std::iter::once(by_up).chain(by_run) {
                 let client = Client::new(&state);
                 let process = lock.and_then(|lock| Process::noted(&lock));
                 let who = process.map_or(String::new(), |process| format!(" ({})", process.name()));

@@ -64,6 +64,7 @@ async fn agent_create(
         name: None,
         may_refresh: false,
         replaces,
+        ..AgentCreate::default()
     };
     let created = client.agent_create(&create).await?;
     AgentCredentials::write(credentials, &created)

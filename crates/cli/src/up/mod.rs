@@ -14,6 +14,7 @@ use ctxpin_agent::run;
 use ctxpin_agent::sources::OPERATOR_CONFIG;
 use ctxpin_client::{Client, PlainHttp};
 use ctxpin_model::id::ChatId;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::chats::ChatQuery;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
@@ -288,6 +289,8 @@ impl Session<'_> {
             plain_http: PlainHttp::Refused,
             directory: self.directory.clone(),
             home: self.home.clone(),
+            profile: Profile::Neutral,
+            tool_home: None,
             user_roots: self.watching.user_roots,
             allowed_roots: self.watching.allowed_roots.clone(),
             trust: self.watching.trust.clone(),

@@ -196,6 +196,7 @@ async fn who_does_not_know_the_code_is_not_sent_it() {
         let received = squatter(listener, answer("200 OK", "", body), 1);
         let client = Client::enrolling(server.parse().unwrap(), &code, PlainHttp::Refused);
         let enrol = AgentEnrol {
+            profile: None,
             code: Secret::new(code.reveal()),
             secret_hash: format!("sha256:{}", "0".repeat(64)),
         };

@@ -28,6 +28,7 @@ async fn agents_are_listed_and_counted_by_their_state(test: &TestService) {
         name: "main".into(),
         may_refresh: false,
         replaces: None,
+        ..AgentRequest::default()
     };
     let new = agents::create(service, owner, &request).await;
     let new = new.unwrap().0.id;

@@ -197,6 +197,7 @@ async fn an_agents_refresh_names_the_agent(test: &TestService) {
         name: "main".into(),
         may_refresh: true,
         replaces: None,
+        ..AgentRequest::default()
     };
     let mut agent = TestAgent::create_from(service, admin, &request).await;
     agent
@@ -436,6 +437,7 @@ async fn each_row_names_its_door(test: &TestService) {
         name: "main".into(),
         may_refresh: true,
         replaces: None,
+        ..AgentRequest::default()
     };
     let mut agent = TestAgent::create_from(service, by_page, &request).await;
     for (edition, caller) in [("One.\n", by_page), ("Two.\n", admin)] {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, AgentRequest, Replaces};
 use ctxpin_model::audit::{AuditFilter, AuditObject};
-use ctxpin_model::enrolment::EnrolmentCode;
+use ctxpin_model::enrolment::{EnrolRequest, EnrolmentCode};
 use ctxpin_model::id::TokenId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pass::PassKind;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::proof::{Challenge, Nonce};
 use ctxpin_model::quota::{QuotaChange, Quotas, Rates};
 use ctxpin_model::token::Credential;
@@ -37,10 +38,25 @@ ctxpin_testing::on_both_databases!(
     an_agent_may_replace_an_older_one,
     a_server_proves_that_it_knows_a_code,
     the_audit_log_says_who_made_the_agent,
+    a_code_makes_an_agent_of_its_profile_alone,
 );
 
 /// The hash of the secret that an agent draws.
 const SECRET_HASH: [u8; 32] = [7; 32];
+
+/// Exchanges a code for an agent of the neutral profile.
+async fn enrol(
+    service: &Service,
+    code: &EnrolmentCode,
+    secret_hash: [u8; 32],
+) -> Result<(AgentRecord, TokenId), Error> {
+    let request = EnrolRequest {
+        code: code.clone(),
+        secret_hash,
+        profile: Profile::Neutral,
+    };
+    enrolment::enrol(service, &request).await
+}
 
 fn request() -> AgentRequest {
     AgentRequest {
@@ -48,6 +64,7 @@ fn request() -> AgentRequest {
         name: String::new(),
         may_refresh: true,
         replaces: None,
+        ..AgentRequest::default()
     }
 }
 
@@ -74,7 +91,7 @@ async fn a_code_makes_one_agent(test: &TestService) {
         .await
         .unwrap();
     assert_eq!((shown.workspace.as_str(), shown.agent), ("payments", None));
-    let enrolled = enrolment::enrol(service, &code, SECRET_HASH).await;
+    let enrolled = enrol(service, &code, SECRET_HASH).await;
     let (agent, token) = enrolled.unwrap();
     assert_eq!(agent.workspace, "payments");
     assert!(agent.may_refresh);
@@ -90,8 +107,8 @@ async fn a_code_makes_one_agent(test: &TestService) {
     };
     let session = pushes::session_open(service, credential, Uuid::new_v4().into()).await;
     assert_eq!(session.unwrap().agent, agent.id);
-    used(enrolment::enrol(service, &code, [8; 32]).await);
-    unknown(enrolment::enrol(service, &EnrolmentCode::new([9; 10]), SECRET_HASH).await);
+    used(enrol(service, &code, [8; 32]).await);
+    unknown(enrol(service, &EnrolmentCode::new([9; 10]), SECRET_HASH).await);
     let mine = agents::list(service, owner, &PageRequest::newest(9)).await;
     assert_eq!(mine.unwrap().items.len(), 1);
 }
@@ -100,16 +117,16 @@ async fn a_repeated_exchange_has_the_same_result(test: &TestService) {
     let service = &test.service;
     let owner = first_admin(service).await;
     let code = code(service, owner).await;
-    let (first, token) = enrolment::enrol(service, &code, SECRET_HASH).await.unwrap();
-    let (again, same) = enrolment::enrol(service, &code, SECRET_HASH).await.unwrap();
+    let (first, token) = enrol(service, &code, SECRET_HASH).await.unwrap();
+    let (again, same) = enrol(service, &code, SECRET_HASH).await.unwrap();
     assert_eq!((again.id, same), (first.id, token));
     // After that the token is another one.
     agents::token_rotate(service, owner, first.id)
         .await
         .unwrap();
-    used(enrolment::enrol(service, &code, SECRET_HASH).await);
+    used(enrol(service, &code, SECRET_HASH).await);
     agents::delete(service, owner, first.id).await.unwrap();
-    unknown(enrolment::enrol(service, &code, SECRET_HASH).await);
+    unknown(enrol(service, &code, SECRET_HASH).await);
 }
 
 async fn two_callers_at_once_make_one_agent(test: &TestService) {
@@ -118,8 +135,8 @@ async fn two_callers_at_once_make_one_agent(test: &TestService) {
     for round in 0..8 {
         let code = code(&test.service, owner).await;
         let (one, other) = tokio::join!(
-            enrolment::enrol(&test.service, &code, [1; 32]),
-            enrolment::enrol(&replica, &code, [2; 32]),
+            enrol(&test.service, &code, [1; 32]),
+            enrol(&replica, &code, [2; 32]),
         );
         let (winner, loser) = if one.is_ok() {
             (one, other)
@@ -138,9 +155,7 @@ async fn a_replica_takes_the_codes_of_another(test: &TestService) {
     let owner = first_admin(&test.service).await;
     let code = code(&test.service, owner).await;
     let replica = test.replica().await;
-    enrolment::enrol(&replica, &code, SECRET_HASH)
-        .await
-        .unwrap();
+    enrol(&replica, &code, SECRET_HASH).await.unwrap();
     replica.close().await;
 }
 
@@ -149,7 +164,7 @@ async fn a_code_expires_and_is_swept(test: &TestService) {
     let owner = first_admin(service).await;
     let code = code(service, owner).await;
     test.advance(PassKind::EnrolmentCode.lifetime());
-    unknown(enrolment::enrol(service, &code, SECRET_HASH).await);
+    unknown(enrol(service, &code, SECRET_HASH).await);
     let shown = enrolment::code_read(service, owner, code.id()).await;
     assert!(matches!(shown, Err(Error::NotFound(_))), "{shown:?}");
     assert_eq!(passes::sweep(service).await.unwrap(), 1);
@@ -164,7 +179,7 @@ async fn a_code_ends_with_its_token(test: &TestService) {
     people::token_revoke(service, admin, revoked.id, Revocation::Alone)
         .await
         .unwrap();
-    unknown(enrolment::enrol(service, &of_revoked, SECRET_HASH).await);
+    unknown(enrol(service, &of_revoked, SECRET_HASH).await);
 
     let (disabled, credential) = user(service, admin, "disabled", "member", "read write").await;
     let of_disabled = code(service, credential).await;
@@ -175,7 +190,7 @@ async fn a_code_ends_with_its_token(test: &TestService) {
     people::user_change(service, admin, disabled, &change)
         .await
         .unwrap();
-    unknown(enrolment::enrol(service, &of_disabled, SECRET_HASH).await);
+    unknown(enrol(service, &of_disabled, SECRET_HASH).await);
 
     let (_, owner) = user(service, admin, "owner", "member", "read write").await;
     let mut expiring = token_request("read write");
@@ -186,13 +201,11 @@ async fn a_code_ends_with_its_token(test: &TestService) {
     let enrolled = code(service, expiring.credential()).await;
     let of_expiring = code(service, expiring.credential()).await;
     // An agent's token ends with the token that made its code.
-    let (agent, _) = enrolment::enrol(service, &enrolled, SECRET_HASH)
-        .await
-        .unwrap();
+    let (agent, _) = enrol(service, &enrolled, SECRET_HASH).await.unwrap();
     let expected = test.clock.now().after(Duration::from_secs(60));
     assert_eq!(agent.token_expires_at, Some(expected));
     test.advance(Duration::from_secs(60));
-    unknown(enrolment::enrol(service, &of_expiring, SECRET_HASH).await);
+    unknown(enrol(service, &of_expiring, SECRET_HASH).await);
     assert_eq!(test.count("select count(*) from agents").await, 1);
 }
 
@@ -208,7 +221,7 @@ async fn a_code_makes_what_its_maker_may(test: &TestService) {
     quotas::change(service, admin, owner, &change(Some(0)))
         .await
         .unwrap();
-    let refused = enrolment::enrol(service, &code, SECRET_HASH).await;
+    let refused = enrol(service, &code, SECRET_HASH).await;
     assert!(
         matches!(refused, Err(Error::QuotaExceeded(_))),
         "{refused:?}"
@@ -223,13 +236,13 @@ async fn a_code_makes_what_its_maker_may(test: &TestService) {
     people::user_change(service, admin, owner, &roles("auditor"))
         .await
         .unwrap();
-    let refused = enrolment::enrol(service, &code, SECRET_HASH).await;
+    let refused = enrol(service, &code, SECRET_HASH).await;
     assert_eq!(refusal(refused), "forbidden");
     people::user_change(service, admin, owner, &roles("member"))
         .await
         .unwrap();
     // A refusal has not used the code.
-    enrolment::enrol(service, &code, SECRET_HASH).await.unwrap();
+    enrol(service, &code, SECRET_HASH).await.unwrap();
     // Nobody else sees it.
     let other = member(service, admin, "other").await;
     let shown = enrolment::code_read(service, other, code.id()).await;
@@ -247,10 +260,8 @@ async fn a_new_code_replaces_the_oldest(test: &TestService) {
         codes.push(code(service, owner).await);
         test.advance(Duration::from_secs(1));
     }
-    unknown(enrolment::enrol(service, &codes[0], SECRET_HASH).await);
-    enrolment::enrol(service, &codes[1], SECRET_HASH)
-        .await
-        .unwrap();
+    unknown(enrol(service, &codes[0], SECRET_HASH).await);
+    enrol(service, &codes[1], SECRET_HASH).await.unwrap();
     let kept = test.count("select count(*) from enrolment_codes").await;
     assert_eq!(kept as u64, PassKind::EnrolmentCode.per_user_max());
 }
@@ -292,7 +303,7 @@ async fn an_agent_may_replace_an_older_one(test: &TestService) {
     for replaces in [Replaces::Same, Replaces::Agent(old.id)] {
         let issued = enrolment::code_create(service, owner, &replacing(replaces)).await;
         let code = issued.unwrap().code;
-        let (agent, _) = enrolment::enrol(service, &code, SECRET_HASH).await.unwrap();
+        let (agent, _) = enrol(service, &code, SECRET_HASH).await.unwrap();
         assert_eq!(agent.replaces, Some(old.id), "{replaces}");
         agents::delete(service, owner, agent.id).await.unwrap();
     }
@@ -326,7 +337,7 @@ async fn the_audit_log_says_who_made_the_agent(test: &TestService) {
     test.advance(Duration::from_secs(1));
     let code = code(service, credential).await;
     test.advance(Duration::from_secs(1));
-    let (agent, token) = enrolment::enrol(service, &code, SECRET_HASH).await.unwrap();
+    let (agent, token) = enrol(service, &code, SECRET_HASH).await.unwrap();
     let log = people::audit_log(
         service,
         admin,
@@ -349,4 +360,30 @@ async fn the_audit_log_says_who_made_the_agent(test: &TestService) {
     }
     let text = format!("{rows:?}");
     assert!(!text.contains(&code.reveal()), "{text}");
+}
+
+async fn a_code_makes_an_agent_of_its_profile_alone(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let wanted = AgentRequest {
+        profile: Profile::Codex,
+        home: Some("/home/ada/.codex".into()),
+        ..request()
+    };
+    let issued = enrolment::code_create(service, admin, &wanted).await;
+    let code = issued.unwrap().code;
+    let refused = enrol(service, &code, SECRET_HASH).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "this enrolment code makes an agent of the profile `codex`, and not of `neutral`; start the agent with `--profile codex`, or make another code where you got it"
+    );
+    let right = EnrolRequest {
+        code,
+        secret_hash: SECRET_HASH,
+        profile: Profile::Codex,
+    };
+    let (agent, _) = enrolment::enrol(service, &right).await.unwrap();
+    assert_eq!((agent.profile, &agent.home), (Profile::Codex, &wanted.home));
+    let again = enrolment::enrol(service, &right).await.unwrap();
+    assert_eq!(again.0.id, agent.id);
 }

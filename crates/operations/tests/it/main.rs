@@ -21,6 +21,7 @@ mod people;
 mod permissions;
 mod pins;
 mod possession;
+mod profiles;
 mod pushes;
 mod quotas;
 mod race;

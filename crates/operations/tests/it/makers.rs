@@ -585,6 +585,7 @@ async fn finding_25_a_token_that_only_writes_is_told_no_bodies(test: &TestServic
         name: "main".into(),
         may_refresh: false,
         replaces: None,
+        ..AgentRequest::default()
     };
     let mut agent = TestAgent::create_from(service, writes, &request).await;
     let one = Workspace::with_agents_md("/w", "One.\n").skill("pdf", "Reads.", &[]);

@@ -140,6 +140,7 @@ impl<'t> World<'t> {
             name: "main".into(),
             may_refresh: may,
             replaces: None,
+            ..AgentRequest::default()
         };
         let agent = TestAgent::create_from(self.service, owner.1, &request).await;
         let actor = Actor::Agent {

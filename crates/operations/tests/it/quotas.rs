@@ -267,6 +267,7 @@ fn agent_request() -> AgentRequest {
         name: "main".into(),
         may_refresh: false,
         replaces: None,
+        ..AgentRequest::default()
     }
 }
 

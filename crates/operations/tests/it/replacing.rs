@@ -266,6 +266,7 @@ async fn same_means_the_newest_of_that_workspace_and_name(test: &TestService) {
         name: "second".into(),
         may_refresh: false,
         replaces: None,
+        ..AgentRequest::default()
     };
     TestAgent::create_from(service, owner, &request).await;
     test.advance(Duration::from_secs(1));
@@ -292,6 +293,7 @@ async fn the_old_agent_is_fenced_for_good(test: &TestService) {
         name: "main".into(),
         may_refresh: true,
         replaces: None,
+        ..AgentRequest::default()
     };
     let mut old = TestAgent::create_from(service, owner, &request).await;
     old.push(service, &with_text("One.\n")).await.unwrap();
@@ -415,6 +417,7 @@ async fn a_strangers_agent_cannot_be_replaced(test: &TestService) {
         name: "main".into(),
         may_refresh: false,
         replaces: Some(replaces),
+        ..AgentRequest::default()
     };
     let named = agents::create(service, stranger, &request(Replaces::Agent(old.id))).await;
     assert_eq!(Outcome::of(&named), Outcome::NotFound);

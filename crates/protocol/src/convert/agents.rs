@@ -4,9 +4,11 @@ use ctxpin_model::agent::{
     self, AgentRecord, AgentRequest, Head as HeadRecord, Replaces, UnknownReplaces,
 };
 use ctxpin_model::id::AgentId;
+use ctxpin_model::limits::FACT_BYTES_MAX;
 use ctxpin_model::moment::Moment;
+use ctxpin_model::profile::Profile;
 
-use super::members::{InvalidMember, chosen_name};
+use super::members::{InvalidMember, chosen_name, text};
 use super::quotas::{refused, warning};
 use super::resources::limits;
 use crate::http::agents::{Agent, AgentCreate, Head, Session, TimelineHead};
@@ -18,6 +20,8 @@ pub fn agent(agent: &AgentRecord, now: Moment) -> Agent {
         workspace: agent.workspace.clone(),
         name: Some(agent.name.clone()).filter(|name| !name.is_empty()),
         epoch: agent.epoch,
+        profile: agent.profile.to_string(),
+        home: agent.home.clone(),
         head: agent.head.map(head),
         mcp_settled: agent.mcp_settled,
         connected: agent.is_connected(now),
@@ -57,6 +61,7 @@ pub fn session(session: &agent::Session, request_bytes_max: u64) -> Session {
         agent_id: Some(session.agent.uuid()),
         epoch: session.epoch,
         head: session.head.map(head),
+        profile: session.profile.to_string(),
         limits: limits(request_bytes_max),
         quota_warnings: session.warnings.iter().map(warning).collect(),
         token_expires_at: session.token_expires_at.map(Moment::utc),
@@ -67,18 +72,55 @@ pub fn session(session: &agent::Session, request_bytes_max: u64) -> Session {
 ///
 /// # Errors
 ///
-/// Fails if a name is not valid, or `replaces` is neither an id nor `same`.
+/// Fails if a name is not valid, `replaces` is neither an id nor `same`, or the profile or the home is not valid.
 pub fn agent_request(create: AgentCreate) -> Result<AgentRequest, InvalidMember> {
     let name = create
         .name
         .map(|name| chosen_name("name", name))
         .transpose()?;
+    let profile = create
+        .profile
+        .map_or(Ok(Profile::Neutral), |text| read_profile(&text))?;
+    let home = create.home.map(|text| home(profile, text)).transpose()?;
     Ok(AgentRequest {
         workspace: chosen_name("workspace", create.workspace)?,
         name: name.unwrap_or_default(),
         may_refresh: create.may_refresh,
         replaces: create.replaces.as_deref().map(replaces).transpose()?,
+        profile,
+        home,
     })
+}
+
+/// Reads the name of a profile.
+///
+/// # Errors
+///
+/// Fails if no agent of this release has it.
+pub(super) fn read_profile(text: &str) -> Result<Profile, InvalidMember> {
+    let mut known = Profile::OF_AGENTS.iter().copied();
+    known
+        .find(|profile| profile.as_str() == text)
+        .ok_or_else(|| {
+            let known = Profile::OF_AGENTS.iter().map(|profile| profile.as_str());
+            let known: Vec<_> = known.collect();
+            let reason = format!(
+                "this server has agents of the profiles {} alone; a newer one may have others",
+                known.join(", ")
+            );
+            InvalidMember::new("profile", reason)
+        })
+}
+
+/// Reads the directory of a tool's settings, which is on the agent's machine.
+fn home(profile: Profile, home: String) -> Result<String, InvalidMember> {
+    if profile == Profile::Neutral {
+        return Err(InvalidMember::new("home", "the neutral profile has none"));
+    }
+    if !home.starts_with('/') {
+        return Err(InvalidMember::new("home", "it must be an absolute path"));
+    }
+    text("home", home, FACT_BYTES_MAX)
 }
 
 fn replaces(text: &str) -> Result<Replaces, InvalidMember> {

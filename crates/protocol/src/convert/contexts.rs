@@ -25,6 +25,10 @@ pub fn context(view: &ContextView, warnings: &[QuotaWarning]) -> Context {
                 resource_within(pinned, treatment, tells_bodies)
             })
             .collect(),
+        profile: view.pinned.as_ref().map(|pinned| {
+            let rules = pinned.facts.profile_rules();
+            rules.profile.to_string()
+        }),
         changes: changes
             .iter()
             .map(|differs| change_within(differs, sides, tells_bodies))

@@ -14,7 +14,7 @@ use ctxpin_model::limits::{
 use ctxpin_model::manifest::invalid::InvalidManifest;
 use ctxpin_model::manifest::{Claim, ClaimedFile, Claims, Manifest};
 use ctxpin_model::mcp::{ServerShape, Tool};
-use ctxpin_model::profile::Profile;
+use ctxpin_model::profile::{Profile, Rules, Settings};
 use ctxpin_model::push::{self, Position};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::{Facts, Snapshot};
@@ -92,19 +92,62 @@ pub fn read(push: Push) -> Result<push::Push, Problem> {
     })
 }
 
-/// Agents belong to the neutral profile, so their pushes name no other.
 fn read_facts(facts: http::Facts) -> Result<Facts, InvalidMember> {
-    match facts.profile {
-        Some(profile) if profile != Profile::Neutral.as_str() => Err(InvalidMember::new(
-            "facts.profile",
-            "this server takes pushes under the profile `neutral` alone",
-        )),
-        _ => Ok(Facts {
-            os: facts.os,
-            directory: facts.directory,
-            rules: None,
-        }),
+    Ok(Facts {
+        rules: read_rules(&facts)?,
+        os: facts.os,
+        directory: facts.directory,
+    })
+}
+
+/// Reads the rules of a push. An agent of another release may know others; the error says which of the two to
+/// upgrade.
+fn read_rules(facts: &http::Facts) -> Result<Option<Rules>, InvalidMember> {
+    let profile = match &facts.profile {
+        None => Profile::Neutral,
+        Some(text) => {
+            let mut known = Profile::OF_AGENTS.iter().copied();
+            let found = known.find(|profile| profile.as_str() == text);
+            found.ok_or_else(|| {
+                let known = Profile::OF_AGENTS.iter().map(|known| known.as_str());
+                let known: Vec<_> = known.collect();
+                let reason = format!(
+                    "this server knows the profiles {} alone; upgrade it",
+                    known.join(", ")
+                );
+                InvalidMember::new("facts.profile", reason)
+            })?
+        }
+    };
+    if profile == Profile::Neutral {
+        let there = [
+            ("facts.rules", facts.rules.is_some()),
+            ("facts.settings", facts.settings.is_some()),
+        ];
+        let foreign = there.iter().find(|(_, is_there)| *is_there);
+        return foreign.map_or(Ok(None), |(member, _)| {
+            Err(InvalidMember::new(*member, "the neutral profile has none"))
+        });
     }
+    let missing = |member| InvalidMember::new(member, format!("the profile `{profile}` has them"));
+    let version = facts.rules.ok_or_else(|| missing("facts.rules"))?;
+    let known = profile.rules_known();
+    if !known.contains(&version) {
+        let newest = known.last().copied().unwrap_or_default();
+        let remedy = match version > newest {
+            true => "upgrade the server",
+            false => "upgrade the agent",
+        };
+        let reason =
+            format!("this server knows the rules {newest} of the profile `{profile}`; {remedy}");
+        return Err(InvalidMember::new("facts.rules", reason));
+    }
+    let settings = facts.settings.as_ref();
+    let settings = settings.ok_or_else(|| missing("facts.settings"))?;
+    let settings = Settings::from_json(profile, settings);
+    let settings =
+        settings.map_err(|error| InvalidMember::new("facts.settings", error.to_string()))?;
+    Ok(Some(Rules { version, settings }))
 }
 
 fn problem(invalid: InvalidManifest) -> Problem {

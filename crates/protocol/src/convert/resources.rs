@@ -2,12 +2,13 @@
 
 use ctxpin_model::diff::effect::Sides;
 use ctxpin_model::mcp::Detail;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{self, Content, Kind, Status};
 use ctxpin_model::snapshot::{self, Addresses, Snapshot};
 use ctxpin_model::treatment::{self, Treatment, Treatments};
 use ctxpin_model::{diff, limits, skill, warning};
 
-use crate::http::agents::Limits;
+use crate::http::agents::{KnownProfile, Limits};
 use crate::http::push::Facts;
 use crate::http::resources::{
     Change, Note, Removed, Resource, ServerShape, Shape, SkillFile, Tool, Warning,
@@ -193,6 +194,14 @@ pub fn limits(request_bytes_max: u64) -> Limits {
         snapshot_resources_max: limits::SNAPSHOT_RESOURCES_MAX as u64,
         snapshot_listed_max: limits::SNAPSHOT_LISTED_MAX as u64,
         notes_max: warning::NOTES_MAX as u64,
+        profiles: Profile::OF_AGENTS.iter().map(known_profile).collect(),
+    }
+}
+
+fn known_profile(profile: &Profile) -> KnownProfile {
+    KnownProfile {
+        name: profile.to_string(),
+        rules: profile.rules_known().to_vec(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Agents, their sessions and their heads.
 
 use chrono::{DateTime, Utc};
+use ctxpin_model::profile::Profile;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -22,6 +23,13 @@ pub struct Agent {
     /// The agent's name within the workspace; null if it has none.
     #[schema(required = true)]
     pub name: Option<String>,
+    /// The tool whose rules the agent follows, or `neutral`. It never changes.
+    #[serde(default = "neutral")]
+    #[schema(required = true)]
+    pub profile: String,
+    /// The directory of the tool's settings, if it is not the usual one. It never changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
     /// The number of the agent's latest session; 0 before the first.
     pub epoch: i64,
     /// The latest accepted snapshot; null before the first push.
@@ -52,6 +60,11 @@ pub struct Agent {
     pub token_revoked_at: Option<DateTime<Utc>>,
 }
 
+/// Returns the profile of all agents on a server of an older release.
+fn neutral() -> String {
+    Profile::Neutral.to_string()
+}
+
 /// The latest accepted snapshot of an agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Head {
@@ -80,7 +93,7 @@ pub struct TimelineHead {
 }
 
 /// A request to create an agent of the caller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgentCreate {
     /// The workspace's name, 1 to 200 characters.
@@ -95,9 +108,16 @@ pub struct AgentCreate {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_refresh: bool,
     /// The older agent whose chats this one takes over with its first accepted push: an id, or
-    /// `same` for the newest one of the same workspace and name.
+    /// `same` for the newest one of the same workspace, name, profile and home.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
+    /// The tool whose rules the agent follows: `codex`, or the default `neutral`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// The absolute path of the directory with the tool's settings, if it is not the usual one. At most 1,024
+    /// bytes. The neutral profile has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub home: Option<String>,
 }
 
 /// An agent with its new token. No later response shows the token.
@@ -128,6 +148,10 @@ pub struct Session {
     /// The latest accepted snapshot; null before the first push.
     #[schema(required = true)]
     pub head: Option<Head>,
+    /// The profile under which the agent pushes.
+    #[serde(default = "neutral")]
+    #[schema(required = true)]
+    pub profile: String,
     pub limits: Limits,
     /// The quotas that the agent's owner has nearly or fully used. They may be a minute old.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -179,6 +203,17 @@ pub struct Limits {
     /// none.
     #[serde(default)]
     pub notes_max: u64,
+    /// The profiles that an agent of the server may have; empty from a server of an older release, which knows `neutral` alone.
+    #[serde(default)]
+    pub profiles: Vec<KnownProfile>,
+}
+
+/// A profile that an agent may have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KnownProfile {
+    pub name: String,
+    /// The versions of the tool's rules that the server accepts, the newest last. `neutral` has none.
+    pub rules: Vec<u32>,
 }
 
 /// The result of refreshing chats.

@@ -53,6 +53,9 @@ pub struct Context {
     pub head: Option<Head>,
     /// The pinned resources, in order; empty without a pin.
     pub resources: Vec<Resource>,
+    /// The profile by which the pinned resources were found; absent without a pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// The changes from the pin to the head; empty exactly if the chat is not dirty.
     pub changes: Vec<Change>,
     /// The strongest effect of the changes: `prompt`, `skill`, `tools` or `none`. With `none`, a

@@ -28,6 +28,10 @@ pub struct AgentEnrol {
     /// The hash of 32 random bytes. The agent draws these bytes and keeps them: in hexadecimal digits they are the
     /// second half of its token.
     pub secret_hash: String,
+    /// The profile that the agent will follow. The default is `neutral`. The server refuses another one than the code
+    /// was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 /// A new agent. Its token is `ctxpin_`, the token's id without dashes, `_`, and the secret that the agent drew.

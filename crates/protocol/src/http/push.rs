@@ -48,7 +48,7 @@ pub struct Facts {
     /// The absolute path of the working directory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
-    /// The tool whose rules found the resources. Absent means `neutral`, the only one that a server takes.
+    /// The tool whose rules found the resources. Absent means `neutral`. It must be the agent's profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// The version of the tool's rules.

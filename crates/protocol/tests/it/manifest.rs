@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::manifest::{Claims, Manifest};
 use ctxpin_model::mcp::{Detail, ServerShape, Tool};
+use ctxpin_model::profile::{CodexSettings, Profile, Rules, Settings};
 use ctxpin_model::push::{self, Position};
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
@@ -64,7 +65,9 @@ fn everything() -> Snapshot {
         facts: Facts {
             os: Some("linux".into()),
             directory: Some("/w".into()),
-            rules: None,
+            rules: Some(Rules::newest(Settings::Codex(CodexSettings::defaults(
+                "/home/.codex",
+            )))),
         },
         error: Some("polling".into()),
         resources: vec![agents, broken, skill, config, server],
@@ -195,11 +198,58 @@ fn invalid_texts_and_words_are_refused() {
 }
 
 #[test]
-fn another_profile_is_refused() {
-    check_refused("invalid-manifest: `facts.profile`", |push| {
-        push["facts"]["profile"] = json!("codex");
-    });
+fn rules_of_another_release_are_refused() {
+    let facts = |facts: Value| {
+        move |push: &mut Value| {
+            push["facts"]["profile"] = facts["profile"].clone();
+            push["facts"]["rules"] = facts["rules"].clone();
+            push["facts"]["settings"] = facts["settings"].clone();
+        }
+    };
+    let settings = Settings::Codex(CodexSettings::defaults("/home/.codex")).json();
+    let codex = |rules: Value, settings: Value| {
+        facts(json!({"profile": "codex", "rules": rules, "settings": settings}))
+    };
+    let newest = Profile::Codex.rules_known().last().copied().unwrap();
     assert!(changed(|push| push["facts"]["profile"] = json!("neutral")).is_ok());
+    let push = changed(codex(json!(newest), settings.clone())).unwrap();
+    let read = &push.manifest.claims().facts.rules;
+    assert_eq!(
+        read.as_ref().map(|rules| rules.settings.json()),
+        Some(settings.clone())
+    );
+    check_refused(
+        "invalid-manifest: `facts.profile`: this server knows the profiles neutral, codex",
+        facts(json!({"profile": "other", "rules": 1, "settings": {}})),
+    );
+    check_refused(
+        &format!(
+            "invalid-manifest: `facts.rules`: this server knows the rules {newest} of the profile `codex`; upgrade the server"
+        ),
+        codex(json!(newest + 1), settings.clone()),
+    );
+    check_refused(
+        &format!(
+            "invalid-manifest: `facts.rules`: this server knows the rules {newest} of the profile `codex`; upgrade the agent"
+        ),
+        codex(json!(newest - 1), settings.clone()),
+    );
+    check_refused(
+        "invalid-manifest: `facts.rules`: the profile `codex` has them",
+        codex(Value::Null, settings.clone()),
+    );
+    check_refused(
+        "invalid-manifest: `facts.settings`: the profile `codex` has them",
+        codex(json!(newest), Value::Null),
+    );
+    check_refused(
+        "invalid-manifest: `facts.settings`: `home` is not valid: it is missing",
+        codex(json!(newest), json!({})),
+    );
+    check_refused(
+        "invalid-manifest: `facts.rules`: the neutral profile has none",
+        facts(json!({"profile": "neutral", "rules": 1, "settings": null})),
+    );
 }
 
 #[test]

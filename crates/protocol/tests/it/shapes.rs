@@ -34,7 +34,7 @@ const CHAT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","title":"t","
 "context":{"snapshot":"sha256:a","context_hash":"sha256:b","pinned_at":"2026-01-02T03:04:05Z","dirty":true,
 "dirty_since":"2026-01-02T03:04:05Z","declined":false,"error":null,"renderer":2}}"#;
 
-const AGENT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":null,"epoch":0,
+const AGENT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":null,"profile":"neutral","epoch":0,
 "head":null,"mcp_settled":false,"connected":false,"created_at":"2026-01-02T03:04:05Z"}"#;
 
 const RESOURCE: &str = r#"{"id":"0123456789abcdef","kind":"skill","source":"/w/skills/s/SKILL.md","status":"ok",
@@ -60,7 +60,7 @@ fn check<T: Serialize + DeserializeOwned>(text: &str) {
 fn agents() {
     check::<Agent>(AGENT);
     check::<Agent>(
-        r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":"n","epoch":2,
+        r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":"n","profile":"codex","home":"/h","epoch":2,
 "head":{"snapshot":"sha256:a","seq":1,"received_at":"2026-01-02T03:04:05Z"},"mcp_settled":true,"connected":true,
 "last_push_at":"2026-01-02T03:04:05Z","created_at":"2026-01-02T03:04:05Z",
 "notes":[{"source":"/w/CLAUDE.md","code":"import-missing","line":3,"detail":"a.md"},{"code":"notes-cut"}],
@@ -71,14 +71,16 @@ fn agents() {
 "context_hash":"sha256:b","tools_hash":"sha256:c","received_at":"2026-01-02T03:04:05Z"}"#,
     );
     check::<AgentCreate>(r#"{"workspace":"w"}"#);
-    check::<AgentCreate>(r#"{"workspace":"w","name":"n","may_refresh":true,"replaces":"same"}"#);
+    check::<AgentCreate>(
+        r#"{"workspace":"w","name":"n","may_refresh":true,"replaces":"same","profile":"codex","home":"/h"}"#,
+    );
     check::<AgentCreated>(&format!(r#"{{"agent":{AGENT},"token":"secret"}}"#));
     check::<SessionOpen>(r#"{"process":"00000000-0000-0000-0000-000000000001"}"#);
     check::<Session>(
-        r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,
+        r#"{"epoch":1,"head":null,"profile":"codex","limits":{"request_bytes_max":1,"upload_bytes_max":2,
 "prompt_file_bytes_max":3,"skill_md_bytes_max":15,"mcp_config_bytes_max":4,"skill_file_bytes_max":5,"skill_files_max":6,
 "skill_bytes_max":7,"skill_listed_max":8,"snapshot_skill_files_max":9,"snapshot_skill_bytes_max":10,
-"snapshot_prompt_bytes_max":11,"snapshot_resources_max":12,"snapshot_listed_max":13,"notes_max":14},
+"snapshot_prompt_bytes_max":11,"snapshot_resources_max":12,"snapshot_listed_max":13,"notes_max":14,"profiles":[{"name":"codex","rules":[1]}]},
 "quota_warnings":[{"limit":"agents","used":8,"quota":9}],"token_expires_at":"2027-01-02T03:04:05Z"}"#,
     );
     let older = r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,

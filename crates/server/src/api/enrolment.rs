@@ -48,10 +48,10 @@ pub(crate) async fn enrol(
     Extension(memory): Extension<RequestMemory>,
     JsonBody(body): JsonBody<AgentEnrol>,
 ) -> ApiResult<Json<AgentEnrolled>> {
-    let (code, secret_hash) = agent_enrol(&body)?;
+    let request = agent_enrol(&body)?;
     let _turn = memory.turn().await?;
     let _lookup = app.callers.turn().await;
-    let (enrolled, token) = enrolment::enrol(&app.service, &code, secret_hash).await?;
+    let (enrolled, token) = enrolment::enrol(&app.service, &request).await?;
     Ok(Json(AgentEnrolled {
         agent: agent(&enrolled, app.now()),
         token_id: token.uuid(),

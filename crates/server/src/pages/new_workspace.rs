@@ -8,6 +8,7 @@ use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::enrolment::EnrolmentCodeRecord;
 use ctxpin_model::id::{AgentId, EnrolmentCodeId};
 use ctxpin_model::moment::Moment;
+use ctxpin_model::profile::Profile;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::{agents, enrolment};
 use ctxpin_protocol::convert::agents::agent_request;
@@ -35,6 +36,7 @@ struct NewWorkspacePage {
     frame: Frame,
     code: Option<Code>,
     create: Command,
+    profiles: &'static [Profile],
 }
 
 /// A code and what became of it.
@@ -128,7 +130,7 @@ pub(crate) async fn create(
         stage: Stage::Waits {
             workspace: request.workspace,
             revealed: Some(issued.code.reveal()),
-            command: command(&app, &authority)?,
+            command: command(&app, &authority, request.profile)?,
             until: Time::clock(issued.expires_at, app.now()),
         },
     };
@@ -145,6 +147,7 @@ async fn shown(app: &App, caller: &PageCaller, code: Option<Code>) -> ApiResult<
             "Make a code",
             "ctxpin agent enrolment-code --workspace WORKSPACE",
         ),
+        profiles: Profile::OF_AGENTS,
     })
 }
 
@@ -164,7 +167,7 @@ async fn read(
         Ok(waits) => Stage::Waits {
             workspace: waits.workspace,
             revealed: None,
-            command: command(app, authority)?,
+            command: command(app, authority, waits.profile)?,
             until: Time::clock(waits.expires_at, app.now()),
         },
         Err(Error::NotFound(_)) => Stage::Gone,
@@ -174,9 +177,15 @@ async fn read(
 }
 
 /// Returns the command that runs an agent which asks for the code.
-fn command(app: &App, authority: &RequestAuthority) -> ApiResult<String> {
+fn command(app: &App, authority: &RequestAuthority, profile: Profile) -> ApiResult<String> {
     let server = authority.command_address(&app.public_urls, app.page_host.as_deref())?;
-    Ok(format!("ctxpin agent run --server {server} --enrol"))
+    let option = match profile == Profile::Neutral {
+        true => String::new(),
+        false => format!(" --profile {profile}"),
+    };
+    Ok(format!(
+        "ctxpin agent run --server {server}{option} --enrol"
+    ))
 }
 
 fn requested(fields: &Fields) -> AgentCreate {
@@ -185,5 +194,7 @@ fn requested(fields: &Fields) -> AgentCreate {
         name: fields.filled("name").map(str::to_owned),
         may_refresh: fields.get("may_refresh").is_some(),
         replaces: fields.filled("replaces").map(str::to_owned),
+        profile: fields.filled("profile").map(str::to_owned),
+        home: fields.filled("home").map(str::to_owned),
     }
 }

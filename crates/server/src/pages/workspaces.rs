@@ -9,6 +9,7 @@ use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
+use ctxpin_model::profile::Profile;
 use ctxpin_operations::{agents, chats};
 use ctxpin_protocol::convert::members::word;
 use ctxpin_protocol::convert::pages::page_request;
@@ -79,6 +80,8 @@ struct Workspace {
     id: AgentId,
     name: String,
     agent: String,
+    profile: Profile,
+    home: Option<String>,
     short_id: ShortId,
     rail: Rail,
     state: &'static str,
@@ -263,6 +266,8 @@ impl Workspace {
             id: agent.id,
             name: agent.workspace.clone(),
             agent: agent.name.clone(),
+            profile: agent.profile,
+            home: agent.home.clone(),
             short_id: ShortId::of_id(agent.id, "agent's id"),
             rail: Rail {
                 stand: match agent.head {

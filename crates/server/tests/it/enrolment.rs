@@ -29,6 +29,7 @@ pub async fn enrol(
 ) -> std::result::Result<AgentEnrolled, ClientError> {
     let client = Client::enrolling(server.url.clone(), code, PlainHttp::Refused)?;
     let enrol = AgentEnrol {
+        profile: None,
         code: Secret::new(code.reveal()),
         secret_hash: BlobHash::of(&SECRET).to_string(),
     };
@@ -48,6 +49,7 @@ async fn code(server: &Server) -> EnrolmentCode {
         name: None,
         may_refresh: false,
         replaces: None,
+        ..AgentCreate::default()
     };
     let made = server.client.enrolment_code_create(&request).await;
     made.unwrap().code.expose().parse().unwrap()

@@ -172,6 +172,7 @@ async fn hostile_content_does_nothing_when_it_comes_by_news_and_in_toasts() -> R
         name: None,
         may_refresh: false,
         replaces: None,
+        ..AgentCreate::default()
     };
     let created = server.client.agent_create(&request).await.unwrap();
     let mut agent = Agent::of(&server, created.agent.id, created.token).await;

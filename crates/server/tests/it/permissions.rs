@@ -166,6 +166,7 @@ impl World {
             name: None,
             may_refresh,
             replaces: None,
+            ..AgentCreate::default()
         };
         let made = client.agent_create(&request).await.unwrap();
         (made.agent.id, made.token)

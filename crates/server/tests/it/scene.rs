@@ -163,6 +163,7 @@ async fn create_agent(server: &Server, name: &str) -> Agent {
         name: None,
         may_refresh: false,
         replaces: None,
+        ..AgentCreate::default()
     };
     let created = server.client.agent_create(&request).await.unwrap();
     Agent::of(server, created.agent.id, created.token).await

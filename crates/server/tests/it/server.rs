@@ -165,6 +165,7 @@ impl Server {
             name: None,
             may_refresh: false,
             replaces: None,
+            ..AgentCreate::default()
         };
         let created = self.client.agent_create(&request).await.unwrap();
         created.token.expose().to_owned()
@@ -223,6 +224,7 @@ impl Agent {
             name: None,
             may_refresh: false,
             replaces: None,
+            ..AgentCreate::default()
         };
         let created = server.client.agent_create(&request).await.unwrap();
         Self::of(server, created.agent.id, created.token).await

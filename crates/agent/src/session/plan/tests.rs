@@ -70,6 +70,7 @@ fn session(epoch: i64, head: Option<&str>) -> Session {
             seq: 1,
             received_at: "2026-01-01T00:00:00Z".parse().unwrap(),
         }),
+        profile: "neutral".into(),
         limits: resources::limits(64 * MIB as u64),
         quota_warnings: Vec::new(),
         token_expires_at: None,

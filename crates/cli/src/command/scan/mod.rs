@@ -21,6 +21,7 @@ use ctxpin_scan::Scan as Found;
 use ctxpin_scan::roots::{Request, Scope};
 
 use super::absolute::absolute_paths;
+use super::tool::ToolHomes;
 use super::trust::TrustRoots;
 use super::{Output, words};
 use crate::check::project_root;
@@ -51,17 +52,8 @@ pub struct Scan {
     /// List which tools give this file to their models
     #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "compare"])]
     who: Option<PathBuf>,
-    /// The home of Codex, if it is not ~/.codex
-    #[arg(long, value_name = "DIR", env = "CODEX_HOME", hide_env_values = true)]
-    codex_home: Option<PathBuf>,
-    /// The home of Claude Code, if it is not ~/.claude
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "CLAUDE_CONFIG_DIR",
-        hide_env_values = true
-    )]
-    claude_home: Option<PathBuf>,
+    #[command(flatten)]
+    homes: ToolHomes,
     /// Also scan ~/.agents, ~/.claude and ~/.codex, as `ctxpin up` does
     #[arg(long)]
     user_roots: bool,
@@ -146,14 +138,9 @@ impl Scan {
             true => Request::single(&self.path, home, trust),
             false => Request::project(&self.path, home, trust),
         };
-        let tool_home = match profile {
-            Profile::Neutral | Profile::Opencode => None,
-            Profile::ClaudeCode => self.claude_home.clone(),
-            Profile::Codex => self.codex_home.clone(),
-        };
         let mut request = Request {
             profile,
-            tool_home,
+            tool_home: self.homes.of(profile),
             variables: variables(profile),
             user_roots: self.user_roots,
             allowed: absolute_paths(&self.allow_roots)?,
@@ -176,7 +163,10 @@ fn declare(request: &mut Request) -> Result<(), Failure> {
     let operator = Operator::read(Path::new(OPERATOR_CONFIG))?;
     if let (Scope::Project, Ok(directory)) = (request.scope, request.directory.canonicalize()) {
         let data = DataDirectory::locate()?;
-        let states = [data.agent(&directory).state(), data.run_state(&directory)];
+        let states = [
+            data.agent(&directory).state(),
+            data.run_state(&directory, request.profile),
+        ];
         for state in states {
             request.sources.extend(declared(&state)?);
         }

@@ -182,6 +182,7 @@ impl Hands<'_> {
             name: "main".into(),
             may_refresh: true,
             replaces: replaces.map(|old| Replaces::Agent(self.agents[old].id)),
+            ..AgentRequest::default()
         };
         let created = agents::create(&self.test.service, self.owner, &request).await;
         let real = match created {

@@ -8,12 +8,13 @@ use ctxpin_model::audit::AuditFilter;
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::delivery::Delivery;
-use ctxpin_model::enrolment::EnrolmentCode;
+use ctxpin_model::enrolment::{EnrolRequest, EnrolmentCode};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::id::TokenId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
+use ctxpin_model::profile::Profile;
 use ctxpin_model::push::{Position, Push};
 use ctxpin_model::quota::QuotaChange;
 use ctxpin_model::resource::{Kind, ResourceId};
@@ -80,6 +81,7 @@ fn agent_request(replaces: Option<Replaces>) -> AgentRequest {
         name: "main".into(),
         may_refresh: false,
         replaces,
+        ..AgentRequest::default()
     }
 }
 
@@ -123,7 +125,12 @@ async fn by_codes(world: &World<'_>, operation: Operation, caller: &Caller) -> V
         }
         Operation::AgentEnrol => {
             let code = code_of(world, caller).await;
-            let enrolled = enrolment::enrol(service, &code, [7; 32]).await;
+            let request = EnrolRequest {
+                code,
+                secret_hash: [7; 32],
+                profile: Profile::Neutral,
+            };
+            let enrolled = enrolment::enrol(service, &request).await;
             let token = sql_id(world, by.id);
             let left =
                 format!("delete from passes where kind = 'enrolment_code' and token_id = {token}");

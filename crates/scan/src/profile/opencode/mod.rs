@@ -33,9 +33,6 @@ use pattern::{Part, Segment, matches, read};
 
 pub(super) use configuration::VARIABLES;
 
-/// The version of these rules.
-const VERSION: u32 = 1;
-
 /// The file of instructions in the directory of a person's own configuration.
 const OWN_NAME: &str = "AGENTS.md";
 
@@ -91,10 +88,9 @@ pub(super) fn find(
     search.configured_files(gathering)?;
     search.files_below(gathering)?;
     search.skills(gathering)?;
-    Ok(Rules {
-        version: VERSION,
-        settings: Settings::Opencode(search.configuration.settings),
-    })
+    Ok(Rules::newest(Settings::Opencode(
+        search.configuration.settings,
+    )))
 }
 
 /// What decides where opencode looks.
