@@ -310,26 +310,25 @@ pub fn comparable(text: &str, unread: &[&str]) -> String {
         path.unwrap_or_default().to_owned()
     };
     let blocks = blocks.filter(|block| !unread.contains(&path(block).as_str()));
-    // A rule with what it imports.
-    let mut groups: Vec<(Option<Vec<String>>, String)> = Vec::new();
+    let mut ordered = Vec::new();
+    // Neighbouring rules, with what they import. Which of them imports a file first depends on their order.
+    let mut run = Vec::new();
     for block in blocks {
         let path = path(&block);
-        let rule = path.contains("/.claude/rules/") || path.contains("/home/.claude/rules/");
+        let is_rule = path.contains("/.claude/rules/");
         let is_own = FILE_NAMES.iter().any(|name| path.ends_with(name));
-        match groups.last_mut() {
-            Some((Some(_), group)) if !rule && !is_own => *group += &block,
-            _ => {
-                let names = path.split('/').map(str::to_owned);
-                groups.push((rule.then(|| names.collect()), block));
-            }
+        if is_rule || !is_own && !run.is_empty() {
+            run.push(block);
+        } else {
+            run.sort_unstable();
+            ordered.append(&mut run);
+            ordered.push(block);
         }
     }
-    for run in groups.chunk_by_mut(|one, other| one.0.is_some() && other.0.is_some()) {
-        run.sort();
+    run.sort_unstable();
+    ordered.append(&mut run);
+    match ordered.is_empty() {
+        true => String::new(),
+        false => format!("{begin}{}", ordered.concat()),
     }
-    if groups.is_empty() {
-        return String::new();
-    }
-    let blocks = groups.into_iter().map(|(_, block)| block);
-    format!("{begin}{}", blocks.collect::<String>())
 }
