@@ -1,4 +1,4 @@
-//! A headless Chromium, driven through its DevTools protocol (https://chromedevtools.github.io/devtools-protocol/).
+//! A headless Chromium, driven through its DevTools protocol (<https://chromedevtools.github.io/devtools-protocol/>).
 //! Requests and responses go through two named pipes, so the browser opens no port.
 
 mod transfers;

@@ -29,9 +29,9 @@ use crate::service::Service;
 ///
 /// # Errors
 ///
-/// Returns [`Error::QuotaExceeded`] if the caller has too many agents, [`Error::AgentReplaced`] if the agent to
-/// replace was replaced already, and [`Error::Store`] if the caller is no member or does not own the agent to
-/// replace.
+/// Returns [`Error::QuotaExceeded`](crate::error::Error::QuotaExceeded) if the caller has too many agents,
+/// [`Error::AgentReplaced`](crate::error::Error::AgentReplaced) if the agent to replace was replaced already, and
+/// [`Error::Store`](crate::error::Error::Store) if the caller is no member or does not own the agent to replace.
 pub async fn create(
     service: &Service,
     credential: Credential,
@@ -99,7 +99,8 @@ pub(crate) async fn insert(
 ///
 /// # Errors
 ///
-/// Returns [`Error::AgentReplaced`] if it was replaced already, and [`Error::Store`] if the caller does not own it.
+/// Returns [`Error::AgentReplaced`](crate::error::Error::AgentReplaced) if it was replaced already, and
+/// [`Error::Store`](crate::error::Error::Store) if the caller does not own it.
 pub(crate) async fn replaced(
     transaction: &mut Transaction,
     caller: &Caller,
@@ -149,8 +150,8 @@ async fn replace_token(
 ///
 /// # Errors
 ///
-/// Returns [`Error::AgentReplaced`] if another agent has replaced this one, and [`Error::Store`] if the
-/// caller does not own the agent.
+/// Returns [`Error::AgentReplaced`](crate::error::Error::AgentReplaced) if another agent has replaced this one, and
+/// [`Error::Store`](crate::error::Error::Store) if the caller does not own the agent.
 pub async fn token_rotate(
     service: &Service,
     credential: Credential,
@@ -194,7 +195,7 @@ async fn token_rotate_once(
 ///
 /// # Errors
 ///
-/// Returns [`Error::Store`] if the token may not read.
+/// Returns [`Error::Store`](crate::error::Error::Store) if the token may not read.
 pub async fn list(
     service: &Service,
     credential: Credential,
@@ -210,7 +211,7 @@ pub async fn list(
 ///
 /// # Errors
 ///
-/// Returns [`Error::Store`] if the token may not read.
+/// Returns [`Error::Store`](crate::error::Error::Store) if the token may not read.
 pub async fn list_by_state(
     service: &Service,
     credential: Credential,
@@ -243,7 +244,7 @@ impl Deref for AgentView {
 ///
 /// # Errors
 ///
-/// Returns [`Error::Store`] if the caller may not see the agent.
+/// Returns [`Error::Store`](crate::error::Error::Store) if the caller may not see the agent.
 pub async fn read(service: &Service, credential: Credential, agent: AgentId) -> Result<AgentView> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
@@ -259,7 +260,7 @@ pub async fn read(service: &Service, credential: Credential, agent: AgentId) -> 
 ///
 /// # Errors
 ///
-/// Returns [`Error::Store`] if the caller may not see the agent.
+/// Returns [`Error::Store`](crate::error::Error::Store) if the caller may not see the agent.
 pub async fn heads(
     service: &Service,
     credential: Credential,
@@ -278,7 +279,7 @@ pub async fn heads(
 ///
 /// # Errors
 ///
-/// Returns [`Error::Store`] if the caller does not own the agent.
+/// Returns [`Error::Store`](crate::error::Error::Store) if the caller does not own the agent.
 pub async fn delete(service: &Service, credential: Credential, agent: AgentId) -> Result<()> {
     let object = Some(AuditObject::Agent(agent));
     write(service, credential, Operation::AgentDelete, object, |_| {

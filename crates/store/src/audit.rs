@@ -234,7 +234,7 @@ impl Upkeep<'_, task::Refusals> {
 
 impl<R> Granted<Account, R> {
     /// Returns a page of the rows of the audit log that a filter accepts, newest first. A page may have fewer rows than
-    /// its limit, or none, and be followed by another: a page reads at most [`READ_MAX`] rows.
+    /// its limit, or none, and be followed by another: a page reads at most `READ_MAX` rows.
     ///
     /// # Errors
     ///

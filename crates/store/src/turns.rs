@@ -114,7 +114,7 @@ impl Granted<Chat, Write> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Conflict`] if the chat has a turn of the same reference.
+    /// Returns [`Error::Conflict`](crate::error::Error::Conflict) if the chat has a turn of the same reference.
     pub async fn turn_insert(
         &self,
         transaction: &mut Transaction,

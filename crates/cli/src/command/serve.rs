@@ -46,8 +46,12 @@ pub struct Serve {
     /// `admin-token`. It also works on a database that has users
     #[arg(long, value_name = "FILE")]
     first_token_file: Option<PathBuf>,
-    /// An address at which others reach the server, such as https://ctxpin.example.org; repeatable
-    #[arg(long = "public-url", value_name = "URL")]
+    // The documentation would want a link here, whose brackets the help would show.
+    #[arg(
+        long = "public-url",
+        value_name = "URL",
+        help = "An address at which others reach the server, such as https://ctxpin.example.org; repeatable"
+    )]
     public_urls: Vec<PublicUrl>,
     /// Answer pushes with 503 `sync-paused`; everything else works
     #[arg(long)]
