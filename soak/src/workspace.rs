@@ -99,6 +99,8 @@ pub fn resource(name: &str, text: &str) -> ManifestResource {
         files: Vec::new(),
         tools: Vec::new(),
         shape: None,
+        applies: None,
+        imported_by: None,
     }
 }
 

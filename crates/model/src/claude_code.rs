@@ -11,6 +11,7 @@ use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::limits::{GLOB_BYTES_MAX, GLOBS_MAX};
 use crate::skill::frontmatter_values;
 
 /// The names of the files that a directory gives by itself, in their order.
@@ -24,9 +25,6 @@ pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// How many files may import each other in a row, with the first one.
 pub const IMPORT_DEPTH_MAX: usize = 5;
-
-/// The greatest number of globs that are kept of one rule.
-const GLOBS_MAX: usize = 1_000;
 
 /// The greatest number of imports that are followed in one file.
 const IMPORTS_MAX: usize = 1_000;
@@ -170,7 +168,8 @@ fn globs(frontmatter: &str) -> Option<Vec<String>> {
             *glob = directory.to_owned();
         }
     }
-    globs.retain(|glob| !glob.is_empty());
+    globs.retain(|glob| !glob.is_empty() && glob.len() <= GLOB_BYTES_MAX);
+    globs.truncate(GLOBS_MAX);
     let is_limited = globs.iter().any(|glob| glob != "**");
     is_limited.then_some(globs)
 }

@@ -70,6 +70,12 @@ pub const SNAPSHOT_TOOLS_BYTES_MAX: u64 = 1024 * 1024;
 /// Greatest length of a source and of the path of a skill's file, in bytes of UTF-8.
 pub const SOURCE_BYTES_MAX: usize = 1_024;
 
+/// The greatest number of globs that say which files one instruction file is for. The braces of one glob stand for many.
+pub const GLOBS_MAX: usize = 1_000;
+
+/// The longest of these globs, in bytes, because a longer one matches no path that is a source.
+pub const GLOB_BYTES_MAX: usize = SOURCE_BYTES_MAX;
+
 /// Greatest length of the error of a resource or of a snapshot, in bytes of UTF-8.
 pub const ERROR_BYTES_MAX: usize = 4_096;
 

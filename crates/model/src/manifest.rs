@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use crate::hash::BlobHash;
 use crate::mcp::{Detail, ServerShape, Tool};
-use crate::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
+use crate::resource::{Applies, Bodies, Content, Kind, Resource, SkillFile, Status};
 use crate::snapshot::{Facts, Snapshot};
 use agent_blobs::AgentBlobs;
 use invalid::InvalidManifest;
@@ -36,6 +36,8 @@ pub struct Claim {
     pub files: Vec<ClaimedFile>,
     pub tools: Vec<Tool>,
     pub shape: Option<Vec<ServerShape>>,
+    pub applies: Option<Applies>,
+    pub imported_by: Option<String>,
 }
 
 /// A supporting file of a skill as an agent describes it.
@@ -100,6 +102,7 @@ impl Claim {
         let files = self.files.iter().map(|file| file.content_hash);
         (self.kind, self.status, &self.source) == (stored.kind, stored.status, &stored.source)
             && self.error == stored.error
+            && (&self.applies, &self.imported_by) == (&stored.applies, &stored.imported_by)
             && (&self.tools[..], self.shape.as_ref()) == (tools, shape)
             && self.content_hash == hash(stored.content)
             && files.eq(stored.files.iter().map(|file| hash(file.content)))
@@ -138,6 +141,8 @@ impl From<&Resource> for Claim {
             files: resource.files.iter().map(ClaimedFile::from).collect(),
             tools,
             shape,
+            applies: resource.applies.clone(),
+            imported_by: resource.imported_by.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::glob::IgnoreRules;
@@ -228,6 +229,20 @@ pub struct Applies {
 }
 
 impl Applies {
+    /// Reads what [`Self::canonical_json`] returns. Returns `None` if the text is something else.
+    pub fn from_canonical_json(json: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(json).ok()?;
+        let below = value.get("below")?.as_str()?.to_owned();
+        let globs = serde_json::from_value(value.get("globs")?.clone()).ok()?;
+        Some(Self { below, globs })
+    }
+
+    /// Returns the canonical JSON (RFC 8785), as stores keep it.
+    pub fn canonical_json(&self) -> String {
+        let json = json!({ "below": self.below, "globs": self.globs });
+        serde_jcs::to_string(&json).expect("a JSON value always has a canonical form")
+    }
+
     /// Returns whether a file is one of them, by its absolute path.
     pub fn covers(&self, path: &str) -> bool {
         let below = path.strip_prefix(self.below.trim_end_matches('/'));

@@ -29,6 +29,7 @@ pub mod pending_changes;
 pub mod pins;
 mod pools;
 mod query;
+mod resource_columns;
 mod rules;
 pub mod sealed;
 mod session;

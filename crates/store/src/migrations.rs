@@ -53,6 +53,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0015_audit_doors"),
     migration!(each, "0016_session_uses"),
     migration!(each, "0017_profiles"),
+    migration!(both, "0018_applies"),
 ];
 
 /// The version of the newest schema that this release knows.

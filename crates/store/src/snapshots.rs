@@ -9,7 +9,7 @@ use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::mcp::Detail;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
+use ctxpin_model::resource::{Applies, Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Addresses, Facts, Snapshot};
 use ctxpin_model::treatment::{TreatedSnapshot, TreatmentKey, Treatments};
 
@@ -18,9 +18,10 @@ use crate::error::{Error, Result};
 use crate::grant::{
     Grantable, Granted, object::Agent, object::Chat, right::Body, right::UsesBodies, right::Write,
 };
+use crate::resource_columns::split;
 use crate::sealed::Sealed;
 use crate::treatments::JoinedTreatment;
-use crate::values::{Columns, Row, columns};
+use crate::values::{Row, columns};
 use crate::{blobs, treatments};
 
 /// Returns a snapshot, from memory if it was read recently. The caller must have checked that the actor may
@@ -179,6 +180,8 @@ struct ResourceRow {
     root: Option<String>,
     /// The hash of the detail.
     detail: Option<BlobHash>,
+    applies: Option<Applies>,
+    imported_by: Option<String>,
     treatment: JoinedTreatment,
 }
 
@@ -196,6 +199,8 @@ columns! {
         description: "r.description",
         root: "r.root",
         detail: "r.detail",
+        applies: "r.applies",
+        imported_by: "r.imported_by",
     }
     then { treatment }
 }
@@ -207,14 +212,6 @@ columns! {
         size: "size",
         executable: "executable",
         error: "error",
-    }
-}
-
-impl Columns for Option<Content> {
-    fn take(row: &mut Row) -> Result<Self> {
-        let body: Option<BlobHash> = row.take()?;
-        let claimed: Option<BlobHash> = row.take()?;
-        Ok(body.map(Content::Pinned).or(claimed.map(Content::Claimed)))
     }
 }
 
@@ -253,6 +250,8 @@ async fn read_resources(
             description,
             root,
             detail,
+            applies,
+            imported_by,
             treatment,
         } = row;
         let body = content.and_then(Content::pinned);
@@ -278,6 +277,8 @@ async fn read_resources(
             name,
             description,
             root,
+            applies,
+            imported_by,
             ..Resource::new(kind, source, status)
         };
         resources.push((place, resource, detail));
@@ -349,14 +350,6 @@ async fn insert(
     insert_files(transaction, snapshot, addresses.id).await
 }
 
-fn split(content: Option<Content>) -> (Option<BlobHash>, Option<BlobHash>) {
-    match content {
-        Some(Content::Pinned(hash)) => (Some(hash), None),
-        Some(Content::Claimed(hash)) => (None, Some(hash)),
-        None => (None, None),
-    }
-}
-
 async fn insert_resources(
     transaction: &mut Transaction,
     snapshot: &Snapshot,
@@ -366,12 +359,13 @@ async fn insert_resources(
         transaction
             .query(
                 "insert into snapshot_resources (snapshot_id, ordinal, kind, source, status, error, \
-                 body, claimed, size, name, description, root, detail) values ",
+                 body, claimed, size, name, description, root, detail, applies, imported_by) values ",
             )
             .rows(chunk.iter().enumerate(), |row, (index, resource)| {
                 let (body, claimed) = split(resource.content);
                 let detail = resource.detail.as_ref();
                 let detail = detail.map(|detail| BlobHash::of(&detail.canonical_json()));
+                let applies = resource.applies.as_ref().map(Applies::canonical_json);
                 row.value(&id)
                     .value(&((chunk_index * CHUNK + index) as u64))
                     .value(&resource.kind)
@@ -385,6 +379,8 @@ async fn insert_resources(
                     .value_optional(resource.description.as_ref())
                     .value_optional(resource.root.as_ref())
                     .value_optional(detail.as_ref())
+                    .value_optional(applies.as_ref())
+                    .value_optional(resource.imported_by.as_ref())
             })
             .execute()
             .await?;

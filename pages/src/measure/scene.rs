@@ -289,5 +289,7 @@ fn resource(file: &File) -> ManifestResource {
         files: Vec::new(),
         tools: Vec::new(),
         shape: None,
+        applies: None,
+        imported_by: None,
     }
 }

@@ -100,6 +100,20 @@ fn file_of_one_side(item: &SkillFile, what: &str) -> Option<String> {
     Some(format!("{} is {what}, and {traits}", label(&item.path)))
 }
 
+/// Returns which file imports a resource.
+fn importer(resource: &Resource) -> &str {
+    resource.imported_by.as_deref().unwrap_or("none")
+}
+
+/// Returns which files a resource is for.
+fn files_for(resource: &Resource) -> String {
+    match &resource.applies {
+        None => "all".to_owned(),
+        Some(applies) if applies.globs.is_empty() => format!("all below {}", applies.below),
+        Some(applies) => format!("{} below {}", applies.globs.join(", "), applies.below),
+    }
+}
+
 fn is_empty(body: BlobHash) -> bool {
     body == BlobHash::of(b"")
 }
@@ -114,6 +128,14 @@ fn resource(pinned: &Resource, head: &Resource, sentences: &mut Vec<String>) {
         let (before, now) = (pinned.description.as_deref(), head.description.as_deref());
         sentences.extend(became("description", before, now));
     }
+    let (before, now) = (importer(pinned), importer(head));
+    sentences.extend(became("importing file", Some(before), Some(now)));
+    let (before, now) = (files_for(pinned), files_for(head));
+    sentences.extend(became(
+        "set of files that it is for",
+        Some(&before),
+        Some(&now),
+    ));
     let hash = |resource: &Resource| resource.content.map(Content::hash);
     if !head.kind.is_context() && hash(pinned) != hash(head) {
         let digits = |hash: Option<BlobHash>| hash.map(|hash| hash.to_string());

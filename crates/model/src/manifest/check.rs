@@ -9,12 +9,12 @@ use super::invalid::InvalidManifest;
 use super::{Claim, ClaimedFile, Claims};
 use crate::hash::BlobHash;
 use crate::limits::{
-    BLOB_UPLOAD_BYTES_MAX, ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX,
-    MCP_CONFIG_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX, SKILL_LISTED_MAX,
+    BLOB_UPLOAD_BYTES_MAX, ERROR_BYTES_MAX, FACT_BYTES_MAX, FRONTMATTER_BYTES_MAX, GLOB_BYTES_MAX,
+    GLOBS_MAX, MCP_CONFIG_BYTES_MAX, SERVER_TOOLS_BYTES_MAX, SERVER_TOOLS_MAX, SKILL_LISTED_MAX,
     SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX, count_fault, text_fault,
 };
 use crate::mcp::{ServerShape, Tool};
-use crate::resource::{Kind, Status};
+use crate::resource::{Applies, Kind, Status};
 
 /// The longest name or description of a skill in bytes, because both are in a frontmatter.
 const HEADER_BYTES_MAX: usize = FRONTMATTER_BYTES_MAX;
@@ -85,8 +85,12 @@ fn resource(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
         ("name", &claim.name, HEADER_BYTES_MAX),
         ("description", &claim.description, HEADER_BYTES_MAX),
         ("root", &claim.root, SOURCE_BYTES_MAX),
+        ("imported_by", &claim.imported_by, SOURCE_BYTES_MAX),
     ] {
         optional(format!("{at}.{member}"), value.as_deref(), bytes_max)?;
+    }
+    if let Some(files) = &claim.applies {
+        applies(at, files)?;
     }
     tools(at, &claim.tools)?;
     shape(at, claim.shape.as_deref().unwrap_or_default())?;
@@ -97,6 +101,7 @@ fn resource(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
 /// hash.
 fn foreign_members(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
     let kind = claim.kind;
+    let is_file = kind == Kind::InstructionFile;
     let is_named = matches!(kind, Kind::Skill | Kind::McpServer);
     let foreign = [
         ("name", claim.name.is_some() && !is_named),
@@ -104,6 +109,8 @@ fn foreign_members(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
         ("files", !claim.files.is_empty() && kind != Kind::Skill),
         ("tools", !claim.tools.is_empty() && kind != Kind::McpServer),
         ("shape", claim.shape.is_some() && kind != Kind::McpConfig),
+        ("applies", claim.applies.is_some() && !is_file),
+        ("imported_by", claim.imported_by.is_some() && !is_file),
     ];
     match foreign.iter().find(|(_, is_foreign)| *is_foreign) {
         None => Ok(()),
@@ -112,6 +119,20 @@ fn foreign_members(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
             format!("{} {kind} has no such member", article(kind)),
         )),
     }
+}
+
+fn applies(at: &str, applies: &Applies) -> Result<(), InvalidManifest> {
+    let below = format!("{at}.applies.below");
+    text(below, &applies.below, SOURCE_BYTES_MAX)?;
+    count(
+        format!("{at}.applies.globs"),
+        applies.globs.len(),
+        GLOBS_MAX,
+    )?;
+    for (index, glob) in applies.globs.iter().enumerate() {
+        text(format!("{at}.applies.globs[{index}]"), glob, GLOB_BYTES_MAX)?;
+    }
+    Ok(())
 }
 
 fn article(kind: Kind) -> &'static str {

@@ -69,6 +69,8 @@ fn as_claimed(claim: &Claim) -> Resource {
         root: claim.root.clone(),
         detail: tools.or(shape),
         files: claim.files.iter().map(file_as_claimed).collect(),
+        applies: claim.applies.clone(),
+        imported_by: claim.imported_by.clone(),
         ..Resource::new(claim.kind, &claim.source, claim.status)
     }
 }

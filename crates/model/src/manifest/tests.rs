@@ -10,8 +10,8 @@ use proptest::sample::select;
 
 use super::*;
 use crate::limits::{
-    ERROR_BYTES_MAX, INSTRUCTION_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX, SNAPSHOT_PROMPT_BYTES_MAX,
-    SOURCE_BYTES_MAX,
+    ERROR_BYTES_MAX, GLOB_BYTES_MAX, GLOBS_MAX, INSTRUCTION_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX,
+    SNAPSHOT_PROMPT_BYTES_MAX, SOURCE_BYTES_MAX,
 };
 
 const SOURCES: [&str; 9] = [
@@ -125,6 +125,8 @@ fn claim() -> impl Strategy<Value = Claim> {
                 files,
                 tools: tools.filter(|_| kind == Kind::McpServer).collect(),
                 shape: None,
+                applies: None,
+                imported_by: None,
             }
         },
     )
@@ -211,6 +213,8 @@ fn a_file_past_the_limit_of_its_kind_is_listed_and_refuses_no_push() {
             }],
             tools: Vec::new(),
             shape: None,
+            applies: None,
+            imported_by: None,
         }],
         blobs: [skill_md, large]
             .map(|bytes| (BlobHash::of(&bytes), bytes.into()))
@@ -244,4 +248,42 @@ proptest! {
             prop_assert_eq!(&judge::judge(&again, head, blobs), &snapshot);
         }
     }
+}
+
+#[test]
+fn only_instruction_files_are_for_some_files() {
+    let check = |kind, applies: Applies, expected: &str| {
+        let claim = Claim {
+            applies: Some(applies),
+            ..Claim::from(&Resource::new(kind, "/w/a", Status::Invalid))
+        };
+        let claims = Claims {
+            resources: vec![claim],
+            ..Claims::default()
+        };
+        let refused = Manifest::new(claims)
+            .map(|_| ())
+            .map_err(|error| error.to_string());
+        assert_eq!(refused.err().as_deref().unwrap_or_default(), expected);
+    };
+    let applies = |globs: &[&str]| Applies {
+        below: "/w".into(),
+        globs: globs.iter().map(|glob| (*glob).to_owned()).collect(),
+    };
+    check(Kind::InstructionFile, applies(&["*.rs"]), "");
+    check(
+        Kind::Skill,
+        applies(&[]),
+        "`resources[0].applies`: a skill has no such member",
+    );
+    check(
+        Kind::InstructionFile,
+        applies(&["a", &"x".repeat(GLOB_BYTES_MAX + 1)]),
+        "`resources[0].applies.globs[1]`: it has 1025 bytes, and at most 1024 are taken",
+    );
+    check(
+        Kind::InstructionFile,
+        applies(&vec!["x"; GLOBS_MAX + 1]),
+        "`resources[0].applies.globs`: there are 1001, and at most 1000 are taken",
+    );
 }

@@ -3,7 +3,7 @@
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::mcp::{Detail, ServerShape};
-use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
+use ctxpin_model::resource::{Applies, Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::contexts;
@@ -24,6 +24,7 @@ ctxpin_testing::on_both_databases!(
     an_instruction_file_must_be_utf_8,
     bytes_of_a_skills_file_are_judged_anew_as_instructions,
     a_source_is_absolute,
+    the_files_that_a_resource_is_for_are_kept,
     a_skills_files_lie_below_it,
     facts_and_errors_are_kept,
     what_is_not_used_stores_no_bytes,
@@ -267,6 +268,30 @@ async fn bytes_of_a_skills_file_are_judged_anew_as_instructions(test: &TestServi
         .take_one(instructions("/w/AGENTS.md", binary), &[])
         .await;
     require_unused(&taken, Status::Invalid, "not UTF-8");
+}
+
+async fn the_files_that_a_resource_is_for_are_kept(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let applies = |globs: &[&str]| Applies {
+        below: "/w/src".into(),
+        globs: globs.iter().map(|glob| (*glob).to_owned()).collect(),
+    };
+    let rule = Resource {
+        applies: Some(applies(&["*.rs", "docs/\"é"])),
+        imported_by: Some("/w/CLAUDE.md".into()),
+        ..instructions("/w/.claude/rules/a.md", b"Use tabs.")
+    };
+    let taken = intake.take_one(rule.clone(), &[b"Use tabs."]).await;
+    assert_eq!(
+        (taken.applies, taken.imported_by),
+        (rule.applies.clone(), rule.imported_by.clone())
+    );
+    let below = Resource {
+        applies: Some(applies(&[])),
+        ..rule
+    };
+    let taken = intake.take_one(below.clone(), &[b"Use tabs."]).await;
+    assert_eq!(taken.applies, below.applies);
 }
 
 async fn a_source_is_absolute(test: &TestService) {

@@ -16,7 +16,7 @@ use ctxpin_model::manifest::{Claim, ClaimedFile, Claims, Manifest};
 use ctxpin_model::mcp::{ServerShape, Tool};
 use ctxpin_model::profile::{Profile, Rules, Settings};
 use ctxpin_model::push::{self, Position};
-use ctxpin_model::resource::{Bodies, Resource};
+use ctxpin_model::resource::{Applies, Bodies, Resource};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{DETAIL_BYTES_MAX, NOTES_MAX, Note, Warning};
 
@@ -65,6 +65,8 @@ fn to_wire(resource: &Resource) -> ManifestResource {
         files: resource.files.iter().map(resources::skill_file).collect(),
         tools: resources::tools(resource.detail.as_ref()),
         shape: resources::shape(resource.detail.as_ref()),
+        applies: resource.applies.as_ref().map(resources::applies),
+        imported_by: resource.imported_by.clone(),
     }
 }
 
@@ -229,6 +231,11 @@ fn read_resource(at: &str, resource: ManifestResource) -> Result<Claim, InvalidM
         files: read_files(at, resource.files)?,
         tools: read_tools(at, resource.tools)?,
         shape: resource.shape.map(read_shape),
+        applies: resource.applies.map(|applies| Applies {
+            below: applies.below,
+            globs: applies.globs,
+        }),
+        imported_by: resource.imported_by,
     })
 }
 

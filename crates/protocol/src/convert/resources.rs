@@ -11,7 +11,7 @@ use ctxpin_model::{diff, limits, skill, warning};
 use crate::http::agents::{KnownProfile, Limits};
 use crate::http::push::Facts;
 use crate::http::resources::{
-    Change, Note, Removed, Resource, ServerShape, Shape, SkillFile, Tool, Warning,
+    Applies, Change, Note, Removed, Resource, ServerShape, Shape, SkillFile, Tool, Warning,
 };
 use crate::http::scan::Scan;
 
@@ -31,11 +31,21 @@ pub fn resource(resource: &resource::Resource, treatment: Option<&Treatment>) ->
         files: resource.files.iter().map(skill_file).collect(),
         tools: tools(resource.detail.as_ref()),
         shape: shape(resource.detail.as_ref()),
+        applies: resource.applies.as_ref().map(applies),
+        imported_by: resource.imported_by.clone(),
         warnings: warnings(resource, treatment),
         removed: treatment
             .map(|treatment| treatment.removed)
             .filter(|removed| !removed.is_empty())
             .map(removed),
+    }
+}
+
+/// Returns the wire shape of the files that a resource is for.
+pub fn applies(applies: &resource::Applies) -> Applies {
+    Applies {
+        below: applies.below.clone(),
+        globs: applies.globs.clone(),
     }
 }
 
@@ -95,7 +105,7 @@ pub fn change(change: &diff::Change<'_>, sides: Sides<'_>) -> Change {
 }
 
 /// Returns the wire shape of a resource. Without `tells_bodies`, it lacks descriptions, tools,
-/// shapes and the details of warnings, which say something of a body.
+/// shapes, globs, imports and the details of warnings, which say something of a body.
 pub fn resource_within(
     found: &resource::Resource,
     treatment: Option<&Treatment>,
@@ -126,6 +136,8 @@ fn without_bodies(resource: Resource) -> Resource {
         description: None,
         tools: Vec::new(),
         shape: None,
+        applies: None,
+        imported_by: None,
         warnings: resource
             .warnings
             .into_iter()

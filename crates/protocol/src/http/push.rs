@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::resources::{Note, Shape, SkillFile, Tool};
+use super::resources::{Applies, Note, Shape, SkillFile, Tool};
 
 /// A push: a complete snapshot of a workspace, with the bytes that the server does not have.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -96,6 +96,12 @@ pub struct ManifestResource {
     /// The shape of an `mcp_config`: its servers, without values that could be secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
+    /// Which files an instruction file is for; absent if it is for the whole work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applies: Option<Applies>,
+    /// The source of the instruction file that imports this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported_by: Option<String>,
 }
 
 /// The result of a push.

@@ -42,6 +42,12 @@ pub struct Resource {
     /// The shape of an `mcp_config`: its servers, without values that could be secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
+    /// Which files an instruction file is for; absent if it is for the whole work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applies: Option<Applies>,
+    /// The source of the instruction file that imports this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported_by: Option<String>,
     /// Warnings for people; the resource is used all the same. After an upgrade they are absent
     /// until the server has computed them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -50,6 +56,17 @@ pub struct Resource {
     /// server has computed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Removed>,
+}
+
+/// The files that an instruction file is for. The tool gives it to its model when it reads one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Applies {
+    /// The absolute path of a directory; the files lie below it.
+    pub below: String,
+    /// Globs as in a `.gitignore`, from that directory; without any, all files below it count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub globs: Vec<String>,
 }
 
 /// A warning about a resource.
