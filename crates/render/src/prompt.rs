@@ -17,7 +17,7 @@ const SKILLS_USAGE: &str = "These skills are pinned to this chat. When a task ma
 /// and has a line `- name: description` for each `ok` skill in the snapshot's order. The prompt omits an
 /// element without content. It ends with one newline, and is empty if neither element has content.
 ///
-/// Never fails. The prompt omits a file whose body is not in `bodies` or has no content after sanitising.
+/// Never fails. The prompt omits a file that is for some files only, and one whose body is not in `bodies` or has no content after sanitising.
 /// Bytes that are not UTF-8 become U+FFFD.
 pub fn render(snapshot: &Snapshot, bodies: &Bodies) -> String {
     let mut parts = Vec::new();
@@ -25,6 +25,7 @@ pub fn render(snapshot: &Snapshot, bodies: &Bodies) -> String {
     parts.extend(
         snapshot
             .instruction_files()
+            .filter(|file| file.applies.is_none())
             .filter_map(|file| instruction_file(file, bodies)),
     );
     let context = element(CONTEXT_TAG, &parts.join("\n\n"));

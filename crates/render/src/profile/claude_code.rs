@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use ctxpin_model::claude_code::{LOCAL_NAME, Reading, is_skill_hidden};
+use ctxpin_model::claude_code::{LOCAL_NAME, Reading, is_skill_hidden, trim};
 use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
 use super::{Effective, Given, OnDemand, condition, left_out, listed};
+use crate::{prompt, sanitise};
 
 /// What begins the instructions.
 const BEGIN: &str = "Codebase and user instructions are shown below. Be sure to adhere to these instructions. IMPORTANT: These \
@@ -24,16 +25,9 @@ pub(super) fn effective(
     settings: &ClaudeCodeSettings,
 ) -> Effective {
     let mut effective = Effective::default();
-    let files: HashMap<_, _> = snapshot
-        .instruction_files()
-        .map(|file| (file.source.as_str(), file))
-        .collect();
+    let owners = Owners::of(snapshot, settings);
     let mut blocks = Vec::new();
-    for file in snapshot.instruction_files() {
-        let body = file.body().and_then(|body| bodies.get(&body));
-        let Some(reading) = body.map(|body| Reading::of(body)) else {
-            continue;
-        };
+    for (file, reading) in readings(snapshot, bodies) {
         let text = reading.given();
         if text.is_empty() {
             let reason = "nothing in it is for the model";
@@ -41,8 +35,7 @@ pub(super) fn effective(
         } else if let Some(applies) = &file.applies {
             effective.left_out.push(left_out(file, condition(applies)));
         } else {
-            let owner = owner(file, &files, settings);
-            blocks.push(format!("Contents of {} ({owner}):\n\n{text}", file.source));
+            blocks.push(block(&file.source, owners.owner(file), text));
             effective.given.push(Given {
                 kind: file.kind,
                 source: file.source.clone(),
@@ -53,75 +46,9 @@ pub(super) fn effective(
             });
         }
     }
-    if !blocks.is_empty() {
-        effective.text = format!("{BEGIN}{BETWEEN}{}", blocks.join(BETWEEN));
-    }
-    skills(snapshot, bodies, settings, &mut effective);
-    effective
-}
-
-/// Returns what Claude Code gives its model when it reads a file, in the snapshot's order: each file that is for it,
-/// as a text.
-pub(super) fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
-    let files = snapshot.instruction_files().filter(|file| {
-        let applies = file.applies.as_ref();
-        file.source != path && applies.is_some_and(|applies| applies.covers(path))
-    });
-    let given = files.filter_map(|file| {
-        let body = file.body().and_then(|body| bodies.get(&body))?;
-        let reading = Reading::of(body);
-        // Here the blanks around a text stay.
-        let text = format!("Contents of {}:\n\n{}", file.source, reading.text);
-        (!reading.given().is_empty()).then(|| OnDemand {
-            source: file.source.clone(),
-            text,
-        })
-    });
-    given.collect()
-}
-
-/// Returns whose file it is, in Claude Code's words. An imported file belongs to the owner of the file that imports
-/// it.
-fn owner(
-    file: &Resource,
-    files: &HashMap<&str, &Resource>,
-    settings: &ClaudeCodeSettings,
-) -> &'static str {
-    let mut top = file;
-    for _ in 0..files.len() {
-        let importer = top.imported_by.as_deref();
-        match importer.and_then(|importer| files.get(importer)) {
-            Some(importer) => top = importer,
-            None => break,
-        }
-    }
-    let name = top.source.rsplit('/').next();
-    if top.root.as_deref() == Some(&settings.home) {
-        "user's private global instructions for all projects"
-    } else if name == Some(LOCAL_NAME) {
-        "user's private project instructions, not checked in"
-    } else {
-        "project instructions, checked into the codebase"
-    }
-}
-
-/// Adds the skills in the order of Claude Code's list: the person's, then those of the working directory and of each
-/// directory above it.
-fn skills(
-    snapshot: &Snapshot,
-    bodies: &Bodies,
-    settings: &ClaudeCodeSettings,
-    effective: &mut Effective,
-) {
-    let mut skills: Vec<_> = snapshot.skills().collect();
-    skills.sort_by_key(|skill| {
-        let root = skill.root.as_deref().unwrap_or_default();
-        let is_personal = root == settings.home;
-        (!is_personal, std::cmp::Reverse(root.len()), &skill.source)
-    });
-    for skill in skills {
-        let body = skill.body().and_then(|body| bodies.get(&body));
-        match body.is_some_and(|body| is_skill_hidden(body)) {
+    effective.text = message(&blocks);
+    for (skill, is_hidden) in skills(snapshot, bodies, settings) {
+        match is_hidden {
             true => effective.left_out.push(left_out(
                 skill,
                 "`disable-model-invocation` keeps it out of the list",
@@ -129,4 +56,128 @@ fn skills(
             false => effective.given.push(listed(skill)),
         }
     }
+    effective
+}
+
+/// Returns the prompt of a pin: what every request holds, in Claude Code's form, but sanitised, and the list of skills.
+pub(super) fn delivered(
+    snapshot: &Snapshot,
+    bodies: &Bodies,
+    settings: &ClaudeCodeSettings,
+) -> String {
+    let owners = Owners::of(snapshot, settings);
+    let due = readings(snapshot, bodies).into_iter();
+    let due = due.filter(|(file, _)| file.applies.is_none());
+    let blocks = due.filter_map(|(file, reading)| {
+        let treated = sanitise::text(&reading.text).text;
+        let text = trim(&treated);
+        let source = sanitise::line(&file.source);
+        (!text.is_empty()).then(|| block(&source, owners.owner(file), text))
+    });
+    let mut text = message(&blocks.collect::<Vec<_>>());
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    let skills = skills(snapshot, bodies, settings).into_iter();
+    let listed = skills.filter(|(_, is_hidden)| !is_hidden);
+    let list = prompt::skills(listed.map(|(skill, _)| skill));
+    let elements = [Some(text).filter(|text| !text.is_empty()), list];
+    elements
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Returns the instruction files that have a body, as Claude Code reads them.
+fn readings<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<(&'s Resource, Reading)> {
+    let files = snapshot.instruction_files();
+    files
+        .filter_map(|file| Some((file, Reading::of(bodies.get(&file.body()?)?))))
+        .collect()
+}
+
+/// Returns the text with all blocks, which is empty without any.
+fn message(blocks: &[String]) -> String {
+    match blocks.is_empty() {
+        true => String::new(),
+        false => format!("{BEGIN}{BETWEEN}{}", blocks.join(BETWEEN)),
+    }
+}
+
+fn block(source: &str, owner: &str, text: &str) -> String {
+    format!("Contents of {source} ({owner}):\n\n{text}")
+}
+
+/// Returns what Claude Code gives its model when it reads a file, in the snapshot's order: each file that is for it,
+/// as a text.
+pub(super) fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
+    let files = readings(snapshot, bodies).into_iter().filter(|(file, _)| {
+        let applies = file.applies.as_ref();
+        file.source != path && applies.is_some_and(|applies| applies.covers(path))
+    });
+    let given = files.filter(|(_, reading)| !reading.given().is_empty());
+    let given = given.map(|(file, reading)| OnDemand {
+        source: file.source.clone(),
+        // Here the blanks around a text stay.
+        text: format!("Contents of {}:\n\n{}", file.source, reading.text),
+    });
+    given.collect()
+}
+
+/// Whose the files of a snapshot are.
+struct Owners<'s> {
+    files: HashMap<&'s str, &'s Resource>,
+    home: &'s str,
+}
+
+impl<'s> Owners<'s> {
+    fn of(snapshot: &'s Snapshot, settings: &'s ClaudeCodeSettings) -> Self {
+        let files = snapshot.instruction_files();
+        Self {
+            files: files.map(|file| (file.source.as_str(), file)).collect(),
+            home: &settings.home,
+        }
+    }
+
+    /// Returns whose file it is, in Claude Code's words. An imported file belongs to the owner of the file that
+    /// imports it.
+    fn owner(&self, file: &'s Resource) -> &'static str {
+        let mut top = file;
+        for _ in 0..self.files.len() {
+            let importer = top.imported_by.as_deref();
+            match importer.and_then(|importer| self.files.get(importer)) {
+                Some(importer) => top = importer,
+                None => break,
+            }
+        }
+        let name = top.source.rsplit('/').next();
+        if top.root.as_deref() == Some(self.home) {
+            "user's private global instructions for all projects"
+        } else if name == Some(LOCAL_NAME) {
+            "user's private project instructions, not checked in"
+        } else {
+            "project instructions, checked into the codebase"
+        }
+    }
+}
+
+/// Returns the skills in the order of Claude Code's list, each with whether it is kept out of the list: the person's,
+/// then those of the working directory and of each directory above it.
+fn skills<'s>(
+    snapshot: &'s Snapshot,
+    bodies: &Bodies,
+    settings: &ClaudeCodeSettings,
+) -> Vec<(&'s Resource, bool)> {
+    let mut skills: Vec<_> = snapshot.skills().collect();
+    skills.sort_by_key(|skill| {
+        let root = skill.root.as_deref().unwrap_or_default();
+        let is_personal = root == settings.home;
+        (!is_personal, std::cmp::Reverse(root.len()), &skill.source)
+    });
+    let skills = skills.into_iter().map(|skill| {
+        let body = skill.body().and_then(|body| bodies.get(&body));
+        (skill, body.is_some_and(|body| is_skill_hidden(body)))
+    });
+    skills.collect()
 }

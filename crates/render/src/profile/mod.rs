@@ -117,15 +117,16 @@ fn condition(applies: &Applies) -> String {
 }
 
 /// Returns the prompt of a pin of this snapshot. Under the neutral profile, and under one that no agent has yet,
-/// that is [`prompt::render`]. Under Codex's profile, it is what the tool gives its model of the project's
-/// instruction files, in its order and form and cut where it cuts, but sanitised, and then the list of skills. The
-/// text leaves out the files of the tool's home, because the tool gives these itself wherever its other files come
-/// from. `bodies` has the bodies of the snapshot's instruction files.
+/// that is [`prompt::render`]. Under Claude Code's and Codex's profile, it is what the tool gives its model of the
+/// instruction files, in its order and form and cut where it cuts, but sanitised, and then the list of skills. For
+/// Codex, the text leaves out the files of the tool's home, because the tool gives these itself wherever its other
+/// files come from. `bodies` has the bodies of the snapshot's instruction files.
 pub fn delivered(snapshot: &Snapshot, bodies: &Bodies) -> String {
     match &snapshot.facts.rules {
         None => prompt::render(snapshot, bodies),
         Some(rules) => match &rules.settings {
-            Settings::ClaudeCode(_) | Settings::Opencode(_) => prompt::render(snapshot, bodies),
+            Settings::ClaudeCode(settings) => claude_code::delivered(snapshot, bodies, settings),
+            Settings::Opencode(_) => prompt::render(snapshot, bodies),
             Settings::Codex(settings) => codex::delivered(snapshot, bodies, settings),
         },
     }

@@ -2,7 +2,7 @@
 
 use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Kind, Resource};
-use ctxpin_render::profile::{Effective, effective, on_demand};
+use ctxpin_render::profile::{Effective, delivered, effective, on_demand};
 
 use crate::sample::Sample;
 
@@ -152,4 +152,26 @@ fn the_list_has_the_persons_skills_first() {
         ]
     );
     assert_eq!(effective.left_out.len(), 1);
+}
+
+#[test]
+fn a_pin_delivers_what_every_request_holds() {
+    let sample = Sample::default();
+    let text = "---\ntitle: x\n---\nTop <!-- hidden --> rule\u{200b}.\n";
+    let sample = file(sample, ("/w", "/w/CLAUDE.md"), text, |_| {});
+    let sample = file(sample, ("/w", "/w/rule.md"), "for some", |file| {
+        file.applies = Some(Applies {
+            below: "/w".into(),
+            globs: vec!["*.rs".into()],
+        });
+    });
+    let sample = ruled(sample);
+    let text = delivered(&sample.snapshot, &sample.bodies);
+    let begin = "Contents of /w/CLAUDE.md (project instructions, checked into the codebase):\n\n";
+    let (_, content) = text.split_once(begin).unwrap();
+    assert_eq!(content, "Top  rule.\n");
+    assert_eq!(
+        delivered(&ruled(Sample::default()).snapshot, &sample.bodies),
+        ""
+    );
 }
