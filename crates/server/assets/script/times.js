@@ -2,7 +2,7 @@
 //
 //   <time datetime="…" data-time="ago">     20 min ago
 //   <time datetime="…" data-time="span">    20 min
-//   <time datetime="…" data-time="clock">   Tue 14:02, or 3 Nov 14:02 if it is older than six days
+//   <time datetime="…" data-time="clock">   Tue 14:02, and 3 Nov 14:02 or 27 Dec 2026 from six days on
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -21,16 +21,18 @@ function clockTime(date) {
   return clock.format(date);
 }
 
-/** Returns the date, with the year unless it is this one. */
+/** Returns the date. One of this year that has passed has no year. */
 function dateWords(date, now) {
-  return (date.getFullYear() === now.getFullYear() ? day : dayOfYear).format(date);
+  const isPast = date.getFullYear() === now.getFullYear() && date <= now;
+  return (isPast ? day : dayOfYear).format(date);
 }
 
 function timeWords(date, form, now) {
   const age = now - date;
   if (form === "clock") {
-    const isRecent = age < 6 * DAY_MS;
-    return `${isRecent ? weekday.format(date) : dateWords(date, now)} ${clockTime(date)}`;
+    if (Math.abs(age) < 6 * DAY_MS) return `${weekday.format(date)} ${clockTime(date)}`;
+    // The minute of a day that is to come matters to nobody.
+    return age < 0 ? dateWords(date, now) : `${dateWords(date, now)} ${clockTime(date)}`;
   }
   if (age > SPAN_MAX_MS) return dateWords(date, now);
   const span =

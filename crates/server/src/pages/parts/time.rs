@@ -3,13 +3,13 @@
 use std::fmt;
 
 use askama::filters::HtmlSafe;
-use chrono::TimeDelta;
+use chrono::{Datelike as _, TimeDelta};
 use ctxpin_model::moment::Moment;
 
 /// The age from which a date says more than a number of days.
 const SPAN_DAYS_MAX: i64 = 30;
 
-/// From this age in days on, a clock time has a date instead of a day of the week.
+/// From this many days before and after now, a clock time has a date instead of a day of the week.
 const DATED_FROM_DAYS: i64 = 6;
 
 /// The form of a time.
@@ -18,7 +18,7 @@ pub(crate) enum Form {
     /// As `20 min ago`, where [`Form::Span`] is `20 min`.
     Ago,
     Span,
-    /// `Tue 14:02 UTC`
+    /// `Tue 14:02 UTC`, and `3 Nov 14:02 UTC` or `27 Dec 2026` if it is far away.
     Clock,
 }
 
@@ -57,15 +57,29 @@ impl Time {
         let at = self.at.utc();
         let age = self.age();
         match self.form {
-            Form::Clock if age.num_days() < DATED_FROM_DAYS => {
+            Form::Clock if age.num_days().abs() < DATED_FROM_DAYS => {
                 at.format("%a %H:%M UTC").to_string()
             }
-            Form::Clock => at.format("%-d %b %H:%M UTC").to_string(),
-            _ if age.num_days() > SPAN_DAYS_MAX => at.format("%-d %b").to_string(),
+            // The minute of a day that is to come matters to nobody.
+            Form::Clock if age < TimeDelta::zero() => self.date(),
+            Form::Clock => format!("{} {}", self.date(), at.format("%H:%M UTC")),
+            _ if age.num_days() > SPAN_DAYS_MAX => self.date(),
             Form::Span => span(age),
             Form::Ago if age.num_minutes() < 1 => "just now".to_owned(),
             Form::Ago => format!("{} ago", span(age)),
         }
+    }
+}
+
+impl Time {
+    /// Returns the date. One of this year that has passed has no year.
+    fn date(&self) -> String {
+        let (at, now) = (self.at.utc(), self.now.utc());
+        let form = match at.year() == now.year() && at <= now {
+            true => "%-d %b",
+            false => "%-d %b %Y",
+        };
+        at.format(form).to_string()
     }
 }
 
@@ -126,6 +140,17 @@ mod tests {
         check(60 * 47, ["47 h ago", "47 h", "Wed 15:00 UTC"]);
         check(60 * 48, ["2 days ago", "2 days", "Wed 14:00 UTC"]);
         check(60 * 24 * 40, ["18 Oct", "18 Oct", "18 Oct 14:00 UTC"]);
+        let last_year = ["23 Oct 2025", "23 Oct 2025", "23 Oct 2025 14:00 UTC"];
+        check(60 * 24 * 400, last_year);
+        let check_future = |days: u64, expected: &str| {
+            let at = now.after(Duration::from_secs(60 * 60 * 24 * days));
+            assert_eq!(Time::clock(at, now).words(), expected);
+        };
+        check_future(0, "Fri 14:00 UTC");
+        check_future(5, "Wed 14:00 UTC");
+        check_future(6, "3 Dec 2026");
+        check_future(30, "27 Dec 2026");
+        check_future(365, "27 Nov 2027");
     }
 
     #[test]
