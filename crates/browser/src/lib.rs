@@ -38,6 +38,8 @@ pub struct Chromium {
     loaded: Vec<String>,
     failures: Vec<Value>,
     transfers: Transfers,
+    /// Where the pointer is, as `x` and `y`.
+    pointer: Value,
 }
 
 /// An open tab.
@@ -82,6 +84,7 @@ impl Chromium {
             loaded: Vec::new(),
             failures: Vec::new(),
             transfers: Transfers::default(),
+            pointer: json!({ "x": 0, "y": 0 }),
         };
         browser.open_tab().await?;
         Ok(browser)
@@ -245,7 +248,24 @@ impl Chromium {
     pub async fn hover(&mut self, selector: &str) -> Result<()> {
         let middle = self.at_middle(selector, "");
         let middle = self.evaluate(&middle).await?;
-        let event = json!({ "type": "mouseMoved", "x": middle["x"], "y": middle["y"] });
+        self.pointer = middle;
+        self.point("mouseMoved").await
+    }
+
+    /// Presses and releases the pointer's button where [`Self::hover`] has moved the pointer, whatever is there now.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the browser does not answer.
+    pub async fn click_pointer(&mut self) -> Result<()> {
+        self.point("mousePressed").await?;
+        self.point("mouseReleased").await
+    }
+
+    async fn point(&mut self, kind: &str) -> Result<()> {
+        let event = json!({
+            "type": kind, "x": self.pointer["x"], "y": self.pointer["y"], "button": "left", "clickCount": 1,
+        });
         self.call("Input.dispatchMouseEvent", event).await?;
         Ok(())
     }

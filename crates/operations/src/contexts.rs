@@ -6,7 +6,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::id::ChatId;
+use ctxpin_model::id::{ChatId, UserId};
 use ctxpin_model::resource::{Kind, Resource, ResourceId};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatment};
@@ -83,6 +83,44 @@ pub struct ResourceText {
     pub body: Option<String>,
 }
 
+/// A resource of a chat's pin as it is stored.
+struct StoredResource {
+    resource: Resource,
+    treatment: Option<Treatment>,
+    body: Option<Arc<[u8]>>,
+    /// The number of the renderer of the chat's prompt.
+    renderer: i64,
+    /// The user whose share of the workshop a further step uses.
+    user: UserId,
+}
+
+async fn stored(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    id: ResourceId,
+) -> Result<StoredResource> {
+    let (mut transaction, granted) =
+        read_bodies(service, credential, Operation::ResourceRead, chat).await?;
+    let pin = granted.record()?.pin.as_ref();
+    let pin = pin.ok_or(Error::NotFound("resource"))?.pin;
+    let pinned = snapshot(&mut transaction, &granted, pin.snapshot).await?;
+    let resource = pinned.find_id(id).cloned();
+    let resource = resource.ok_or(Error::NotFound("resource"))?;
+    let hashes = resource.body().into_iter().collect();
+    let bodies = granted
+        .bodies_of(&mut transaction, &pinned, &hashes)
+        .await?;
+    let renderer = pin.prompt.renderer;
+    Ok(StoredResource {
+        body: resource.body().and_then(|hash| bodies.get(&hash).cloned()),
+        treatment: pinned.treatments.of(&resource, renderer).cloned(),
+        user: granted.actor().user().unwrap_or(granted.owner()),
+        resource,
+        renderer,
+    })
+}
+
 /// Returns a resource of a chat's pin with its text.
 ///
 /// # Errors
@@ -95,27 +133,35 @@ pub async fn resource(
     chat: ChatId,
     id: ResourceId,
 ) -> Result<ResourceText> {
-    let (mut transaction, granted) =
-        read_bodies(service, credential, Operation::ResourceRead, chat).await?;
-    let pin = granted.record()?.pin.as_ref();
-    let pin = pin.ok_or(Error::NotFound("resource"))?.pin;
-    let pinned = snapshot(&mut transaction, &granted, pin.snapshot).await?;
-    let resource = pinned
-        .find_id(id)
-        .cloned()
-        .ok_or(Error::NotFound("resource"))?;
-    let hashes = resource.body().into_iter().collect();
-    let bodies = granted
-        .bodies_of(&mut transaction, &pinned, &hashes)
-        .await?;
-    let body = resource.body().and_then(|hash| bodies.get(&hash));
-    let body = body.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    let treatment = pinned.treatments.of(&resource, pin.prompt.renderer);
+    let stored = stored(service, credential, chat, id).await?;
+    let body = stored.body.as_deref();
     Ok(ResourceText {
-        treatment: treatment.cloned(),
-        resource,
-        body,
+        body: body.map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+        treatment: stored.treatment,
+        resource: stored.resource,
     })
+}
+
+/// Returns a resource of a chat's pin with the bytes of its file.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if the pin has no such resource, [`Error::Invalid`] if the resource's bytes are not
+/// part of the pin, and [`Error::Store`] if the caller may not read the chat's bodies.
+pub async fn resource_bytes(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    id: ResourceId,
+) -> Result<(Resource, Arc<[u8]>)> {
+    let StoredResource { resource, body, .. } = stored(service, credential, chat, id).await?;
+    match body {
+        Some(bytes) => Ok((resource, bytes)),
+        None => Err(Error::Invalid(format!(
+            "the bytes of {} are not part of the pin: the agent sent no text of it",
+            resource.source
+        ))),
+    }
 }
 
 /// A resource with its text in pieces, for a person who reviews what a model gets of it.
@@ -147,25 +193,18 @@ pub async fn review(
     chat: ChatId,
     id: ResourceId,
 ) -> Result<ReviewedText> {
-    let (mut transaction, granted) =
-        read_bodies(service, credential, Operation::ResourceRead, chat).await?;
-    let user = granted.actor().user().unwrap_or(granted.owner());
-    let pin = granted.record()?.pin.as_ref();
-    let pin = pin.ok_or(Error::NotFound("resource"))?.pin;
-    let pinned = snapshot(&mut transaction, &granted, pin.snapshot).await?;
-    let resource = pinned.find_id(id).cloned();
-    let resource = resource.ok_or(Error::NotFound("resource"))?;
-    let hashes = resource.body().into_iter().collect();
-    let bodies = granted
-        .bodies_of(&mut transaction, &pinned, &hashes)
-        .await?;
-    drop(transaction);
-    let body = resource.body().and_then(|hash| bodies.get(&hash).cloned());
+    let StoredResource {
+        resource,
+        body,
+        renderer,
+        user,
+        ..
+    } = stored(service, credential, chat, id).await?;
     let Some(body) = body else {
         let pieces = Vec::new();
         return Ok(ReviewedText { resource, pieces });
     };
-    let renderer = Renderer::of_number(pin.prompt.renderer).unwrap_or(Renderer::CURRENT);
+    let renderer = Renderer::of_number(renderer).unwrap_or(Renderer::CURRENT);
     let (kind, bytes) = (resource.kind, resource.size);
     let pieces = service.work(user, bytes, move || pieces(kind, &body, renderer));
     let pieces = pieces.await?;

@@ -61,10 +61,22 @@ pub struct PendingItem {
     pub chat_count: usize,
     /// The number of agents that the chats are bound to.
     pub workspace_count: usize,
+    /// The number of changes that these chats have not taken, this one included. A chat that declines one declines
+    /// all of them.
+    pub change_count: usize,
     /// The number of lines that differ. `None` if the caller may not read texts of these chats, or if there is too
     /// much to compare at once.
     pub lines: Option<LineCounts>,
     /// The newest chats.
+    pub chats: Vec<PendingChat>,
+}
+
+/// Some pending changes with the chats that have not taken them.
+#[derive(Debug, Clone)]
+pub struct PendingChoice {
+    /// Leaves out changes that no chat waits for any more.
+    pub changes: Vec<PendingChange>,
+    /// Each chat once and with one of its places, newest first.
     pub chats: Vec<PendingChat>,
 }
 
@@ -142,7 +154,7 @@ pub async fn chats(
     Ok(Page::of(chats, page.limit, cursor))
 }
 
-/// Returns the newest chats that have not taken some of the pending changes, each once and with one of its places.
+/// Returns some of the pending changes, and the newest chats that have not taken one of them, at most `limit`.
 ///
 /// # Errors
 ///
@@ -153,11 +165,23 @@ pub async fn chats_of_any(
     own: bool,
     ids: &[PendingChangeId],
     limit: usize,
-) -> Result<Vec<PendingChat>> {
+) -> Result<PendingChoice> {
     let collected = Collected::collect(service, credential, own).await?;
     let changes = ids.iter().filter_map(|id| collected.found.get(*id));
-    let chats = collected.chats(changes.flat_map(|change| &change.places));
-    Ok(chats.into_iter().take(limit).map(pending_chat).collect())
+    let changes: Vec<_> = changes.collect();
+    let chats = collected.chats(changes.iter().flat_map(|change| &change.places));
+    Ok(PendingChoice {
+        chats: chats.into_iter().take(limit).map(pending_chat).collect(),
+        changes: changes.into_iter().map(without_places).collect(),
+    })
+}
+
+/// Returns a change as others than this module see it: the numbers of the groups mean nothing to them.
+fn without_places(change: &PendingChange) -> PendingChange {
+    PendingChange {
+        places: Vec::new(),
+        ..change.clone()
+    }
 }
 
 fn pending_chat((drifted, place): (&DriftedChat, &Place)) -> PendingChat {
@@ -311,6 +335,17 @@ impl Collected {
         chats
     }
 
+    /// Returns how many changes the chats at these places have not taken.
+    fn change_count(&self, places: &[Place]) -> usize {
+        let groups: BTreeSet<_> = places.iter().map(|place| place.group).collect();
+        let changes = self.found.all();
+        let of_groups = changes.filter(|change| {
+            let mut places = change.places.iter();
+            places.any(|place| groups.contains(&place.group))
+        });
+        of_groups.count()
+    }
+
     fn item(&self, cursor: PendingChangeCursor) -> Option<PendingItem> {
         let change = self.found.get(cursor.id)?;
         let chats = self.chats(&change.places);
@@ -319,16 +354,14 @@ impl Collected {
             since: cursor.since,
             chat_count: chats.len(),
             workspace_count: workspaces.len(),
+            change_count: self.change_count(&change.places),
             lines: None,
             chats: chats
                 .into_iter()
                 .take(CHATS_TOLD_MAX)
                 .map(pending_chat)
                 .collect(),
-            change: PendingChange {
-                places: Vec::new(),
-                ..change.clone()
-            },
+            change: without_places(change),
         })
     }
 }

@@ -7,6 +7,7 @@ mod admin_token;
 mod api;
 mod api_error;
 mod app;
+mod attachment;
 pub mod authority;
 mod body;
 mod budget;

@@ -179,6 +179,8 @@ async fn equal_changes_of_two_workspaces_are_one(test: &TestService) {
     assert_eq!(item.change.effect, Effect::Prompt);
     let since = two.chats[0].record().await.drift().unwrap().since;
     assert_eq!(item.since, since);
+    // Who declines one declines both.
+    assert_eq!(item.change_count, 2);
     let places = item.chats.iter().map(|chat| {
         let (source, workspace) = (&chat.place.source, &chat.drifted.workspace);
         format!("{source} {workspace}")

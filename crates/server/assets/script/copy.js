@@ -1,14 +1,55 @@
-// Copying: a short id copies the whole one, "…" beside an action its command (`data-copy`), and a button
-// above a text that text (`data-copy-from`, the id of its element).
+// Copying: a short id copies the whole one, a button beside an action its command (`data-copy`), and a button
+// above a text that text: what its element shows (`data-copy-from`, the id), or the bytes of the file (`data-copy-of`,
+// the address), because a page shows some characters by their names.
 
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-copy], [data-copy-from]");
+  const button = event.target.closest("[data-copy], [data-copy-from], [data-copy-of]");
   if (!button) return;
-  const { copy: text, copyFrom } = button.dataset;
-  const isDone = await copy(copyFrom ? document.getElementById(copyFrom).textContent : text);
-  if (isDone) showSentence(copyFrom ? "Copied." : `Copied: ${text}`, { stay: 3_000 });
+  const { copyFrom, copyOf } = button.dataset;
+  const words = button.dataset.fill ? filledCommand(button) : button.dataset.copy;
+  const text = copyOf ? await textOf(copyOf) : copyFrom ? document.getElementById(copyFrom).textContent : words;
+  if (text === undefined) showSentence("This is no text that can be copied. Download it instead.", { failed: true });
+  else if (await copy(text)) showSentence(words ? `Copied: ${words}` : "Copied.");
   else showSentence("The browser does not let this page copy. Select the text instead.", { failed: true });
 });
+
+/** Returns the command of a button with what its form holds: `data-fill="source=--source PATH;title=--title TITLE"`. */
+function filledCommand({ dataset, form }) {
+  let command = dataset.copy;
+  for (const entry of dataset.fill.split(";")) {
+    const [name, words] = entry.split("=");
+    const given = [...form.elements]
+      .filter((field) => field.name === name && (field.checked || !["checkbox", "radio"].includes(field.type)))
+      .map(wordOf)
+      .filter((word) => word)
+      .map((word) => words.replace(/[A-Z]+$/, () => quoted(word)))
+      .join(" ");
+    if (given === "") continue;
+    command = command.includes(words) ? command.replace(words, () => given) : `${command} ${given}`;
+  }
+  return command;
+}
+
+/** Returns what a command calls the value of a field. The box of a change has a kind before the path. */
+function wordOf({ type, value }) {
+  return type === "checkbox" ? value.trim().replace(/^\w+ /, "") : value.trim();
+}
+
+/** Returns a text as one word of a shell. */
+function quoted(text) {
+  return /^[\w@%+:,./=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Returns the text of a file, with each of its bytes. `undefined` if it cannot be read or is no text. */
+async function textOf(address) {
+  try {
+    const response = await fetch(address);
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    return response.ok ? decoder.decode(await response.arrayBuffer()) : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Copies a text, and returns whether the browser allowed it. */
 async function copy(text) {

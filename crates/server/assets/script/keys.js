@@ -10,6 +10,8 @@ document.addEventListener("keydown", (event) => {
     leave(event.target);
     return;
   }
+  // A key that is held down goes through rows, and does nothing twice.
+  if (event.repeat && event.key !== "j" && event.key !== "k") return;
   // Readers who speak to their machine, or type by mistake, can turn the letters off.
   if (isField(event.target) || document.querySelector("dialog[open]") || localStorage[KEYS_OFF]) return;
   const isDone =
@@ -94,10 +96,12 @@ function press(key) {
   return true;
 }
 
-/** Escape leaves a field, closes a menu, and then clears the choice. */
+/** Escape closes a menu or a form that opened in its place, leaves a field, and then clears the choice. */
 function leave(target) {
-  const menu = document.querySelector("details.menu[open]");
+  const inline = target.closest("details.inline[open]");
+  const menu = inline ?? document.querySelector("details.menu[open]");
   if (menu) {
+    inline?.querySelector("form").reset();
     menu.open = false;
     menu.querySelector("summary").focus();
   } else if (isField(target)) {

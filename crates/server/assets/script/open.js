@@ -17,3 +17,11 @@ document.addEventListener("click", (event) => {
     if (!menu.contains(event.target) || event.target.closest(".menu-list :is(a, button)")) menu.open = false;
   }
 });
+
+// A form that opens in its place begins with its field.
+document.addEventListener("toggle", (event) => {
+  const field = event.target.matches("details.inline[open]") && event.target.querySelector("input:not([type=hidden])");
+  if (!field) return;
+  field.focus();
+  field.select();
+}, true);

@@ -26,7 +26,8 @@ function refreshSoon(mark) {
   if (refreshTimer) return;
   const wait = Math.max(NEWS_SETTLE_MS, refreshedAt + REFRESH_EVERY_MS - performance.now());
   refreshTimer = setTimeout(async () => {
-    while (refreshing) await refreshing;
+    // The answer to a write of the reader brings these news too.
+    while (refreshing || writing) await (refreshing ?? writing);
     refreshTimer = 0;
     const { mark } = wanted;
     wanted = undefined;
@@ -75,10 +76,12 @@ async function refreshOnce(asked) {
   const holds = [];
   const how = asked ? {} : { holds, news: showNews };
   const before = sayable();
-  for (const id of ["main", "places"]) {
-    const fresh = page.getElementById(id);
-    if (fresh) morph(document.getElementById(id), fresh, how);
-  }
+  guardPointer(() => {
+    for (const id of ["main", "places"]) {
+      const fresh = page.getElementById(id);
+      if (fresh) morph(document.getElementById(id), fresh, how);
+    }
+  });
   if (!asked && sayable() !== before) say(sayable());
   document.title = page.title;
   document.body.dataset.watch = page.body.dataset.watch ?? "";
@@ -117,12 +120,14 @@ function showHeld() {
     return;
   }
   const showing = held;
-  hold([]);
-  for (const { old, fresh } of showing) {
-    // The element takes the new content although it says that it holds.
-    old.dataset.version = "";
-    morph(old, fresh, { news: showNews });
-  }
+  guardPointer(() => {
+    hold([]);
+    for (const { old, fresh } of showing) {
+      // The element takes the new content although it says that it holds.
+      old.dataset.version = "";
+      morph(old, fresh, { news: showNews });
+    }
+  });
   document.dispatchEvent(new Event("page-changed"));
 }
 

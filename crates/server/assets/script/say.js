@@ -3,8 +3,8 @@
 /** The least time between two sentences in the live region. */
 const SAY_EVERY_MS = 5_000;
 
-/** How long a toast stays. One that failed stays until it is closed. */
-const TOAST_MS = 10_000;
+/** How long a sentence of the page itself stays. */
+const SENTENCE_MS = 3_000;
 
 let saidAt = -SAY_EVERY_MS;
 let sayTimer = 0;
@@ -19,18 +19,22 @@ function say(sentence) {
   }, wait);
 }
 
-/** Shows a toast that the server wrote, and says its sentence. */
+/**
+ * Shows a toast, and says its sentence. It stays until the reader does the next thing, closes it or leaves the
+ * page: nobody knows how long somebody needs to see a mistake.
+ */
 function showToast(toast) {
-  const toasts = document.getElementById("toasts");
-  // An undo belongs to the latest write alone: two of them would not tell which is which.
-  for (const older of toasts.querySelectorAll(".toast:not(.failed)")) older.remove();
-  toasts.append(toast);
+  document.getElementById("toasts").append(toast);
   say(toast.querySelector("p").textContent);
-  if (!toast.matches(".failed")) endToast(toast, TOAST_MS);
 }
 
-/** Shows a sentence of the page itself as a toast. */
-function showSentence(sentence, { failed = false, stay = TOAST_MS } = {}) {
+/** Removes the toasts of what was done before. One that failed stays until somebody closes it. */
+function endToasts() {
+  for (const toast of document.querySelectorAll(".toast:not(.failed)")) toast.remove();
+}
+
+/** Shows a sentence of the page itself. One that did not fail asks for nothing, and goes by itself. */
+function showSentence(sentence, { failed = false } = {}) {
   const toast = document.createElement("div");
   toast.className = failed ? "toast failed" : "toast";
   const text = document.createElement("p");
@@ -44,15 +48,7 @@ function showSentence(sentence, { failed = false, stay = TOAST_MS } = {}) {
     toast.append(close);
   }
   showToast(toast);
-  if (!failed && stay !== TOAST_MS) endToast(toast, stay);
-}
-
-/** Removes a toast after a time, but not while somebody points at it or is in it. */
-function endToast(toast, after) {
-  setTimeout(() => {
-    if (toast.matches(":hover, :focus-within")) endToast(toast, 1_000);
-    else toast.remove();
-  }, after);
+  if (!failed) setTimeout(() => toast.remove(), SENTENCE_MS);
 }
 
 document.addEventListener("click", (event) => {

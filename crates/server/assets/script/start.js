@@ -1,8 +1,13 @@
 // The last part: everything is declared, so it can start.
 
 // A page that answers a form names the address that shows the same later.
-const address = document.querySelector("[data-address]")?.dataset.address;
-if (address) history.replaceState(null, "", address);
+function showAddress() {
+  const address = document.querySelector("[data-address]")?.dataset.address;
+  if (address) history.replaceState(null, "", address);
+}
+
+document.addEventListener("page-changed", showAddress);
+showAddress();
 
 startTimes();
 startKeys();

@@ -4,6 +4,9 @@
 // The server answers a fragment: elements with an id take the place of those on the page, and a toast
 // says what was done, with its undo. A `Location` leads to another page.
 
+/** The writes that are under way, or nothing. */
+let writing;
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("[data-write]")) return;
@@ -12,12 +15,16 @@ document.addEventListener("submit", (event) => {
   // A second click while the first is under way is the same wish.
   if (busy.getAttribute("aria-busy") === "true") return;
   busy.setAttribute("aria-busy", "true");
-  send(form, event.submitter)
+  const sent = send(form, event.submitter)
     .catch(() => {
       const sentence = "The server did not answer. Once the connection is back, this page shows what holds.";
       showSentence(sentence, { failed: true });
     })
-    .finally(() => busy.removeAttribute("aria-busy"));
+    .finally(() => {
+      busy.removeAttribute("aria-busy");
+      if (writing === sent) writing = undefined;
+    });
+  writing = sent;
 });
 
 async function send(form, submitter) {
@@ -40,17 +47,52 @@ async function send(form, submitter) {
     return;
   }
   const answer = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (response.ok) {
-    form.closest("dialog")?.close();
-    form.closest("details.menu, details.inline")?.removeAttribute("open");
-    // Boxes that the page ticks are ticked again, and chosen rows are not.
-    form.reset();
-    countChoices();
-  }
-  takeAnswer(answer, response);
+  // What was typed stays, and the reason stands beside it.
+  if (!response.ok && failAtField(form, answer.querySelector("[data-field]"))) return;
+  guardPointer(() => {
+    if (response.ok) endForm(form);
+    takeAnswer(answer, response);
+  });
   const goBack = keepPlace();
   await refresh({ asked: true });
   goBack();
+}
+
+/** Says at its field why a form failed. Returns whether the form has this field. */
+function failAtField(form, failed) {
+  const name = CSS.escape(failed?.dataset.field ?? "");
+  const field = name && form.querySelector(`[name="${name}"]:not([type=hidden])`);
+  if (!field || !isField(field)) return false;
+  endFieldError(field);
+  const reason = document.createElement("small");
+  reason.className = "field-error";
+  reason.id = `error-${name}`;
+  reason.textContent = failed.querySelector("p").textContent;
+  field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-describedby", reason.id);
+  field.after(reason);
+  field.focus();
+  return true;
+}
+
+function endFieldError(field) {
+  if (!field.matches("[data-write] [aria-invalid]")) return;
+  document.getElementById(field.getAttribute("aria-describedby"))?.remove();
+  field.removeAttribute("aria-invalid");
+  field.removeAttribute("aria-describedby");
+}
+
+document.addEventListener("input", (event) => endFieldError(event.target));
+
+/** Empties a form whose wish was fulfilled, and closes what it stands in. */
+function endForm(form) {
+  form.closest("dialog")?.close();
+  form.closest("details.menu, details.inline")?.removeAttribute("open");
+  // Boxes that the page ticks are ticked again, and chosen rows are not.
+  form.reset();
+  countChoices();
+  // What was done before is undone no more: the next undo belongs to this.
+  endToasts();
 }
 
 /** Puts a fragment's elements into the page. */

@@ -7,13 +7,14 @@ use axum::response::{IntoResponse, Response};
 
 use super::form::Wants;
 use super::frame::html;
+use super::parts::text::Text;
 use crate::api_error::ApiResult;
 
 /// What a write has done.
 #[derive(Template)]
 #[template(path = "toast.html")]
 pub(crate) struct Toast {
-    /// A sentence, such as "Taken."
+    /// A sentence, such as "Took AGENTS.md."
     pub done: String,
     pub undo: Option<Undo>,
     pub page_value: String,

@@ -5,12 +5,12 @@ use axum::extract::State;
 use axum::response::Response;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
-use ctxpin_model::pending_change::PendingChangeId;
+use ctxpin_model::pending_change::{PendingChange, PendingChangeId};
 use ctxpin_model::pin_move::{
     BULK_CHANGES_MAX, BULK_CHATS_MAX, BulkMove, BulkOutcome, Decision, MoveBack, SeenChat,
 };
 use ctxpin_operations::error::Error;
-use ctxpin_operations::pending_changes::{self, PendingChat};
+use ctxpin_operations::pending_changes::{self, PendingChat, PendingChoice};
 use ctxpin_operations::{bulk_moves, chats};
 use ctxpin_protocol::convert::bulk_moves::pending_change_id;
 use ctxpin_protocol::convert::members::{InvalidMember, count, hash};
@@ -20,6 +20,7 @@ use super::answer::{Toast, Undo};
 use super::form::{Fields, PageForm, Wants};
 use super::frame::{Frame, Place, html};
 use super::parts::number::counted;
+use super::parts::resource_name::resource_name;
 use super::parts::short_id::{ShortId, last_digits};
 use super::parts::text::Text;
 use crate::api_error::{ApiError, ApiResult};
@@ -105,8 +106,9 @@ pub(crate) async fn chats(State(app): State<App>, form: PageForm) -> ApiResult<R
         Some("undo") => return undo(&app, form).await,
         _ => return Err(unknown_move()),
     };
-    let seen = chosen.iter().filter_map(|choice| choice.seen).collect();
-    decide(&app, form, seen, decision, "/chats").await
+    let chats = chosen.iter().filter_map(|choice| choice.seen).collect();
+    let request = BulkMove { chats, decision };
+    decide(&app, form, request, "all changes", "/chats").await
 }
 
 /// Decides about chosen changes of the inbox, for all their chats.
@@ -117,9 +119,11 @@ pub(crate) async fn changes(State(app): State<App>, form: PageForm) -> ApiResult
     let mut ids: Vec<PendingChangeId> = ids.collect::<Result<_, InvalidMember>>()?;
     ids.sort_unstable();
     ids.dedup();
-    let seen = seen_chats(&app, &form, &ids).await?;
+    let found = waiting(&app, &form, &ids).await?;
+    let chats = found.chats.iter().filter_map(seen_chat).collect();
     let decision = decision(&form.fields, ids)?;
-    decide(&app, form, seen, decision, "/").await
+    let request = BulkMove { chats, decision };
+    decide(&app, form, request, &named(&found.changes), "/").await
 }
 
 /// Decides about one change, for all its chats or for those that were chosen.
@@ -130,13 +134,22 @@ pub(crate) async fn change(
 ) -> ApiResult<Response> {
     let id = pending_change_id("change", path.text("change"))?;
     let chosen = Choice::all(&form.fields)?;
-    let seen: Vec<_> = chosen.iter().filter_map(|choice| choice.seen).collect();
-    let seen = match seen.is_empty() {
-        true => seen_chats(&app, &form, &[id]).await?,
-        false => seen,
-    };
+    let found = waiting(&app, &form, &[id]).await?;
+    let mut chats: Vec<_> = chosen.iter().filter_map(|choice| choice.seen).collect();
+    if chats.is_empty() {
+        chats = found.chats.iter().filter_map(seen_chat).collect();
+    }
     let decision = decision(&form.fields, vec![id])?;
-    decide(&app, form, seen, decision, "/").await
+    let request = BulkMove { chats, decision };
+    decide(&app, form, request, &named(&found.changes), "/").await
+}
+
+/// Returns the name of one change, or the number of several.
+fn named(changes: &[PendingChange]) -> String {
+    match changes {
+        [one] => resource_name(one.subject, &one.path),
+        several => counted(several.len() as u64, "change"),
+    }
 }
 
 fn decision(fields: &Fields, ids: Vec<PendingChangeId>) -> ApiResult<Decision> {
@@ -152,16 +165,12 @@ fn unknown_move() -> ApiError {
     InvalidMember::new("move", reason).into()
 }
 
-/// Reads the chats of some changes, at most [`BULK_CHATS_MAX`].
-async fn seen_chats(
-    app: &App,
-    form: &PageForm,
-    ids: &[PendingChangeId],
-) -> ApiResult<Vec<SeenChat>> {
+/// Reads some changes with the chats that wait for them, at most [`BULK_CHATS_MAX`].
+async fn waiting(app: &App, form: &PageForm, ids: &[PendingChangeId]) -> ApiResult<PendingChoice> {
     let credential = form.caller.credential;
     let found =
         pending_changes::chats_of_any(&app.service, credential, true, ids, BULK_CHATS_MAX).await?;
-    Ok(found.iter().filter_map(seen_chat).collect())
+    Ok(found)
 }
 
 /// Returns a chat with its pin and head.
@@ -175,14 +184,14 @@ pub(crate) fn seen_chat(pending: &PendingChat) -> Option<SeenChat> {
     })
 }
 
+/// Decides about chats. `what` names what they take.
 async fn decide(
     app: &App,
     form: PageForm,
-    chats: Vec<SeenChat>,
-    decision: Decision,
+    request: BulkMove,
+    what: &str,
     page: &str,
 ) -> ApiResult<Response> {
-    let request = BulkMove { chats, decision };
     let results = bulk_moves::bulk_move(&app.service, form.caller.credential, &request).await?;
     let mut back = Vec::new();
     let mut failures = Vec::new();
@@ -202,8 +211,11 @@ async fn decide(
     let decided = counted(back.len() as u64, "chat");
     let (done, opposite) = match request.decision {
         _ if back.is_empty() => ("Nothing was there to decide.".to_owned(), ""),
-        Decision::TakeAll | Decision::Take(_) => (format!("Taken for {decided}."), "undo"),
-        Decision::Decline => (format!("{decided} kept the pin."), "undecline"),
+        Decision::TakeAll | Decision::Take(_) => (format!("Took {what} for {decided}."), "undo"),
+        Decision::Decline if back.len() == 1 => {
+            (format!("The pin of {decided} is kept."), "undecline")
+        }
+        Decision::Decline => (format!("The pins of {decided} are kept."), "undecline"),
         Decision::Undecline => (format!("The changes of {decided} wait again."), "decline"),
     };
     let undo = (!back.is_empty()).then(|| {

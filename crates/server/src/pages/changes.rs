@@ -23,7 +23,7 @@ use super::caller::{PageCaller, layout};
 use super::chat::diff::{DiffForm, entries, kind_word, verb_word};
 use super::chat::history::{what, who};
 use super::chats::{ChatRow, RowEnd, title_or_words};
-use super::cursor::require_items;
+use super::cursor::{CursorQuery, require_items};
 use super::frame::{Frame, Place, html};
 use super::parts::lines::Layout;
 use super::parts::number::{Number, counted};
@@ -78,6 +78,8 @@ struct Item {
     sums: Sums,
     place: String,
     since: Time,
+    /// The words of the button that keeps the pins.
+    keep: String,
 }
 
 /// The page of one change.
@@ -102,26 +104,23 @@ struct DecidedPage {
     frame: Frame,
 }
 
-/// The query of the inbox.
+/// The query of the page of a change.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ChangesQuery {
-    cursor: Option<String>,
+pub(crate) struct ChangeQuery {
+    /// The layout of the diff.
     view: Option<String>,
 }
 
-/// Shows the inbox. If one change waits, it shows that one.
+/// Shows the inbox.
 pub(crate) async fn list(
     State(app): State<App>,
     caller: PageCaller,
-    QueryParams(query): QueryParams<ChangesQuery>,
+    QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
     let found = pending_changes::list(&app.service, caller.credential, true, &asked).await?;
     require_items(query.cursor.as_deref(), &found.page.items)?;
-    if let ([item], None) = (found.page.items.as_slice(), &query.cursor) {
-        return shown(&app, &caller, item.change.id, query.view.as_deref()).await;
-    }
     let recent = match found.page.items.is_empty() {
         true => history::recent(&app.service, caller.credential, RECENT_MAX).await?,
         false => Vec::new(),
@@ -152,18 +151,9 @@ pub(crate) async fn page(
     State(app): State<App>,
     caller: PageCaller,
     path: PathParams,
-    QueryParams(query): QueryParams<ChangesQuery>,
+    QueryParams(query): QueryParams<ChangeQuery>,
 ) -> ApiResult<Response> {
-    let id = path.id("change")?;
-    shown(&app, &caller, id, query.view.as_deref()).await
-}
-
-async fn shown(
-    app: &App,
-    caller: &PageCaller,
-    id: PendingChangeId,
-    view: Option<&str>,
-) -> ApiResult<Response> {
+    let (app, caller, id) = (&app, &caller, path.id("change")?);
     let newest = PageRequest::newest(CHATS_SHOWN_MAX);
     let found = pending_changes::chats(&app.service, caller.credential, true, id, &newest).await?;
     let Some(first) = found.items.first() else {
@@ -179,7 +169,7 @@ async fn shown(
     let chat = first.drifted.chat.id;
     let diff = diffs::diff(&app.service, caller.credential, chat, request).await?;
     let frame = Frame::read(app, caller, Place::Changes, "Changes").await?;
-    let layout = layout(view).unwrap_or(caller.choices.layout);
+    let layout = layout(query.view.as_deref()).unwrap_or(caller.choices.layout);
     let weight = diff.weight();
     let (chats, has_more) = (found.items, found.next.is_some());
     let render = move || render(frame.wide(), id, &chats, has_more, &diff, layout);
@@ -278,6 +268,19 @@ fn place(item: &PendingItem) -> String {
     }
 }
 
+/// Returns the words of the button that keeps the pins of a change's chats. It says how many changes that declines,
+/// because a chat declines a whole push.
+fn keep(item: &PendingItem) -> String {
+    let pins = match item.chat_count {
+        1 => "Keep the pin",
+        _ => "Keep the pins",
+    };
+    match item.change_count {
+        ..=1 => pins.to_owned(),
+        count => format!("{pins}, declines {}", Number(count as u64)),
+    }
+}
+
 impl Recent {
     fn new(recent: &RecentMove, now: Moment) -> Self {
         let RecentMove {
@@ -316,6 +319,7 @@ impl Item {
             sums: Sums(item.lines.unwrap_or_default()),
             place: place(item),
             since: Time::span(item.since, now),
+            keep: keep(item),
         }
     }
 }

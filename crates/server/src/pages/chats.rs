@@ -41,6 +41,8 @@ struct ChatsPage {
     groups: Vec<Group>,
     shown: usize,
     total: Number,
+    /// The path of the first page, on another one.
+    first: Option<String>,
     /// The path of the next page.
     next: Option<String>,
     /// Whether there is no chat at all, archived ones included.
@@ -148,6 +150,10 @@ pub(crate) async fn list(
             .agent
             .map(|_| path_of(query.show.as_deref(), None, None)),
         shown,
+        first: query
+            .cursor
+            .as_ref()
+            .map(|_| path_of(query.show.as_deref(), query.agent, None)),
         total: Number(total(&counts, &query).max(shown as u64)),
         next,
         has_none: all.all + all.archived == 0,
@@ -172,7 +178,7 @@ fn filters(counts: &ChatCounts, query: &ChatsQuery) -> Vec<Filter> {
     let of_state = |state: ChatState| Some(state.as_str());
     let filters = [
         ("All", None, counts.all),
-        ("Drifted", of_state(ChatState::Drifted), counts.drifted),
+        ("Behind", of_state(ChatState::Drifted), counts.drifted),
         ("Kept", of_state(ChatState::Declined), counts.declined),
         ("Unpinned", of_state(ChatState::Unpinned), counts.unpinned),
         ("Error", of_state(ChatState::Error), counts.error),

@@ -7,11 +7,11 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::policy::Policy;
 use ctxpin_operations::chats;
-use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
+use ctxpin_protocol::convert::members::{InvalidMember, word};
 
 use super::answer::elsewhere;
 use super::caller::PageCaller;
-use super::chat::settings::{PolicyChoice, WorkspaceChoice, policies, workspaces};
+use super::chat::settings::{PolicyChoice, WorkspaceChoice, policies, title, workspaces};
 use super::form::{Fields, PageForm};
 use super::frame::{Frame, Place, html};
 use super::parts::command::Command;
@@ -37,7 +37,8 @@ pub(crate) async fn page(State(app): State<App>, caller: PageCaller) -> ApiResul
         policies: policies(Policy::default()),
         workspaces: workspaces(&app, &caller, &frame, None).await?,
         frame,
-        create: Command::new("Create", "ctxpin chat new --title TITLE"),
+        create: Command::new("Create", "ctxpin chat new --title TITLE")
+            .filled("title=--title TITLE;agent=--agent AGENT;policy=--policy POLICY"),
     })
 }
 
@@ -49,15 +50,14 @@ pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<
 }
 
 fn requested(fields: &Fields) -> Result<ChatCreate, InvalidMember> {
-    let title = fields.filled("title");
-    let title = title.map(|title| chosen_name("title", title.to_owned()));
+    let title = title(fields.get("title").unwrap_or_default());
     let agent = fields.filled("agent").map(|id| {
         let unknown = |_| InvalidMember::new("agent", "this is not the id of an agent");
         id.parse().map_err(unknown)
     });
     let policy = fields.filled("policy").map(|text| word("policy", text));
     Ok(ChatCreate {
-        title: title.transpose()?,
+        title: title?,
         agent: agent.transpose()?,
         policy: policy.transpose()?.unwrap_or_default(),
         ..ChatCreate::default()

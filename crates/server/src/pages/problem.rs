@@ -4,20 +4,23 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{FromRequestParts as _, Request, State};
-use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, REFERER, REFERRER_POLICY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ctxpin_listener::Connection;
 use ctxpin_model::access::Refusal;
+use ctxpin_model::hash::HASH_PREFIX;
 use ctxpin_protocol::problem::{Problem, ProblemName};
+use serde_json::Value;
 use tokio::time::timeout;
-use url::form_urlencoded;
+use url::{Url, form_urlencoded};
 
 use super::answer::{local_path, see_other};
 use super::caller::{Choices, FoundCaller, PageCaller};
 use super::form::Wants;
 use super::frame::{Frame, html};
+use super::parts::text::Text;
 use crate::api_error::{ApiError, ApiResult, sentence};
 use crate::app::App;
 
@@ -43,17 +46,75 @@ const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy")
 struct ProblemPage<'p> {
     frame: Frame,
     heading: &'static str,
-    detail: &'p str,
+    told: &'p Told,
     command: Option<&'static str>,
     /// Whether the page tries again by itself.
     is_passing: bool,
+    /// The path of the page that sent a form.
+    back: Option<&'p str>,
 }
 
 /// A problem as the answer to a write of the script.
 #[derive(Template)]
 #[template(path = "failed.html")]
 struct Failed<'p> {
-    detail: &'p str,
+    told: &'p Told,
+}
+
+/// What a problem says to a person.
+struct Told {
+    detail: String,
+    /// The field of the form that the problem is about.
+    field: Option<String>,
+    /// Whether the page shows what is not so any more.
+    is_stale: bool,
+}
+
+impl Told {
+    fn new(problem: &Problem) -> Self {
+        let is_stale = problem.name() == Some(ProblemName::PreconditionFailed);
+        let field = problem.members.get("member").and_then(Value::as_str);
+        let of_field = field.and_then(|field| {
+            let rest = problem.detail.strip_prefix(&format!("`{field}`: "))?;
+            Some(sentence(rest))
+        });
+        Self {
+            detail: match (is_stale, of_field) {
+                (true, _) => STALE.to_owned(),
+                (false, Some(reason)) => reason,
+                (false, None) => with_short_hashes(&problem.detail),
+            },
+            field: field.map(str::to_owned),
+            is_stale,
+        }
+    }
+}
+
+/// What a person hears who decided about something that is not so any more.
+const STALE: &str = "The workspace or the pin changed while you were reading. Nothing was moved.";
+
+/// The digits of a hash that the pages show.
+const SHORT_HASH_DIGITS: usize = 12;
+
+/// Cuts the hashes in a text to the digits that people compare.
+fn with_short_hashes(text: &str) -> String {
+    let mut parts = text.split(HASH_PREFIX);
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
+        let digits = part.bytes().take_while(|byte| is_digit(byte)).count();
+        let kept = match digits {
+            64 => &part[..SHORT_HASH_DIGITS],
+            _ => &part[..digits],
+        };
+        short.push_str(match digits {
+            64 => "",
+            _ => HASH_PREFIX,
+        });
+        short.push_str(kept);
+        short.push_str(&part[digits..]);
+    }
+    short
 }
 
 /// Shows problems as pages if a person asked, and leaves them as they are for the clients of the API.
@@ -108,6 +169,15 @@ fn without_slash(uri: &Uri) -> Option<String> {
     is_own.then(|| format!("{path}{}", query.unwrap_or_default()))
 }
 
+/// Returns the path of the page that sent a form. Browsers name it to its own server alone, and others may name
+/// anything.
+fn form_path(headers: &HeaderMap) -> Option<String> {
+    let page = headers.get(REFERER)?.to_str().ok()?;
+    let page = Url::parse(page).ok()?;
+    let path = &page[url::Position::BeforePath..url::Position::AfterQuery];
+    (local_path(Some(path)) == path).then(|| path.to_owned())
+}
+
 fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
@@ -123,10 +193,12 @@ pub(crate) async fn show_problems(
     let wants = Wants::read(request.headers());
     let choices = Choices::read(request.headers());
     let path = request.uri().path_and_query().map(ToString::to_string);
+    let back = form_path(request.headers());
     let is_read = is_read(request.method());
     let connection = request.extensions().get::<Connection>().cloned();
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let mut told = Told::new(&problem);
         response = match (problem.name(), wants) {
             (Some(ProblemName::Unauthenticated), Wants::Page) => {
                 // A browser goes to another page instead of getting 401, which would count.
@@ -143,23 +215,21 @@ pub(crate) async fn show_problems(
                 // Another token helps where a scope is missing, and not where a role is.
                 let is_role =
                     name == Some(ProblemName::Forbidden) && !problem.detail.contains("the scope");
+                if is_text {
+                    told.detail = "Texts are for the owner of the chat.".to_owned();
+                }
                 let status = response.status();
                 let page = ProblemPage {
                     frame: frame(&app, status, caller.get(), choices, heading).await,
                     heading,
-                    detail: match is_text {
-                        true => "Texts are for the owner of the chat.",
-                        false => &problem.detail,
-                    },
+                    told: &told,
                     command: command.filter(|_| !is_role),
                     is_passing: status == StatusCode::SERVICE_UNAVAILABLE,
+                    back: back.as_deref().filter(|_| !is_read),
                 };
                 with_status(html(&page), status)
             }
-            (_, Wants::Fragment) => {
-                let detail = &problem.detail;
-                with_status(html(&Failed { detail }), response.status())
-            }
+            (_, Wants::Fragment) => with_status(html(&Failed { told: &told }), response.status()),
         };
     }
     let headers = response.headers_mut();
@@ -233,8 +303,9 @@ fn advice(name: Option<ProblemName>, is_read: bool) -> (&'static str, Option<&'s
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_protocol::convert::members::InvalidMember;
+
     use super::*;
-    use axum::http::HeaderValue;
 
     #[test]
     fn sign_in_leads_back() {
@@ -255,6 +326,36 @@ mod tests {
         check("/chats/", Some("/chats"));
         check("/chats//?show=drifted", Some("/chats?show=drifted"));
         for none in ["/", "//", "/chats", "//evil.example/", "/\\evil.example/"] {
+            check(none, None);
+        }
+    }
+
+    #[test]
+    fn people_read_short_hashes_and_the_names_of_fields() {
+        let hash = format!("sha256:{}", "ab".repeat(32));
+        let check = |text: &str, expected: &str| assert_eq!(with_short_hashes(text), expected);
+        check(&format!("the pin is {hash}"), "the pin is abababababab");
+        check(
+            "sha256:ab is no hash: sha256:",
+            "sha256:ab is no hash: sha256:",
+        );
+        let invalid = InvalidMember::new("workspace", "it must not be empty");
+        let told = Told::new(&invalid.into());
+        assert_eq!(told.field.as_deref(), Some("workspace"));
+        assert_eq!(told.detail, "It must not be empty.");
+    }
+
+    #[test]
+    fn a_form_leads_back_to_its_page() {
+        let check = |page: &'static str, expected: Option<&str>| {
+            let headers = [(REFERER, HeaderValue::from_static(page))];
+            let path = form_path(&headers.into_iter().collect());
+            assert_eq!(path.as_deref(), expected, "{page}");
+        };
+        let page = "http://127.0.0.1:7878/chats/new?a=b#c";
+        check(page, Some("/chats/new?a=b"));
+        check("http://127.0.0.1:7878", Some("/"));
+        for none in ["", "x", "http://a//b", "data:text/html,x"] {
             check(none, None);
         }
     }

@@ -75,6 +75,10 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
             "/chats/{chat}/context/{resource}/raw",
             get(chat::context::raw),
         ),
+        PageRoute::new(
+            "/chats/{chat}/context/{resource}/download",
+            get(chat::context::download),
+        ),
         PageRoute::new("/chats/{chat}/prompt", get(chat::prompt::page)),
         PageRoute::new("/chats/{chat}/prompt/raw", get(chat::prompt::raw)),
         PageRoute::new("/chats/{chat}/turns", get(chat::turns::page)),

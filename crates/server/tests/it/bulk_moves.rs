@@ -27,8 +27,10 @@ async fn an_equal_change_is_decided_once_for_many_chats() {
         }
         dirty
     };
-    // One change waits, so the inbox shows its diff at once.
-    let page = browser.page("/").await;
+    // One change waits in both workspaces.
+    let inbox = browser.page("/").await;
+    let change = between(&inbox, "href=\"/changes/", "\"");
+    let page = browser.page(&format!("/changes/{change}")).await;
     let value = page_value(&page);
     assert!(
         page.contains("<ins>") || page.contains("text added"),
@@ -46,7 +48,7 @@ async fn an_equal_change_is_decided_once_for_many_chats() {
         .header("ctxpin-page", page_value(&page))
         .header("ctxpin-fragment", "true");
     let taken = taken.send().await.unwrap().text().await.unwrap();
-    assert!(taken.contains("Taken for 3 chats."), "{taken}");
+    assert!(taken.contains(" for 3 chats."), "{taken}");
     assert_eq!(dirty().await, 0);
     let back: Vec<_> = taken
         .split("name=\"back\" value=\"")
@@ -71,7 +73,7 @@ async fn an_equal_change_is_decided_once_for_many_chats() {
         .header("ctxpin-page", page_value(&page))
         .header("ctxpin-fragment", "true");
     let kept = kept.send().await.unwrap().text().await.unwrap();
-    assert!(kept.contains("3 chats kept the pin."), "{kept}");
+    assert!(kept.contains("The pins of 3 chats are kept."), "{kept}");
     let list = browser.page("/chats?show=declined").await;
     assert!(list.contains("Decide again"), "{list}");
     let mut fields: Vec<_> = kept

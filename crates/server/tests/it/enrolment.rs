@@ -172,9 +172,9 @@ async fn an_open_page_shows_the_workspace_that_its_code_has_connected() -> Resul
     browser
         .evaluate("document.querySelector('input[name=workspace]').value = 'payments'")
         .await?;
-    browser.follow("main form button[type=submit]").await?;
+    browser.click("main form button[type=submit]").await?;
     browser
-        .until("document.getElementById('stream').dataset.stream === 'live'")
+        .until("document.querySelector('.enrol-code') !== null && document.getElementById('stream').dataset.stream === 'live'")
         .await?;
     let shown = "document.querySelector('.enrol-code button')?.textContent";
     let code = browser.evaluate(shown).await?;

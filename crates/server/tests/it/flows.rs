@@ -95,7 +95,7 @@ async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() -> Resul
 
     browser.click("#decision button[value=all]").await?;
     browser
-        .until("document.querySelector('.toast p')?.textContent === 'Taken.' && !document.querySelector('#diff')")
+        .until("document.querySelector('.toast p')?.textContent === 'Took AGENTS.md.' && !document.querySelector('#diff')")
         .await?;
     assert!(!server.client.context(chat).await.unwrap().pin.dirty);
     browser.click(".toast button[data-keys=u]").await?;
@@ -119,6 +119,8 @@ async fn forty_chats_are_decided_at_once_and_two_of_them_are_gone() -> Result<()
     }
     agent.push(&edition("Be quick.")).await;
     let mut browser = signed_in(&server, "/").await?;
+    browser.follow(".change-row .row-link").await?;
+    browser.until(LIVE).await?;
     browser
         .until("document.querySelectorAll('input[name=chat]').length === 40")
         .await?;
@@ -140,7 +142,7 @@ async fn forty_chats_are_decided_at_once_and_two_of_them_are_gone() -> Result<()
         .until("document.querySelectorAll('.toast.failed .failures li').length === 2")
         .await?;
     browser
-        .until("document.querySelector('h1').textContent === 'Nothing waits'")
+        .until("document.querySelector('h1').textContent === 'Nothing waits here'")
         .await?;
     let drifted = ChatQuery {
         dirty: Some(true),
@@ -241,6 +243,251 @@ async fn one_change_of_three_is_taken_rolled_back_and_the_chat_archived() -> Res
         assert_eq!(archived().await, is_archived);
     }
     browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_click_presses_nothing_that_came_under_the_pointer() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    agent.push(&second).await;
+    let changes = async || server.client.context(chat).await.unwrap().changes.len();
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    // The foot stays at the lower edge of a low window.
+    browser.resize(1000, 400).await?;
+    // The clock of the page stands, so that the second click comes at once.
+    let clock = "window.now = performance.now(); performance.now = () => window.now;";
+    browser.evaluate(clock).await?;
+    let idle = "document.querySelector('[aria-busy]') === null";
+
+    browser
+        .click("input[name=source][value$='/srv/shop/AGENTS.md']")
+        .await?;
+    browser
+        .until("document.querySelector('[value=chosen]').textContent === 'Take 1 of 3'")
+        .await?;
+    browser.click("#decision [data-if=some] .command").await?;
+    let chosen =
+        "document.querySelector('.toast p')?.textContent.endsWith(' --source /srv/shop/AGENTS.md')";
+    browser.until(chosen).await?;
+    browser.hover("#decision [value=chosen]").await?;
+    browser.click_pointer().await?;
+    browser
+        .until(&format!(
+            "document.querySelectorAll('#diff article.file').length === 2 && {idle}"
+        ))
+        .await?;
+    // "Take all" stands where "Take 1 of 3" stood.
+    browser.click_pointer().await?;
+    assert_eq!(browser.evaluate(idle).await?, true);
+    assert_eq!(changes().await, 2);
+    // After a second, a click is a new wish.
+    browser.evaluate("window.now += 1000").await?;
+    browser.hover("#decision [value=all]").await?;
+    browser.click_pointer().await?;
+    browser
+        .until(&format!(
+            "document.querySelector('#diff') === null && {idle}"
+        ))
+        .await?;
+    assert_eq!(changes().await, 0);
+
+    browser.follow(".tabs a[href$='/history']").await?;
+    browser.until(LIVE).await?;
+    browser.evaluate(clock).await?;
+    let rows = "document.querySelectorAll('.log-entry').length";
+    browser
+        .hover(".log-entry[data-key=pin-1] [value=rollback]")
+        .await?;
+    browser.click_pointer().await?;
+    browser.until(&format!("{rows} === 4 && {idle}")).await?;
+    browser.click_pointer().await?;
+    assert_eq!(browser.evaluate(idle).await?, true);
+    assert_eq!(changes().await, 3);
+    // A pointer that has moved off presses what it points at.
+    browser.hover(".brand").await?;
+    browser
+        .hover(".log-entry[data-key=pin-2] [value=rollback]")
+        .await?;
+    browser.click_pointer().await?;
+    browser.until(&format!("{rows} === 5 && {idle}")).await?;
+    assert_eq!(changes().await, 2);
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_decision_in_the_inbox_stays_there_and_says_what_it_did() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    for number in 0..2 {
+        create_chat(&server, Some(agent.id), &format!("Chat {number}")).await;
+    }
+    let second = edition("Be quick.").skill("pdf", "Reads PDFs.", &[]);
+    agent.push(&second).await;
+    let mut browser = signed_in(&server, "/").await?;
+    let rows = "document.querySelectorAll('.change-row[data-key]').length";
+    let toast = "document.querySelector('.toast p')?.textContent";
+    let keep = "document.querySelector('.row-actions [value=decline]').textContent";
+    assert_eq!(browser.evaluate(keep).await?, "Keep the pins, declines 2");
+    browser
+        .evaluate("document.querySelector('a[title=\"AGENTS.md\"]').focus()")
+        .await?;
+    browser.press("t").await?;
+    browser
+        .until(&format!(
+            "{toast} === 'Took AGENTS.md for 2 chats.' && {rows} === 1"
+        ))
+        .await?;
+    assert_eq!(browser.evaluate(keep).await?, "Keep the pins");
+    browser.press("j").await?;
+    browser.press("t").await?;
+    browser
+        .until(&format!(
+            "{toast} === 'Took skill pdf for 2 chats.' && document.querySelector('h1').textContent === 'Nothing waits'"
+        ))
+        .await?;
+    // The way back is there as long as the reader does nothing else.
+    assert_eq!(
+        browser
+            .evaluate("document.querySelectorAll('.toast').length")
+            .await?,
+        1
+    );
+    browser.press("u").await?;
+    browser.until(&format!("{rows} === 1")).await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_form_says_at_its_field_what_is_wrong() -> Result<()> {
+    let server = Server::start().await;
+    let mut browser = signed_in(&server, "/workspaces/new").await?;
+    let field = "document.querySelector('main input[name=workspace]')";
+    // The browser itself refuses blanks.
+    browser.evaluate(&format!("{field}.value = '  '")).await?;
+    assert_eq!(
+        browser
+            .evaluate(&format!("{field}.validity.patternMismatch"))
+            .await?,
+        true
+    );
+    // What only the server refuses stands at the field, and what was typed stays.
+    browser
+        .evaluate(&format!("{field}.form.noValidate = true"))
+        .await?;
+    browser.click("main button[type=submit]").await?;
+    browser
+        .until(&format!(
+            "{field}.nextElementSibling.textContent === 'It must not be empty.' && document.activeElement === {field}"
+        ))
+        .await?;
+    let state = format!("[{field}.value, {field}.ariaInvalid].join('|')");
+    assert_eq!(browser.evaluate(&state).await?, "  |true");
+    browser
+        .evaluate(&format!(
+            "{field}.value = \"it's a <shop>\"; {field}.dispatchEvent(new Event('input', {{ bubbles: true }}))"
+        ))
+        .await?;
+    assert_eq!(
+        browser
+            .evaluate("document.querySelector('.field-error')")
+            .await?,
+        serde_json::Value::Null
+    );
+    // The command beside the button has what was typed.
+    browser.click("main .command").await?;
+    let command =
+        r"Copied: ctxpin agent enrolment-code --workspace 'it'\''s a <shop>' --profile neutral";
+    browser
+        .until(&format!(
+            "document.querySelector('.toast p')?.textContent === String.raw`{command}`"
+        ))
+        .await?;
+    // The sentence goes by itself.
+    browser
+        .until("document.querySelector('.toast') === null")
+        .await?;
+    browser.click("main button[type=submit]").await?;
+    browser
+        .until("document.querySelector('.enrol-code') !== null && location.search.startsWith('?code=')")
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_chat_is_renamed_in_its_place() -> Result<()> {
+    let server = Server::start().await;
+    let chat = create_chat(&server, None, "Split the payment step").await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    let field = "document.querySelector('.title input[name=title]')";
+    let open = "document.querySelector('.title details').open";
+    browser.click(".title summary").await?;
+    browser
+        .until(&format!("document.activeElement === {field}"))
+        .await?;
+    let title = "document.querySelector('h1').checkVisibility()";
+    assert_eq!(browser.evaluate(title).await?, true);
+    browser.evaluate(&format!("{field}.value = 'Half'")).await?;
+    browser.press("Escape").await?;
+    browser.until(&format!("!{open}")).await?;
+    assert_eq!(
+        browser.evaluate(&format!("{field}.value")).await?,
+        "Split the payment step"
+    );
+    browser.click(".title summary").await?;
+    browser
+        .evaluate(&format!("{field}.value = 'Another name'"))
+        .await?;
+    browser.press("Enter").await?;
+    browser
+        .until(&format!(
+            "document.querySelector('h1').textContent === 'Another name' && !{open}"
+        ))
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_script_writes_times_as_the_server_does() -> Result<()> {
+    let server = Server::start().await;
+    let mut browser = signed_in(&server, "/chats").await?;
+    let words = |days: i64| {
+        format!(
+            "(() => {{ const time = document.createElement('time'); \
+             const date = new Date(Date.now() + {days} * 86400000); \
+             time.dateTime = date.toISOString(); time.dataset.time = 'clock'; time.textContent = '?'; \
+             document.body.append(time); document.dispatchEvent(new Event('page-changed')); \
+             const part = (options) => new Intl.DateTimeFormat('en-GB', options).format(date); \
+             return time.textContent \
+               .replace(part({{ day: 'numeric', month: 'short', year: 'numeric' }}), 'DATE') \
+               .replace(part({{ weekday: 'short' }}), 'WEEKDAY') \
+               .replace(part({{ hour: '2-digit', minute: '2-digit' }}), 'CLOCK'); }})()"
+        )
+    };
+    for (days, expected) in [
+        (0, "WEEKDAY CLOCK"),
+        (-5, "WEEKDAY CLOCK"),
+        (5, "WEEKDAY CLOCK"),
+        (7, "DATE"),
+        (30, "DATE"),
+        (-400, "DATE CLOCK"),
+    ] {
+        let found = browser.evaluate(&words(days)).await?;
+        assert_eq!(found, expected, "{days}");
+    }
     server.stop().await;
     Ok(())
 }

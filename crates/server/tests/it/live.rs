@@ -74,7 +74,7 @@ async fn tabs_share_a_stream_and_one_takes_it_over() -> Result<()> {
         .await?;
     browser.turn_to(first);
     browser
-        .until("document.querySelector('#places .waits').textContent === '1'")
+        .until("document.querySelector('#places .waits').textContent === '1 chat'")
         .await?;
     browser.close_tab(second.clone()).await?;
     agent.push(&edition("Be kind.")).await;

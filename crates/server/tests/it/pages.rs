@@ -633,7 +633,10 @@ async fn a_turn_opens_to_what_it_was_given() {
         .header("ctxpin-fragment", "true");
     let facts = facts.send().await.unwrap().text().await.unwrap();
     check_golden("chat-turn-facts", &facts);
-    assert!(page.contains(&facts), "{page}");
+    // The page has the same facts, without a link to itself.
+    let link = format!("<a href=\"{path}/2#prompt-title\">Read the prompt</a>, ");
+    assert!(facts.contains(&link), "{facts}");
+    assert!(page.contains(&facts.replace(&link, "")), "{page}");
     let unpinned = browser.page(&format!("{path}/1")).await;
     assert!(unpinned.contains("the chat had no pin"), "{unpinned}");
     for number in ["0", "5", "x", "99999999999999999999"] {
@@ -719,14 +722,15 @@ async fn a_context_says_why_a_skill_is_not_used_and_what_to_do() {
             &format!("shadowed by {winner}"),
         ))
         .resource(unused("deploy", Status::Invalid, "no description"))
-        .resource(unused("secret", Status::Unreadable, "permission denied"));
+        .resource(unused("secret", Status::Unreadable, "permission denied"))
+        .error("docs cannot be read: permission denied; 3 files are too many");
     agent.push(&first).await;
     let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
     let path = format!("/chats/{chat}/context");
     let page = browser.page(&path).await;
     check_golden("chat-context-unused", &page);
     assert!(
-        page.contains("<a href=\"#unused\">3 not used</a>"),
+        page.contains("<a href=\"#unused\">5 not used</a>"),
         "{page}"
     );
 
@@ -736,7 +740,7 @@ async fn a_context_says_why_a_skill_is_not_used_and_what_to_do() {
         .skill("audit", "Audits.", &[]);
     agent.push(&mended).await;
     let page = browser.page(&path).await;
-    assert!(page.contains("4 not used"), "{page}");
+    assert!(page.contains("6 not used"), "{page}");
     assert!(page.contains("can use it by now"), "{page}");
     assert!(
         page.contains("The workspace has it, and the pin does not"),

@@ -189,7 +189,9 @@ pub fn check_complete(paths: &[String]) {
     for page in pages {
         let pattern = between(page, "\"", "\"");
         // Files, and texts without a page around them.
-        let is_text = pattern.ends_with("/file") || pattern.ends_with("/raw");
+        let is_text = ["/file", "/download", "/raw"]
+            .iter()
+            .any(|end| pattern.ends_with(end));
         if pattern.starts_with("/assets/") || pattern.contains('.') || is_text {
             continue;
         }

@@ -24,6 +24,7 @@ use super::changes::directory;
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
+use crate::attachment::attachment;
 use crate::pages::PageCaller;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::markdown::Markdown;
@@ -118,7 +119,8 @@ struct Shown {
     form: Form,
     size: Size,
     removed: Option<Size>,
-    hash: Option<ShortId>,
+    /// `None` if the pin has none of the file's bytes.
+    file: Option<PinnedFile>,
     /// As much of the text as the page shows.
     pieces: Vec<TextPiece>,
     /// How much the page shows of a text that is too long for it, and the path of the whole text.
@@ -127,6 +129,15 @@ struct Shown {
 
 /// The most pieces of a text that the page shows. A text may consist of removed characters and others in turn.
 const PIECES_MAX: usize = 2_000;
+
+/// A file whose bytes are part of the pin.
+struct PinnedFile {
+    hash: ShortId,
+    /// The path of its bytes.
+    download: String,
+    /// The path of the search for the chats that had it.
+    exposure: String,
+}
 
 /// The form of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -329,7 +340,8 @@ fn note(resource: &Resource, glyph: Glyph) -> String {
     }
 }
 
-/// Returns the resources that are not used: those of the pin, and those that only the workspace has.
+/// Returns what is not used: what the scan of the pin could not read, the resources of the pin, and those that only
+/// the workspace has.
 fn unused(view: &ContextView) -> Vec<Unused> {
     let below = directory(view).unwrap_or_default();
     let by_id = |side: &Option<Arc<TreatedSnapshot>>| {
@@ -351,10 +363,23 @@ fn unused(view: &ContextView) -> Vec<Unused> {
     let of_head =
         of_head.filter(|resource| is_pinnable(resource) && !pinned.contains_key(&resource.id()));
     let of_head = of_head.map(|resource| Unused::new(resource, below, false));
-    of_pin.chain(of_head).collect()
+    let error = view.pinned.iter().filter_map(|side| side.error.as_deref());
+    let remarks = error.flat_map(|error| error.split("; "));
+    let of_scan = remarks.map(Unused::of_scan);
+    of_scan.chain(of_pin).chain(of_head).collect()
 }
 
 impl Unused {
+    /// Returns what a scan says of itself. It names what it could not read.
+    fn of_scan(remark: &str) -> Self {
+        Self {
+            name: "The scan is incomplete".to_owned(),
+            glyph: Glyph::Failed,
+            reason: remark.trim_end_matches('.').to_owned(),
+            cure: "Mend it; the next push has it.",
+        }
+    }
+
     /// `is_mended` says whether the workspace can use the resource by now.
     fn new(resource: &Resource, below: &str, is_mended: bool) -> Self {
         let reason = resource.error.as_deref().unwrap_or("No reason is known");
@@ -476,7 +501,11 @@ impl Shown {
             form,
             size: Size(resource.size),
             removed: (removed > 0).then_some(Size(removed as u64)),
-            hash: resource.body().map(|hash| ShortId::of_hash(hash, "hash")),
+            file: resource.body().map(|hash| PinnedFile {
+                hash: ShortId::of_hash(hash, "hash"),
+                download: format!("/chats/{}/context/{id}/download", page.head.id),
+                exposure: format!("/search?q={hash}"),
+            }),
             pieces,
             cut: (is_long || room.is_cut()).then(|| {
                 let whole = format!("/chats/{}/context/{id}/raw", page.head.id);
@@ -539,12 +568,28 @@ pub(crate) async fn file(
     let skill = pinned.find_id(id).and_then(|skill| skill.name.as_deref());
     let skill = skill.ok_or_else(missing)?;
     let file = skills::file(&app.service, caller.credential, chat, skill, &query.path).await?;
+    Ok(saved(&query.path, file.bytes.to_vec()))
+}
+
+/// Returns the bytes of a pinned file as they are in the workspace, as an attachment.
+pub(crate) async fn download(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+) -> ApiResult<Response> {
+    let (chat, id) = (chat_id(&path)?, path.id("resource")?);
+    let (resource, bytes) =
+        contexts::resource_bytes(&app.service, caller.credential, chat, id).await?;
+    Ok(saved(&resource.source, bytes.to_vec()))
+}
+
+/// Returns a response that a browser saves under the name at the end of a path. It shows none of it: nobody knows
+/// what the file is.
+fn saved(path: &str, bytes: Vec<u8>) -> Response {
+    let binary = HeaderValue::from_static("application/octet-stream");
     let headers = [
-        (
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/octet-stream"),
-        ),
-        (CONTENT_DISPOSITION, HeaderValue::from_static("attachment")),
+        (CONTENT_TYPE, binary),
+        (CONTENT_DISPOSITION, attachment(path)),
     ];
-    Ok((headers, file.bytes.to_vec()).into_response())
+    (headers, bytes).into_response()
 }

@@ -435,6 +435,12 @@ impl<'v> DiffForm<'v> {
         Number((self.entries.len() - self.shown().len()) as u64)
     }
 
+    /// Returns the button that copies the command which takes the chosen changes.
+    fn command_of_chosen(&self) -> Command {
+        self.command("Take the chosen", "refresh --source PATH")
+            .filled("source=--source PATH")
+    }
+
     /// Returns the button that copies the command of an action. `verb` is what follows `ctxpin chat`.
     fn command(&self, label: &'static str, verb: &str) -> Command {
         let (verb, options) = verb.split_once(' ').unwrap_or((verb, ""));

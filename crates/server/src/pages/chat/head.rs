@@ -16,7 +16,6 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::chats::title_of;
 use crate::pages::frame::{Frame, Place};
-use crate::pages::parts::command::Command;
 use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::rail::{Rail, Stand};
 use crate::pages::parts::short_id::{ShortId, last_digits};
@@ -81,6 +80,8 @@ pub(super) struct ChatHead {
     /// The last digits of the id, by which commands find the chat.
     pub short: String,
     pub title: String,
+    /// The title that somebody gave it, or nothing.
+    own_title: String,
     page_value: String,
     /// Whether the caller may change the chat, move its pin, and delete it.
     pub may_change: bool,
@@ -94,13 +95,14 @@ pub(super) struct ChatHead {
     is_archived: bool,
     rail: Rail,
     pub snapshot: Option<String>,
-    pub head: Option<String>,
     /// The pinned snapshot, and since when.
     pin: Option<(ShortId, Time)>,
     drifted: Option<Time>,
     /// Whether the drift began because the pin moved, and not because the workspace did.
     is_ahead: bool,
     pub change_count: String,
+    /// Whether the page shows the changes, so that no link leads to them.
+    is_on_changes: bool,
     /// When the agent answered last, if it has gone.
     gone: Option<Time>,
     tabs: Vec<TabLink>,
@@ -113,7 +115,6 @@ pub(super) struct ChatHead {
 
 /// The sensible next thing to do with a chat, as the one button of its head.
 enum Next {
-    TakeAll(Command),
     Unarchive,
     Link {
         label: &'static str,
@@ -190,6 +191,7 @@ impl ChatHead {
             tabs: tabs.collect(),
             short: last_digits(&id).to_owned(),
             title: title_of(line),
+            own_title: chat.title.clone().unwrap_or_default(),
             page_value: frame.page_value().to_owned(),
             may_change,
             may_move,
@@ -201,14 +203,14 @@ impl ChatHead {
             policy: chat.policy.as_str(),
             is_archived: chat.archived_at.is_some(),
             snapshot: pin.map(|pin| pin.pin.snapshot.to_string()),
-            head: chat.head.map(|head| head.snapshot.to_string()),
             pin: pin.map(|pin| {
                 let since = Time::clock(pin.pinned_at, now);
                 (ShortId::of_snapshot(pin.pin.snapshot), since)
             }),
-            drifted: chat.drift().map(|drift| Time::ago(drift.since, now)),
+            drifted: chat.drift().map(|drift| Time::span(drift.since, now)),
             is_ahead: chat.first_other_at.is_none(),
             change_count: counted(view.changes().len() as u64, "change"),
+            is_on_changes: tab == Tab::Changes,
             gone: line
                 .agent_seen_at
                 .filter(|_| rail.is_away)
@@ -216,7 +218,6 @@ impl ChatHead {
             is_refused: chat.agent_refused.is_some(),
             is_observed: line.last_delivery == Some(Delivery::Observed),
             next: Next::of(line, &rail, tab).filter(|next| match next {
-                Next::TakeAll(_) => may_move,
                 Next::Unarchive => may_change,
                 Next::Link { needs, .. } => may(*needs),
             }),
@@ -240,22 +241,20 @@ impl Next {
             return Some(Self::Unarchive);
         }
         match rail.stand {
-            // The tab has a foot with the decision.
-            Stand::Drifted | Stand::Declined if tab == Tab::Changes => None,
-            Stand::Drifted => {
-                let command = format!("ctxpin chat refresh {}", last_digits(&id));
-                Some(Self::TakeAll(Command::new("Take all", command)))
-            }
-            Stand::Declined => link(Tab::Changes, "Show what was declined", Operation::DiffRead),
+            // Nobody decides about changes that they do not see. Their tab has a foot with the decision.
+            Stand::Drifted => link(Tab::Changes, "See the changes", Operation::ContextRead),
+            Stand::Declined => link(Tab::Changes, "See what was declined", Operation::DiffRead),
             Stand::Unpinned if chat.agent.is_none() => Some(Self::Link {
                 label: "Bind to a workspace",
                 path: format!("/chats/{id}/settings"),
                 needs: Operation::ChatChange,
             }),
             Stand::Unpinned => link(Tab::Changes, "Start its agent", Operation::ChatChange),
-            Stand::Clean if rail.has_error => {
-                link(Tab::Context, "Show what is missing", Operation::ContextRead)
-            }
+            Stand::Clean if rail.has_error => (tab != Tab::Context).then(|| Self::Link {
+                label: "Show what is missing",
+                path: format!("/chats/{id}/context#unused"),
+                needs: Operation::ContextRead,
+            }),
             Stand::Clean if rail.is_away => {
                 link(Tab::Changes, "Start its agent", Operation::ChatChange)
             }

@@ -6,14 +6,12 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::access::Operation;
 use ctxpin_model::context::ContextView;
-use ctxpin_model::diff::Subject;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::history::{ChangedResource, HistoryRequest, PinChanges, PinRecord};
+use ctxpin_model::history::{HistoryRequest, PinChanges, PinRecord};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Reason;
-use ctxpin_model::resource::Kind;
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::history;
 use ctxpin_protocol::convert::members::InvalidMember;
@@ -33,6 +31,7 @@ use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::lines::Layout;
 use crate::pages::parts::number::counted;
+use crate::pages::parts::resource_name::resource_name;
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::sums::Sums;
 use crate::pages::parts::text::Text;
@@ -154,10 +153,7 @@ impl Move {
         let command = format!("ctxpin chat rollback {} --chat {short}", record.seq);
         Self {
             seq: record.seq,
-            what: match changes.filter(|changes| changes.count > 0) {
-                Some(changes) => what_with(record.reason, &named(changes)),
-                None => what(record.reason).to_owned(),
-            },
+            what: what_it_changed(record, changes),
             sums: Sums(
                 changes
                     .and_then(|changes| changes.lines)
@@ -186,10 +182,18 @@ pub(crate) fn what(reason: Reason) -> &'static str {
         Reason::Rollback => "Rolled back",
         Reason::Inherit => "Inherited from the parent",
         Reason::Follow => "Followed the workspace",
-        Reason::Additive => "Took up what is new",
-        Reason::Settle => "Took up the tools that were ready",
+        Reason::Additive => "Took what is new",
+        Reason::Settle => "Took the tools that were ready",
         Reason::Clear => "Unpinned",
         Reason::Render => "Rendered again",
+    }
+}
+
+/// Returns what a move did, with the names of what it changed, in words.
+pub(super) fn what_it_changed(record: &PinRecord, changes: Option<&PinChanges>) -> String {
+    match changes.filter(|changes| changes.count > 0) {
+        Some(changes) => what_with(record.reason, &named(changes)),
+        None => what(record.reason).to_owned(),
     }
 }
 
@@ -197,7 +201,7 @@ pub(crate) fn what(reason: Reason) -> &'static str {
 fn what_with(reason: Reason, named: &str) -> String {
     match reason {
         Reason::Refresh => format!("Took {named}"),
-        Reason::Additive => format!("Took up {named}"),
+        Reason::Additive => format!("Took {named}"),
         Reason::Create
         | Reason::Hydrate
         | Reason::Rebind
@@ -212,7 +216,10 @@ fn what_with(reason: Reason, named: &str) -> String {
 
 /// Returns the names of what changed as `AGENTS.md, skill triage and 2 more`.
 fn named(changes: &PinChanges) -> String {
-    let mut names: Vec<_> = changes.named.iter().map(name).collect();
+    let names = changes.named.iter();
+    let mut names: Vec<_> = names
+        .map(|changed| resource_name(changed.subject, &changed.path))
+        .collect();
     let more = changes.count.saturating_sub(names.len());
     if more > 0 {
         names.push(format!("{more} more"));
@@ -221,20 +228,6 @@ fn named(changes: &PinChanges) -> String {
         Some(last) if names.is_empty() => last,
         Some(last) => format!("{} and {last}", names.join(", ")),
         None => String::new(),
-    }
-}
-
-fn name(changed: &ChangedResource) -> String {
-    let path = changed.path.as_str();
-    match changed.subject {
-        Subject::Facts => "the facts of the workspace".to_owned(),
-        Subject::Resource(Kind::Skill) => {
-            let directory = path.strip_suffix("/SKILL.md").unwrap_or(path);
-            let name = directory.rsplit('/').next().unwrap_or(directory);
-            format!("skill {name}")
-        }
-        Subject::Resource(Kind::McpServer) => format!("MCP server {path}"),
-        Subject::Resource(Kind::InstructionFile | Kind::McpConfig) => path.to_owned(),
     }
 }
 
@@ -269,8 +262,10 @@ pub(crate) async fn compare(
         query.gap.as_deref(),
     )?;
     let wants = Wants::read(&headers);
-    let (from, from_snapshot) = pin_at(&app, &caller, chat, "from", query.from).await?;
-    let (to, to_snapshot) = pin_at(&app, &caller, chat, "to", query.to).await?;
+    // A person may choose the later one first.
+    let (earlier, later) = (query.from.min(query.to), query.from.max(query.to));
+    let (from, from_snapshot) = pin_at(&app, &caller, chat, "from", earlier).await?;
+    let (to, to_snapshot) = pin_at(&app, &caller, chat, "to", later).await?;
     let request = DiffRequest {
         from: Some(from_snapshot),
         to: Some(to_snapshot),

@@ -5,12 +5,14 @@ use axum::response::Response;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::pin_move::PinMove;
-use ctxpin_operations::pins;
+use ctxpin_model::token::Credential;
+use ctxpin_operations::{history, pins};
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
 use ctxpin_protocol::convert::pins::pin_move;
 use ctxpin_protocol::http::context::{ContextMove, KindAndSource, Selector};
 
 use super::head::chat_id;
+use super::history::what_it_changed;
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::answer::{Toast, Undo};
@@ -29,8 +31,12 @@ pub(crate) async fn post(
     let request = requested(&form.fields)?;
     let moved = pins::pin_move(&app.service, form.caller.credential, chat, &request, pin).await?;
     let after = moved.chat.pin.map(|pin| pin.pin.snapshot);
+    let done = match sentence(&request) {
+        Some(sentence) => sentence.to_owned(),
+        None => taken(&app, form.caller.credential, chat, moved.chat.pin_seq).await?,
+    };
     let toast = Toast {
-        done: sentence(&request),
+        done,
         undo: undo(chat, &request, pin, after),
         page_value: form.caller.page_value,
     };
@@ -89,16 +95,26 @@ fn selector(text: &str) -> Selector {
     }
 }
 
-fn sentence(request: &PinMove) -> String {
+/// Returns what a move did, in words. `None` if only the pins before and after it tell.
+fn sentence(request: &PinMove) -> Option<&'static str> {
     match request {
-        PinMove::Refresh { .. } => "Taken.".to_owned(),
-        PinMove::Changes { .. } => "Taken.".to_owned(),
-        PinMove::Sources { selectors, .. } => format!("Took {}.", selectors.len()),
-        PinMove::Decline(_) => "The pin stays. The next change shows again.".to_owned(),
-        PinMove::Undecline(_) => "The change waits again.".to_owned(),
-        PinMove::Rollback(_) => "Rolled back. The pin moves only when asked now.".to_owned(),
-        PinMove::Render => "Rendered again.".to_owned(),
+        PinMove::Refresh { .. } | PinMove::Changes { .. } | PinMove::Sources { .. } => None,
+        PinMove::Decline(_) => Some("The pin is kept. The next change asks again."),
+        PinMove::Undecline(_) => Some("The changes wait again."),
+        PinMove::Rollback(_) => Some("Rolled back. The pin moves only when asked now."),
+        PinMove::Render => Some("Rendered again."),
     }
+}
+
+/// Returns what the move with number `seq` took, as the history names it.
+async fn taken(app: &App, credential: Credential, chat: ChatId, seq: i64) -> ApiResult<String> {
+    let Some(record) = history::read(&app.service, credential, chat, seq).await? else {
+        return Ok("Took changes.".to_owned());
+    };
+    let record = [record];
+    let changes = history::changes(&app.service, credential, chat, &record).await?;
+    let changes = changes.first().and_then(Option::as_ref);
+    Ok(format!("{}.", what_it_changed(&record[0], changes)))
 }
 
 /// Returns the form that undoes a move from `pin`, unless the pin is not the one `after` the move any more.
@@ -135,25 +151,28 @@ mod tests {
 
     #[test]
     fn forms_are_moves() {
-        let check = |body: &str, expected: Option<&str>| {
+        let check = |body: &str, expected: Option<Option<&str>>| {
             let body = body.replace("HEAD", HEAD);
             let request = requested(&Fields::read(body.as_bytes()));
             let sentence = request.ok().map(|request| sentence(&request));
-            assert_eq!(sentence.as_deref(), expected, "{body}");
+            assert_eq!(sentence, expected, "{body}");
         };
-        check("move=all&head=HEAD", Some("Taken."));
+        check("move=all&head=HEAD", Some(None));
         check(
             "move=chosen&head=HEAD&source=skill+%2Fw%2Fa+b&source=facts+",
-            Some("Took 2."),
+            Some(None),
         );
         check(
             "move=decline&head=HEAD",
-            Some("The pin stays. The next change shows again."),
+            Some(Some("The pin is kept. The next change asks again.")),
         );
-        check("move=undecline&head=HEAD", Some("The change waits again."));
+        check(
+            "move=undecline&head=HEAD",
+            Some(Some("The changes wait again.")),
+        );
         check(
             "move=rollback&snapshot=HEAD",
-            Some("Rolled back. The pin moves only when asked now."),
+            Some(Some("Rolled back. The pin moves only when asked now.")),
         );
         // A form that lacks a field moves nothing.
         for body in [

@@ -78,7 +78,8 @@ pub(crate) async fn page(
     let save = Command::new(
         "Save",
         format!("ctxpin chat bind AGENT --chat {}", head.short),
-    );
+    )
+    .filled("agent=AGENT");
     html(&SettingsPage {
         policies: policies(line.chat.policy),
         workspaces: workspaces(&app, &caller, &frame, chosen).await?,
@@ -151,10 +152,7 @@ pub(crate) async fn change(
 
 /// Returns the change that a form requests. A field that it lacks stays as it is.
 fn changed(fields: &Fields) -> Result<ChatChange, InvalidMember> {
-    let title = fields.get("title").map(str::trim).map(|title| match title {
-        "" => Ok(None),
-        title => chosen_name("title", title.to_owned()).map(Some),
-    });
+    let title = fields.get("title").map(title);
     let archived = fields.get("archived").map(|text| {
         let malformed = |_| InvalidMember::new("archived", "it must be `true` or `false`");
         text.parse().map_err(malformed)
@@ -176,12 +174,29 @@ fn changed(fields: &Fields) -> Result<ChatChange, InvalidMember> {
     })
 }
 
+/// Reads a title. An empty one is none.
+///
+/// # Errors
+///
+/// Fails if the title consists of blanks, is too long, or holds control characters.
+pub(crate) fn title(text: &str) -> Result<Option<String>, InvalidMember> {
+    match text.trim() {
+        "" if text.is_empty() => Ok(None),
+        "" => {
+            let reason = "it has only blanks; leave it empty for a chat without a title";
+            Err(InvalidMember::new("title", reason))
+        }
+        title => chosen_name("title", title.to_owned()).map(Some),
+    }
+}
+
 fn sentence(change: &ChatChange) -> &'static str {
-    match change.archived {
-        Some(true) => "Archived.",
-        Some(false) => "Not archived any more.",
-        None if change.title.is_some() => "Renamed.",
-        None => "Saved.",
+    match (change.archived, &change.title) {
+        (Some(true), _) => "Archived.",
+        (Some(false), _) => "Not archived any more.",
+        (None, Some(Some(_))) => "Renamed.",
+        (None, Some(None)) => "The chat has no title now.",
+        (None, None) => "Saved.",
     }
 }
 
@@ -247,7 +262,13 @@ mod tests {
             ..ChatChange::default()
         };
         check("agent=&policy=follow", Some(unbound));
-        for body in ["archived=yes", "agent=x", "policy=weekly", "title=a%0Ab"] {
+        for body in [
+            "archived=yes",
+            "agent=x",
+            "policy=weekly",
+            "title=a%0Ab",
+            "title=++",
+        ] {
             check(body, None);
         }
     }

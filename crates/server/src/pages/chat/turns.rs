@@ -41,8 +41,11 @@ struct TurnsPage {
     pins: String,
     turns: String,
     groups: Vec<Group>,
-    shown: usize,
+    /// The numbers of the newest and the oldest turn on the page.
+    range: String,
     total: Number,
+    /// Whether the page is not the first one.
+    is_later: bool,
     /// The path of the older turns.
     next: Option<String>,
 }
@@ -86,6 +89,8 @@ struct TurnPage {
 struct TurnFacts {
     /// The path of the turn's page.
     path: String,
+    /// Whether the facts stand in the list of turns, without the prompt.
+    is_alone: bool,
     snapshot: Option<ShortId>,
     hash: Option<ShortId>,
     prompt: Option<PromptFacts>,
@@ -130,7 +135,11 @@ pub(crate) async fn page(
     html(&TurnsPage {
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(total, "turn"),
-        shown: found.items.len(),
+        range: match (found.items.first(), found.items.last()) {
+            (Some(newest), Some(oldest)) => format!("Turns {} to {}", newest.number, oldest.number),
+            _ => String::new(),
+        },
+        is_later: query.cursor.is_some(),
         total: Number(total),
         groups: groups(found.items, pin, frame.now),
         next: found
@@ -197,10 +206,11 @@ pub(crate) async fn turn(
 ) -> ApiResult<Response> {
     let (chat, number) = (chat_id(&path)?, turn_number(&path)?);
     let view = turns::read(&app.service, caller.credential, chat, number).await?;
-    let facts = TurnFacts::new(chat, &view);
+    let mut facts = TurnFacts::new(chat, &view);
     if Wants::read(&headers) == Wants::Fragment {
         return html(&facts);
     }
+    facts.is_alone = false;
     let mut bytes = None;
     if view.offer.is_some() {
         let prompt = turns::prompt(&app.service, caller.credential, chat, number, None).await?;
@@ -267,6 +277,7 @@ impl TurnFacts {
             .filter(|id| has_tools && Some(*id) != turn.snapshot);
         Self {
             path: format!("/chats/{chat}/turns/{}", turn.number),
+            is_alone: true,
             snapshot: turn.snapshot.map(ShortId::of_snapshot),
             hash: turn.prompt.map(|hash| ShortId::of_hash(hash, "hash")),
             prompt: view.prompt,

@@ -6,6 +6,7 @@ pub(crate) mod map;
 pub(crate) mod markdown;
 pub(crate) mod number;
 pub(crate) mod rail;
+pub(crate) mod resource_name;
 pub(crate) mod room;
 pub(crate) mod short_id;
 pub(crate) mod sums;

@@ -60,7 +60,8 @@ pub(crate) async fn page(
         next: users
             .next
             .map(|next| format!("/settings/users?cursor={next}")),
-        create: Command::new("Create", "ctxpin user create NAME"),
+        create: Command::new("Create", "ctxpin user create NAME")
+            .filled("name=NAME;role=--role ROLE"),
     })
 }
 
