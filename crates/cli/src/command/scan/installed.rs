@@ -13,6 +13,8 @@ use ctxpin_model::profile::Profile;
 use rustix::fs::{Access, access};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::say;
+
 /// How long a tool may take to print its version. The scan itself takes less.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -45,7 +47,7 @@ pub fn remark(profile: Profile, project: &Path) -> Option<String> {
         format!(
             "{} is version {major}.{minor}.{patch}, and these rules were compared with {compared}: a newer one may \
              give its model something else",
-            program.display()
+            say::path(&program)
         )
     })
 }
