@@ -144,8 +144,11 @@ fn on_terminal(bench: &Bench, directory: &Path, arguments: &[&str], lines: &[&st
     while output.read(&mut byte).unwrap_or(0) > 0 {
         shown.extend(byte);
         if shown.ends_with(b"shows: ") {
-            let typed = lines.get(asked).copied().unwrap_or("\u{3}");
-            input.write_all(format!("{typed}\r").as_bytes()).unwrap();
+            // Ctrl-C alone: an Enter after it could be read before the signal is.
+            let typed = lines
+                .get(asked)
+                .map_or("\u{3}".to_owned(), |line| format!("{line}\r"));
+            input.write_all(typed.as_bytes()).unwrap();
             asked += 1;
         }
         // Ctrl-C ends the agent once it works.

@@ -33,7 +33,7 @@ async fn an_edit_on_disk_appears_on_the_open_page() {
     let news = "document.querySelector('#diff td.added')?.textContent === 'Be verbose.'";
     until(&mut browser, news).await;
     let sentence =
-        "document.querySelector('.sentence').textContent.includes('The workspace moved on')";
+        "document.querySelector('.sentence').textContent.includes('The workspace has been ahead')";
     until(&mut browser, sentence).await;
 
     // The link signs in once.
