@@ -10,10 +10,11 @@ use ctxpin_model::id::{ChatId, UserId};
 use ctxpin_model::resource::{Kind, Resource, ResourceId};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::{TreatedSnapshot, Treatment};
+pub use ctxpin_render::profile::{Effective, LeftOut};
 use ctxpin_render::renderer::Renderer;
-use ctxpin_render::treat;
 use ctxpin_render::treated::Fate;
 pub use ctxpin_render::treated::Reason as RemovalReason;
+use ctxpin_render::{profile, treat};
 use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::right::UsesBodies;
 use ctxpin_store::grant::{Granted, object, right};
@@ -209,6 +210,39 @@ pub async fn review(
     let pieces = service.work(user, bytes, move || pieces(kind, &body, renderer));
     let pieces = pieces.await?;
     Ok(ReviewedText { resource, pieces })
+}
+
+/// Returns what the tool of the pin's profile gives its model of the pin by itself. `None` for a chat without a pin,
+/// or whose pin is of the neutral profile.
+///
+/// # Errors
+///
+/// Returns [`Error::Busy`] if too many of the user's requests wait already, and [`Error::Store`] if the caller may not
+/// read the chat's bodies.
+pub async fn effective(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+) -> Result<Option<Effective>> {
+    let (mut transaction, granted) =
+        read_bodies(service, credential, Operation::ResourceRead, chat).await?;
+    let user = granted.actor().user().unwrap_or(granted.owner());
+    let Some(pin) = granted.record()?.pin.as_ref().map(|pin| pin.pin) else {
+        return Ok(None);
+    };
+    let pinned = snapshot(&mut transaction, &granted, pin.snapshot).await?;
+    if pinned.facts.rules.is_none() {
+        return Ok(None);
+    }
+    let given = pinned.instruction_files().chain(pinned.skills());
+    let hashes = given.filter_map(Resource::body).collect();
+    let bodies = granted
+        .bodies_of(&mut transaction, &pinned, &hashes)
+        .await?;
+    drop(transaction);
+    let bytes = bodies.values().map(|body| body.len() as u64).sum();
+    let effective = service.work(user, bytes, move || profile::effective(&pinned, &bodies));
+    Ok(Some(effective.await?))
 }
 
 fn pieces(kind: Kind, body: &[u8], renderer: Renderer) -> Vec<TextPiece> {

@@ -226,7 +226,12 @@ impl Agent {
             replaces: None,
             ..AgentCreate::default()
         };
-        let created = server.client.agent_create(&request).await.unwrap();
+        Self::create_from(server, &request).await
+    }
+
+    /// Creates an agent by a request, with an open session.
+    pub async fn create_from(server: &Server, request: &AgentCreate) -> Self {
+        let created = server.client.agent_create(request).await.unwrap();
         Self::of(server, created.agent.id, created.token).await
     }
 

@@ -12,9 +12,12 @@ use axum::response::{IntoResponse, Response};
 use ctxpin_model::context::ContextView;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::mcp::Detail;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{Content, Kind, Resource, ResourceId, Status};
 use ctxpin_model::treatment::TreatedSnapshot;
-use ctxpin_operations::contexts::{self, RemovalReason, ReviewedText, TextPiece};
+use ctxpin_operations::contexts::{
+    self, Effective, LeftOut, RemovalReason, ReviewedText, TextPiece,
+};
 use ctxpin_operations::skills;
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::problem::ProblemName;
@@ -47,6 +50,7 @@ struct ContextPage {
     more_used: Number,
     /// The size of everything in use.
     total: Size,
+    given: Option<Given>,
     unused: Vec<Unused>,
     unused_count: Number,
     /// How many resources are not used besides those in `unused`.
@@ -93,6 +97,28 @@ enum Glyph {
     Changed,
     Failed,
     Unused,
+}
+
+/// What the tool of the pin's profile gives its model, in its order.
+struct Given {
+    tool: Profile,
+    /// The bytes that count towards the tool's limit.
+    used: Size,
+    bytes_max: Option<Size>,
+    files: Vec<GivenFile>,
+    /// What the tool could read but does not give, by name and reason.
+    left_out: Vec<(String, String)>,
+    /// How many resources are in neither list, because the page is long enough.
+    more: Number,
+}
+
+/// A resource that reaches the model.
+struct GivenFile {
+    name: String,
+    size: Size,
+    /// The part in the tool's limit. `None` if it does not count.
+    share: Option<Share>,
+    cut_at: Option<Number>,
 }
 
 /// A resource that is not used, and why.
@@ -190,14 +216,25 @@ pub(crate) async fn page(
         let reviewed = contexts::review(&app.service, caller.credential, chat, id).await?;
         shown = Some(Shown::new(id, form, reviewed, &page));
     }
+    let is_of_tool = |pinned: &TreatedSnapshot| pinned.facts.rules.is_some();
+    let is_of_tool = page.view.pinned.as_deref().is_some_and(is_of_tool);
+    let effective = match is_of_tool && page.view.tells_bodies {
+        true => contexts::effective(&app.service, caller.credential, chat).await?,
+        false => None,
+    };
     let weight = contexts::context_weight(&page.view);
     let weight = weight + shown.as_ref().map_or(0, |shown| shown.size.0);
-    let render = move || render(page, id, shown);
+    let render = move || render(page, id, shown, effective);
     app.build_response(caller.credential, weight, render)
         .await?
 }
 
-fn render(page: ChatPage, id: Option<ResourceId>, shown: Option<Shown>) -> ApiResult<Response> {
+fn render(
+    page: ChatPage,
+    id: Option<ResourceId>,
+    shown: Option<Shown>,
+    effective: Option<Effective>,
+) -> ApiResult<Response> {
     let ChatPage {
         frame,
         head,
@@ -212,12 +249,14 @@ fn render(page: ChatPage, id: Option<ResourceId>, shown: Option<Shown>) -> ApiRe
     let unused: Vec<_> = shown_unused
         .take_while(|one| room.takes(one.name.len() + one.reason.len()))
         .collect();
+    let given = effective.map(|effective| Given::new(&effective, &view));
     html(&ContextPage {
         frame: frame.wide(),
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         roots,
         more_used: Number(more_used),
+        given,
         total: Size(total),
         more_unused: Number(unused_count - unused.len() as u64),
         unused_count: Number(unused_count),
@@ -367,6 +406,61 @@ fn unused(view: &ContextView) -> Vec<Unused> {
     let remarks = error.flat_map(|error| error.split("; "));
     let of_scan = remarks.map(Unused::of_scan);
     of_scan.chain(of_pin).chain(of_head).collect()
+}
+
+impl Given {
+    fn new(effective: &Effective, view: &ContextView) -> Self {
+        let below = directory(view).unwrap_or_default();
+        let name = |source: &str| {
+            let name = source.strip_prefix(below).unwrap_or(source);
+            name.trim_start_matches('/').to_owned()
+        };
+        let counted = effective.given.iter().filter(|given| given.counts);
+        let used: u64 = counted.map(|given| given.bytes).sum();
+        let total = effective.bytes_max.unwrap_or(used).max(used);
+        let mut before = 0;
+        let mut room = ListRoom::new(UNUSED_MAX);
+        let files = effective.given.iter().map_while(|given| {
+            if !room.takes(given.source.len()) {
+                return None;
+            }
+            let share = given.counts.then_some(Share {
+                before,
+                own: given.bytes,
+                total,
+            });
+            before += share.map_or(0, |share| share.own);
+            Some(GivenFile {
+                name: name(&given.source),
+                size: Size(given.bytes),
+                share,
+                cut_at: given.cut_at.map(Number),
+            })
+        });
+        let files: Vec<_> = files.collect();
+        let pinned = view.pinned.as_deref();
+        let is_used = |left_out: &&LeftOut| {
+            let found = pinned.and_then(|pinned| pinned.find(left_out.kind, &left_out.source));
+            found.is_some_and(|resource| resource.status == Status::Ok)
+        };
+        // The others are listed as not used.
+        let all: Vec<_> = effective.left_out.iter().filter(is_used).collect();
+        let left_out = all.iter();
+        let left_out = left_out
+            .take_while(|left_out| room.takes(left_out.source.len() + left_out.reason.len()))
+            .map(|left_out| (name(&left_out.source), left_out.reason.clone()));
+        let left_out: Vec<_> = left_out.collect();
+        let more = effective.given.len() + all.len() - files.len() - left_out.len();
+        let rules = pinned.map(|pinned| pinned.facts.profile_rules());
+        Self {
+            tool: rules.map_or(Profile::Neutral, |rules| rules.profile),
+            used: Size(used),
+            bytes_max: effective.bytes_max.map(Size),
+            files,
+            left_out,
+            more: Number(more as u64),
+        }
+    }
 }
 
 impl Unused {
