@@ -1,8 +1,8 @@
 //! The process beside a workspace: it scans, compares, pushes, and repeats.
 //!
 //! A [`reading`] watches and scans one project. A [`session`] follows a reading and pushes its
-//! scans as one agent with its token and epoch. Several sessions can follow one reading. [`run`]
-//! runs a reading, one session and the [`control`] socket.
+//! scans as one agent with its token and epoch. [`run`] runs a reading, a session for each
+//! [`standing`] and the [`control`] socket.
 //!
 //! The crate reads a workspace's files only through `ctxpin-scan`, and a server's data only through
 //! `ctxpin-client`. It knows no SQL, no command line, no chats and no pins, and prints nothing: it
@@ -19,6 +19,7 @@ pub mod report;
 pub mod run;
 pub mod session;
 pub mod sources;
+pub mod standing;
 mod state_directory;
 
 pub use session::HEARTBEAT_INTERVAL;

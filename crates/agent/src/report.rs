@@ -7,8 +7,18 @@ use std::time::Duration;
 use ctxpin_model::hash::SnapshotId;
 use uuid::Uuid;
 
+use crate::standing::StandingPlace;
+
 /// Receives reports. It must return at once.
 pub type Reporter<'r> = &'r (dyn Fn(Report) + Send + Sync);
+
+/// A report, and the agent that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The place of the agent. `None` if the report is about the whole process.
+    pub place: Option<StandingPlace>,
+    pub report: Report,
+}
 
 /// Something that happened in an agent. Its text is one sentence for people, without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +76,13 @@ pub enum Report {
     Watching,
     /// A newer process of the same agent has taken over. The session ends.
     Fenced,
+    /// The agent has ended, and others of the process go on.
+    Ended {
+        /// Why, and what to do.
+        reason: String,
+        /// Whether the server no longer accepts the agent's token.
+        is_unauthenticated: bool,
+    },
 }
 
 impl fmt::Display for Report {
@@ -136,6 +153,7 @@ impl fmt::Display for Report {
             Self::Polling { reason } => write!(f, "polling instead of watching: {reason}"),
             Self::Watching => f.write_str("watching again"),
             Self::Fenced => f.write_str("a newer process has taken over"),
+            Self::Ended { reason, .. } => write!(f, "ended: {reason}"),
         }
     }
 }

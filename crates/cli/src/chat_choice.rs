@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use ctxpin_client::Client;
 use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::chats::{Chat, ChatQuery};
 use ctxpin_protocol::http::page::PageQuery;
 use uuid::Uuid;
 
 use crate::agent_credentials::AgentCredentials;
-use crate::connect::Connected;
+use crate::connect::{Connected, Local};
 use crate::data_directory::DataDirectory;
 use crate::pages::each_item;
 use crate::run_note::RunNote;
@@ -61,16 +62,20 @@ pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, 
         ));
         return Ok(chat);
     }
-    let (agent, directory) =
-        agent_here(connected)?.ok_or_else(|| not_watched(connected, IdKind::Chat))?;
-    let query = ChatQuery {
-        agent: Some(agent.uuid()),
-        archived: Some(false),
-        limit: Some(1),
-        ..ChatQuery::default()
-    };
-    let page = connected.client.chats(&query).await?;
-    let chat = page.items.into_iter().next().ok_or_else(|| {
+    let (agents, directory) =
+        agents_here(connected)?.ok_or_else(|| not_watched(connected, IdKind::Chat))?;
+    let mut chats = Vec::new();
+    for agent in agents {
+        let query = ChatQuery {
+            agent: Some(agent.uuid()),
+            archived: Some(false),
+            limit: Some(1),
+            ..ChatQuery::default()
+        };
+        chats.extend(connected.client.chats(&query).await?.items);
+    }
+    let newest = chats.into_iter().max_by_key(|chat| chat.id);
+    let chat = newest.ok_or_else(|| {
         Failure::new(format!("{} has no chat", say::path(&directory)))
             .hint(Hint::run(NextCommand::ChatNew, "opens one"))
     })?;
@@ -122,30 +127,65 @@ fn is_watched_by_up() -> bool {
     directories.any(|directory| data.agent(directory).directory().is_some())
 }
 
-/// Returns the agent that `ctxpin up` or `ctxpin agent run` keeps for the current directory, or for the
-/// nearest watched directory above it, and that directory.
+/// Returns the agents that `ctxpin up` or `ctxpin agent run` keeps for the current directory, or for the
+/// nearest watched directory above it, and that directory. The agent of the neutral profile is the first.
 ///
 /// # Errors
 ///
 /// Fails if what is kept cannot be read.
-pub fn agent_here(connected: &Connected) -> Result<Option<(AgentId, PathBuf)>, Failure> {
+pub fn agents_here(connected: &Connected) -> Result<Option<(Vec<AgentId>, PathBuf)>, Failure> {
     // Without a data directory, nothing is kept.
     let Ok(data) = DataDirectory::locate() else {
         return Ok(None);
     };
     for directory in current_directory()?.ancestors() {
         if let Some(local) = &connected.local {
-            let place = local.data.agent(directory).credentials(&local.database);
-            if let Some(kept) = AgentCredentials::read(&place)? {
-                return Ok(Some((kept.id, directory.to_owned())));
+            let agents = Profile::OF_AGENTS
+                .iter()
+                .map(|profile| kept_agent(local, directory, *profile));
+            let agents = agents.collect::<Result<Vec<_>, _>>()?;
+            let agents: Vec<_> = agents.into_iter().flatten().collect();
+            if !agents.is_empty() {
+                return Ok(Some((agents, directory.to_owned())));
             }
         }
         let server = connected.client.server();
         if let Some(agent) = RunNote::agent_of(&data, directory, server)? {
-            return Ok(Some((agent, directory.to_owned())));
+            return Ok(Some((vec![agent], directory.to_owned())));
         }
     }
     Ok(None)
+}
+
+/// Returns the agent of a profile that `ctxpin up` keeps for the current directory, or for the nearest directory
+/// above it that has one.
+///
+/// # Errors
+///
+/// Fails if what is kept cannot be read.
+pub fn agent_of_profile_here(
+    connected: &Connected,
+    profile: Profile,
+) -> Result<Option<AgentId>, Failure> {
+    let Some(local) = &connected.local else {
+        return Ok(None);
+    };
+    for directory in current_directory()?.ancestors() {
+        if let Some(agent) = kept_agent(local, directory, profile)? {
+            return Ok(Some(agent));
+        }
+    }
+    Ok(None)
+}
+
+fn kept_agent(
+    local: &Local,
+    directory: &Path,
+    profile: Profile,
+) -> Result<Option<AgentId>, Failure> {
+    let place = local.data.agent(directory);
+    let place = place.credentials(&local.database, profile);
+    Ok(AgentCredentials::read(&place)?.map(|kept| kept.id))
 }
 
 /// Returns the canonical path of the current directory.

@@ -11,6 +11,7 @@
 //!   up.lock                   held by the `ctxpin up` of the directory, which it names
 //!   state/                    the agent's own: its control socket, its declared sources
 //!   <database>/               its id and token at the server with that database
+//!   <profile>/<database>/     those of the directory's agent of another profile than `neutral`
 //! runs/<directory>/           one for each directory on which `ctxpin agent run` ran
 //!   agent.json                which agent of which server that was
 //!   state/                    the agent's own, unless --state-dir names another place
@@ -234,9 +235,13 @@ impl AgentDirectory {
         self.path.join("state")
     }
 
-    /// Returns the path of the directory with the agent's id and token at the server with this database.
-    pub fn credentials(&self, database: &DatabaseKey) -> PathBuf {
-        self.path.join(&database.0)
+    /// Returns the path of the directory with the id and the token of the agent of this profile at the server with this
+    /// database.
+    pub fn credentials(&self, database: &DatabaseKey, profile: Profile) -> PathBuf {
+        match profile == Profile::Neutral {
+            true => self.path.join(&database.0),
+            false => self.path.join(profile.as_str()).join(&database.0),
+        }
     }
 }
 

@@ -25,9 +25,10 @@ pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const RESYNC_SECONDS_MAX: u64 = 600;
 
 /// The names of the requests, as the member `ask` gives them.
-pub const REQUEST_NAMES: [&str; 7] = [
+pub const REQUEST_NAMES: [&str; 8] = [
     "status",
     "resync",
+    "attach",
     "source_add",
     "source_remove",
     "source_list",
@@ -45,6 +46,18 @@ pub enum Request {
     Resync {
         /// Longest wait for the response, from 1 to [`RESYNC_SECONDS_MAX`].
         wait_seconds: u64,
+        /// The profile of the agent whose push is awaited. Absent means the first agent of the process.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        profile: Option<String>,
+        /// The directory of that agent, as [`Attached`] names it. Absent means the process's own directory.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        directory: Option<String>,
+    },
+    /// Finds the agent for a tool that is started in a directory, or makes it.
+    Attach {
+        /// The absolute path of a directory of the project that the process watches.
+        directory: String,
+        profile: String,
     },
     /// Declares a source after the existing ones.
     SourceAdd {
@@ -110,6 +123,7 @@ impl Request {
 pub enum Response {
     Status(Box<AgentStatus>),
     Resynced(ResyncReply),
+    Attached(Attached),
     Sources(Vec<Source>),
     Source(SourceDetails),
     SourceChanged(SourceChange),
@@ -154,7 +168,7 @@ impl From<String> for RefusalKind {
     }
 }
 
-/// The status of an agent.
+/// The status of a process: of its first agent, and of the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentStatus {
     pub pid: u32,
@@ -167,6 +181,12 @@ pub struct AgentStatus {
     pub directory: String,
     /// The server's address.
     pub server: String,
+    /// The profile of the first agent; empty from an agent of an older release, which is neutral.
+    #[serde(default)]
+    pub profile: String,
+    /// The id of the first agent; null if the process does not know it.
+    #[serde(default)]
+    pub agent_id: Option<Uuid>,
     /// The number of the session; null until the server has opened one.
     pub epoch: Option<i64>,
     /// What the first scan waits for; null once it has begun.
@@ -190,6 +210,46 @@ pub struct AgentStatus {
     /// does not expire, or if the server has not responded yet.
     #[serde(default)]
     pub token_expires_at: Option<DateTime<Utc>>,
+    /// The other agents of the process, each of another profile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<StandingStatus>,
+}
+
+/// The status of one of several agents of a process. Its members mean what those of [`AgentStatus`] do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "`AgentStatus` documents the fields")]
+pub struct StandingStatus {
+    pub profile: String,
+    #[serde(default)]
+    pub directory: String,
+    /// The agent's id; null if the process does not know it.
+    #[serde(default)]
+    pub agent_id: Option<Uuid>,
+    pub epoch: Option<i64>,
+    pub found: Option<ScanSummary>,
+    pub pushed: Option<LastPush>,
+    pub pushing: PushStatus,
+    #[serde(default)]
+    pub quota_warnings: Vec<QuotaWarning>,
+    #[serde(default)]
+    pub token_expires_at: Option<DateTime<Utc>>,
+}
+
+impl AgentStatus {
+    /// Returns the status of the first agent.
+    pub fn first(&self) -> StandingStatus {
+        StandingStatus {
+            profile: self.profile.clone(),
+            directory: self.directory.clone(),
+            agent_id: self.agent_id,
+            epoch: self.epoch,
+            found: self.found.clone(),
+            pushed: self.pushed.clone(),
+            pushing: self.pushing.clone(),
+            quota_warnings: self.quota_warnings.clone(),
+            token_expires_at: self.token_expires_at,
+        }
+    }
 }
 
 /// What a scan found.
@@ -219,10 +279,11 @@ pub struct LastPush {
 }
 
 /// Whether the server has what the last scan found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum PushStatus {
     /// The server has the snapshot of the last scan, or there was no scan yet.
+    #[default]
     Settled,
     Sending,
     /// The last attempt failed, and the agent will retry.
@@ -239,6 +300,10 @@ pub enum PushStatus {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         seconds: Option<u64>,
     },
+    /// The agent has ended, while others of the process go on.
+    Ended {
+        reason: String,
+    },
 }
 
 /// The result of a resync.
@@ -253,6 +318,16 @@ pub struct ResyncReply {
     pub resources: u64,
     /// The number of resources that cannot be used.
     pub unusable: u64,
+}
+
+/// The agent of a directory and a profile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attached {
+    /// The canonical path of the directory.
+    pub directory: String,
+    pub profile: String,
+    /// The agent's id; null if the process does not know it, because it was started with a token alone.
+    pub agent_id: Option<Uuid>,
 }
 
 /// A declared source.
@@ -311,7 +386,26 @@ mod tests {
         );
         check(
             r#"{"ask":"resync","wait_seconds":7}"#,
-            Some(Request::Resync { wait_seconds: 7 }),
+            Some(Request::Resync {
+                wait_seconds: 7,
+                profile: None,
+                directory: None,
+            }),
+        );
+        check(
+            r#"{"ask":"resync","wait_seconds":7,"profile":"codex"}"#,
+            Some(Request::Resync {
+                wait_seconds: 7,
+                profile: Some("codex".into()),
+                directory: None,
+            }),
+        );
+        check(
+            r#"{"ask":"attach","directory":"/w/a","profile":"codex"}"#,
+            Some(Request::Attach {
+                directory: "/w/a".into(),
+                profile: "codex".into(),
+            }),
         );
         for text in [
             "",

@@ -18,7 +18,7 @@ mod known_files;
 pub mod mcp_config;
 mod path_text;
 pub mod place;
-mod profile;
+pub mod profile;
 mod project;
 mod reader;
 mod refused;

@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{
-    AgentStatus, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, RESYNC_SECONDS_MAX, Request, Response,
-    ResyncReply, Source, SourceChange, SourceDetails,
+    AgentStatus, Attached, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, RESYNC_SECONDS_MAX, Request,
+    Response, ResyncReply, Source, SourceChange, SourceDetails,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -16,6 +17,9 @@ use super::socket_path;
 
 /// Longest wait for a response, besides the time that a resync may take.
 const RESPONSE_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Longest wait for an agent that the process makes, for which it asks its server.
+const ATTACH_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Longest wait for the end of an agent.
 const STOP_TIME_MAX: Duration = Duration::from_secs(30);
@@ -76,21 +80,48 @@ impl Client {
         }
     }
 
-    /// Requests a scan and a push, and waits until the server has acknowledged the push. `wait` is
-    /// rounded down to whole seconds, from 1 to 600.
+    /// Requests a scan and a push of every agent of the process, and waits until the server has acknowledged the push
+    /// of the agent of this profile, or of the first one. `wait` is rounded down to whole seconds, from 1 to 600.
     ///
     /// # Errors
     ///
     /// Fails if no agent runs, the scan fails, the server refuses the push, or nothing is
     /// acknowledged within `wait`.
-    pub async fn resync(&self, wait: Duration) -> Result<ResyncReply, ControlError> {
+    pub async fn resync(
+        &self,
+        wait: Duration,
+        profile: Option<&str>,
+    ) -> Result<ResyncReply, ControlError> {
         let wait_seconds = wait.as_secs().clamp(1, RESYNC_SECONDS_MAX);
         let time_max = Duration::from_secs(wait_seconds) + RESPONSE_TIME_MAX;
-        match self
-            .send(&Request::Resync { wait_seconds }, time_max)
-            .await?
-        {
+        let request = Request::Resync {
+            wait_seconds,
+            profile: profile.map(str::to_owned),
+            directory: None,
+        };
+        match self.send(&request, time_max).await? {
             Response::Resynced(resynced) => Ok(resynced),
+            other => Err(malformed(&other)),
+        }
+    }
+
+    /// Finds the agent for a tool that is started in a directory of the project, by its absolute path, or has the process
+    /// make it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no agent runs, the directory belongs to another project, or the agent cannot be made.
+    pub async fn attach(
+        &self,
+        directory: &Path,
+        profile: Profile,
+    ) -> Result<Attached, ControlError> {
+        let request = Request::Attach {
+            directory: text(directory)?,
+            profile: profile.to_string(),
+        };
+        match self.send(&request, ATTACH_TIME_MAX).await? {
+            Response::Attached(attached) => Ok(attached),
             other => Err(malformed(&other)),
         }
     }
@@ -269,6 +300,7 @@ fn malformed(response: &Response) -> ControlError {
     let name = match response {
         Response::Status(_) => "a status",
         Response::Resynced(_) => "the result of a resync",
+        Response::Attached(_) => "an agent",
         Response::Sources(_) => "a list of sources",
         Response::Source(_) => "a source",
         Response::SourceChanged(_) => "a change of sources",

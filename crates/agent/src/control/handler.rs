@@ -5,21 +5,49 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ctxpin_model::moment::Moment;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{
-    self, AgentStatus, LastPush, RESYNC_SECONDS_MAX, Refusal, RefusalKind, Request, Response,
-    ResyncReply, SourceChange, SourceDetails,
+    self, AgentStatus, Attached, LastPush, RESYNC_SECONDS_MAX, Refusal, RefusalKind, Request,
+    Response, ResyncReply, SourceChange, SourceDetails, StandingStatus,
 };
 use ctxpin_protocol::convert::resources;
+use ctxpin_scan::roots::Roots;
 use ctxpin_scan::{roots, scan};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
-use crate::reading::ReadingHandle;
+use crate::reading::{ReadingHandle, ScanState};
 use crate::session::{PushStatus, SessionHandle};
 use crate::sources::Sources;
+use crate::standing::{Maker, Standing, StandingPlace};
 
-/// Carries out control requests on a reading and the session that follows it.
+/// One agent of the process, for control requests.
+pub(crate) struct StandingHandle {
+    pub place: StandingPlace,
+    /// The agent's id, if it is known.
+    pub agent: Option<Uuid>,
+    pub session: SessionHandle,
+}
+
+/// A standing to start, and where to say that it was started.
+pub(crate) struct Added {
+    pub place: StandingPlace,
+    pub standing: Standing,
+    pub answer: oneshot::Sender<Result<(), String>>,
+}
+
+/// Adds standings to the process, one after another.
+pub(crate) struct Adding {
+    maker: Option<Arc<dyn Maker>>,
+    adder: tokio::sync::Mutex<mpsc::Sender<Added>>,
+}
+
+/// The greatest number of agents of one process. People start their tools in a few directories of a project.
+const STANDINGS_MAX: usize = 64;
+
+/// Carries out control requests on a reading and the sessions that follow it.
 pub(crate) struct ControlHandler {
     /// The random id of this process.
     pub process: Uuid,
@@ -32,8 +60,10 @@ pub(crate) struct ControlHandler {
     /// The declared sources. The lock is held until the reading has each change.
     pub sources: Arc<Mutex<Sources>>,
     pub reading: ReadingHandle,
-    pub session: SessionHandle,
-    /// Ends the agent.
+    /// The agents, in the order of their starts.
+    pub standings: Arc<Mutex<Vec<StandingHandle>>>,
+    pub adding: Adding,
+    /// Ends the process.
     pub stop: CancellationToken,
 }
 
@@ -43,8 +73,17 @@ impl ControlHandler {
     pub async fn handle(&self, request: Request) -> Response {
         let response = match request {
             Request::Status {} => Ok(Response::Status(Box::new(self.status()))),
-            Request::Resync { wait_seconds } => {
-                self.resync(wait_seconds).await.map(Response::Resynced)
+            Request::Resync {
+                wait_seconds,
+                profile,
+                directory,
+            } => {
+                let place = (directory.as_deref(), profile.as_deref());
+                let resynced = self.resync(wait_seconds, place);
+                resynced.await.map(Response::Resynced)
+            }
+            Request::Attach { directory, profile } => {
+                self.attach(Path::new(&directory), &profile).await
             }
             Request::SourceAdd { path } => self.source_add(path.into()).await,
             Request::SourceRemove { path } => self.source_remove(path.into()).await,
@@ -62,34 +101,142 @@ impl ControlHandler {
     fn status(&self) -> AgentStatus {
         let now = Instant::now();
         let scan_state = self.reading.state().borrow().clone();
-        let push_state = self.session.push_state.borrow().clone();
-        let newest = self.session.newest.borrow().clone();
+        let standings = standings_lock(&self.standings);
+        let mut standings = standings.iter().map(|standing| standing.status(now));
+        let first = standings.next().unwrap_or_default();
         AgentStatus {
             pid: std::process::id(),
             process: self.process,
             socket: self.socket.to_string_lossy().into_owned(),
             directory: self.request.directory.to_string_lossy().into_owned(),
             server: self.server.clone(),
-            epoch: push_state.epoch,
+            epoch: first.epoch,
             not_ready: scan_state.not_ready,
             polling: scan_state.polling,
             scan_error: scan_state.failure.map(|failure| failure.reason),
-            found: newest.map(|newest| newest.to_wire()),
-            pushed: push_state.acknowledged.map(|push| LastPush {
-                snapshot: push.snapshot,
-                seq: push.seq,
-                seconds_ago: now.saturating_duration_since(push.at).as_secs(),
-            }),
-            pushing: to_wire(push_state.status, now),
+            profile: first.profile,
+            agent_id: first.agent_id,
+            found: first.found,
+            pushed: first.pushed,
+            pushing: first.pushing,
             sources: self.reading.source_count() as u64,
-            quota_warnings: push_state.quota_warnings,
-            token_expires_at: push_state.token_expires_at.map(Moment::utc),
+            quota_warnings: first.quota_warnings,
+            token_expires_at: first.token_expires_at,
+            others: standings.collect(),
         }
     }
 
-    /// Requests a scan and a push of its result, and waits for the outcome. Returns a message for people
-    /// if the scan or the push fails, or if nothing is acknowledged within `wait_seconds`.
-    async fn resync(&self, wait_seconds: u64) -> Result<ResyncReply, String> {
+    /// Returns the session of the agent of a directory and a profile. Without a directory, it is the agent of the
+    /// process's own directory; without both, it is the first.
+    fn session(
+        &self,
+        (directory, profile): (Option<&str>, Option<&str>),
+    ) -> Result<SessionHandle, String> {
+        let standings = standings_lock(&self.standings);
+        let own = self.request.directory.as_path();
+        let directory = directory.map_or(own, Path::new);
+        let is_it = |standing: &&StandingHandle| {
+            let place = &standing.place;
+            let is_named = profile.is_none_or(|profile| place.profile.as_str() == profile);
+            place.directory == directory && is_named
+        };
+        let found = standings.iter().find(is_it);
+        let found = found.ok_or_else(|| {
+            let served = standings
+                .iter()
+                .map(|standing| standing.place.profile.as_str());
+            format!(
+                "no agent of the profile `{}` runs on {}, but of {}",
+                profile.unwrap_or_default(),
+                directory.display(),
+                served.collect::<Vec<_>>().join(", ")
+            )
+        });
+        found.map(|standing| standing.session.clone())
+    }
+
+    /// Returns the agent of a directory of the project and a profile. If it is missing, the process's maker makes it,
+    /// and its session starts.
+    async fn attach(&self, directory: &Path, profile: &str) -> Result<Response, String> {
+        let profile = profile
+            .parse::<Profile>()
+            .map_err(|error| error.to_string())?;
+        let place = StandingPlace {
+            directory: self.own_directory(directory).await?,
+            profile,
+        };
+        // One at a time, so that a place gets one agent.
+        let adder = self.adding.adder.lock().await;
+        let running = {
+            let standings = standings_lock(&self.standings);
+            let is_alive = |standing: &&StandingHandle| {
+                let state = standing.session.push_state.borrow();
+                standing.place == place && !matches!(state.status, PushStatus::Ended(_))
+            };
+            if let Some(standing) = standings.iter().find(is_alive) {
+                return Ok(attached(&place, standing.agent));
+            }
+            standings.len()
+        };
+        if running >= STANDINGS_MAX {
+            return Err(format!(
+                "this process has {STANDINGS_MAX} agents already, and takes no more"
+            ));
+        }
+        let Some(maker) = &self.adding.maker else {
+            return Err(format!(
+                "this process cannot make agents; create one with `ctxpin agent create --profile {profile}`, and run it with `ctxpin agent run --profile {profile}` in {}",
+                place.directory.display()
+            ));
+        };
+        let standing = maker.make(&place).await?;
+        let agent = standing.agent;
+        let (answer, answered) = oneshot::channel();
+        let added = Added {
+            place: place.clone(),
+            standing,
+            answer,
+        };
+        let ends = || "the agent ends".to_owned();
+        adder.send(added).await.map_err(|_| ends())?;
+        answered.await.map_err(|_| ends())??;
+        Ok(attached(&place, agent))
+    }
+
+    /// Returns the canonical path of a directory of the project. A directory of another project is refused, such as one
+    /// of a worktree or a submodule below: it must not be bound to an agent of this one.
+    async fn own_directory(&self, directory: &Path) -> Result<PathBuf, String> {
+        if !directory.is_absolute() {
+            return Err("`directory` must be an absolute path".into());
+        }
+        let own = self.request.clone();
+        let asked = roots::Request {
+            directory: directory.to_owned(),
+            ..own.clone()
+        };
+        blocking(move || {
+            let named = asked.directory.display().to_string();
+            let asked = Roots::of(&asked).map_err(|error| error.to_string())?;
+            let own = Roots::of(&own).map_err(|error| error.to_string())?;
+            match asked.project() == own.project() {
+                true => Ok(asked.directory),
+                false => Err(format!(
+                    "{named} belongs to another project than {}; run `ctxpin up` there",
+                    own.directory.display()
+                )),
+            }
+        })
+        .await
+    }
+
+    /// Requests a scan and a push of its result by every agent, and waits for the outcome of one. Returns a message
+    /// for people if its scan or its push fails, or if nothing is acknowledged within `wait_seconds`.
+    async fn resync(
+        &self,
+        wait_seconds: u64,
+        place: (Option<&str>, Option<&str>),
+    ) -> Result<ResyncReply, String> {
+        let session = self.session(place)?;
         if !(1..=RESYNC_SECONDS_MAX).contains(&wait_seconds) {
             return Err(format!("`wait_seconds` is from 1 to {RESYNC_SECONDS_MAX}"));
         }
@@ -98,39 +245,16 @@ impl ControlHandler {
         }
         let number = self.reading.resync();
         let wait = Duration::from_secs(wait_seconds);
-        match tokio::time::timeout(wait, self.resync_outcome(number)).await {
+        match tokio::time::timeout(wait, resync_outcome(&session, self.reading.state(), number))
+            .await
+        {
             Ok(outcome) => outcome,
             Err(_) => {
-                let state = self.session.push_state.borrow();
+                let state = session.push_state.borrow();
                 let reason = state.waits_because().unwrap_or("the push goes on");
                 Err(format!(
                     "nothing was acknowledged within {wait_seconds} s: {reason}"
                 ))
-            }
-        }
-    }
-
-    /// Waits for the outcome of the resync with this number.
-    async fn resync_outcome(&self, number: u64) -> Result<ResyncReply, String> {
-        let mut scan_state = self.reading.state();
-        let mut push_state = self.session.push_state.clone();
-        loop {
-            if let Some(outcome) = &push_state.borrow_and_update().outcome
-                && outcome.resync >= number
-            {
-                return outcome.result.clone();
-            }
-            if let Some(failure) = &scan_state.borrow_and_update().failure
-                && failure.resync >= number
-            {
-                return Err(format!("the scan failed: {}", failure.reason));
-            }
-            let changed = tokio::select! {
-                changed = scan_state.changed() => changed,
-                changed = push_state.changed() => changed,
-            };
-            if changed.is_err() {
-                return Err("the agent ends".into());
             }
         }
     }
@@ -186,7 +310,11 @@ impl ControlHandler {
 
     async fn source_show(&self, path: PathBuf) -> Result<Response, String> {
         let sources = Arc::clone(&self.sources);
-        let scan = self.reading.scans().borrow().clone();
+        let newest = {
+            let standings = standings_lock(&self.standings);
+            let first = standings.first();
+            first.and_then(|first| first.session.newest.borrow().clone())
+        };
         let source = blocking(move || {
             let sources = lock(&sources);
             let known = sources.find(&path).map(Path::to_owned);
@@ -206,7 +334,9 @@ impl ControlHandler {
         });
         let (source, roots) = source.await?;
         let in_source = |root: &Option<String>| root.as_ref().is_some_and(|r| roots.contains(r));
-        let found = scan.iter().flat_map(|scan| &scan.snapshot.resources);
+        let found = newest
+            .iter()
+            .flat_map(|newest| &newest.snapshot().resources);
         let found = found.filter(|resource| in_source(&resource.root));
         Ok(Response::Source(SourceDetails {
             source,
@@ -214,6 +344,77 @@ impl ControlHandler {
                 .map(|resource| resources::resource(resource, None))
                 .collect(),
         }))
+    }
+}
+
+impl Adding {
+    /// Returns what adds standings through `adder`.
+    pub fn new(maker: Option<Arc<dyn Maker>>, adder: mpsc::Sender<Added>) -> Self {
+        Self {
+            maker,
+            adder: tokio::sync::Mutex::new(adder),
+        }
+    }
+}
+
+fn attached(place: &StandingPlace, agent: Option<Uuid>) -> Response {
+    Response::Attached(Attached {
+        directory: place.directory.to_string_lossy().into_owned(),
+        profile: place.profile.to_string(),
+        agent_id: agent,
+    })
+}
+
+impl StandingHandle {
+    fn status(&self, now: Instant) -> StandingStatus {
+        let push_state = self.session.push_state.borrow().clone();
+        let newest = self.session.newest.borrow().clone();
+        StandingStatus {
+            profile: self.place.profile.to_string(),
+            directory: self.place.directory.to_string_lossy().into_owned(),
+            agent_id: self.agent,
+            epoch: push_state.epoch,
+            found: newest.map(|newest| newest.to_wire()),
+            pushed: push_state.acknowledged.map(|push| LastPush {
+                snapshot: push.snapshot,
+                seq: push.seq,
+                seconds_ago: now.saturating_duration_since(push.at).as_secs(),
+            }),
+            pushing: to_wire(push_state.status, now),
+            quota_warnings: push_state.quota_warnings,
+            token_expires_at: push_state.token_expires_at.map(Moment::utc),
+        }
+    }
+}
+
+/// Waits for the outcome of the resync with this number.
+async fn resync_outcome(
+    session: &SessionHandle,
+    mut scan_state: watch::Receiver<ScanState>,
+    number: u64,
+) -> Result<ResyncReply, String> {
+    let mut push_state = session.push_state.clone();
+    loop {
+        {
+            let state = push_state.borrow_and_update();
+            match (&state.outcome, &state.status) {
+                (Some(outcome), _) if outcome.resync >= number => return outcome.result.clone(),
+                (_, PushStatus::Ended(reason)) => return Err(reason.clone()),
+                _ => {}
+            }
+        }
+        if let Some(failure) = &scan_state.borrow_and_update().failure
+            && failure.resync >= number
+        {
+            return Err(format!("the scan failed: {}", failure.reason));
+        }
+        let changed = tokio::select! {
+            changed = scan_state.changed() => changed,
+            changed = push_state.changed() => changed,
+        };
+        if changed.is_err() {
+            return Err("the agent ends".into());
+        }
     }
 }
 
@@ -229,6 +430,7 @@ fn to_wire(status: PushStatus, now: Instant) -> control::PushStatus {
             reason: refusal.reason,
             seconds: refusal.retry_at.map(|at| seconds_until(at, now)),
         },
+        PushStatus::Ended(reason) => control::PushStatus::Ended { reason },
     }
 }
 
@@ -242,4 +444,11 @@ fn seconds_until(until: Instant, now: Instant) -> u64 {
 /// was written.
 fn lock(sources: &Mutex<Sources>) -> std::sync::MutexGuard<'_, Sources> {
     sources.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Locks the standings. A panic under the lock leaves them valid.
+pub(crate) fn standings_lock(
+    standings: &Mutex<Vec<StandingHandle>>,
+) -> std::sync::MutexGuard<'_, Vec<StandingHandle>> {
+    standings.lock().unwrap_or_else(PoisonError::into_inner)
 }

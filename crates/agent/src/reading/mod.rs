@@ -1,7 +1,7 @@
 //! Watching and scanning one project.
 //!
-//! A reading knows no server, no agent and no token. It scans once, and any number of sessions
-//! follow what it publishes.
+//! A reading knows no server, no agent and no token. It has one watch on the files and any number of views,
+//! each of which scans by the rules of one tool. Any number of sessions follow what a view publishes.
 
 mod debounce;
 mod scanner;
@@ -24,13 +24,21 @@ use scanner::Scanner;
 
 /// Watches one project, and scans it whenever something may have changed.
 pub struct Reading<'r> {
-    request: Request,
+    /// The directory in which the first scan's condition is checked.
+    directory: PathBuf,
     changes: ChangeDetection,
     ready: Option<Readiness>,
     report: Reporter<'r>,
     triggers: watch::Sender<ScanTriggers>,
-    scans: watch::Sender<Option<Arc<ProjectScan>>>,
     state: watch::Sender<ScanState>,
+}
+
+/// What one tool finds in the project. A view without followers is scanned no more.
+#[derive(Debug, Clone)]
+struct View {
+    /// The request of the scans. The triggers name the sources of each scan.
+    request: Request,
+    scans: watch::Sender<Option<Arc<ProjectScan>>>,
 }
 
 /// The way in which a reading notices changes.
@@ -47,7 +55,6 @@ pub enum ChangeDetection {
 #[derive(Debug, Clone)]
 pub struct ReadingHandle {
     triggers: watch::Sender<ScanTriggers>,
-    scans: watch::Receiver<Option<Arc<ProjectScan>>>,
     state: watch::Receiver<ScanState>,
 }
 
@@ -71,6 +78,7 @@ struct ScanTriggers {
     resyncs: u64,
     /// The declared sources, in their order.
     sources: Vec<Declared>,
+    views: Vec<View>,
 }
 
 /// The state of a reading.
@@ -92,10 +100,11 @@ pub(crate) struct ScanFailure {
 }
 
 impl<'r> Reading<'r> {
-    /// Returns a reading of the project in `request`. It reads nothing before [`Self::run`], and
-    /// its first scan waits for `ready`.
+    /// Returns a reading of the project of a directory with these declared sources. It reads nothing before
+    /// [`Self::run`], and its first scan waits for `ready`. [`ReadingHandle::follow`] says what to scan.
     pub fn new(
-        request: Request,
+        directory: PathBuf,
+        sources: Vec<Declared>,
         changes: ChangeDetection,
         ready: Option<Readiness>,
         report: Reporter<'r>,
@@ -103,15 +112,15 @@ impl<'r> Reading<'r> {
         let triggers = ScanTriggers {
             changes: 0,
             resyncs: 0,
-            sources: request.sources.clone(),
+            sources,
+            views: Vec::new(),
         };
         Self {
-            request,
+            directory,
             changes,
             ready,
             report,
             triggers: watch::Sender::new(triggers),
-            scans: watch::Sender::new(None),
             state: watch::Sender::default(),
         }
     }
@@ -120,7 +129,6 @@ impl<'r> Reading<'r> {
     pub fn handle(&self) -> ReadingHandle {
         ReadingHandle {
             triggers: self.triggers.clone(),
-            scans: self.scans.subscribe(),
             state: self.state.subscribe(),
         }
     }
@@ -130,7 +138,7 @@ impl<'r> Reading<'r> {
     ///
     /// # Errors
     ///
-    /// Fails if the first scan fails. A later scan that fails is reported and repeated.
+    /// Fails if every first scan fails. A later scan that fails is reported and repeated.
     pub async fn run(self) -> Result<(), AgentError> {
         if let Some(readiness) = &self.ready {
             self.await_readiness(readiness).await;
@@ -139,7 +147,7 @@ impl<'r> Reading<'r> {
     }
 
     async fn await_readiness(&self, readiness: &Readiness) {
-        readiness::wait(readiness, &self.request.directory, |reason| {
+        readiness::wait(readiness, &self.directory, |reason| {
             self.state
                 .send_modify(|state| state.not_ready = Some(reason.clone()));
             (self.report)(Report::NotReady { reason });
@@ -151,9 +159,13 @@ impl<'r> Reading<'r> {
 }
 
 impl ReadingHandle {
-    /// Returns a receiver of the newest scan. It is `None` before the first one.
-    pub fn scans(&self) -> watch::Receiver<Option<Arc<ProjectScan>>> {
-        self.scans.clone()
+    /// Scans by another request too, from now on and for as long as a receiver exists. Returns a receiver of
+    /// the newest scan, which is `None` before the first one.
+    pub fn follow(&self, request: Request) -> watch::Receiver<Option<Arc<ProjectScan>>> {
+        let (scans, receiver) = watch::channel(None);
+        self.triggers
+            .send_modify(|triggers| triggers.views.push(View { request, scans }));
+        receiver
     }
 
     pub(crate) fn state(&self) -> watch::Receiver<ScanState> {

@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ctxpin_scan::place::Place;
-use ctxpin_scan::roots::Request;
 use ctxpin_scan::signal::{WatchError, Watcher, sends_events};
 use ctxpin_scan::{Scan, ScanError, scan};
 use tokio::sync::watch;
 
 use super::debounce::Burst;
-use super::{ChangeDetection, ProjectScan, Reading, ScanFailure, ScanState, ScanTriggers};
+use super::{ChangeDetection, ProjectScan, Reading, ScanFailure, ScanState, ScanTriggers, View};
 use crate::blocking::blocking;
 use crate::error::AgentError;
 use crate::report::{Report, Reporter};
@@ -35,10 +34,9 @@ const OVERTAKEN_MAX: u32 = 2;
 
 /// Scans a project, one scan after another.
 pub(super) struct Scanner<'r> {
-    /// The request of the scans. The triggers name the sources of each scan.
-    request: Request,
     triggers: watch::Receiver<ScanTriggers>,
-    scans: watch::Sender<Option<Arc<ProjectScan>>>,
+    /// Removes the views that nobody follows any more.
+    views: watch::Sender<ScanTriggers>,
     state: watch::Sender<ScanState>,
     report: Reporter<'r>,
     /// One pass at a time locks it.
@@ -80,11 +78,34 @@ impl ProjectWatch {
     }
 }
 
-/// The result of one scan, and of watching its places.
+/// The result of one scan of each view, and of watching their places.
 struct Pass {
-    scan: Result<Scan, ScanError>,
+    scans: Vec<(View, Result<Scan, ScanError>)>,
     /// Whether a place is newly watched.
     watched: Result<bool, WatchError>,
+}
+
+impl Pass {
+    /// Returns whether the scan of at least one view succeeded.
+    fn has_scan(&self) -> bool {
+        self.scans.iter().any(|(_, scan)| scan.is_ok())
+    }
+}
+
+impl View {
+    /// Publishes a scan, unless it found the same as the last published scan and answers no further
+    /// resync.
+    fn publish(&self, scan: ProjectScan) {
+        self.scans.send_if_modified(|newest| {
+            let is_known = newest.as_ref().is_some_and(|newest| {
+                newest.resync >= scan.resync && newest.is_same_content(&scan)
+            });
+            if !is_known {
+                *newest = Some(Arc::new(scan));
+            }
+            !is_known
+        });
+    }
 }
 
 impl<'r> Scanner<'r> {
@@ -94,9 +115,8 @@ impl<'r> Scanner<'r> {
         // Lost events count as a change, since every scan reads everything.
         let watcher = Watcher::new(move |_| signals.send_modify(|triggers| triggers.changes += 1));
         Self {
-            request: reading.request,
             triggers: reading.triggers.subscribe(),
-            scans: reading.scans,
+            views: reading.triggers.clone(),
             state: reading.state,
             report: reading.report,
             project_watch: Arc::new(Mutex::new(ProjectWatch {
@@ -111,28 +131,37 @@ impl<'r> Scanner<'r> {
     ///
     /// # Errors
     ///
-    /// Fails if the first scan fails.
+    /// Fails if every first scan fails.
     pub async fn run(mut self) -> Result<(), AgentError> {
         loop {
             let (pass, triggers) = self.settled_pass().await;
-            let mut pause = RESCAN_INTERVAL;
-            match pass.scan {
-                Ok(scan) => {
-                    match &pass.watched {
-                        Ok(false) => {}
-                        Ok(true) => pause = SETTLE_INTERVAL,
-                        Err(_) => pause = POLL_INTERVAL,
+            let mut pause = match &pass.watched {
+                Ok(false) => RESCAN_INTERVAL,
+                Ok(true) => SETTLE_INTERVAL,
+                Err(_) => POLL_INTERVAL,
+            };
+            let polling = pass.watched.as_ref().err();
+            if pass.has_scan() {
+                self.set_polling(polling.map(ToString::to_string).as_deref());
+            }
+            // Readers of the chat should know that its context may be two seconds old, unless the user asked for
+            // polling.
+            let failed = polling.filter(|error| error.is_failure());
+            let failed = failed.map(ToString::to_string);
+            let (mut failure, mut found) = (None, false);
+            for (view, scan) in pass.scans {
+                match scan {
+                    Ok(scan) => {
+                        view.publish(ProjectScan::new(scan, failed.as_deref(), triggers.resyncs));
                     }
-                    let polling = pass.watched.as_ref().err();
-                    self.set_polling(polling.map(ToString::to_string).as_deref());
-                    // Readers of the chat should know that its context may be two seconds old,
-                    // unless the user asked for polling.
-                    let failed = polling.filter(|error| error.is_failure());
-                    let failed = failed.map(ToString::to_string);
-                    self.publish(ProjectScan::new(scan, failed.as_deref(), triggers.resyncs));
+                    Err(error) => _ = failure.get_or_insert(error),
                 }
-                Err(error) if self.scans.borrow().is_none() => return Err(error.into()),
-                Err(error) => {
+                found |= view.scans.borrow().is_some();
+            }
+            match failure {
+                None => self.clear_failure(),
+                Some(error) if !found => return Err(error.into()),
+                Some(error) => {
                     pause = POLL_INTERVAL;
                     self.set_failure(error.to_string(), triggers.resyncs);
                 }
@@ -150,7 +179,7 @@ impl<'r> Scanner<'r> {
             let pass = self.pass(&triggers).await;
             let is_overtaken = self.triggers.has_changed().unwrap_or(false);
             // A newly watched place may have changed before.
-            let is_unseen = pass.scan.is_ok() && matches!(pass.watched, Ok(true));
+            let is_unseen = pass.has_scan() && matches!(pass.watched, Ok(true));
             if counts(overtaken, is_overtaken || is_unseen) {
                 return (pass, triggers);
             }
@@ -158,25 +187,39 @@ impl<'r> Scanner<'r> {
         }
     }
 
-    /// Scans the project once, then watches the places that the scan named.
+    /// Scans each view of the project once, then watches the places that the scans named.
     async fn pass(&self, triggers: &ScanTriggers) -> Pass {
-        let mut request = self.request.clone();
-        request.sources.clone_from(&triggers.sources);
+        self.views.send_if_modified(|triggers| {
+            triggers.views.retain(|view| !view.scans.is_closed());
+            false
+        });
+        let views = triggers.views.clone().into_iter();
+        let mut views: Vec<_> = views.filter(|view| !view.scans.is_closed()).collect();
+        for view in &mut views {
+            view.request.sources.clone_from(&triggers.sources);
+        }
         let project_watch = Arc::clone(&self.project_watch);
         let cancelled = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(Arc::clone(&cancelled));
         blocking(move || {
-            let scan = scan(&request, &|| cancelled.load(Ordering::Relaxed));
-            let watched = match &scan {
-                Ok(scan) => {
-                    // A panic leaves the watcher usable.
-                    let project_watch = project_watch.lock();
-                    let mut project_watch = project_watch.unwrap_or_else(PoisonError::into_inner);
-                    project_watch.set_places(&scan.places)
-                }
-                Err(_) => Ok(false),
+            let scans = views.into_iter().map(|view| {
+                let scan = scan(&view.request, &|| cancelled.load(Ordering::Relaxed));
+                (view, scan)
+            });
+            let scans: Vec<_> = scans.collect();
+            let found = scans.iter().filter_map(|(_, scan)| scan.as_ref().ok());
+            let places: Vec<_> = found.flat_map(|scan| scan.places.clone()).collect();
+            let mut pass = Pass {
+                scans,
+                watched: Ok(false),
             };
-            Pass { scan, watched }
+            if pass.has_scan() {
+                // A panic leaves the watcher usable.
+                let project_watch = project_watch.lock();
+                let mut project_watch = project_watch.unwrap_or_else(PoisonError::into_inner);
+                pass.watched = project_watch.set_places(&places);
+            }
+            pass
         })
         .await
     }
@@ -203,22 +246,11 @@ impl<'r> Scanner<'r> {
         }
     }
 
-    /// Publishes a scan, unless it found the same as the last published scan and answers no further
-    /// resync.
-    fn publish(&self, scan: ProjectScan) {
+    fn clear_failure(&self) {
         self.state.send_if_modified(|state| {
             let had_failed = state.failure.is_some();
             state.failure = None;
             had_failed
-        });
-        self.scans.send_if_modified(|newest| {
-            let is_known = newest.as_ref().is_some_and(|newest| {
-                newest.resync >= scan.resync && newest.is_same_content(&scan)
-            });
-            if !is_known {
-                *newest = Some(Arc::new(scan));
-            }
-            !is_known
         });
     }
 

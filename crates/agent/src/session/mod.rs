@@ -49,6 +49,19 @@ pub(crate) struct SessionHandle {
     pub push_state: watch::Receiver<PushState>,
 }
 
+impl SessionHandle {
+    /// Returns a handle of the session that publishes through these channels.
+    pub fn of(
+        newest: &watch::Sender<Option<Arc<LocalSnapshot>>>,
+        push_state: &watch::Sender<PushState>,
+    ) -> Self {
+        Self {
+            newest: newest.subscribe(),
+            push_state: push_state.subscribe(),
+        }
+    }
+}
+
 impl<'r> Session<'r> {
     /// Returns a session of the agent whose token `client` has. It sends nothing before
     /// [`Self::run`].
@@ -75,9 +88,19 @@ impl<'r> Session<'r> {
     }
 
     pub(crate) fn handle(&self) -> SessionHandle {
-        SessionHandle {
-            newest: self.newest.subscribe(),
-            push_state: self.push_state.subscribe(),
+        SessionHandle::of(&self.newest, &self.push_state)
+    }
+
+    /// Returns the session with these channels, which a handle follows already.
+    pub(crate) fn publishing(
+        self,
+        newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
+        push_state: watch::Sender<PushState>,
+    ) -> Self {
+        Self {
+            newest,
+            push_state,
+            ..self
         }
     }
 
@@ -90,6 +113,7 @@ impl<'r> Session<'r> {
     /// over, another agent has replaced this one, the token is not valid, or the agent follows other rules. The session retries
     /// after transient failures.
     pub async fn run(self) -> Result<(), AgentError> {
+        let state = self.push_state.clone();
         let pusher = Pusher::new(
             self.client,
             self.process,
@@ -100,7 +124,13 @@ impl<'r> Session<'r> {
         );
         tokio::select! {
             () = follow(self.scans, self.newest, self.report) => Ok(()),
-            ended = pusher.run() => ended,
+            ended = pusher.run() => {
+                if let Err(error) = &ended {
+                    let status = PushStatus::Ended(error.to_string());
+                    state.send_modify(|state| state.status = status);
+                }
+                ended
+            }
         }
     }
 }

@@ -77,6 +77,8 @@ pub(crate) enum PushStatus {
     Sending,
     Waiting(Retry),
     Refused(Refusal),
+    /// The session has ended, for this reason.
+    Ended(String),
 }
 
 /// The refusal of a snapshot.

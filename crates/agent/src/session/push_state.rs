@@ -42,10 +42,11 @@ pub(crate) struct PushOutcome {
 }
 
 impl PushState {
-    /// Returns why the next push waits, or `None` if it does not.
+    /// Returns why the next push waits or never comes, or `None` if it does not wait.
     pub fn waits_because(&self) -> Option<&str> {
         match &self.status {
             PushStatus::Waiting(retry) => Some(&retry.reason),
+            PushStatus::Ended(reason) => Some(reason),
             PushStatus::Settled | PushStatus::Sending | PushStatus::Refused(_) => None,
         }
     }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ctxpin_agent::control::Client;
 use ctxpin_agent::error::AgentError;
-use ctxpin_agent::report::Report;
+use ctxpin_agent::report::{Report, Told};
 use ctxpin_agent::run::{Settings, run};
+use ctxpin_agent::standing::Standing;
 use ctxpin_client::PlainHttp;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::people::Secret;
@@ -43,12 +44,15 @@ impl Workspace {
         fs::write(base.join("project/AGENTS.md"), "one").unwrap();
         let settings = Settings {
             server: server.url.clone(),
-            token: Secret::new(TOKEN),
+            standings: vec![Standing {
+                agent: None,
+                token: Secret::new(TOKEN),
+                profile: Profile::Neutral,
+                tool_home: None,
+            }],
             plain_http: PlainHttp::Refused,
             directory: base.join("project"),
             home: base.join("home"),
-            profile: Profile::Neutral,
-            tool_home: None,
             user_roots: false,
             allowed_roots: Vec::new(),
             trust: Trust::of_process(),
@@ -76,9 +80,10 @@ impl Workspace {
     }
 
     pub fn start(&self) -> Running {
-        let (report, reports) = Reports::new();
+        let (sink, reports) = Reports::new();
+        let report = move |told: Told| sink(told.report);
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(run(self.settings.clone(), shutdown.clone(), report));
+        let task = tokio::spawn(run(self.settings.clone(), None, shutdown.clone(), report));
         Running {
             control: Client::new(&self.settings.state_directory),
             shutdown,

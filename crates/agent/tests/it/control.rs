@@ -51,22 +51,22 @@ async fn a_resync_is_answered_when_it_is_settled() {
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
-    let resynced = agent.control.resync(PATIENCE).await.unwrap();
+    let resynced = agent.control.resync(PATIENCE, None).await.unwrap();
     assert_eq!((resynced.seq, resynced.resources), (1, 1));
     w.write("project/CLAUDE.md", "two");
-    let resynced = agent.control.resync(PATIENCE).await.unwrap();
+    let resynced = agent.control.resync(PATIENCE, None).await.unwrap();
     assert_eq!((resynced.seq, resynced.resources), (2, 2));
     let head = server.held.lock().unwrap().head.unwrap().to_string();
     assert_eq!(resynced.snapshot, head);
     server.fail_next_push(Fault::new(ProblemName::InvalidManifest, "not this"));
-    let error = agent.control.resync(PATIENCE).await.unwrap_err();
+    let error = agent.control.resync(PATIENCE, None).await.unwrap_err();
     assert!(error.to_string().contains("not this"), "{error}");
     // A resync sends it again.
-    let resynced = agent.control.resync(PATIENCE).await.unwrap();
+    let resynced = agent.control.resync(PATIENCE, None).await.unwrap();
     assert_eq!(resynced.seq, 2);
     let paused = Fault::new(ProblemName::SyncPaused, "later").with_header("retry-after: 60");
     server.fail_next_push(paused);
-    let error = agent.control.resync(Duration::from_secs(1)).await;
+    let error = agent.control.resync(Duration::from_secs(1), None).await;
     let error = error.unwrap_err().to_string();
     assert!(
         error.contains("within 1 s") && error.contains("later"),

@@ -270,7 +270,7 @@ async fn endless_writing_keeps_nothing_from_being_seen() {
     }
     ended.cancel();
     writer.join().unwrap();
-    let resynced = agent.control.resync(PATIENCE).await.unwrap();
+    let resynced = agent.control.resync(PATIENCE, None).await.unwrap();
     let head = server.held.lock().unwrap().head.unwrap().to_string();
     assert_eq!(resynced.snapshot, head);
     let found = server.held.lock().unwrap().snapshot.resources[1].clone();
@@ -308,7 +308,7 @@ async fn a_directory_that_is_gone_is_waited_for() {
         .await;
     let status = agent.control.status().await.unwrap();
     assert!(status.scan_error.unwrap().contains("does not exist"));
-    let error = agent.control.resync(Duration::from_secs(20)).await;
+    let error = agent.control.resync(Duration::from_secs(20), None).await;
     assert!(error.unwrap_err().to_string().contains("does not exist"));
     // The previous head stays, and no empty snapshot was pushed.
     assert_eq!(server.held.lock().unwrap().seq, 1);

@@ -32,7 +32,7 @@ async fn a_file_is_waited_for() {
     assert!(reason.contains("home/ready"), "{reason}");
     let status = agent.control.status().await.unwrap();
     assert_eq!((status.not_ready, status.found), (Some(reason), None));
-    let error = agent.control.resync(Duration::from_secs(20)).await;
+    let error = agent.control.resync(Duration::from_secs(20), None).await;
     assert!(error.unwrap_err().to_string().contains("not ready yet"));
     fs::create_dir(w.path("project")).unwrap();
     w.write("project/AGENTS.md", "whole");

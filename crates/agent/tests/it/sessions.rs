@@ -39,8 +39,9 @@ async fn one_that_is_refused_or_fenced_does_not_stop_the_other() {
     let (first_report, mut first_reports) = Reports::new();
     let (second_report, mut second_reports) = Reports::new();
     let request = Request::project(w.path("project"), w.path("home"), Trust::of_process());
-    let reading = Reading::new(request, ChangeDetection::Events(state), None, &report);
-    let scans = || reading.handle().scans();
+    let changes = ChangeDetection::Events(state);
+    let reading = Reading::new(w.path("project"), Vec::new(), changes, None, &report);
+    let scans = || reading.handle().follow(request.clone());
     let first = client(&first_server, TOKEN);
     let first = Session::new(
         first,

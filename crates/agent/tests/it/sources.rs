@@ -63,7 +63,7 @@ async fn sources_are_declared_and_survive_a_restart() {
     let mut agent = w.start();
     agent.until(|r| matches!(r, Report::Started { .. })).await;
     let control = agent.control.clone();
-    let resynced = control.resync(PATIENCE).await.unwrap();
+    let resynced = control.resync(PATIENCE, None).await.unwrap();
     assert_eq!((resynced.seq, resynced.resources), (3, 3));
     let expected = ["project/rules", "project/docs/style.md"];
     assert_eq!(listed(&control, &w.base).await, expected);

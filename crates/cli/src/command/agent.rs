@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use ctxpin_agent::report::Report;
+use ctxpin_agent::report::{Report, Told};
 use ctxpin_agent::run;
 use ctxpin_agent::sources::OPERATOR_CONFIG;
+use ctxpin_agent::standing::Standing;
 use ctxpin_client::Client;
 use ctxpin_model::profile::Profile;
-use ctxpin_protocol::control::{AgentStatus, PushStatus};
+use ctxpin_protocol::control::{AgentStatus, PushStatus, ScanSummary, StandingStatus};
 use ctxpin_protocol::http::agents::{AgentCreate, AgentCreated};
 
 use super::source::LocalAgent;
@@ -64,6 +65,9 @@ enum Verb {
         #[arg(long, value_name = "SECONDS", default_value_t = 60,
               value_parser = clap::value_parser!(u64).range(1..=600))]
         timeout: u64,
+        /// The profile of the agent to wait for, if several run on the directory [default: the first]
+        #[arg(long, value_name = "TOOL", value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+        profile: Option<Profile>,
         #[command(flatten)]
         output: Output,
         #[command(flatten)]
@@ -205,11 +209,13 @@ impl Noun {
             }
             Verb::Resync {
                 timeout,
+                profile,
                 output,
                 agent,
             } => {
                 let agent = agent.find().await?;
-                let resynced = agent.resync(Duration::from_secs(timeout)).await?;
+                let (wait, profile) = (Duration::from_secs(timeout), profile.map(Profile::as_str));
+                let resynced = agent.resync(wait, profile).await?;
                 if output.json {
                     return say::print_json(&resynced);
                 }
@@ -252,12 +258,15 @@ impl Run {
         let noted_directory = directory.clone();
         let settings = run::Settings {
             server: access.server.clone(),
-            token: access.token.secret.clone(),
+            standings: vec![Standing {
+                agent: None,
+                token: access.token.secret.clone(),
+                profile,
+                tool_home: self.tool.home(),
+            }],
             plain_http: access.transport.plain_http(),
             directory,
             home,
-            profile,
-            tool_home: self.tool.home(),
             user_roots: self.user_roots,
             allowed_roots: self.workspace.allowed_roots()?,
             trust: self.workspace.trust()?,
@@ -266,7 +275,7 @@ impl Run {
             poll: self.workspace.poll(),
             ready: self.workspace.readiness()?,
         };
-        let report = |report: Report| {
+        let report = |Told { report, .. }: Told| {
             if let Report::SessionOpened {
                 agent: Some(agent), ..
             } = &report
@@ -279,7 +288,7 @@ impl Run {
                 say::text(&report.to_string())
             ));
         };
-        run::run(settings, shutdown, report)
+        run::run(settings, None, shutdown, report)
             .await
             .map_err(|error| access.token.refused(error))
     }
@@ -483,26 +492,60 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
     Ok(())
 }
 
+/// The facts of a status, each with its name. A name is empty if the fact belongs to the one before it.
+type Facts = Vec<(&'static str, String)>;
+
 fn status_text(status: &AgentStatus) -> String {
+    let first = status.first();
     let mut facts = vec![
         ("server", status.server.trim_end_matches('/').to_owned()),
         ("process", status.pid.to_string()),
-        (
-            "session",
-            status
-                .epoch
-                .map_or("none yet".to_owned(), |epoch| epoch.to_string()),
-        ),
     ];
+    // An agent of an older release names no profile.
+    let is_neutral = ["", Profile::Neutral.as_str()].contains(&first.profile.as_str());
+    if !is_neutral || !status.others.is_empty() {
+        facts.push(("profile", first.profile.clone()));
+    }
+    facts.extend(push_facts(&first));
+    let troubles = [
+        ("waiting", &status.not_ready),
+        ("polling", &status.polling),
+        ("scan", &status.scan_error),
+    ];
+    for (name, trouble) in troubles {
+        if let Some(trouble) = trouble {
+            facts.push((name, trouble.clone()));
+        }
+    }
+    facts.push(("sources", status.sources.to_string()));
+    facts.extend(remarks(&first));
+    let heading = format!("agent on {}", say::line(&status.directory));
+    let mut text = format!("{}\n{}", say::paint(say::BOLD, &heading), lines(&facts));
+    for other in &status.others {
+        let mut facts = vec![("profile", other.profile.clone())];
+        if other.directory != status.directory {
+            facts.push(("on", other.directory.clone()));
+        }
+        facts.extend(push_facts(other));
+        facts.extend(remarks(other));
+        text += &format!("\n{}", lines(&facts));
+    }
+    text
+}
+
+fn lines(facts: &Facts) -> String {
+    let lines = facts.iter();
+    let lines = lines.map(|(name, fact)| format!("  {name:9}{}\n", say::line(fact)));
+    lines.collect()
+}
+
+/// Returns what an agent has found and pushed.
+fn push_facts(status: &StandingStatus) -> Facts {
+    let epoch = status.epoch.map(|epoch| epoch.to_string());
+    let mut facts = vec![("session", epoch.unwrap_or_else(|| "none yet".to_owned()))];
     match &status.found {
         Some(found) => {
-            let text = format!(
-                "{}: {}, {} of them unusable",
-                say::hash(&found.snapshot),
-                say::counted(found.resources, "resource"),
-                found.unusable
-            );
-            facts.push(("found", text));
+            facts.push(("found", found_text(found)));
             if let Some(error) = &found.error {
                 facts.push(("", error.clone()));
             }
@@ -531,19 +574,24 @@ fn status_text(status: &AgentStatus) -> String {
             reason,
             seconds: Some(seconds),
         } => format!("refused; retries in {seconds} s or when something changes: {reason}"),
+        PushStatus::Ended { reason } => format!("ended: {reason}"),
     };
     facts.push(("state", pushing));
-    let troubles = [
-        ("waiting", &status.not_ready),
-        ("polling", &status.polling),
-        ("scan", &status.scan_error),
-    ];
-    for (name, trouble) in troubles {
-        if let Some(trouble) = trouble {
-            facts.push((name, trouble.clone()));
-        }
-    }
-    facts.push(("sources", status.sources.to_string()));
+    facts
+}
+
+fn found_text(found: &ScanSummary) -> String {
+    format!(
+        "{}: {}, {} of them unusable",
+        say::hash(&found.snapshot),
+        say::counted(found.resources, "resource"),
+        found.unusable
+    )
+}
+
+/// Returns what a person should know of an agent's token, its owner's quotas and its workspace.
+fn remarks(status: &StandingStatus) -> Facts {
+    let mut facts = Facts::new();
     if let Some(time) = status.token_expires_at {
         let fact = format!(
             "expires {}; `ctxpin agent rotate-token` creates a new one",
@@ -558,12 +606,5 @@ fn status_text(status: &AgentStatus) -> String {
     let notes: Vec<_> = notes.map(|note| say::noted(note, &viewpoint)).collect();
     let names = std::iter::once("notes").chain(std::iter::repeat(""));
     facts.extend(names.zip(notes));
-    let heading = format!("agent on {}", say::line(&status.directory));
-    let lines = facts.iter();
-    let lines = lines.map(|(name, fact)| format!("  {name:9}{}\n", say::line(fact)));
-    format!(
-        "{}\n{}",
-        say::paint(say::BOLD, &heading),
-        lines.collect::<String>()
-    )
+    facts
 }

@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ctxpin_agent::readiness::Readiness;
+use ctxpin_model::profile::Profile;
 use ctxpin_scan::trust::Trust;
 
 use super::absolute::{absolute, absolute_paths};
 use super::serve::Database;
+use super::tool::ToolHomes;
 use super::trust::TrustRoots;
+use super::words;
 use crate::log;
 use crate::say::Failure;
-use crate::up::{Voice, Watching, detach};
+use crate::up::{Tool, Voice, Watching, detach};
 
 /// Watch a directory: start your server or join the running one, and pin a first chat
 ///
@@ -25,6 +28,12 @@ pub struct Up {
     /// Run in the background; `ctxpin down` stops it
     #[arg(long)]
     detach: bool,
+    /// Serve this tool besides ctxpin's own profile; repeatable [default: each tool whose home or files are
+    /// here]
+    #[arg(long, value_name = "TOOL", value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+    profile: Vec<Profile>,
+    #[command(flatten)]
+    homes: ToolHomes,
     /// Do not scan ~/.agents, ~/.claude and ~/.codex
     #[arg(long)]
     no_user_roots: bool,
@@ -130,7 +139,16 @@ impl Up {
     }
 
     fn watching(self) -> Result<Watching, Failure> {
+        let tools = Profile::OF_AGENTS.iter().map(|profile| {
+            let home = self.homes.of(*profile);
+            Ok::<_, Failure>(Tool {
+                profile: *profile,
+                home: home.as_deref().map(absolute).transpose()?,
+            })
+        });
         Ok(Watching {
+            tools: tools.collect::<Result<_, _>>()?,
+            chosen: self.profile,
             directory: self.directory,
             user_roots: !self.no_user_roots,
             allowed_roots: self.workspace.allowed_roots()?,

@@ -64,6 +64,11 @@ impl Failure {
         self
     }
 
+    /// Returns what went wrong, without causes and hints.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// Adds a hint.
     pub fn hint(mut self, hint: Hint) -> Self {
         self.hints.push(hint);

@@ -1,9 +1,10 @@
 //! The agent and the first chat of a watched directory, as the server knows them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ctxpin_client::Client;
 use ctxpin_model::limits::CHOSEN_NAME_CHARS_MAX;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::agents::AgentCreate;
 use ctxpin_protocol::http::chats::{Chat, ChatCreate, ChatQuery};
 use ctxpin_protocol::problem::ProblemName;
@@ -15,7 +16,15 @@ use crate::say::{self, Failure};
 /// The `client` of the chats that `ctxpin up` creates.
 const CHAT_CLIENT: &str = "ctxpin";
 
-/// Finds the agent of a directory, or creates it. Replaces an agent that the server does not know,
+/// The tool whose rules an agent follows.
+#[derive(Debug, Clone)]
+pub struct Tool {
+    pub profile: Profile,
+    /// The absolute path of the tool's settings, if it is not the usual one.
+    pub home: Option<PathBuf>,
+}
+
+/// Finds the agent of a directory for a tool, or creates it. Replaces an agent that the server does not know,
 /// for example because its database is new.
 ///
 /// # Errors
@@ -25,14 +34,15 @@ pub async fn agent_ensure(
     client: &Client,
     credentials: &Path,
     directory: &Path,
+    tool: &Tool,
 ) -> Result<AgentCredentials, Failure> {
     let Some(kept) = AgentCredentials::read(credentials)? else {
-        return agent_create(client, credentials, directory, None).await;
+        return agent_create(client, credentials, directory, tool, None).await;
     };
     match client.agent(kept.id).await {
         Ok(_) => Ok(kept),
         Err(error) if error.problem_name() == Some(ProblemName::NotFound) => {
-            agent_replace(client, credentials, directory).await
+            agent_replace(client, credentials, directory, tool).await
         }
         Err(error) => Err(error.into()),
     }
@@ -48,23 +58,29 @@ pub async fn agent_replace(
     client: &Client,
     credentials: &Path,
     directory: &Path,
+    tool: &Tool,
 ) -> Result<AgentCredentials, Failure> {
     say::note("the server no longer accepts this directory's agent; ctxpin creates a new one");
-    agent_create(client, credentials, directory, Some("same".to_owned())).await
+    let replaces = Some("same".to_owned());
+    agent_create(client, credentials, directory, tool, replaces).await
 }
 
 async fn agent_create(
     client: &Client,
     credentials: &Path,
     directory: &Path,
+    tool: &Tool,
     replaces: Option<String>,
 ) -> Result<AgentCredentials, Failure> {
+    let home = tool.home.as_ref();
     let create = AgentCreate {
         workspace: workspace_name(directory),
         name: None,
         may_refresh: false,
         replaces,
-        ..AgentCreate::default()
+        // A server of an older release knows no profile.
+        profile: (tool.profile != Profile::Neutral).then(|| tool.profile.to_string()),
+        home: home.map(|home| home.to_string_lossy().into_owned()),
     };
     let created = client.agent_create(&create).await?;
     AgentCredentials::write(credentials, &created)

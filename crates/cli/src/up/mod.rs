@@ -5,19 +5,25 @@ mod host;
 mod identity;
 mod voice;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
 
+use ctxpin_agent::control;
 use ctxpin_agent::error::AgentError;
 use ctxpin_agent::readiness::Readiness;
-use ctxpin_agent::report::Report;
+use ctxpin_agent::report::{Report, Told};
 use ctxpin_agent::run;
 use ctxpin_agent::sources::OPERATOR_CONFIG;
+use ctxpin_agent::standing::{Maker, Standing, StandingPlace};
 use ctxpin_client::{Client, PlainHttp};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::chats::ChatQuery;
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::problem::ProblemName;
+use ctxpin_scan::profile::is_used;
 use ctxpin_scan::roots::{Request, Roots};
 use ctxpin_scan::trust::Trust;
 use tokio::sync::mpsc;
@@ -26,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::agent_credentials::AgentCredentials;
 use crate::connect::token_given;
-use crate::data_directory::{AgentDirectory, DataDirectory};
+use crate::data_directory::{AgentDirectory, DataDirectory, DatabaseKey};
 use crate::home::home_directory;
 use crate::page_link::PageLink;
 use crate::running::{RunningServer, is_locked, lock_note, lock_take, token_read};
@@ -34,6 +40,7 @@ use crate::say::{self, Failure, Hint, NextCommand, waited};
 use crate::stop;
 
 use host::Plan;
+pub use identity::Tool;
 pub use voice::{Announcement, Place, Summary, Voice};
 
 /// Maximum number of queued reports. An agent sends a few per second.
@@ -49,6 +56,10 @@ pub struct Watching {
     pub allowed_roots: Vec<PathBuf>,
     /// The directories of other users that are trusted.
     pub trust: Trust,
+    /// All tools, the neutral profile first.
+    pub tools: Vec<Tool>,
+    /// The tools to serve besides the neutral profile. If it is empty, those are served that seem to be used here.
+    pub chosen: Vec<Profile>,
     /// The address of the PostgreSQL database, or `None` for SQLite.
     pub database: Option<String>,
     /// Whether to poll for changes every two seconds.
@@ -64,16 +75,73 @@ struct Session<'a> {
     watching: &'a Watching,
     directory: PathBuf,
     home: PathBuf,
+    /// The tools that are served, the neutral profile first.
+    tools: Vec<Tool>,
     kept: AgentDirectory,
     data: DataDirectory,
     server: RunningServer,
     client: Client,
 }
 
-/// An agent that runs in this process.
-struct RunningAgent {
+/// An agent of the directory, and the tool whose rules it follows.
+struct ToolAgent {
+    tool: Tool,
+    credentials: AgentCredentials,
+}
+
+/// Makes agents for other tools and other directories of the project, with the user's own token.
+struct OwnMaker {
+    client: Client,
+    data: DataDirectory,
+    database: DatabaseKey,
+    tools: Vec<Tool>,
+}
+
+impl OwnMaker {
+    async fn agent(&self, place: &StandingPlace) -> Result<Standing, Failure> {
+        let mut tools = self.tools.iter();
+        let tool = tools.find(|tool| tool.profile == place.profile);
+        let home = tool.and_then(|tool| tool.home.clone());
+        let tool = Tool {
+            profile: place.profile,
+            home: home.clone(),
+        };
+        let kept = self.data.agent(&place.directory);
+        kept.create(&place.directory)?;
+        let credentials = kept.credentials(&self.database, place.profile);
+        let agent = identity::agent_ensure(&self.client, &credentials, &place.directory, &tool);
+        let agent = agent.await?;
+        Ok(Standing {
+            agent: Some(agent.id.uuid()),
+            token: agent.token,
+            profile: place.profile,
+            tool_home: home,
+        })
+    }
+}
+
+impl Maker for OwnMaker {
+    fn make<'m>(
+        &'m self,
+        place: &'m StandingPlace,
+    ) -> Pin<Box<dyn Future<Output = Result<Standing, String>> + Send + 'm>> {
+        let made = self.agent(place);
+        Box::pin(async { made.await.map_err(|failure| failure.message().to_owned()) })
+    }
+}
+
+/// Why the agents of the directory run no more.
+enum Attended {
+    /// The last one has ended.
+    Ended(Result<(), AgentError>),
+    /// The server no longer accepts the agent of this profile.
+    Refused(Profile),
+}
+
+/// The agents that run in this process.
+struct RunningAgents {
     task: JoinHandle<Result<(), AgentError>>,
-    reports: mpsc::Receiver<Report>,
+    reports: mpsc::Receiver<Told>,
     stop: CancellationToken,
 }
 
@@ -88,7 +156,7 @@ impl Watching {
         let data = DataDirectory::locate()?;
         data.create()?;
         let directory = directory_check(&self.directory)?;
-        let home = home_directory(self.user_roots)?;
+        let home = home_directory(self.user_roots || !self.chosen.is_empty())?;
         if self.ready.is_none() {
             // Check the directory before anything is started or created.
             let request = Request::project(&directory, &home, self.trust.clone());
@@ -130,6 +198,7 @@ impl Watching {
         let token = self.token(&host.server, &data)?;
         let session = Session {
             watching: &self,
+            tools: self.tools_here(&directory, &home),
             directory,
             home,
             kept,
@@ -144,6 +213,25 @@ impl Watching {
         };
         serving.cancel();
         answer.and(ended(host.task.await))
+    }
+
+    /// Returns the tools that are served in a directory: those that the person chose, or else those that seem to be
+    /// used here.
+    fn tools_here(&self, directory: &Path, home: &Path) -> Vec<Tool> {
+        let is_here = |tool: &&Tool| {
+            // Without a home, nobody knows where a tool's settings are.
+            let has_home = tool.home.is_some() || !home.as_os_str().is_empty();
+            let request = Request {
+                profile: tool.profile,
+                tool_home: tool.home.clone(),
+                ..Request::project(directory, home, self.trust.clone())
+            };
+            match tool.profile == Profile::Neutral || self.chosen.contains(&tool.profile) {
+                true => true,
+                false => self.chosen.is_empty() && has_home && is_used(&request),
+            }
+        };
+        self.tools.iter().filter(is_here).cloned().collect()
     }
 
     /// Returns the token of the option, or else the server's first token, or else the token in the
@@ -172,10 +260,16 @@ impl Watching {
         let Some(server) = RunningServer::find(data)? else {
             return Ok(());
         };
-        let place = data.agent(directory).credentials(&server.database);
+        let place = data.agent(directory);
+        let place = place.credentials(&server.database, Profile::Neutral);
         let Some(agent) = AgentCredentials::read(&place)? else {
             return Ok(());
         };
+        let process = control::Client::new(&data.agent(directory).state());
+        for profile in &self.chosen {
+            process.attach(directory, *profile).await?;
+            voice.tell(&format!("it serves {profile}"));
+        }
         let client = Client::new(server.url.clone(), self.token(&server, data)?)?;
         let asked = async {
             let chat = identity::chat_ensure(&client, &agent, directory).await?;
@@ -198,74 +292,165 @@ impl Watching {
 }
 
 impl Session<'_> {
-    /// Runs the agent until it ends. Replaces an agent that the server refuses, once.
+    /// Runs the agents until the last one ends. Replaces each agent that the server refuses, once.
     async fn watch(&self, shutdown: &CancellationToken, voice: &mut Voice) -> Result<(), Failure> {
-        let place = self.kept.credentials(&self.server.database);
-        let agent = identity::agent_ensure(&self.client, &place, &self.directory).await?;
-        match self.attend(&agent, shutdown, voice).await? {
-            Err(AgentError::Unauthenticated { .. }) => {
-                let agent = identity::agent_replace(&self.client, &place, &self.directory).await?;
-                Ok(self.attend(&agent, shutdown, voice).await??)
+        let mut agents = Vec::new();
+        for tool in &self.tools {
+            let place = self.place(tool);
+            let ensured = identity::agent_ensure(&self.client, &place, &self.directory, tool);
+            match ensured.await {
+                Ok(credentials) => agents.push(ToolAgent {
+                    tool: tool.clone(),
+                    credentials,
+                }),
+                // A server of an older release knows no profile.
+                Err(failure)
+                    if tool.profile != Profile::Neutral && self.watching.chosen.is_empty() =>
+                {
+                    voice.tell(&format!("{} is not served here:", tool.profile));
+                    failure.report();
+                }
+                Err(failure) => return Err(failure),
             }
-            ended => Ok(ended?),
+        }
+        let mut replaced = BTreeSet::new();
+        loop {
+            match self.attend(&agents, &replaced, shutdown, voice).await? {
+                Attended::Ended(ended) => return Ok(ended?),
+                Attended::Refused(profile) => {
+                    replaced.insert(profile);
+                    for agent in agents
+                        .iter_mut()
+                        .filter(|agent| agent.tool.profile == profile)
+                    {
+                        let (place, tool) = (self.place(&agent.tool), &agent.tool);
+                        let made =
+                            identity::agent_replace(&self.client, &place, &self.directory, tool);
+                        agent.credentials = made.await?;
+                    }
+                }
+            }
         }
     }
 
-    /// Runs the agent until it ends, and prints its reports. The inner result is that of the agent.
+    /// Returns the directory with the id and the token of the agent for a tool.
+    fn place(&self, tool: &Tool) -> PathBuf {
+        self.kept.credentials(&self.server.database, tool.profile)
+    }
+
+    /// Runs the agents until the last one ends, or the server refuses one that was not replaced yet, and prints their
+    /// reports.
     async fn attend(
         &self,
-        agent: &AgentCredentials,
+        agents: &[ToolAgent],
+        replaced: &BTreeSet<Profile>,
         shutdown: &CancellationToken,
         voice: &mut Voice,
-    ) -> Result<Result<(), AgentError>, Failure> {
-        let mut running = self.agent_start(agent, shutdown);
-        let mut is_ready = false;
+    ) -> Result<Attended, Failure> {
+        let mut running = self.agents_start(agents, shutdown);
+        let mut alive: BTreeSet<_> = agents.iter().map(|agent| agent.tool.profile).collect();
+        let mut pushed = BTreeSet::new();
         voice.wait("scanning");
         loop {
-            let report = tokio::select! {
+            let Told { place, report } = tokio::select! {
                 biased;
-                Some(report) = running.reports.recv() => report,
+                Some(told) = running.reports.recv() => told,
                 ended = &mut running.task => {
-                    return ended.map_err(|error| Failure::new("the agent stopped unexpectedly").because(error));
+                    let ended = ended.map_err(|error| Failure::new("the agent stopped unexpectedly").because(error))?;
+                    let last = alive.first().filter(|profile| !replaced.contains(profile));
+                    return Ok(match (&ended, last) {
+                        (Err(AgentError::Unauthenticated { .. }), Some(last)) => Attended::Refused(*last),
+                        _ => Attended::Ended(ended),
+                    });
                 }
             };
-            if let Report::Waiting { reason, .. } = &report
-                && self.is_gone(agent, shutdown).await
-            {
-                running.stop.cancel();
-                // The result of the agent no longer matters.
-                let _ = running.task.await;
-                let reason = reason.clone();
-                return Ok(Err(AgentError::Unauthenticated { reason }));
-            }
-            match &report {
-                Report::Pushed { .. } | Report::Unchanged { .. } if !is_ready => {
-                    is_ready = true;
-                    voice.ready(&self.summary(agent).await?, Place::Foreground)?;
+            // Agents that were added later, for other directories, end alone.
+            let own = place
+                .as_ref()
+                .filter(|place| place.directory == self.directory);
+            let agent = agents
+                .iter()
+                .find(|agent| own.is_some_and(|place| place.profile == agent.tool.profile));
+            let refused = match (&report, agent) {
+                (Report::Waiting { reason, .. }, Some(agent)) => {
+                    let is_gone = self.is_gone(&agent.credentials, shutdown).await;
+                    is_gone.then_some((agent.tool.profile, reason))
                 }
-                Report::Pushed { snapshot, seq, .. } => {
+                (
+                    Report::Ended {
+                        reason,
+                        is_unauthenticated,
+                    },
+                    Some(agent),
+                ) => {
+                    alive.remove(&agent.tool.profile);
+                    let is_new = !replaced.contains(&agent.tool.profile);
+                    (*is_unauthenticated && is_new).then_some((agent.tool.profile, reason))
+                }
+                _ => None,
+            };
+            if let Some((profile, reason)) = refused {
+                running.stop.cancel();
+                // The result of the agents no longer matters.
+                let _ = running.task.await;
+                return Ok(match replaced.contains(&profile) {
+                    false => Attended::Refused(profile),
+                    true => Attended::Ended(Err(AgentError::Unauthenticated {
+                        reason: reason.clone(),
+                    })),
+                });
+            }
+            let is_ready = pushed.contains(&Profile::Neutral);
+            match (&report, agent) {
+                (Report::Pushed { .. } | Report::Unchanged { .. }, Some(agent))
+                    if pushed.insert(agent.tool.profile) =>
+                {
+                    if agent.tool.profile == Profile::Neutral {
+                        let summary = self.summary(&agent.credentials).await?;
+                        voice.ready(&summary, Place::Foreground)?;
+                    }
+                }
+                (Report::Pushed { snapshot, seq, .. }, Some(agent)) => {
                     voice.tell(&self.drift(agent, snapshot, *seq).await);
                 }
-                Report::NotReady { reason } if !is_ready => voice.wait(reason),
-                Report::Ready if !is_ready => voice.wait("scanning"),
-                Report::Waiting { .. } | Report::Refused { .. } | Report::NoRoom { .. }
-                    if !is_ready =>
-                {
+                (Report::NotReady { reason }, _) if !is_ready => voice.wait(reason),
+                (Report::Ready, _) if !is_ready => voice.wait("scanning"),
+                (
+                    Report::Waiting { .. } | Report::Refused { .. } | Report::NoRoom { .. },
+                    Some(agent),
+                ) if !is_ready && agent.tool.profile == Profile::Neutral => {
                     voice.wait(&report.to_string());
                 }
-                Report::Waiting { .. }
-                | Report::Refused { .. }
-                | Report::NoRoom { .. }
-                | Report::ScanFailed { .. }
-                | Report::Polling { .. }
-                | Report::Watching => voice.tell(&report.to_string()),
-                Report::Started { .. }
-                | Report::NotReady { .. }
-                | Report::Ready
-                | Report::SessionOpened { .. }
-                | Report::Scanned { .. }
-                | Report::Unchanged { .. }
-                | Report::Fenced => {}
+                (
+                    Report::Waiting { .. }
+                    | Report::Refused { .. }
+                    | Report::NoRoom { .. }
+                    | Report::ScanFailed { .. }
+                    | Report::Polling { .. }
+                    | Report::Watching
+                    | Report::Ended { .. },
+                    _,
+                ) => match &place {
+                    Some(place) if place.directory != self.directory => {
+                        let directory = say::path(&place.directory);
+                        voice.tell(&format!("{} on {directory}: {report}", place.profile));
+                    }
+                    Some(place) if place.profile != Profile::Neutral => {
+                        voice.tell(&format!("{}: {report}", place.profile));
+                    }
+                    _ => voice.tell(&report.to_string()),
+                },
+                (
+                    Report::Started { .. }
+                    | Report::NotReady { .. }
+                    | Report::Ready
+                    | Report::SessionOpened { .. }
+                    | Report::Scanned { .. }
+                    | Report::Pushed { .. }
+                    | Report::Unchanged { .. }
+                    | Report::Fenced,
+                    _,
+                ) => {}
             }
         }
     }
@@ -281,16 +466,20 @@ impl Session<'_> {
         problem == Some(ProblemName::NotFound)
     }
 
-    fn agent_start(&self, agent: &AgentCredentials, shutdown: &CancellationToken) -> RunningAgent {
+    fn agents_start(&self, agents: &[ToolAgent], shutdown: &CancellationToken) -> RunningAgents {
+        let standings = agents.iter().map(|agent| Standing {
+            agent: Some(agent.credentials.id.uuid()),
+            token: agent.credentials.token.clone(),
+            profile: agent.tool.profile,
+            tool_home: agent.tool.home.clone(),
+        });
         let settings = run::Settings {
             server: self.server.url.clone(),
-            token: agent.token.clone(),
+            standings: standings.collect(),
             // The server runs on this machine.
             plain_http: PlainHttp::Refused,
             directory: self.directory.clone(),
             home: self.home.clone(),
-            profile: Profile::Neutral,
-            tool_home: None,
             user_roots: self.watching.user_roots,
             allowed_roots: self.watching.allowed_roots.clone(),
             trust: self.watching.trust.clone(),
@@ -301,10 +490,16 @@ impl Session<'_> {
         };
         let (sender, reports) = mpsc::channel(REPORTS_MAX);
         // A full queue means that nobody reads it, so the newest reports are dropped.
-        let report = move |report| drop(sender.try_send(report));
+        let report = move |told| drop(sender.try_send(told));
         let stop = shutdown.child_token();
-        let task = tokio::spawn(run::run(settings, stop.clone(), report));
-        RunningAgent {
+        let maker = Arc::new(OwnMaker {
+            client: self.client.clone(),
+            data: self.data.clone(),
+            database: self.server.database.clone(),
+            tools: self.watching.tools.clone(),
+        });
+        let task = tokio::spawn(run::run(settings, Some(maker), stop.clone(), report));
+        RunningAgents {
             task,
             reports,
             stop,
@@ -330,13 +525,17 @@ impl Session<'_> {
     }
 
     /// Says what a push changed, and how many of the agent's chats are dirty.
-    async fn drift(&self, agent: &AgentCredentials, snapshot: &str, seq: i64) -> String {
+    async fn drift(&self, agent: &ToolAgent, snapshot: &str, seq: i64) -> String {
+        let whose = match agent.tool.profile == Profile::Neutral {
+            true => String::new(),
+            false => format!(" for {}", agent.tool.profile),
+        };
         let mut text = format!(
-            "the workspace changed: its head is {}, number {seq}",
+            "the workspace changed{whose}: its head is {}, number {seq}",
             say::hash(snapshot)
         );
         let query = ChatQuery {
-            agent: Some(agent.id.uuid()),
+            agent: Some(agent.credentials.id.uuid()),
             dirty: Some(true),
             archived: Some(false),
             ..ChatQuery::default()

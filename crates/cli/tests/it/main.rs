@@ -13,6 +13,7 @@ mod secrets;
 mod session;
 mod sessions;
 mod settings;
+mod standings;
 mod terminal;
 mod together;
 mod trust;

@@ -94,6 +94,12 @@ pub(super) fn find(
     Ok(Rules::newest(Settings::Codex(settings)))
 }
 
+/// Returns whether Codex's home exists, or a file in the working directory that only Codex reads.
+pub(super) fn is_used(request: &Request) -> bool {
+    let directory = &request.directory;
+    home(request).is_dir() || directory.join(FOLDER).is_dir() || directory.join(NAMES[0]).is_file()
+}
+
 /// Returns the canonical path of Codex's home, as far as it exists.
 fn home(request: &Request) -> PathBuf {
     let named = match &request.tool_home {

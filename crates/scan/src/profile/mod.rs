@@ -45,6 +45,17 @@ pub fn variables(profile: Profile) -> &'static [&'static str] {
     }
 }
 
+/// Returns whether the tool of the request's profile seems to be used here: its home exists, or files that it
+/// alone reads. The neutral profile is used everywhere.
+pub fn is_used(request: &Request) -> bool {
+    match request.profile {
+        Profile::Neutral => true,
+        Profile::ClaudeCode => claude_code::is_used(request),
+        Profile::Codex => codex::is_used(request),
+        Profile::Opencode => opencode::is_used(request),
+    }
+}
+
 /// Reads an entry of a directory as an instruction file, for a tool that follows each link and gives a file
 /// once for each of its names. Returns `None` if the entry is no file. A file that the tool gives its model but
 /// a scan may not read is `excluded`, with the reason.

@@ -1,14 +1,20 @@
 //! `ctxpin chat new`.
 
 use clap::Args;
+use ctxpin_model::id::AgentId;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::chats::ChatCreate;
 
 use super::settings::Settings;
 use super::{name, state};
-use crate::chat_choice::{IdKind, agent_here, agent_named, chat_named, not_watched};
-use crate::command::Output;
+use crate::chat_choice::{
+    IdKind, agent_named, agent_of_profile_here, agents_here, chat_named, current_directory,
+    not_watched,
+};
+use crate::command::source::LocalAgent;
+use crate::command::{Output, words};
 use crate::connect::Connected;
-use crate::say::{self, Failure};
+use crate::say::{self, Failure, Hint, NextCommand};
 
 /// Create a chat, pinned to its agent's latest push
 #[derive(Debug, Args)]
@@ -19,6 +25,11 @@ pub struct New {
     /// agent of this directory]
     #[arg(long, conflicts_with = "no_agent")]
     agent: Option<String>,
+    /// The tool whose agent on this directory the chat gets; the running `ctxpin up` makes it if it is
+    /// missing
+    #[arg(long, value_name = "TOOL", conflicts_with_all = ["agent", "no_agent", "parent"],
+          value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+    profile: Option<Profile>,
     /// Create a chat without an agent
     #[arg(long)]
     no_agent: bool,
@@ -36,6 +47,31 @@ pub struct New {
 }
 
 impl New {
+    /// Returns the agent of this directory: the one of the profile, or the first one if none is named.
+    async fn agent_here(&self, connected: &Connected) -> Result<AgentId, Failure> {
+        let Some(profile) = self.profile else {
+            let here = agents_here(connected)?;
+            let first = here.and_then(|(agents, _)| agents.into_iter().next());
+            return first.ok_or_else(|| not_watched(connected, IdKind::Agent));
+        };
+        // The process that watches the project makes the agent of this very directory.
+        if let (Some(_), Ok(process)) = (&connected.local, LocalAgent::default().find().await) {
+            let attached = process.attach(&current_directory()?, profile).await?;
+            if let Some(agent) = attached.agent_id {
+                return Ok(AgentId::from(agent));
+            }
+        }
+        agent_of_profile_here(connected, profile)?.ok_or_else(|| {
+            Failure::new(format!(
+                "no agent of the profile `{profile}` watches this directory"
+            ))
+            .hint(Hint::run(
+                NextCommand::Up,
+                "with --profile serves a tool too",
+            ))
+        })
+    }
+
     /// Creates the chat, and prints it.
     ///
     /// # Errors
@@ -50,11 +86,7 @@ impl New {
         let agent = match &self.agent {
             Some(agent) => Some(agent_named(client, agent).await?.uuid()),
             None if self.no_agent || parent.is_some() => None,
-            None => {
-                let here = agent_here(connected)?;
-                let (agent, _) = here.ok_or_else(|| not_watched(connected, IdKind::Agent))?;
-                Some(agent.uuid())
-            }
+            None => Some(self.agent_here(connected).await?.uuid()),
         };
         let opened = client
             .chat_create(&ChatCreate {

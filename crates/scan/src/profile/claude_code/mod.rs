@@ -56,6 +56,12 @@ pub(super) fn find(
     Ok(Rules::newest(Settings::ClaudeCode(settings)))
 }
 
+/// Returns whether Claude Code's home exists, or a file in the working directory that only Claude Code reads.
+pub(super) fn is_used(request: &Request) -> bool {
+    let directory = &request.directory;
+    home(request).is_dir() || directory.join(FOLDER).is_dir() || directory.join(NAME).is_file()
+}
+
 /// Returns the path of Claude Code's home, under which its model knows the files there.
 fn home(request: &Request) -> PathBuf {
     match &request.tool_home {

@@ -138,6 +138,12 @@ impl Configuration {
     }
 }
 
+/// Returns whether opencode's own configuration exists, or files in the working directory that only opencode reads.
+pub fn is_used(request: &Request) -> bool {
+    let here = |name: &str| request.directory.join(name).exists();
+    own_directory(request).is_dir() || here(FOLDER) || here("opencode.json")
+}
+
 /// Returns the directory of a person's own configuration.
 fn own_directory(request: &Request) -> PathBuf {
     if let Some(home) = &request.tool_home {

@@ -28,6 +28,7 @@ use crate::path_text::{for_a_shell, source_text};
 use crate::roots::{Request, Roots};
 use crate::skill;
 
+pub(super) use configuration::is_used;
 use configuration::{Configuration, address, path};
 use pattern::{Part, Segment, matches, read};
 

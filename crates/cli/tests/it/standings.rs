@@ -1,0 +1,187 @@
+//! Several agents on one directory, each of another tool.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::bench::{Bench, Served, assert_says};
+
+/// Waits until the server has what both agents of a directory find now.
+fn settle(bench: &Bench, directory: &Path) {
+    bench.ok(directory, &["agent", "resync"]);
+    bench.ok(directory, &["agent", "resync", "--profile", "codex"]);
+}
+
+fn is_dirty(bench: &Bench, directory: &Path, chat: &str) -> bool {
+    let shown = bench.json(directory, &["chat", "show", chat]);
+    shown["context"]["dirty"].as_bool().unwrap()
+}
+
+fn id(chat: &Value) -> String {
+    chat["id"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_edit_of_one_tools_file_makes_the_chat_of_that_tool_drift_alone() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    fs::create_dir(bench.root().join("home/.codex")).unwrap();
+    bench.ok(&app, &["up", "--detach"]);
+    let agents = bench.json(&app, &["agent", "list"]);
+    let profiles = agents["items"].as_array().unwrap().iter();
+    let profiles: Vec<_> = profiles.map(|agent| agent["profile"].clone()).collect();
+    assert_eq!(profiles, ["codex", "neutral"], "{agents}");
+
+    let neutral = id(&bench.json(&app, &["chat", "show"]));
+    settle(&bench, &app);
+    let codex = id(&bench.json(&app, &["chat", "new", "--profile", "codex"]));
+    assert_eq!(id(&bench.json(&app, &["chat", "show"])), codex);
+    let prompt = bench.ok(&app, &["prompt", &codex]);
+    assert!(
+        prompt.starts_with("# AGENTS.md instructions for "),
+        "{prompt}"
+    );
+    assert_says(&prompt, &["Ours."]);
+    assert_says(
+        &bench.ok(&app, &["prompt", &neutral]),
+        &["<workspace-context>", "Ours."],
+    );
+
+    // Codex does not read this file.
+    fs::write(app.join("CLAUDE.md"), "Theirs.\n").unwrap();
+    settle(&bench, &app);
+    assert!(is_dirty(&bench, &app, &neutral));
+    assert!(!is_dirty(&bench, &app, &codex));
+    bench.ok(&app, &["chat", "refresh", &neutral]);
+
+    // Codex alone reads this one, instead of `AGENTS.md`.
+    fs::write(app.join("AGENTS.override.md"), "Only mine.\n").unwrap();
+    settle(&bench, &app);
+    assert!(is_dirty(&bench, &app, &codex));
+    assert!(!is_dirty(&bench, &app, &neutral));
+    bench.ok(&app, &["chat", "refresh", &codex]);
+    assert_says(&bench.ok(&app, &["prompt", &codex]), &["Only mine."]);
+
+    let status = bench.ok(&app, &["agent", "status"]);
+    assert_says(&status, &["profile  neutral", "profile  codex"]);
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn a_running_process_makes_the_agent_of_another_tool() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    bench.ok(&app, &["up", "--detach"]);
+    let refused = bench.fails(&app, &["agent", "resync", "--profile", "codex"], 1);
+    assert_says(
+        &refused,
+        &["no agent of the profile `codex`", "but of neutral"],
+    );
+    let again = bench.ok(&app, &["up", "--detach", "--profile", "codex"]);
+    assert_says(&again, &["\"app\""]);
+    settle(&bench, &app);
+    let chat = bench.json(&app, &["chat", "new", "--profile", "codex"]);
+    let agents = bench.json(&app, &["agent", "list"]);
+    assert_eq!(agents["items"][0]["id"], chat["agent_id"], "{agents}");
+    assert_eq!(agents["items"].as_array().unwrap().len(), 2, "{agents}");
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn a_directory_of_the_project_gets_an_agent_of_its_own() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    for directory in [".git", "packages/a", "vendor/sub/.git"] {
+        fs::create_dir_all(app.join(directory)).unwrap();
+    }
+    fs::write(app.join("packages/a/AGENTS.md"), "Of a.\n").unwrap();
+    fs::write(app.join("vendor/sub/AGENTS.md"), "Foreign.\n").unwrap();
+    bench.ok(&app, &["up", "--detach"]);
+    let below = app.join("packages/a");
+    let chat = id(&bench.json(&below, &["chat", "new", "--profile", "codex"]));
+    bench.until(&below, |state| {
+        state["id"] == chat.as_str() && !state["context"]["snapshot"].is_null()
+    });
+    let prompt = bench.ok(&below, &["prompt", &chat]);
+    assert_says(&prompt, &["packages/a", "Ours.", "Of a."]);
+    let agents = bench.json(&app, &["agent", "list"]);
+    assert_eq!(agents["items"].as_array().unwrap().len(), 2, "{agents}");
+    // The same again is the same agent.
+    bench.ok(&below, &["chat", "new", "--profile", "codex"]);
+    let agents = bench.json(&app, &["agent", "list"]);
+    assert_eq!(agents["items"].as_array().unwrap().len(), 2, "{agents}");
+
+    // Another repository below is never bound to this one.
+    let sub = app.join("vendor/sub");
+    let refused = bench.fails(&sub, &["chat", "new", "--profile", "codex"], 1);
+    assert_says(
+        &refused,
+        &["belongs to another project", "`ctxpin up` there"],
+    );
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn an_agent_that_another_process_replaced_ends_alone() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    bench.ok(&app, &["up", "--detach", "--profile", "codex"]);
+    settle(&bench, &app);
+    let kept = fs::read_dir(bench.data().join("agents")).unwrap().next();
+    let token = kept.unwrap().unwrap().path().join("codex/sqlite/token");
+    let token_text = token.to_str().unwrap();
+    let server = bench.json(&app, &["agent", "status"])["server"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let push = [
+        "push",
+        "--profile",
+        "codex",
+        "--server",
+        &server,
+        "--token-file",
+        token_text,
+    ];
+    bench.ok(&app, &push);
+    let ended = bench.fails(&app, &["agent", "resync", "--profile", "codex"], 1);
+    assert_says(&ended, &["a newer process"]);
+    bench.ok(&app, &["agent", "resync"]);
+    assert_says(
+        &bench.ok(&app, &["agent", "status"]),
+        &["ended: a newer process"],
+    );
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn an_agent_and_its_process_have_one_profile() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    let Served { url, token, .. } = &bench.serve(&app, &[]);
+    let asking = ["--server", url, "--token-file", token];
+    let agent = bench.root().join("agent-token");
+    let agent = agent.to_str().unwrap();
+    let create = [
+        "agent",
+        "create",
+        "--workspace",
+        "app",
+        "--profile",
+        "codex",
+        "--write-token",
+        agent,
+    ];
+    bench.ok(&app, &[&create[..], &asking].concat());
+    let push = ["push", "--server", url, "--token-file", agent];
+    let refused = bench.fails(&app, &push, 1);
+    assert_says(
+        &refused,
+        &[
+            "the agent is of the profile `codex`",
+            "start it with `--profile codex`",
+        ],
+    );
+    bench.ok(&app, &[&push[..], &["--profile", "codex"]].concat());
+}
