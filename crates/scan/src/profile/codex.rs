@@ -4,7 +4,7 @@
 //! These rules were read off Codex 0.171.0 and 0.150.0 as they ran. Where the two differ (a fallback name with
 //! a slash in it), the newer one counts.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,16 +17,16 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 use toml::{Table, Value};
 
-use super::{entry, excluded, step};
+use super::skill_folder::SkillFolder;
+use super::{entry, excluded, skill, step};
 use crate::ScanError;
-use crate::boundary::{Boundaries, Boundary, Located, Reach};
+use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::Directory;
 use crate::gather::{Finding, Gathering};
 use crate::known_files::SKILLS;
 use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
 use crate::settings::settings;
-use crate::skill;
 
 /// The names that count before the configured ones.
 const NAMES: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
@@ -51,9 +51,6 @@ const DEPTH_MAX: usize = 6;
 
 /// The greatest number of configured names that are kept of one list.
 const NAMES_MAX: usize = 32;
-
-/// The greatest number of directories of one folder of skills that are looked at.
-const SKILL_DIRECTORIES_MAX: usize = 2_000;
 
 /// Why a file of the person is left out.
 const PERSONAL: &str =
@@ -393,46 +390,26 @@ impl Search<'_> {
         is_used: bool,
         gathering: &mut Gathering,
     ) -> Result<(), ScanError> {
-        let mut seen = HashSet::from([container.path.clone()]);
-        let mut waiting = VecDeque::from([(container, 0)]);
-        while let Some((directory, depth)) = waiting.pop_front() {
-            gathering.go_on()?;
-            gathering.places.all(&directory.path);
-            let Ok(listing) = directory.list() else {
-                continue;
-            };
-            for name in &listing.names {
-                let is_hidden = name.as_encoded_bytes().starts_with(b".");
-                if is_hidden || depth == DEPTH_MAX {
-                    continue;
-                }
-                let Located::Directory(path) = boundary.locate(&directory, name) else {
-                    continue;
-                };
-                if seen.len() == SKILL_DIRECTORIES_MAX {
-                    let root = source_text(root).0;
-                    gathering.remark(format!(
-                        "only {SKILL_DIRECTORIES_MAX} directories of the skills of {root} were looked at"
-                    ));
-                    break;
-                }
-                if let (true, Ok(next)) = (seen.insert(path.clone()), boundary.descend(&path)) {
-                    waiting.push_back((next, depth + 1));
-                }
-            }
+        let folder = SkillFolder {
+            boundary,
+            depth_max: DEPTH_MAX,
+            sees_hidden: false,
+            name: root,
+        };
+        let path = container.path.clone();
+        folder.visit(container, path, gathering, |directory, _, _, gathering| {
             if !has_skill(&directory) {
-                continue;
+                return Ok(());
             }
             let source = directory.path.join(SKILL_FILE_NAME);
-            match is_used {
-                true => skill::read(directory, &source, root, gathering)?,
-                false => {
-                    let source = source_text(&source).0;
-                    gathering.add(excluded(Kind::Skill, &source, root, PERSONAL));
-                }
-            }
-        }
-        Ok(())
+            skill(
+                directory,
+                &source,
+                root,
+                (!is_used).then_some(PERSONAL),
+                gathering,
+            )
+        })
     }
 }
 

@@ -5,6 +5,7 @@ mod claude_code;
 mod codex;
 mod neutral;
 mod opencode;
+mod skill_folder;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -18,8 +19,10 @@ use crate::boundary::{Boundaries, Boundary, Located, Outcome};
 use crate::directory::Directory;
 use crate::file;
 use crate::gather::{Finding, Gathering};
+use crate::path_text::source_text;
 use crate::refused::Refused;
 use crate::roots::{Request, Roots};
+use crate::skill;
 
 /// Adds what the request's profile finds to a gathering, in its order. Returns the rules that the snapshot
 /// states, which are none under the neutral profile.
@@ -121,6 +124,23 @@ fn excluded(kind: Kind, source: &str, root: &Path, reason: &str) -> Finding {
     let mut finding = Finding::new(kind, Path::new(source), root);
     finding.refuse(Status::Excluded, reason);
     finding
+}
+
+/// Reads a skill, whose SKILL.md has the path `source`. If a `reason` to leave it out is given, the skill is `excluded`
+/// instead.
+fn skill(
+    directory: Directory,
+    source: &Path,
+    root: &Path,
+    reason: Option<&str>,
+    gathering: &mut Gathering,
+) -> Result<(), ScanError> {
+    let Some(reason) = reason else {
+        return skill::read(directory, source, root, gathering);
+    };
+    let source = source_text(source).0;
+    gathering.add(excluded(Kind::Skill, &source, root, reason));
+    Ok(())
 }
 
 /// Enters a directory below another, through a link if that is allowed.

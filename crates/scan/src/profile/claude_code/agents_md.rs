@@ -27,20 +27,7 @@ pub fn add(
         leave_out(walk, levels, items);
         return Ok(());
     }
-    let mut found = Vec::new();
-    let mut seen = HashSet::from([walk.home().join(NAME)]);
-    for level in levels.iter().filter(|level| level.is_project) {
-        for name in AGENTS_NAMES {
-            let path = level.directory.join(name);
-            walk.file(
-                &path,
-                Scope::Project,
-                &level.directory,
-                &mut seen,
-                &mut found,
-            )?;
-        }
-    }
+    let mut found = of_project(walk, levels, &AGENTS_NAMES)?;
     let mut paths: HashSet<_> = items.iter().map(source).collect();
     let of_project = items.iter().filter(|item| item.scope != Scope::User);
     let texts: HashSet<_> = of_project.filter_map(text).collect();
@@ -52,20 +39,12 @@ pub fn add(
     Ok(())
 }
 
-/// Returns whether a directory has a file of Claude Code's own name that is not blank. It looks as if it had read
-/// nothing yet but the person's file.
-fn has_own_names(walk: &mut Walk, levels: &[Level], items: &[Item]) -> Result<bool, ScanError> {
-    let is_own = |item: &Item| {
-        let is_own = item.scope != Scope::User && NAMES.iter().any(|name| item.top.ends_with(name));
-        is_own && item.finding.resource.imported_by.is_none() && item.is_given()
-    };
-    if items.iter().any(is_own) {
-        return Ok(true);
-    }
-    let mut seen = HashSet::from([walk.home().join(NAME)]);
+/// Reads the files of some names in the project's directories, as if only the person's file had been read before.
+fn of_project(walk: &mut Walk, levels: &[Level], names: &[&str]) -> Result<Vec<Item>, ScanError> {
     let mut found = Vec::new();
+    let mut seen = HashSet::from([walk.home().join(NAME)]);
     for level in levels.iter().filter(|level| level.is_project) {
-        for name in NAMES {
+        for name in names {
             let path = level.directory.join(name);
             walk.file(
                 &path,
@@ -76,6 +55,19 @@ fn has_own_names(walk: &mut Walk, levels: &[Level], items: &[Item]) -> Result<bo
             )?;
         }
     }
+    Ok(found)
+}
+
+/// Returns whether a directory has a file of Claude Code's own name that is not blank.
+fn has_own_names(walk: &mut Walk, levels: &[Level], items: &[Item]) -> Result<bool, ScanError> {
+    let is_own = |item: &Item| {
+        let is_own = item.scope != Scope::User && NAMES.iter().any(|name| item.top.ends_with(name));
+        is_own && item.finding.resource.imported_by.is_none() && item.is_given()
+    };
+    if items.iter().any(is_own) {
+        return Ok(true);
+    }
+    let found = of_project(walk, levels, &NAMES)?;
     Ok(found.iter().any(is_own))
 }
 

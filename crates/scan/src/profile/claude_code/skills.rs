@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::SKILL_FILE_NAME;
 
-use super::super::{excluded, step};
+use super::super::{skill, step};
 use super::repository;
 use super::settings::FOLDER;
 use super::walk::PERSONAL;
@@ -14,9 +13,7 @@ use crate::boundary::{Boundaries, Boundary, Located, Reach};
 use crate::directory::Directory;
 use crate::gather::Gathering;
 use crate::known_files::SKILLS;
-use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
-use crate::skill;
 
 /// Adds the skills of the repository's directories down to the working directory, then those of the person. Of two
 /// skills with one name the last one counts, as the person's does in Claude Code.
@@ -84,13 +81,8 @@ fn add(
             gathering.places.awaited(&own);
             continue;
         }
-        match is_used {
-            true => skill::read(directory, &own, root, gathering)?,
-            false => {
-                let source = source_text(&own).0;
-                gathering.add(excluded(Kind::Skill, &source, root, PERSONAL));
-            }
-        }
+        let reason = (!is_used).then_some(PERSONAL);
+        skill(directory, &own, root, reason, gathering)?;
     }
     Ok(())
 }

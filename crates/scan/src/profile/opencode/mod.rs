@@ -8,7 +8,7 @@ mod configuration;
 mod jsonc;
 mod pattern;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -18,15 +18,15 @@ use ctxpin_model::resource::{Applies, Kind};
 use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 
-use super::{below, entry_as, excluded, step};
+use super::skill_folder::SkillFolder;
+use super::{below, entry_as, excluded, skill, step};
 use crate::ScanError;
-use crate::boundary::{Boundaries, Boundary, Located, Reach};
-use crate::directory::{Directory, plain_path};
+use crate::boundary::{Boundaries, Boundary, Reach};
+use crate::directory::{Directory, Listing, plain_path};
 use crate::gather::Gathering;
 use crate::known_files::SKILLS;
 use crate::path_text::{for_a_shell, source_text};
 use crate::roots::{Request, Roots};
-use crate::skill;
 
 pub(super) use configuration::is_used;
 use configuration::{Configuration, address, path};
@@ -58,9 +58,6 @@ const PATTERN_DIRECTORIES_MAX: usize = 5_000;
 
 /// The greatest number of files that the patterns of one scan give.
 const PATTERN_FILES_MAX: usize = 1_000;
-
-/// The greatest number of directories of one folder of skills that are looked at.
-const SKILL_DIRECTORIES_MAX: usize = 2_000;
 
 /// Why a file of the person is left out.
 const PERSONAL: &str =
@@ -415,47 +412,22 @@ impl Search<'_> {
                 return Ok(());
             }
         };
-        let boundary = &open.boundary;
-        let mut seen = HashSet::from([real]);
-        let mut waiting = VecDeque::from([(open.directory, container.to_owned())]);
-        while let Some((directory, path)) = waiting.pop_front() {
-            gathering.go_on()?;
-            gathering.places.all(&directory.path);
-            let Ok(listing) = directory.list() else {
-                continue;
-            };
-            for name in &listing.names {
-                let is_hidden = name.as_encoded_bytes().starts_with(b".");
-                if is_hidden && !sees_hidden {
-                    continue;
-                }
-                let Located::Directory(real) = boundary.locate(&directory, name) else {
-                    continue;
-                };
-                if seen.len() == SKILL_DIRECTORIES_MAX {
-                    let container = source_text(container).0;
-                    gathering.remark(format!(
-                        "only {SKILL_DIRECTORIES_MAX} directories of the skills of {container} were looked at"
-                    ));
-                    break;
-                }
-                if let (true, Ok(next)) = (seen.insert(real.clone()), boundary.descend(&real)) {
-                    waiting.push_back((next, path.join(name)));
-                }
-            }
+        let folder = SkillFolder {
+            boundary: &open.boundary,
+            depth_max: usize::MAX,
+            sees_hidden,
+            name: container,
+        };
+        let path = container.to_owned();
+        let visit = |directory, path: &Path, listing: &Listing, gathering: &mut Gathering| {
             if !listing.names.iter().any(|name| name == SKILL_FILE_NAME) {
-                continue;
+                return Ok(());
             }
             let source = path.join(SKILL_FILE_NAME);
-            match open.is_used {
-                true => skill::read(directory, &source, root, gathering)?,
-                false => {
-                    let source = source_text(&source).0;
-                    gathering.add(excluded(Kind::Skill, &source, root, PERSONAL));
-                }
-            }
-        }
-        Ok(())
+            let reason = (!open.is_used).then_some(PERSONAL);
+            skill(directory, &source, root, reason, gathering)
+        };
+        folder.visit(open.directory, path, gathering, visit)
     }
 }
 
