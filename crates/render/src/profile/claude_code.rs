@@ -7,7 +7,7 @@ use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Given, OnDemand, condition, left_out, listed};
+use super::{Effective, OnDemand, condition, left_out, listed, whole, with_skills};
 use crate::{prompt, sanitise};
 
 /// What begins the instructions.
@@ -36,14 +36,7 @@ pub(super) fn effective(
             effective.left_out.push(left_out(file, condition(applies)));
         } else {
             blocks.push(block(&file.source, owners.owner(file), text));
-            effective.given.push(Given {
-                kind: file.kind,
-                source: file.source.clone(),
-                content: file.body(),
-                bytes: text.len() as u64,
-                cut_at: None,
-                counts: false,
-            });
+            effective.given.push(whole(file, text));
         }
     }
     effective.text = message(&blocks);
@@ -74,19 +67,11 @@ pub(super) fn delivered(
         let source = sanitise::line(&file.source);
         (!text.is_empty()).then(|| block(&source, owners.owner(file), text))
     });
-    let mut text = message(&blocks.collect::<Vec<_>>());
-    if !text.is_empty() {
-        text.push('\n');
-    }
+    let text = message(&blocks.collect::<Vec<_>>());
     let skills = skills(snapshot, bodies, settings).into_iter();
     let listed = skills.filter(|(_, is_hidden)| !is_hidden);
     let list = prompt::skills(listed.map(|(skill, _)| skill));
-    let elements = [Some(text).filter(|text| !text.is_empty()), list];
-    elements
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join("\n")
+    with_skills(text, list)
 }
 
 /// Returns the instruction files that have a body, as Claude Code reads them.

@@ -6,7 +6,7 @@ use ctxpin_model::profile::CodexSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Given, LeftOut, left_out, listed};
+use super::{Effective, Given, LeftOut, left_out, listed, with_skills};
 use crate::renderer::Renderer;
 use crate::treated::Fate;
 use crate::{prompt, sanitise, treat};
@@ -77,17 +77,9 @@ pub(super) fn delivered(snapshot: &Snapshot, bodies: &Bodies, settings: &CodexSe
     });
     let project: Vec<_> = project.filter(|text| !text.is_empty()).collect();
     let directory = snapshot.facts.directory.as_deref().unwrap_or_default();
-    let mut text = message(&sanitise::line(directory), None, &project);
-    if !text.is_empty() {
-        text.push('\n');
-    }
+    let text = message(&sanitise::line(directory), None, &project);
     let list = prompt::skills(skills(snapshot).into_iter());
-    let elements = [Some(text).filter(|text| !text.is_empty()), list];
-    elements
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join("\n")
+    with_skills(text, list)
 }
 
 /// Sanitises a file that Codex cuts after `kept` bytes. The whole file decides what is a comment, so that a cut

@@ -141,6 +141,25 @@ fn left_out(resource: &Resource, reason: impl Into<String>) -> LeftOut {
     }
 }
 
+/// Returns an instruction file that is given as `text`, without a cut or a limit.
+fn whole(file: &Resource, text: &str) -> Given {
+    Given {
+        kind: file.kind,
+        source: file.source.clone(),
+        content: file.body(),
+        bytes: text.len() as u64,
+        cut_at: None,
+        counts: false,
+    }
+}
+
+/// Returns a prompt of the instruction files' text and the list of skills, each of which may be missing.
+fn with_skills(files: String, list: Option<String>) -> String {
+    let files = (!files.is_empty()).then(|| files + "\n");
+    let elements: Vec<_> = files.into_iter().chain(list).collect();
+    elements.join("\n")
+}
+
 /// Returns a skill as the list of skills names it.
 fn listed(skill: &Resource) -> Given {
     let texts = [&skill.name, &skill.description].into_iter().flatten();

@@ -3,7 +3,7 @@
 use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Given, left_out, listed};
+use super::{Effective, left_out, listed, whole};
 use crate::renderer::Renderer;
 use crate::{prompt, treat};
 
@@ -22,14 +22,7 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
                     .left_out
                     .push(left_out(file, "nothing in it is for a model"));
             }
-            text => effective.given.push(Given {
-                kind: file.kind,
-                source: file.source.clone(),
-                content: file.body(),
-                bytes: text.len() as u64,
-                cut_at: None,
-                counts: false,
-            }),
+            text => effective.given.push(whole(file, &text)),
         }
     }
     effective.given.extend(snapshot.skills().map(listed));

@@ -3,7 +3,7 @@
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Given, OnDemand, condition, left_out, listed};
+use super::{Effective, OnDemand, condition, left_out, listed, whole};
 
 /// What stands between two files.
 const BETWEEN: &str = "\n";
@@ -25,14 +25,7 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
             effective.left_out.push(left_out(file, condition(applies)));
             continue;
         }
-        effective.given.push(Given {
-            kind: file.kind,
-            source: file.source.clone(),
-            content: file.body(),
-            bytes: text.len() as u64,
-            cut_at: None,
-            counts: false,
-        });
+        effective.given.push(whole(file, &text));
         parts.push(part(file, &text));
     }
     effective.text = parts.join(BETWEEN);
