@@ -233,7 +233,7 @@ async fn read_agent(
     };
     Ok(AgentSource {
         sighting: granted.sighting(),
-        user: granted.actor().user().unwrap_or(granted.owner()),
+        user: granted.works_for(),
         head,
     })
 }

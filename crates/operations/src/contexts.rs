@@ -116,7 +116,7 @@ async fn stored(
     Ok(StoredResource {
         body: resource.body().and_then(|hash| bodies.get(&hash).cloned()),
         treatment: pinned.treatments.of(&resource, renderer).cloned(),
-        user: granted.actor().user().unwrap_or(granted.owner()),
+        user: granted.works_for(),
         resource,
         renderer,
     })
@@ -226,7 +226,7 @@ pub async fn effective(
 ) -> Result<Option<Effective>> {
     let (mut transaction, granted) =
         read_bodies(service, credential, Operation::ResourceRead, chat).await?;
-    let user = granted.actor().user().unwrap_or(granted.owner());
+    let user = granted.works_for();
     let Some(pin) = granted.record()?.pin.as_ref().map(|pin| pin.pin) else {
         return Ok(None);
     };

@@ -172,11 +172,10 @@ impl Compares {
 impl Reader {
     /// Returns the user for whom the comparison works.
     fn user(&self) -> UserId {
-        let (actor, owner) = match self {
-            Self::Chat(chat) => (chat.actor(), chat.owner()),
-            Self::Agent(agent) => (agent.actor(), agent.owner()),
-        };
-        actor.user().unwrap_or(owner)
+        match self {
+            Self::Chat(chat) => chat.works_for(),
+            Self::Agent(agent) => agent.works_for(),
+        }
     }
 
     /// Returns the pin and the head.

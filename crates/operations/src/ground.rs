@@ -61,7 +61,7 @@ impl<'g> Ground<'g> {
             caller,
             operation,
             chat: seen.id(),
-            user: seen.actor().user().unwrap_or(seen.owner()),
+            user: seen.works_for(),
             open: Some((transaction, seen)),
             is_late: false,
         }))

@@ -135,7 +135,7 @@ async fn changes_of(
 ) -> Result<Vec<Option<PinChanges>>> {
     let ids: BTreeSet<_> = steps.iter().flatten().flatten().copied().collect();
     let with_tools = granted.record()?.tools.pins_tools();
-    let user = granted.actor().user().unwrap_or(granted.owner());
+    let user = granted.works_for();
     let Some(bodies) = granted.bodies() else {
         let sealed = granted.snapshots_sealed(&mut transaction, &ids).await?;
         drop(transaction);

@@ -63,6 +63,11 @@ impl<O: Grantable, R> Granted<O, R> {
         self.owner
     }
 
+    /// Returns the user for whom the operation works: the caller, or the owner if the caller is an agent.
+    pub fn works_for(&self) -> UserId {
+        self.actor().user().unwrap_or(self.owner())
+    }
+
     /// Returns the object as the check read it, which for a locked object was after it was locked.
     ///
     /// # Errors
