@@ -1,15 +1,15 @@
 //! An agent process: one reading of a project, a session for each of its agents, and a control socket.
 
-use std::future::poll_fn;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
 
 use ctxpin_client::{Client, PlainHttp};
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_scan::roots::{Request, Roots};
 use ctxpin_scan::trust::Trust;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -65,14 +65,13 @@ type Running<'r> =
     Pin<Box<dyn Future<Output = (StandingPlace, Result<(), AgentError>)> + Send + 'r>>;
 
 /// Runs the agents of a directory until `shutdown` is cancelled, a request through the control socket stops them,
-/// or the last of them must end. Calls `report` with all events; `report` must return at once.
+/// or the last of them must end. Calls `report` with all events; `report` must return at once. A request through the
+/// control socket adds agents that `maker` makes; without it, none is added.
 ///
 /// # Errors
 ///
 /// Fails if the agents cannot start, or the last one must end: a newer process has taken over, or the server no
 /// longer accepts the token. An agent retries after transient failures.
-///
-/// A request through the control socket adds agents that `maker` makes. Without it, none is added.
 pub async fn run(
     settings: Settings,
     maker: Option<Arc<dyn Maker>>,
@@ -216,23 +215,14 @@ impl<'r, R: Fn(Told) + Send + Sync> Starter<'r, R> {
 /// Waits until the last agent has ended, and returns its result. An agent that ends before is reported. Starts the
 /// agents that are added meanwhile.
 async fn attend<'r, R: Fn(Told) + Send + Sync>(
-    mut running: Vec<Running<'r>>,
+    mut running: FuturesUnordered<Running<'r>>,
     mut added: mpsc::Receiver<Added>,
     starter: &Starter<'r, R>,
     settings: &Settings,
 ) -> Result<(), AgentError> {
     loop {
-        let ended = poll_fn(|context| {
-            let polled = running.iter_mut().enumerate();
-            let mut ready =
-                polled.filter_map(|(index, session)| match session.as_mut().poll(context) {
-                    Poll::Ready(ended) => Some((index, ended)),
-                    Poll::Pending => None,
-                });
-            ready.next().map_or(Poll::Pending, Poll::Ready)
-        });
-        let (index, (place, ended)) = tokio::select! {
-            ended = ended => ended,
+        let (place, ended) = tokio::select! {
+            Some(ended) = running.next() => ended,
             Some(Added { place, standing, answer }) = added.recv() => {
                 let client = client(settings, standing.token.clone());
                 let started = client.map(|client| {
@@ -243,7 +233,6 @@ async fn attend<'r, R: Fn(Told) + Send + Sync>(
                 continue;
             }
         };
-        drop(running.swap_remove(index));
         match ended {
             Err(error) if !running.is_empty() => (starter.report)(Told {
                 place: Some(place),
