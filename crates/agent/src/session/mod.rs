@@ -8,10 +8,10 @@ mod backoff;
 mod failure;
 mod local_snapshot;
 mod plan;
+mod profile;
 mod push_bodies;
 mod push_state;
 mod pusher;
-mod standing;
 
 use std::sync::Arc;
 
@@ -66,9 +66,9 @@ impl<'r> Session<'r> {
     /// Returns a session of the agent whose token `client` has. It sends nothing before
     /// [`Self::run`].
     ///
-    /// `profile` is the one by which the reading scans. `process` is the random id of this process. The server assigns it an epoch, and fences the
-    /// previous process of the same agent. `scans` comes from
-    /// [`ReadingHandle::scans`](crate::reading::ReadingHandle::scans).
+    /// `profile` is the one by which the reading scans. `process` is the random id of this process. The server
+    /// assigns it an epoch, and fences the previous process of the same agent. `scans` comes from
+    /// [`ReadingHandle::follow`](crate::reading::ReadingHandle::follow).
     pub fn new(
         client: Client,
         process: Uuid,
@@ -110,8 +110,8 @@ impl<'r> Session<'r> {
     /// # Errors
     ///
     /// Fails if the server no longer accepts this process or its token: a newer process has taken
-    /// over, another agent has replaced this one, the token is not valid, or the agent follows other rules. The session retries
-    /// after transient failures.
+    /// over, another agent has replaced this one, the token is not valid, or the agent follows other rules. The
+    /// session retries after transient failures.
     pub async fn run(self) -> Result<(), AgentError> {
         let state = self.push_state.clone();
         let pusher = Pusher::new(

@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::failure::Failure;
 use super::local_snapshot::LocalSnapshot;
 use super::plan::{Acknowledged, Plan, Recovery, Step};
+use super::profile::require_profile;
 use super::push_state::{AcknowledgedPush, PushOutcome, PushState};
-use super::standing::require_profile;
 use crate::error::AgentError;
 use crate::report::{Report, Reporter};
 
