@@ -168,11 +168,7 @@ impl DataDirectory {
 
     /// Returns the path of what `ctxpin agent run` keeps for a directory with this canonical path and for a profile.
     fn run_of(&self, directory: &Path, profile: Profile) -> PathBuf {
-        let run = self.run(directory);
-        match profile == Profile::Neutral {
-            true => run,
-            false => run.join(profile.as_str()),
-        }
+        of_profile(self.run(directory), profile)
     }
 
     /// Returns the path of the state directory of `ctxpin agent run` for a directory with this canonical
@@ -238,10 +234,15 @@ impl AgentDirectory {
     /// Returns the path of the directory with the id and the token of the agent of this profile at the server with this
     /// database.
     pub fn credentials(&self, database: &DatabaseKey, profile: Profile) -> PathBuf {
-        match profile == Profile::Neutral {
-            true => self.path.join(&database.0),
-            false => self.path.join(profile.as_str()).join(&database.0),
-        }
+        of_profile(self.path.clone(), profile).join(&database.0)
+    }
+}
+
+/// Returns the directory of a profile in another one. The neutral profile has none of its own.
+fn of_profile(directory: PathBuf, profile: Profile) -> PathBuf {
+    match profile == Profile::Neutral {
+        true => directory,
+        false => directory.join(profile.as_str()),
     }
 }
 
