@@ -205,12 +205,8 @@ fn names(view: &ContextView, directory: Option<&str>) -> Vec<ChangeName> {
         }
     };
     let mut room = ListRoom::new(ITEMS_MAX);
-    let names = view
-        .changes()
-        .iter()
-        .map(name)
-        .collect::<Vec<_>>()
-        .into_iter();
+    let changes = view.changes();
+    let names = changes.iter().map(name);
     names
         .take_while(|name| room.takes(name.path.len()))
         .collect()
