@@ -65,6 +65,20 @@ impl Snapshot {
         self.in_context(Kind::InstructionFile)
     }
 
+    /// Iterates over the `ok` instruction files that are for the whole work, in prompt order. No prompt has the others.
+    pub fn due_files(&self) -> impl Iterator<Item = &Resource> {
+        let files = self.instruction_files();
+        files.filter(|file| file.applies.is_none())
+    }
+
+    /// Iterates over the resources from whose bodies a prompt of this snapshot is made. Under the rules of Claude
+    /// Code, a SKILL.md says whether the list of skills has it.
+    pub fn rendered_resources(&self) -> impl Iterator<Item = &Resource> {
+        let reads_skills = self.facts.profile_rules().profile == Profile::ClaudeCode;
+        self.due_files()
+            .chain(self.skills().filter(move |_| reads_skills))
+    }
+
     /// Iterates over the `ok` skills, in prompt order.
     pub fn skills(&self) -> impl Iterator<Item = &Resource> {
         self.in_context(Kind::Skill)

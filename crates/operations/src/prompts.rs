@@ -134,7 +134,7 @@ impl Source {
             return Ok(Self::Kept(kept));
         }
         let stored: BTreeSet<_> = snapshot.disclose(|snapshot| {
-            let needed = snapshot.instruction_files().filter_map(Resource::body);
+            let needed = snapshot.rendered_resources().filter_map(Resource::body);
             needed.filter(|hash| !at_hand.contains_key(hash)).collect()
         });
         let stored = granted.proved_bodies(transaction, &stored).await?;
@@ -173,8 +173,8 @@ impl Source {
         match self {
             Self::Kept(_) => 0,
             Self::Bodies(bodies) => bodies.disclose(|(snapshot, _)| {
-                let files = snapshot.instruction_files();
-                files.map(|file| file.size).sum::<u64>() + weight(snapshot)
+                let read = snapshot.rendered_resources();
+                read.map(|read| read.size).sum::<u64>() + weight(snapshot)
             }),
         }
     }

@@ -24,8 +24,7 @@ pub fn render(snapshot: &Snapshot, bodies: &Bodies) -> String {
     parts.extend(facts(&snapshot.facts));
     parts.extend(
         snapshot
-            .instruction_files()
-            .filter(|file| file.applies.is_none())
+            .due_files()
             .filter_map(|file| instruction_file(file, bodies)),
     );
     let context = element(CONTEXT_TAG, &parts.join("\n\n"));

@@ -436,7 +436,7 @@ fn tells(chat: &ChatRecord, id: SnapshotId) -> bool {
 /// Returns the hashes of the bodies that a render of the snapshot reads.
 fn prompt_bodies(snapshot: &Snapshot) -> BTreeSet<BlobHash> {
     snapshot
-        .instruction_files()
+        .rendered_resources()
         .filter_map(Resource::body)
         .collect()
 }

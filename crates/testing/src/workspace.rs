@@ -3,8 +3,8 @@
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::manifest::{Claims, Manifest};
 use ctxpin_model::mcp::{Detail, ServerShape, Tool};
-use ctxpin_model::profile::{CodexSettings, Rules, Settings};
-use ctxpin_model::resource::{Bodies, Content, Kind, Resource, SkillFile, Status};
+use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, Rules, Settings};
+use ctxpin_model::resource::{Applies, Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 
 /// Returns the manifest of a snapshot, with these bytes.
@@ -62,6 +62,20 @@ impl Workspace {
         self
     }
 
+    /// Adds an instruction file for the files below a directory that these globs match, or replaces the one of the same
+    /// path.
+    pub fn file_for(self, path: &str, text: &str, below: &str, globs: &[&str]) -> Self {
+        let mut workspace = self.file(path, text);
+        let source = format!("{}/{path}", workspace.directory);
+        let mut resources = workspace.resources.iter_mut();
+        let added = resources.find(|resource| resource.source == source);
+        added.expect("it was just added").applies = Some(Applies {
+            below: below.into(),
+            globs: globs.iter().map(|glob| (*glob).into()).collect(),
+        });
+        workspace
+    }
+
     /// Adds a skill with supporting files, or replaces the one of the same name.
     pub fn skill(self, name: &str, description: &str, files: &[(&str, &str)]) -> Self {
         let files: Vec<_> = files
@@ -81,6 +95,27 @@ impl Workspace {
         files: &[(&str, &[u8])],
     ) -> Self {
         let text = format!("---\nname: {name}\ndescription: {description}\n---\n# {name}\n");
+        self.put_skill(root, (name, description), &text, files);
+        self
+    }
+
+    /// Adds a skill that Claude Code keeps out of the list for its model.
+    pub fn hidden_skill(mut self, name: &str, description: &str) -> Self {
+        let text = format!(
+            "---\nname: {name}\ndescription: {description}\ndisable-model-invocation: true\n---\n# {name}\n"
+        );
+        let directory = self.directory.clone();
+        self.put_skill(&directory, (name, description), &text, &[]);
+        self
+    }
+
+    fn put_skill(
+        &mut self,
+        root: &str,
+        (name, description): (&str, &str),
+        text: &str,
+        files: &[(&str, &[u8])],
+    ) {
         let source = format!("{root}/.agents/skills/{name}/SKILL.md");
         let mut resource = Resource::new(Kind::Skill, source, Status::Ok);
         resource.content = Some(Content::Pinned(self.keep(text.as_bytes())));
@@ -99,7 +134,6 @@ impl Workspace {
             });
         }
         self.put(resource);
-        self
     }
 
     /// Adds an MCP server with tools of these names, or replaces the one of the same name. A server
@@ -151,11 +185,23 @@ impl Workspace {
     }
 
     /// Sets the settings of Codex, by whose rules the workspace is then read. Its home is `/home/ada/.codex`.
-    pub fn codex(mut self, bytes_max: u64) -> Self {
-        self.rules = Some(Rules::newest(Settings::Codex(CodexSettings {
+    pub fn codex(self, bytes_max: u64) -> Self {
+        self.read_by(Settings::Codex(CodexSettings {
             bytes_max,
             ..CodexSettings::defaults("/home/ada/.codex")
-        })));
+        }))
+    }
+
+    /// Sets the settings of Claude Code, by whose rules the workspace is then read. Its home is `/home/ada/.claude`.
+    pub fn claude_code(self, excludes: &[&str]) -> Self {
+        self.read_by(Settings::ClaudeCode(ClaudeCodeSettings {
+            excludes: excludes.iter().map(|glob| (*glob).into()).collect(),
+            ..ClaudeCodeSettings::defaults("/home/ada/.claude")
+        }))
+    }
+
+    fn read_by(mut self, settings: Settings) -> Self {
+        self.rules = Some(Rules::newest(settings));
         self
     }
 

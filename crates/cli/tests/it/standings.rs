@@ -69,6 +69,54 @@ fn an_edit_of_one_tools_file_makes_the_chat_of_that_tool_drift_alone() {
 }
 
 #[test]
+fn an_edit_of_claude_md_makes_the_chat_of_claude_code_drift_and_not_that_of_codex() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    for home in [".codex", ".claude"] {
+        fs::create_dir(bench.root().join("home").join(home)).unwrap();
+    }
+    bench.ok(&app, &["up", "--detach"]);
+    let status = bench.ok(&app, &["agent", "status"]);
+    assert_says(
+        &status,
+        &["profile  neutral", "profile  claude-code", "profile  codex"],
+    );
+    let settle = || {
+        for profile in ["neutral", "claude-code", "codex"] {
+            bench.ok(&app, &["agent", "resync", "--profile", profile]);
+        }
+    };
+    settle();
+    let chat = |profile: &str| id(&bench.json(&app, &["chat", "new", "--profile", profile]));
+    let (claude_code, codex) = (chat("claude-code"), chat("codex"));
+    let prompt = bench.ok(&app, &["prompt", &claude_code]);
+    assert_says(
+        &prompt,
+        &[
+            "AGENTS.md (project instructions, checked into the codebase):",
+            "Ours.",
+        ],
+    );
+
+    // Claude Code reads `AGENTS.md` only without this file.
+    fs::write(app.join("CLAUDE.md"), "Theirs. @notes.md\n").unwrap();
+    fs::write(app.join("notes.md"), "Imported.\n").unwrap();
+    settle();
+    assert!(is_dirty(&bench, &app, &claude_code));
+    assert!(!is_dirty(&bench, &app, &codex));
+    bench.ok(&app, &["chat", "refresh", &claude_code]);
+    let prompt = bench.ok(&app, &["prompt", &claude_code]);
+    assert_says(&prompt, &["Theirs. @notes.md", "Imported."]);
+    assert!(!prompt.contains("Ours."), "{prompt}");
+
+    fs::write(app.join("notes.md"), "Imported anew.\n").unwrap();
+    settle();
+    assert!(is_dirty(&bench, &app, &claude_code));
+    assert!(!is_dirty(&bench, &app, &codex));
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
 fn a_running_process_makes_the_agent_of_another_tool() {
     let bench = Bench::new();
     let app = bench.workspace("app", "Ours.\n");

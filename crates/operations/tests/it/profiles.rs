@@ -22,6 +22,8 @@ ctxpin_testing::on_both_databases!(
     nothing_is_taken_in_part_between_profiles,
     a_policy_takes_no_addition_under_other_settings,
     a_chat_may_move_to_an_agent_of_another_profile,
+    a_prompt_of_claude_code_has_what_every_request_holds,
+    what_is_for_some_files_drifts_and_leaves_the_prompt_as_it_is,
 );
 
 const HOME: &str = "/home/ada/.codex";
@@ -38,8 +40,13 @@ fn request(profile: Profile, home: Option<&str>) -> AgentRequest {
 
 /// Returns a scene whose agent follows Codex's rules.
 async fn codex_scene(test: &TestService) -> Scene<'_> {
+    scene_of(test, Profile::Codex).await
+}
+
+/// Returns a scene whose agent follows the rules of a tool.
+async fn scene_of(test: &TestService, profile: Profile) -> Scene<'_> {
     let mut scene = Scene::new(test).await;
-    let request = request(Profile::Codex, None);
+    let request = request(profile, None);
     scene.agent = TestAgent::create_from(scene.service, scene.owner, &request).await;
     scene
 }
@@ -55,6 +62,7 @@ async fn an_agent_keeps_its_profile_and_its_home(test: &TestService) {
         (Profile::Neutral, None),
         (Profile::Codex, None),
         (Profile::Codex, Some(HOME)),
+        (Profile::ClaudeCode, Some("/home/ada/.claude")),
     ] {
         let request = request(profile, home);
         let (made, _) = agents::create(service, owner, &request).await.unwrap();
@@ -225,4 +233,78 @@ async fn a_chat_may_move_to_an_agent_of_another_profile(test: &TestService) {
     chat.bind(Some(scene.agent.id)).await.unwrap();
     assert_eq!(chat.prompt().await, in_codex);
     assert_sound(&chat).await;
+}
+
+/// Returns a workspace that Claude Code reads: the person's file, and one of the project.
+fn claude_md(text: &str) -> Workspace {
+    Workspace::new("/home/ada/.claude")
+        .file("CLAUDE.md", "Mine.\n")
+        .at("/w")
+        .file("CLAUDE.md", text)
+        .claude_code(&[])
+}
+
+async fn a_prompt_of_claude_code_has_what_every_request_holds(test: &TestService) {
+    let mut scene = scene_of(test, Profile::ClaudeCode).await;
+    let waiting = scene.chat().await;
+    let workspace = claude_md("---\ntitle: x\n---\nOne. <!-- hidden -->Two.\n")
+        .file_for("api/CLAUDE.md", "Below.\n", "/w/api", &[])
+        .file_for(".claude/rules/rust.md", "Rust.\n", "/w", &["*.rs"])
+        .skill("pdf", "Reads.", &[])
+        .hidden_skill("release", "Releases.");
+    scene.push(&workspace).await;
+    let expected = "\n\nContents of /home/ada/.claude/CLAUDE.md (user's private global instructions for all projects):\n\nMine.\n\n\
+        Contents of /w/CLAUDE.md (project instructions, checked into the codebase):\n\nOne. Two.\n\n<available-skills>\n";
+    for chat in [waiting, scene.chat().await] {
+        let prompt = chat.prompt().await;
+        let (begin, skills) = prompt.split_once(expected).expect("the files");
+        assert!(
+            begin.starts_with("Codebase and user instructions"),
+            "{prompt}"
+        );
+        assert!(
+            skills.ends_with("\n\n- pdf: Reads.\n</available-skills>\n"),
+            "{skills}"
+        );
+        // The push had the bytes of both skills, and a later pin reads them.
+        chat.refresh().await.unwrap();
+    }
+    // The server reads the bytes that this push does not send again.
+    scene
+        .push(&workspace.without(".claude/rules/rust.md"))
+        .await;
+    let prompt = scene.chat().await.prompt().await;
+    assert!(
+        prompt.contains("- pdf: Reads.") && !prompt.contains("release"),
+        "{prompt}"
+    );
+}
+
+async fn what_is_for_some_files_drifts_and_leaves_the_prompt_as_it_is(test: &TestService) {
+    let mut scene = scene_of(test, Profile::ClaudeCode).await;
+    let rule =
+        |text: &str| claude_md("One.\n").file_for(".claude/rules/rust.md", text, "/w", &["*.rs"]);
+    scene.push(&rule("Rust.\n")).await;
+    let chat = scene.chat().await;
+    let before = chat.prompt().await;
+    scene.push(&rule("No unsafe.\n")).await;
+    assert!(chat.is_dirty().await);
+    chat.take(&["/w/.claude/rules/rust.md"]).await.unwrap();
+    assert!(!chat.is_dirty().await);
+    assert_eq!(chat.prompt().await, before);
+    scene
+        .push(&rule("No unsafe.\n").claude_code(&["/w/vendor/**"]))
+        .await;
+    let context = chat.context().await;
+    let sentences = ctxpin_model::diff::attributes::attributes(
+        &context.changes()[0],
+        context.pinned.as_ref().unwrap(),
+        context.head.as_ref().unwrap(),
+    );
+    assert_eq!(
+        sentences,
+        ["the setting claudeMdExcludes is `[\"/w/vendor/**\"]` now; it was `[]`"]
+    );
+    let refused = chat.take(&["/w/CLAUDE.md"]).await;
+    assert!(refused.is_err(), "{refused:?}");
 }

@@ -120,7 +120,8 @@ fn condition(applies: &Applies) -> String {
 /// that is [`prompt::render`]. Under Claude Code's and Codex's profile, it is what the tool gives its model of the
 /// instruction files, in its order and form and cut where it cuts, but sanitised, and then the list of skills. For
 /// Codex, the text leaves out the files of the tool's home, because the tool gives these itself wherever its other
-/// files come from. `bodies` has the bodies of the snapshot's instruction files.
+/// files come from. Claude Code gives no file itself once its settings exclude them all. `bodies` has those of
+/// [`Snapshot::rendered_resources`].
 pub fn delivered(snapshot: &Snapshot, bodies: &Bodies) -> String {
     match &snapshot.facts.rules {
         None => prompt::render(snapshot, bodies),

@@ -7,7 +7,7 @@ use axum::response::Response;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::Change;
 use ctxpin_model::diff::effect::{Effect, strongest};
-use ctxpin_model::resource::{Content, Status};
+use ctxpin_model::resource::Content;
 use ctxpin_operations::diffs::{self, DiffView};
 use serde::Deserialize;
 
@@ -187,9 +187,8 @@ fn price(view: &ContextView) -> String {
     if is_prompt_kept {
         return "Keeps what a provider has cached".to_owned();
     }
-    let files = view.head.iter().flat_map(|head| head.instruction_files());
-    let used = files.filter(|file| file.status == Status::Ok);
-    let bytes: u64 = used.map(|file| file.size).sum();
+    let files = view.head.iter().flat_map(|head| head.due_files());
+    let bytes: u64 = files.map(|file| file.size).sum();
     let tokens = (bytes / BYTES_PER_TOKEN).next_multiple_of(100);
     format!("Rewrites about {} cached tokens", Number(tokens))
 }
