@@ -262,7 +262,7 @@ impl Run {
                 agent: None,
                 token: access.token.secret.clone(),
                 profile,
-                tool_home: self.tool.home(),
+                tool_home: self.tool.home()?,
             }],
             plain_http: access.transport.plain_http(),
             directory,

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use ctxpin_model::profile::Profile;
 
+use super::absolute::absolute;
 use super::words;
+use crate::say::Failure;
 
 /// The tool whose rules an agent follows.
 #[derive(Debug, Args)]
@@ -19,8 +21,12 @@ pub struct ToolArguments {
 }
 
 impl ToolArguments {
-    /// Returns the directory of the tool's settings, if it is not the usual one.
-    pub fn home(&self) -> Option<PathBuf> {
+    /// Returns the absolute path of the directory of the tool's settings, if it is not the usual one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the current directory is gone.
+    pub fn home(&self) -> Result<Option<PathBuf>, Failure> {
         self.homes.of(self.profile)
     }
 }
@@ -42,12 +48,17 @@ pub struct ToolHomes {
 }
 
 impl ToolHomes {
-    /// Returns the directory of the settings of a profile's tool, if it is not the usual one.
-    pub fn of(&self, profile: Profile) -> Option<PathBuf> {
-        match profile {
+    /// Returns the absolute path of the directory of the settings of a profile's tool, if it is not the usual one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the current directory is gone.
+    pub fn of(&self, profile: Profile) -> Result<Option<PathBuf>, Failure> {
+        let home = match profile {
             Profile::Neutral | Profile::Opencode => None,
-            Profile::ClaudeCode => self.claude_home.clone(),
-            Profile::Codex => self.codex_home.clone(),
-        }
+            Profile::ClaudeCode => self.claude_home.as_deref(),
+            Profile::Codex => self.codex_home.as_deref(),
+        };
+        home.map(absolute).transpose()
     }
 }

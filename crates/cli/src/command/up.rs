@@ -140,10 +140,9 @@ impl Up {
 
     fn watching(self) -> Result<Watching, Failure> {
         let tools = Profile::OF_AGENTS.iter().map(|profile| {
-            let home = self.homes.of(*profile);
             Ok::<_, Failure>(Tool {
                 profile: *profile,
-                home: home.as_deref().map(absolute).transpose()?,
+                home: self.homes.of(*profile)?,
             })
         });
         Ok(Watching {

@@ -233,3 +233,23 @@ fn an_agent_and_its_process_have_one_profile() {
     );
     bench.ok(&app, &[&push[..], &["--profile", "codex"]].concat());
 }
+
+#[test]
+fn the_home_of_a_tool_is_named_from_the_current_directory() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    let home = app.join("mine");
+    fs::create_dir(&home).unwrap();
+    fs::write(home.join("CLAUDE.md"), "Mine.\n").unwrap();
+    let scan = [
+        "scan",
+        "--profile",
+        "claude-code",
+        "--claude-home",
+        "mine",
+        "--user-roots",
+    ];
+    let found = bench.json(&app, &scan);
+    let first = found["effective"][0]["source"].as_str().unwrap();
+    assert_eq!(Path::new(first), home.join("CLAUDE.md"));
+}

@@ -140,7 +140,7 @@ impl Scan {
         };
         let mut request = Request {
             profile,
-            tool_home: self.homes.of(profile),
+            tool_home: self.homes.of(profile)?,
             variables: variables(profile),
             user_roots: self.user_roots,
             allowed: absolute_paths(&self.allow_roots)?,
