@@ -24,6 +24,10 @@ use crate::place::{Interest, Place};
 /// receives all of them before it watches anything new, so a process that writes without end delays it.
 const ARMING_TIME_MAX: Duration = Duration::from_secs(1);
 
+/// The greatest number of directories that one watcher watches. Linux may allow all programs of a user no more than
+/// these together.
+const WATCHES_MAX: usize = 8_192;
+
 /// The name of the file that a probe writes.
 const PROBE_NAME: &str = "probe";
 
@@ -39,10 +43,16 @@ pub enum Signal {
 /// The error if a place is not watched. The other places are, and each [`Watcher::set_places`] tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
-    /// The system allows no more watches (on Linux `fs.inotify.max_user_watches` and
-    /// `fs.inotify.max_user_instances`).
-    #[error("the system's limit of file watches is reached")]
+    /// The system allows no more watches.
+    #[error(
+        "the system's limit of file watches is reached; on Linux, raise fs.inotify.max_user_watches or fs.inotify.max_user_instances"
+    )]
     Limit,
+    /// There are too many places.
+    #[error(
+        "{0} directories would have to be watched, and at most {WATCHES_MAX} are; an agent in a directory below watches those there"
+    )]
+    Crowded(usize),
     /// Events come without end, so nothing new can be watched.
     #[error("events come faster than they are taken in")]
     Flooded,
@@ -67,7 +77,7 @@ pub enum WatchError {
 impl WatchError {
     /// Returns whether a person could remove the cause.
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::Limit | Self::Failed { .. })
+        matches!(self, Self::Limit | Self::Crowded(_) | Self::Failed { .. })
     }
 }
 
@@ -192,7 +202,11 @@ impl Armour {
                 }
             }
         }
-        let directories: Vec<_> = places.iter().map(|place| place.directory.clone()).collect();
+        let directories = places.iter().map(|place| place.directory.clone());
+        let mut seen = HashSet::new();
+        let mut directories: Vec<_> = directories.filter(|one| seen.insert(one.clone())).collect();
+        let count = directories.len();
+        directories.truncate(WATCHES_MAX);
         let (stale, all_stale) = self.shared.expect(wanted);
         let notifier = match &mut self.notifier {
             Some(notifier) => notifier,
@@ -210,7 +224,11 @@ impl Armour {
             }
             is_sound
         });
-        arm(notifier, &mut self.armed, &directories)
+        let armed = arm(notifier, &mut self.armed, &directories);
+        match count > WATCHES_MAX {
+            true => armed.and(Err(WatchError::Crowded(count))),
+            false => armed,
+        }
     }
 }
 
@@ -462,6 +480,27 @@ mod tests {
         let moved = EventKind::Modify(ModifyKind::Name(RenameMode::From));
         let _ = state.judge(&Ok(Event::new(moved).add_path("/w/skills".into())));
         assert_eq!(state.stale, ["/w/skills".into()].into());
+    }
+
+    #[test]
+    fn a_watcher_takes_its_share_of_watches() {
+        let mut watcher = Watcher::new(|_| {});
+        let mut places: Vec<_> = (0..=WATCHES_MAX)
+            .map(|index| Place {
+                directory: format!("/does not exist/{index}").into(),
+                interest: Interest::All,
+            })
+            .collect();
+        let crowded = watcher.set_places(&places).unwrap_err();
+        assert!(
+            crowded
+                .to_string()
+                .starts_with("8193 directories would have to be watched, and at most 8192 are"),
+            "{crowded}"
+        );
+        places.swap_remove(0);
+        places.push(places[0].clone());
+        watcher.set_places(&places).unwrap();
     }
 
     #[test]

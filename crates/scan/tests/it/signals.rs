@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ctxpin_scan::place::{Interest, Place};
 use ctxpin_scan::signal::{Signal, WatchError, Watcher, sends_events};
 
-use crate::workspace::{Workspace, run_in_mount_namespace, skill_md};
+use crate::workspace::{Workspace, run_in_mount_namespace, run_in_user_namespace, skill_md};
 
 /// Far longer than any event takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -261,6 +261,57 @@ fn what_cannot_be_watched_is_tried_again() {
     fs::create_dir(watched.w.path("project/later")).unwrap();
     assert!(watched.watcher.set_places(&places).unwrap());
     assert!(!watched.watcher.set_places(&places).unwrap());
+}
+
+/// Where [`at_the_limit`] finds a project.
+const LIMIT_VARIABLE: &str = "CTXPIN_TEST_WATCH_LIMIT";
+
+/// The number of watches that a user namespace allows.
+const LIMIT_FILE: &str = "/proc/sys/user/max_inotify_watches";
+
+#[test]
+fn at_the_systems_limit_the_rest_is_watched_later() {
+    let w = Workspace::new();
+    for directory in ["project/a", "project/b", "project/c"] {
+        fs::create_dir(w.path(directory)).unwrap();
+    }
+    let prepare = format!("echo 2 > {LIMIT_FILE}");
+    run_in_user_namespace(
+        &prepare,
+        &w.base,
+        "signals::at_the_limit",
+        (LIMIT_VARIABLE, &w.path("project")),
+    );
+}
+
+#[test]
+#[ignore = "at_the_systems_limit_the_rest_is_watched_later starts it where the limit can be set"]
+fn at_the_limit() {
+    let project = std::env::var_os(LIMIT_VARIABLE).expect("a project");
+    let project = std::path::PathBuf::from(project);
+    let places = ["a", "b", "c"].map(|name| Place {
+        directory: project.join(name),
+        interest: Interest::All,
+    });
+    let (sender, signals) = channel();
+    let mut watcher = Watcher::new(move |signal| {
+        let _ = sender.send(signal);
+    });
+    let limit = watcher.set_places(&places).unwrap_err();
+    assert!(matches!(limit, WatchError::Limit), "{limit}");
+    assert!(limit.is_failure(), "a snapshot tells it");
+    assert!(
+        limit
+            .to_string()
+            .contains("raise fs.inotify.max_user_watches"),
+        "{limit}"
+    );
+    fs::write(project.join("a/AGENTS.md"), "x").unwrap();
+    let signal = signals.recv_timeout(PATIENCE);
+    assert_eq!(signal, Ok(Signal::Changed), "the others are watched");
+    fs::write(LIMIT_FILE, "3").unwrap();
+    assert!(watcher.set_places(&places).unwrap());
+    assert!(!watcher.set_places(&places).unwrap());
 }
 
 #[test]

@@ -150,7 +150,24 @@ pub fn run_in_mount_namespace(mount: &str, place: &Path, test: &str, variable: (
     if !geteuid().is_root() {
         unshare.arg("--map-root-user");
     }
-    let script = format!("{mount} || exit 77; exec \"$2\" --exact {test} --include-ignored");
+    run_prepared(unshare, mount, place, test, variable);
+}
+
+/// Does the same in a user namespace, whose limits the shell command `prepare` can change.
+pub fn run_in_user_namespace(prepare: &str, place: &Path, test: &str, variable: (&str, &Path)) {
+    let mut unshare = Command::new("unshare");
+    unshare.arg("--map-root-user");
+    run_prepared(unshare, prepare, place, test, variable);
+}
+
+fn run_prepared(
+    mut unshare: Command,
+    prepare: &str,
+    place: &Path,
+    test: &str,
+    variable: (&str, &Path),
+) {
+    let script = format!("{prepare} || exit 77; exec \"$2\" --exact {test} --include-ignored");
     let child = unshare
         .args(["sh", "-c", &script, "sh"])
         .arg(place)
@@ -160,9 +177,9 @@ pub fn run_in_mount_namespace(mount: &str, place: &Path, test: &str, variable: (
     match child {
         Ok(output) if output.status.success() => {}
         Ok(output) if output.status.code() == Some(77) || output.stdout.is_empty() => {
-            eprintln!("nothing may be mounted here: {output:?}");
+            eprintln!("no namespace can be prepared here: {output:?}");
         }
-        Err(error) => eprintln!("nothing may be mounted here: {error}"),
+        Err(error) => eprintln!("no namespace can be prepared here: {error}"),
         Ok(output) => panic!("{output:?}"),
     }
 }
