@@ -68,6 +68,8 @@ spelled! {
         FileLeftOut = "file-left-out",
         /// A directory above the working directory is not scanned. Detail: why.
         RootLeftOut = "root-left-out",
+        /// The scan did not look for files in or below a directory. Detail: why.
+        SearchCut = "search-cut",
         /// There are more notes than are reported. Detail: their number.
         NotesCut = "notes-cut",
         /// A resource breaks a rule and is not used. Detail: its error.
@@ -141,6 +143,7 @@ impl Code {
             | Self::SourceEmpty
             | Self::FileLeftOut
             | Self::RootLeftOut
+            | Self::SearchCut
             | Self::NotesCut
             | Self::SameName
             | Self::SameBytes

@@ -23,6 +23,7 @@ use crate::project::LeftOut;
 use crate::reader::{Reader, Reading};
 use crate::refused::Refused;
 use crate::resolve::USED_UP;
+use crate::searches::Searches;
 use crate::{Scan, ScanError};
 
 /// The greatest number of bytes of frontmatter that one scan parses. A thousand skills at the limit of one
@@ -113,6 +114,7 @@ pub(crate) struct Gathering<'a> {
     other_tools: Vec<(PathBuf, Vec<&'static str>)>,
     cancelled: &'a dyn Fn() -> bool,
     home: &'a Path,
+    pub searches: &'a mut Searches,
 }
 
 /// A folder of skills, with the boundary of the links in it.
@@ -134,7 +136,12 @@ impl Way {
 }
 
 impl<'a> Gathering<'a> {
-    pub fn new(cancelled: &'a dyn Fn() -> bool, home: &'a Path, common: Rc<Common>) -> Self {
+    pub fn new(
+        cancelled: &'a dyn Fn() -> bool,
+        home: &'a Path,
+        common: Rc<Common>,
+        searches: &'a mut Searches,
+    ) -> Self {
         Self {
             places: Places::default(),
             reader: Reader::default(),
@@ -154,6 +161,7 @@ impl<'a> Gathering<'a> {
             other_tools: Vec::new(),
             cancelled,
             home,
+            searches,
         }
     }
 
@@ -170,12 +178,16 @@ impl<'a> Gathering<'a> {
         self.remarks.insert(remark);
     }
 
-    /// Adds a note about a path. Notes are no part of the snapshot.
+    /// Adds a note about a path.
     pub fn note(&mut self, path: &Path, warning: Warning) {
-        let note = Note {
+        self.add_note(Note {
             source: Some(source_text(path).0),
             warning,
-        };
+        });
+    }
+
+    /// Adds a note, once. Notes are no part of the snapshot.
+    pub fn add_note(&mut self, note: Note) {
         match self.notes.len() < NOTES_MAX {
             true if self.notes.contains(&note) => {}
             true => self.notes.push(note),

@@ -24,6 +24,7 @@ mod reader;
 mod refused;
 mod resolve;
 pub mod roots;
+mod searches;
 mod settings;
 pub mod signal;
 mod skill;
@@ -44,6 +45,7 @@ use crate::place::Place;
 use crate::roots::{Request, Roots};
 
 pub use crate::profile::variables;
+pub use crate::searches::Searches;
 pub use crate::settings::settings;
 
 /// The result of a scan.
@@ -100,9 +102,24 @@ pub enum ScanError {
 ///
 /// Fails if the whole scan cannot start, and with [`ScanError::Cancelled`] if `cancelled` returns true.
 pub fn scan(request: &Request, cancelled: &dyn Fn() -> bool) -> Result<Scan, ScanError> {
+    scan_again(request, &mut Searches::default(), cancelled)
+}
+
+/// Scans as [`scan`] does, but searches the directories below the working directory only if `searches` does not hold
+/// the result. It keeps the result of a large search there. Such a scan misses files in directories that had
+/// none at the time of the search, until the caller calls [`Searches::forget`].
+///
+/// # Errors
+///
+/// Fails as [`scan`] does.
+pub fn scan_again(
+    request: &Request,
+    searches: &mut Searches,
+    cancelled: &dyn Fn() -> bool,
+) -> Result<Scan, ScanError> {
     let roots = Roots::of(request)?;
     let common = roots.common();
-    let mut gathering = Gathering::new(cancelled, &request.home, Rc::clone(&common));
+    let mut gathering = Gathering::new(cancelled, &request.home, Rc::clone(&common), searches);
     gathering.places.await_repository(&roots);
     if let Some(left_out) = roots.left_out() {
         gathering.leave_out(left_out);

@@ -169,7 +169,7 @@ fn of_scan(scan: &Scan, project: &Path) -> Vec<Finding> {
     }
     same_bytes(&scan.snapshot.resources, &mut found);
     // An author of the workspace can do nothing about these.
-    let is_told = |code| !matches!(code, Code::OtherTool | Code::RootLeftOut);
+    let is_told = |code| !matches!(code, Code::OtherTool | Code::RootLeftOut | Code::SearchCut);
     for note in scan.notes.iter().filter(|note| is_told(note.warning.code)) {
         let source = note.source.as_deref().unwrap_or_default();
         found.push(finding(source, &note.warning));

@@ -11,6 +11,7 @@ use super::walk::{Item, Scope, Walk};
 use super::{FOLDER, NAME, RULES, rules};
 use crate::ScanError;
 use crate::path_text::source_text;
+use crate::searches::Wanted;
 
 /// Adds the files of each directory below, those nearest to the working directory first. A file that is
 /// there already stays as it is.
@@ -20,9 +21,13 @@ pub fn add(
     items: &mut Vec<Item>,
 ) -> Result<(), ScanError> {
     let working = walk.working().to_owned();
-    let names = [NAME, LOCAL_NAME, FOLDER];
-    let directories = below::directories(&working, &names, FOLDER, "Claude Code", walk.gathering)?;
-    for directory in directories {
+    let wanted = Wanted {
+        working,
+        names: vec![NAME, LOCAL_NAME, FOLDER],
+        closed: FOLDER,
+        tool: "Claude Code",
+    };
+    for directory in below::directories(wanted, walk.gathering)? {
         files(walk, &directory, seen, items)?;
     }
     Ok(())

@@ -27,6 +27,7 @@ use crate::gather::Gathering;
 use crate::known_files::SKILLS;
 use crate::path_text::{for_a_shell, source_text};
 use crate::roots::{Request, Roots};
+use crate::searches::Wanted;
 
 pub(super) use configuration::is_used;
 use configuration::{Configuration, address, path};
@@ -142,8 +143,14 @@ impl Search<'_> {
     /// Adds the file of each directory below the working directory: the first name that is there.
     fn files_below(&mut self, gathering: &mut Gathering) -> Result<(), ScanError> {
         let names = self.names();
-        let working = &self.roots.directory;
-        for directory in below::directories(working, &names, ".git", "opencode", gathering)? {
+        let wanted = Wanted {
+            working: self.roots.directory.clone(),
+            names: names.clone(),
+            closed: ".git",
+            tool: "opencode",
+        };
+        for directory in below::directories(wanted, gathering)? {
+            gathering.places.names(&directory, &names);
             let mut paths = names.iter().map(|name| directory.join(name));
             if let Some(path) = paths.find(|path| path.exists()) {
                 let applies = Applies {
