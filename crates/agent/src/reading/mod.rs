@@ -5,9 +5,11 @@
 
 mod debounce;
 mod scanner;
+mod search_schedule;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ctxpin_model::limits::{ERROR_BYTES_MAX, cut};
 use ctxpin_model::resource::{Bodies, Status};
@@ -21,6 +23,10 @@ use crate::error::AgentError;
 use crate::readiness::{self, Readiness};
 use crate::report::{Report, Reporter};
 use scanner::Scanner;
+
+/// The pause between scans that nothing triggers, and between searches of the directories below the working directory.
+/// They find changes that no event reported.
+const RESCAN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Watches one project, and scans it whenever something may have changed.
 pub struct Reading<'r> {

@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 
 use ctxpin_scan::place::Place;
 use ctxpin_scan::signal::{WatchError, Watcher, sends_events};
-use ctxpin_scan::{Scan, ScanError, scan};
+use ctxpin_scan::{Scan, ScanError, Searches, scan_again};
 use tokio::sync::watch;
 
 use super::debounce::Burst;
-use super::{ChangeDetection, ProjectScan, Reading, ScanFailure, ScanState, ScanTriggers, View};
+use super::search_schedule::SearchSchedule;
+use super::{
+    ChangeDetection, ProjectScan, RESCAN_INTERVAL, Reading, ScanFailure, ScanState, ScanTriggers,
+    View,
+};
 use crate::blocking::blocking;
 use crate::error::AgentError;
 use crate::report::{Report, Reporter};
-
-/// The pause between scans that nothing triggers. It finds changes that no event reported.
-const RESCAN_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The pause between scans where files cannot be watched, and after a scan that failed.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
@@ -41,6 +42,9 @@ pub(super) struct Scanner<'r> {
     report: Reporter<'r>,
     /// One pass at a time locks it.
     project_watch: Arc<Mutex<ProjectWatch>>,
+    /// What earlier scans found below the working directory. One pass at a time locks it.
+    searches: Arc<Mutex<Searches>>,
+    schedule: SearchSchedule,
 }
 
 /// Watches the places of a project, and finds out whether events arrive.
@@ -124,6 +128,8 @@ impl<'r> Scanner<'r> {
                 changes: reading.changes,
                 probe_at: Some(Instant::now()),
             })),
+            searches: Arc::default(),
+            schedule: SearchSchedule::default(),
         }
     }
 
@@ -166,6 +172,9 @@ impl<'r> Scanner<'r> {
                     self.set_failure(error.to_string(), triggers.resyncs);
                 }
             }
+            if let Some(due_at) = self.schedule.due_at() {
+                pause = pause.min(due_at.saturating_duration_since(Instant::now()));
+            }
             self.await_trigger(pause, triggers.resyncs).await;
         }
     }
@@ -188,7 +197,7 @@ impl<'r> Scanner<'r> {
     }
 
     /// Scans each view of the project once, then watches the places that the scans named.
-    async fn pass(&self, triggers: &ScanTriggers) -> Pass {
+    async fn pass(&mut self, triggers: &ScanTriggers) -> Pass {
         self.views.send_if_modified(|triggers| {
             triggers.views.retain(|view| !view.scans.is_closed());
             false
@@ -198,12 +207,20 @@ impl<'r> Scanner<'r> {
         for view in &mut views {
             view.request.sources.clone_from(&triggers.sources);
         }
+        let is_search_due = self.schedule.begin(triggers, Instant::now());
+        let searches = Arc::clone(&self.searches);
         let project_watch = Arc::clone(&self.project_watch);
         let cancelled = Arc::new(AtomicBool::new(false));
         let _cancel = CancelOnDrop(Arc::clone(&cancelled));
-        blocking(move || {
+        let (pass, is_search_kept) = blocking(move || {
+            // A panic leaves what was found before.
+            let mut searches = searches.lock().unwrap_or_else(PoisonError::into_inner);
+            if is_search_due {
+                searches.forget();
+            }
             let scans = views.into_iter().map(|view| {
-                let scan = scan(&view.request, &|| cancelled.load(Ordering::Relaxed));
+                let is_cancelled = || cancelled.load(Ordering::Relaxed);
+                let scan = scan_again(&view.request, &mut searches, &is_cancelled);
                 (view, scan)
             });
             let scans: Vec<_> = scans.collect();
@@ -219,9 +236,11 @@ impl<'r> Scanner<'r> {
                 let mut project_watch = project_watch.unwrap_or_else(PoisonError::into_inner);
                 pass.watched = project_watch.set_places(&places);
             }
-            pass
+            (pass, !searches.is_empty())
         })
-        .await
+        .await;
+        self.schedule.end(is_search_kept);
+        pass
     }
 
     /// Waits for a reason to scan: a burst of changes that is over, a resync that the last scan did
@@ -302,6 +321,12 @@ impl Drop for CancelOnDrop {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use ctxpin_model::profile::Profile;
+    use ctxpin_scan::roots::Request;
+
     use super::*;
 
     #[test]
@@ -309,6 +334,60 @@ mod tests {
         assert!(counts(0, false));
         for (overtaken, expected) in [(0, false), (1, false), (2, true), (3, true)] {
             assert_eq!(counts(overtaken, true), expected, "{overtaken}");
+        }
+    }
+
+    /// Returns the paths of a scan's resources below `project`, once there is a newer scan.
+    async fn next(
+        scans: &mut watch::Receiver<Option<Arc<ProjectScan>>>,
+        project: &Path,
+    ) -> Vec<String> {
+        let wait = tokio::time::timeout(Duration::from_secs(30), scans.changed());
+        wait.await.unwrap().unwrap();
+        let scan = scans.borrow_and_update().clone().unwrap();
+        let resources = scan.snapshot.resources.iter();
+        let prefix = format!("{}/", project.display());
+        let paths = resources.map(|resource| resource.source.replace(&prefix, ""));
+        paths.collect()
+    }
+
+    #[tokio::test]
+    async fn a_known_file_of_a_large_project_shows_first_and_a_new_one_soon_after() {
+        let place = tempfile::tempdir().unwrap();
+        let base = place.path().canonicalize().unwrap();
+        let project = base.join("project");
+        for directory in ["project/.git", "home", "state"] {
+            fs::create_dir_all(base.join(directory)).unwrap();
+        }
+        let file = |name: &str| project.join(name).join("CLAUDE.md");
+        for index in 0..1_000 {
+            fs::create_dir(project.join(format!("{index:03}"))).unwrap();
+        }
+        fs::write(file("007"), "one").unwrap();
+        let report = |_| {};
+        let changes = ChangeDetection::Events(base.join("state"));
+        let reading = Reading::new(project.clone(), Vec::new(), changes, None, &report);
+        let handle = reading.handle();
+        let trust = ctxpin_scan::trust::Trust::of_process();
+        let mut request = Request::project(project.clone(), base.join("home"), trust);
+        request.profile = Profile::ClaudeCode;
+        let mut scans = handle.follow(request);
+        let script = async {
+            assert_eq!(next(&mut scans, &project).await, ["007/CLAUDE.md"]);
+            // Nothing watches a directory without such a file.
+            fs::write(file("003"), "new").unwrap();
+            fs::write(file("007"), "two").unwrap();
+            assert_eq!(next(&mut scans, &project).await, ["007/CLAUDE.md"]);
+            let both = ["003/CLAUDE.md", "007/CLAUDE.md"];
+            assert_eq!(next(&mut scans, &project).await, both);
+            fs::write(file("005"), "new").unwrap();
+            handle.resync();
+            let all = ["003/CLAUDE.md", "005/CLAUDE.md", "007/CLAUDE.md"];
+            assert_eq!(next(&mut scans, &project).await, all);
+        };
+        tokio::select! {
+            ended = reading.run() => panic!("{ended:?}"),
+            () = script => {}
         }
     }
 }
