@@ -8,7 +8,7 @@ use ctxpin_model::access::{Actor, Operation, Role, Roles, Scope, Scopes, require
 use ctxpin_model::audit::{AuditFilter, AuditObject, AuditRecord};
 use ctxpin_model::id::{TokenId, UserId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::page::{IdCursor, Page, PageRequest};
+use ctxpin_model::page::{IdCursor, PAGE_ITEMS_MAX, Page, PageRequest};
 use ctxpin_model::proof::{Challenge, Proof};
 use ctxpin_model::quota::Stock;
 use ctxpin_model::token::TokenRequest;
@@ -409,6 +409,47 @@ pub async fn token_children(
         .token_children(&mut transaction, token, account.at(), page)
         .await?;
     Ok(children)
+}
+
+/// A token, and what depends on it.
+#[derive(Debug, Clone)]
+pub struct TokenInUse {
+    pub token: TokenRecord,
+    /// The sessions of browsers that stand for it. They end with it.
+    pub session_count: u64,
+    /// The valid tokens that it created, directly or through others: at most [`PAGE_ITEMS_MAX`].
+    pub child_count: u64,
+}
+
+/// Returns a token that the caller may revoke, and what depends on it.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if there is no such token, if it is revoked, or if the caller may not see it, and the
+/// store's `Forbidden` if it has more scopes than the caller's token.
+pub async fn token_in_use(
+    service: &Service,
+    credential: Credential,
+    token: TokenId,
+) -> Result<TokenInUse> {
+    let (mut transaction, account) =
+        read_account(service, credential, Operation::TokenRevoke).await?;
+    let owner = revocable_user(&account);
+    let found = account.token(&mut transaction, token, owner).await?;
+    let found = found
+        .filter(|found| found.revoked_at.is_none())
+        .ok_or(Error::NotFound("token"))?;
+    require_no_wider(scopes_of(account.actor()), found.scopes)
+        .map_err(ctxpin_store::error::Error::Forbidden)?;
+    let newest = PageRequest::newest(PAGE_ITEMS_MAX);
+    let children = account
+        .token_children(&mut transaction, token, account.at(), &newest)
+        .await?;
+    Ok(TokenInUse {
+        session_count: account.session_count(&mut transaction, token).await?,
+        child_count: children.items.len() as u64,
+        token: found,
+    })
 }
 
 /// The tokens that a revocation covers.

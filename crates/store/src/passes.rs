@@ -156,6 +156,28 @@ impl<R> Granted<Account, R> {
             .all(Row::take)
             .await
     }
+
+    /// Returns how many sessions of a token have not expired.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn session_count(
+        &self,
+        transaction: &mut Transaction,
+        token: TokenId,
+    ) -> Result<u64> {
+        let now = self.at();
+        self.within(transaction)?
+            .query(
+                "select cast(count(*) as bigint) from passes where kind = 'session' and token_id = $1 \
+                 and expires_at > $2",
+            )
+            .bind(&token)
+            .bind(&now)
+            .one(|row| row.take())
+            .await
+    }
 }
 
 impl Granted<Account, Write> {

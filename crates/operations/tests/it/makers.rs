@@ -22,7 +22,7 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::service::Service;
 use ctxpin_operations::skills::{self, Reader};
-use ctxpin_operations::{prompts, pushes, upkeep};
+use ctxpin_operations::{prompts, pushes, sign_in, upkeep};
 use ctxpin_testing::chats::{TestChat, bound_to, given};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member, token_request, user};
@@ -47,6 +47,7 @@ ctxpin_testing::on_both_databases!(
     finding_12_who_asks_for_a_wider_token_is_noted,
     finding_12_its_owner_sees_what_an_admin_made,
     finding_25_a_token_that_only_writes_is_told_no_bodies,
+    what_depends_on_a_token,
 );
 
 async fn token(service: &Service, by: Credential, scopes: &str) -> Credential {
@@ -85,6 +86,35 @@ async fn children(service: &Service, by: Credential, token: Credential) -> Vec<T
 
 fn ids(tokens: &[TokenRecord]) -> Vec<TokenId> {
     tokens.iter().map(|token| token.id).collect()
+}
+
+async fn what_depends_on_a_token(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let (owner, other) = (
+        member(service, admin, "owner").await,
+        member(service, admin, "other").await,
+    );
+    let first = token(service, owner, "read write").await;
+    let second = token(service, first, "read").await;
+    TestAgent::create(service, first, "project").await;
+    sign_in::with_token(service, first).await.unwrap();
+    let found = people::token_in_use(service, owner, first.id)
+        .await
+        .unwrap();
+    assert_eq!((found.session_count, found.child_count), (1, 2));
+    let found = people::token_in_use(service, owner, second.id).await;
+    let found = found.unwrap();
+    assert_eq!((found.session_count, found.child_count), (0, 0));
+    let asked = async |by, token: Credential| {
+        Outcome::of(&people::token_in_use(service, by, token.id).await)
+    };
+    assert_eq!(asked(other, first).await, Outcome::NotFound);
+    // It could not revoke them either.
+    assert!(matches!(asked(second, first).await, Outcome::Forbidden(_)));
+    revoke(service, owner, first, Revocation::Alone).await;
+    assert_eq!(asked(owner, first).await, Outcome::NotFound);
+    assert_eq!(asked(owner, second).await, Outcome::Done);
 }
 
 async fn session(service: &Service, agent: &TestAgent) -> Outcome {

@@ -110,7 +110,7 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
         PageRoute::new("/settings/tokens", post(settings::tokens::create)),
         PageRoute::new(
             "/settings/tokens/{token}/revoke",
-            post(settings::tokens::revoke),
+            get(settings::tokens::revoke_page).post(settings::tokens::revoke),
         ),
         PageRoute::new("/settings/sessions", get(settings::sessions::page)),
         PageRoute::new(

@@ -114,6 +114,9 @@ impl<'s> Scene<'s> {
         .map(str::to_owned)
         .into();
         paths.push(format!("/changes/{change}"));
+        let tokens = browser.page("/settings").await;
+        let token = between(&tokens, "href=\"/settings/tokens/", "\"");
+        paths.push(format!("/settings/tokens/{token}"));
         let agent = self.agent.id;
         paths.push(format!("/workspaces/{agent}"));
         paths.push(format!("/workspaces/{agent}/compare?from=1&to=2"));

@@ -221,7 +221,11 @@ async fn pages_as_reviewed(server: Server) {
         "search-none",
         &browser.page(&format!("/search?q={}", "0".repeat(64))).await,
     );
-    check_golden("settings-tokens", &browser.page("/settings").await);
+    let tokens = browser.page("/settings").await;
+    check_golden("settings-tokens", &tokens);
+    let token = between(&tokens, "href=\"/settings/tokens/", "\"");
+    let revoke = browser.page(&format!("/settings/tokens/{token}")).await;
+    check_golden("settings-token-revoke", &revoke);
     Browser::sign_in(&server, &server.token).await;
     let mut sessions = browser.page("/settings/sessions").await;
     for (number, key) in keys(&sessions).into_iter().enumerate() {
@@ -260,9 +264,13 @@ async fn connects_a_workspace(server: &Server, browser: &Browser<'_>, page: &str
     let mut agent = enrolled(server, &code.parse().unwrap()).await;
     let used = browser.page(&address).await;
     check_golden("workspace-new-used", &used);
+    let waits = browser.page(&format!("/workspaces/{}", agent.id)).await;
+    assert!(waits.contains("The map begins with"), "{waits}");
     agent.push(&editions()[0]).await;
     let pushed = browser.page(&address).await;
     check_golden("workspace-new-pushed", &pushed);
+    let empty = browser.page(&format!("/workspaces/{}", agent.id)).await;
+    check_golden("workspace-empty", &empty);
     let versions = [version(&made), version(&used), version(&pushed)];
     assert!(versions[0] != versions[1] && versions[1] != versions[2]);
     server.client.agent_delete(agent.id.into()).await.unwrap();
@@ -583,9 +591,16 @@ async fn chats_tokens_and_users_are_made_on_the_page() {
     let secret = between(&made, "<div class=\"copyable\"><code>", "</code>").to_owned();
     let other = Browser::sign_in(&server, &secret).await;
     assert!(other.page("/settings").await.contains("ci"));
-    let id = between(&made, "action=\"/settings/tokens/", "/revoke").to_owned();
+    let id = between(&made, "href=\"/settings/tokens/", "/revoke").to_owned();
     let path = format!("/settings/tokens/{id}/revoke");
+    let asks = browser.page(&path).await;
+    assert!(
+        asks.contains("<b>1 browser</b>") && !asks.contains("This browser"),
+        "{asks}"
+    );
     assert_eq!(browser.submit(&page, &path, &[]).await, "/settings");
+    let gone = browser.get(&path).send().await.unwrap();
+    assert_eq!(gone.status(), StatusCode::NOT_FOUND);
     let refused = other.get("/settings").send().await.unwrap();
     assert_eq!(refused.status(), StatusCode::SEE_OTHER);
     let fields = [("name", "mira"), ("role", "auditor")];

@@ -95,6 +95,9 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
     .map(str::to_owned)
     .into();
     paths.push(format!("/changes/{change}"));
+    let tokens = reader.page("/settings").await;
+    let token = between(&tokens, "href=\"/settings/tokens/", "\"");
+    paths.push(format!("/settings/tokens/{token}"));
     for page in [
         "",
         "/compare?from=1&to=3",

@@ -5,12 +5,12 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ctxpin_model::access::{Operation, Scope, require_no_wider};
+use ctxpin_model::access::{Actor, Operation, Scope, Scopes, require_no_wider};
 use ctxpin_model::id::TokenId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::token::{TokenRecord, TokenRequest};
 use ctxpin_operations::overview;
-use ctxpin_operations::people::{self, Revocation};
+use ctxpin_operations::people::{self, Revocation, TokenInUse};
 use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
 use ctxpin_protocol::convert::pages::page_request;
 
@@ -18,11 +18,12 @@ use super::{Tab, TabLink, tabs};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
-use crate::pages::answer::Toast;
+use crate::pages::answer::elsewhere;
 use crate::pages::cursor::{CursorQuery, require_items};
 use crate::pages::form::{Fields, PageForm, Wants};
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
+use crate::pages::parts::number::counted;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
 use crate::params::{PathParams, QueryParams};
@@ -49,6 +50,21 @@ struct TokensPage {
 #[template(path = "settings/token_made.html")]
 struct TokenMade {
     secret: Option<String>,
+}
+
+/// The page that asks before it revokes a token.
+#[derive(Template)]
+#[template(path = "settings/token_revoke.html")]
+struct RevokePage {
+    frame: Frame,
+    token: Row,
+    /// Whether the caller is signed in with the token.
+    is_own: bool,
+    /// The browsers that are signed in with it. `None` if there are none.
+    sessions: Option<String>,
+    /// The tokens that it created. `None` if there are none.
+    children: Option<String>,
+    command: Command,
 }
 
 struct Row {
@@ -170,35 +186,62 @@ pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<
 }
 
 fn requested(fields: &Fields, now: Moment) -> Result<TokenRequest, InvalidMember> {
-    let label = fields.filled("label");
-    let label = label.map(|label| chosen_name("label", label.to_owned()));
+    let label = fields.get("label").unwrap_or_default().trim();
+    let label = chosen_name("label", label.to_owned())?;
     let scopes = fields.all("scope").map(|text| word::<Scope>("scope", text));
+    let scopes: Scopes = scopes.collect::<Result<_, _>>()?;
+    if scopes.is_empty() {
+        return Err(InvalidMember::new("scope", "a token needs at least one"));
+    }
     let expires_at = match fields.get("expires") {
         Some("month") => Some(now.after(30 * DAY)),
         Some("year") => Some(now.after(365 * DAY)),
         _ => None,
     };
     Ok(TokenRequest {
-        label: label.transpose()?,
-        scopes: scopes.collect::<Result<_, _>>()?,
+        label: Some(label),
+        scopes,
         expires_at,
         user: None,
     })
 }
 
-/// Revokes a token.
+/// Shows the page that asks before it revokes a token.
+pub(crate) async fn revoke_page(
+    State(app): State<App>,
+    caller: PageCaller,
+    path: PathParams,
+) -> ApiResult<Response> {
+    let token = path.id("token")?;
+    let TokenInUse {
+        token,
+        session_count,
+        child_count,
+    } = people::token_in_use(&app.service, caller.credential, token).await?;
+    let frame = Frame::read(&app, &caller, Place::Settings, "Revoke a token").await?;
+    let id = token.id;
+    html(&RevokePage {
+        is_own: matches!(frame.actor, Some(Actor::User { token, .. }) if token == id),
+        sessions: (session_count > 0).then(|| counted(session_count, "browser")),
+        children: (child_count > 0).then(|| counted(child_count, "token")),
+        token: Row::new(token, frame.now),
+        command: Command::new("Revoke", format!("ctxpin token revoke {id}"))
+            .filled("with_children=--with-children"),
+        frame,
+    })
+}
+
+/// Revokes a token, and if the form says so those that it created.
 pub(crate) async fn revoke(
     State(app): State<App>,
     path: PathParams,
     form: PageForm,
 ) -> ApiResult<Response> {
     let token = path.id("token")?;
-    let alone = Revocation::Alone;
-    people::token_revoke(&app.service, form.caller.credential, token, alone).await?;
-    let toast = Toast {
-        done: "Revoked. Requests with it fail from now on.".to_owned(),
-        undo: None,
-        page_value: form.caller.page_value,
+    let revocation = match form.fields.get("with_children") {
+        Some(_) => Revocation::WithChildren,
+        None => Revocation::Alone,
     };
-    toast.answer(form.wants, "/settings")
+    people::token_revoke(&app.service, form.caller.credential, token, revocation).await?;
+    Ok(elsewhere(form.wants, "/settings"))
 }
