@@ -55,6 +55,15 @@ enum Lanes {
     Crowds(Vec<CrowdLane>),
 }
 
+impl Lanes {
+    fn has_any(&self) -> bool {
+        match self {
+            Self::Chats(lanes) => !lanes.is_empty(),
+            Self::Crowds(lanes) => !lanes.is_empty(),
+        }
+    }
+}
+
 /// A link that chooses the range of the map.
 struct RangeLink {
     word: &'static str,

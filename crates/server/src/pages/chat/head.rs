@@ -398,7 +398,7 @@ mod tests {
             scopes: Scopes::all(),
         });
         let head = ChatHead::new(line, &view, tab, &frame).render().unwrap();
-        let (before_menu, rest) = head.split_once("  <details class=\"menu\">").unwrap();
+        let (before_menu, rest) = head.split_once("  <details class=\"menu").unwrap();
         let (_, rest) = rest.split_once("</details>").unwrap();
         let (rest, _) = rest.split_once("<nav class=\"tabs\"").unwrap();
         let (_, button) = before_menu.split_once("</div>").unwrap();
