@@ -62,7 +62,9 @@ async function send(form, submitter) {
 function failAtField(form, failed) {
   const name = CSS.escape(failed?.dataset.field ?? "");
   const field = name && form.querySelector(`[name="${name}"]:not([type=hidden])`);
-  if (!field || !isField(field)) return false;
+  // Boxes are one field together.
+  const last = field && (isField(field) ? field : field.closest("fieldset")?.lastElementChild);
+  if (!last) return false;
   endFieldError(field);
   const reason = document.createElement("small");
   reason.className = "field-error";
@@ -70,7 +72,7 @@ function failAtField(form, failed) {
   reason.textContent = failed.querySelector("p").textContent;
   field.setAttribute("aria-invalid", "true");
   field.setAttribute("aria-describedby", reason.id);
-  field.after(reason);
+  last.after(reason);
   field.focus();
   return true;
 }
@@ -82,7 +84,9 @@ function endFieldError(field) {
   field.removeAttribute("aria-describedby");
 }
 
-document.addEventListener("input", (event) => endFieldError(event.target));
+document.addEventListener("input", ({ target }) => {
+  for (const field of target.closest("fieldset")?.elements ?? [target]) endFieldError(field);
+});
 
 /** Empties a form whose wish was fulfilled, and closes what it stands in. */
 function endForm(form) {

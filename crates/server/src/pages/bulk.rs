@@ -17,7 +17,8 @@ use ctxpin_protocol::convert::members::{InvalidMember, count, hash};
 use ctxpin_protocol::problem::ProblemName;
 
 use super::answer::{Toast, Undo};
-use super::form::{Fields, PageForm, Wants};
+use super::fields::Fields;
+use super::form::{PageForm, Wants};
 use super::frame::{Frame, Place, html};
 use super::parts::number::counted;
 use super::parts::resource_name::resource_name;

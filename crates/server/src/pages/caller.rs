@@ -10,6 +10,7 @@ use ctxpin_operations::news::NewsMoment;
 use ctxpin_protocol::problem::ProblemName;
 
 use super::parts::lines::Layout;
+use super::typed::FailedForm;
 use crate::api_error::ApiError;
 use crate::app::App;
 use crate::page_session::{PageSession, cookie, own_origin};
@@ -25,6 +26,8 @@ pub(crate) struct PageCaller {
     pub choices: Choices,
     /// The moment from which on the page is read.
     pub begun: NewsMoment,
+    /// The form that the page shows again, because it has just failed.
+    pub failed: Option<Arc<FailedForm>>,
 }
 
 impl FromRequestParts<App> for PageCaller {
@@ -46,6 +49,7 @@ impl FromRequestParts<App> for PageCaller {
             session,
             choices: Choices::read(&parts.headers),
             begun,
+            failed: None,
         };
         if let Some(found) = parts.extensions.get::<FoundCaller>() {
             found.set(caller.clone());

@@ -1,13 +1,18 @@
 //! Forms that write. A write must come from a page of this server: it has the server's own origin, and the value
 //! that only the pages of the session hold.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
 use ctxpin_protocol::problem::ProblemName;
-use url::form_urlencoded;
 
 use super::caller::PageCaller;
+use super::fields::Fields;
+use super::told::Told;
+use super::typed::FailedForm;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::body::RawBody;
@@ -20,15 +25,13 @@ const PAGE_FIELD: &str = "page";
 /// The header by which the script asks for a fragment instead of a page.
 const FRAGMENT_HEADER: &str = "ctxpin-fragment";
 
-/// The fields of a form, in order.
-#[derive(Debug)]
-pub(crate) struct Fields(Vec<(String, String)>);
-
 /// An extractor of a signed-in caller's form.
 pub(crate) struct PageForm {
     pub caller: PageCaller,
     pub fields: Fields,
     pub wants: Wants,
+    /// The path that the form was sent to.
+    action: String,
 }
 
 /// What a request wants back.
@@ -49,31 +52,6 @@ impl Wants {
     }
 }
 
-impl Fields {
-    pub fn read(body: &[u8]) -> Self {
-        let fields = form_urlencoded::parse(body);
-        Self(fields.into_owned().collect())
-    }
-
-    /// Returns the first value of a field, if there is one.
-    pub fn get<'f>(&'f self, name: &'f str) -> Option<&'f str> {
-        self.all(name).next()
-    }
-
-    /// Returns the first value of a field without blanks around it, unless it is empty.
-    pub fn filled<'f>(&'f self, name: &'f str) -> Option<&'f str> {
-        self.get(name)
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-    }
-
-    /// Iterates over all values of a field.
-    pub fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
-        let of_name = self.0.iter().filter(move |(known, _)| known == name);
-        of_name.map(|(_, value)| value.as_str())
-    }
-}
-
 impl FromRequest<App> for PageForm {
     type Rejection = ApiError;
 
@@ -81,6 +59,7 @@ impl FromRequest<App> for PageForm {
         let (mut parts, body) = request.into_parts();
         let caller = PageCaller::from_request_parts(&mut parts, app).await?;
         let wants = Wants::read(&parts.headers);
+        let action = parts.uri.path().to_owned();
         let header = parts.headers.get(PAGE_VALUE);
         let header = header
             .and_then(|value| value.to_str().ok())
@@ -94,7 +73,51 @@ impl FromRequest<App> for PageForm {
             caller,
             fields,
             wants,
+            action,
         })
+    }
+}
+
+impl PageForm {
+    /// Shows the page of a form that failed, filled as it was typed, with the reason.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error itself if the script shows it, or if another text in the form would change nothing.
+    pub async fn shown_again<S>(
+        self,
+        error: ApiError,
+        page: impl FnOnce(PageCaller) -> S,
+    ) -> ApiResult<Response>
+    where
+        S: Future<Output = ApiResult<Response>>,
+    {
+        let is_of_form = matches!(
+            error.name(),
+            Some(
+                ProblemName::InvalidRequest
+                    | ProblemName::Conflict
+                    | ProblemName::QuotaExceeded
+                    | ProblemName::Archived
+            )
+        );
+        if self.wants == Wants::Fragment || !is_of_form {
+            return Err(error);
+        }
+        let problem = error.into_problem();
+        let failed = FailedForm {
+            action: self.action,
+            fields: self.fields,
+            told: Told::new(&problem),
+        };
+        let mut response = page(PageCaller {
+            failed: Some(Arc::new(failed)),
+            ..self.caller
+        })
+        .await?;
+        *response.status_mut() =
+            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+        Ok(response)
     }
 }
 
@@ -128,20 +151,5 @@ fn require_form(headers: &HeaderMap) -> ApiResult<()> {
             ProblemName::UnsupportedMediaType,
             "Send the form as `application/x-www-form-urlencoded`.",
         )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_of_forms() {
-        let fields = Fields::read(b"source=a+b&title=+&source=%3Cx%3E&move=");
-        assert_eq!(fields.all("source").collect::<Vec<_>>(), ["a b", "<x>"]);
-        assert_eq!(fields.get("move"), Some(""));
-        assert_eq!(fields.filled("move"), None);
-        assert_eq!(fields.filled("title"), None);
-        assert_eq!(fields.get("other"), None);
     }
 }

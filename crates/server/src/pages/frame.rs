@@ -1,5 +1,7 @@
 //! The frame of every page: the bar, the places with their numbers, and what the script needs.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
@@ -16,6 +18,8 @@ use super::assets::{ASSETS, Assets};
 use super::caller::{Choices, PageCaller, Theme};
 use super::parts::number::Number;
 use super::parts::text::Text;
+use super::told::Told;
+use super::typed::{FailedForm, Typed};
 use crate::api_error::{ApiError, ApiResult, sentence};
 use crate::app::App;
 
@@ -76,6 +80,12 @@ impl SignedIn {
     }
 }
 
+/// What is wrong with a form.
+pub(crate) struct Failure<'f> {
+    pub field: Option<Text<&'f str>>,
+    pub detail: Text<&'f str>,
+}
+
 /// The frame of a page.
 #[derive(Clone)]
 pub(crate) struct Frame {
@@ -95,6 +105,8 @@ pub(crate) struct Frame {
     /// Whether the page uses the whole width, as a diff does.
     pub is_wide: bool,
     pub now: Moment,
+    /// The form that the page shows again, because it has just failed.
+    failed: Option<Arc<FailedForm>>,
 }
 
 impl Frame {
@@ -169,6 +181,7 @@ impl Frame {
             watch: None,
             is_wide: false,
             now: app.now(),
+            failed: caller.failed.clone(),
         }
     }
 
@@ -185,6 +198,7 @@ impl Frame {
             mark: None,
             is_wide: false,
             now,
+            failed: None,
         }
     }
 
@@ -254,6 +268,20 @@ impl Frame {
             is_wide: true,
             ..self
         }
+    }
+
+    /// Returns the form of the page that is sent to `action`.
+    pub fn typed(&self, action: &str) -> Typed {
+        Typed::of(self.failed.as_ref(), action)
+    }
+
+    /// Returns what is wrong with the form that has just failed.
+    pub fn failure(&self) -> Option<Failure<'_>> {
+        let Told { detail, field, .. } = &self.failed.as_ref()?.told;
+        Some(Failure {
+            field: field.as_deref().map(Text),
+            detail: Text(detail),
+        })
     }
 
     /// Returns the title of the page.

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::ChatCreate;
+use ctxpin_model::id::ChatId;
 use ctxpin_model::policy::Policy;
 use ctxpin_operations::chats;
 use ctxpin_protocol::convert::members::{InvalidMember, word};
@@ -12,7 +13,8 @@ use ctxpin_protocol::convert::members::{InvalidMember, word};
 use super::answer::elsewhere;
 use super::caller::PageCaller;
 use super::chat::settings::{PolicyChoice, WorkspaceChoice, policies, title, workspaces};
-use super::form::{Fields, PageForm};
+use super::fields::Fields;
+use super::form::PageForm;
 use super::frame::{Frame, Place, html};
 use super::parts::command::Command;
 use super::parts::text::Text;
@@ -33,9 +35,10 @@ struct NewChatPage {
 pub(crate) async fn page(State(app): State<App>, caller: PageCaller) -> ApiResult<Response> {
     let frame = Frame::read(&app, &caller, Place::Chats, "New chat").await?;
     frame.require(Operation::ChatCreate)?;
+    let typed = frame.typed("/chats");
     html(&NewChatPage {
-        policies: policies(Policy::default()),
-        workspaces: workspaces(&app, &caller, &frame, None).await?,
+        policies: policies(&typed, Policy::default()),
+        workspaces: workspaces(&app, &caller, &frame, &typed, None).await?,
         frame,
         create: Command::new("Create", "ctxpin chat new --title TITLE")
             .filled("title=--title TITLE;agent=--agent AGENT;policy=--policy POLICY"),
@@ -44,9 +47,19 @@ pub(crate) async fn page(State(app): State<App>, caller: PageCaller) -> ApiResul
 
 /// Creates a chat, and leads to it.
 pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<Response> {
+    match created(&app, &form).await {
+        Ok(chat) => Ok(elsewhere(form.wants, &format!("/chats/{chat}"))),
+        Err(error) => {
+            let again = |caller| page(State(app), caller);
+            form.shown_again(error, again).await
+        }
+    }
+}
+
+async fn created(app: &App, form: &PageForm) -> ApiResult<ChatId> {
     let request = requested(&form.fields)?;
     let (chat, _) = chats::create(&app.service, form.caller.credential, &request).await?;
-    Ok(elsewhere(form.wants, &format!("/chats/{}", chat.id)))
+    Ok(chat.id)
 }
 
 fn requested(fields: &Fields) -> Result<ChatCreate, InvalidMember> {

@@ -17,7 +17,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::caller::PageCaller;
-use super::form::{Fields, PageForm};
+use super::fields::Fields;
+use super::form::PageForm;
 use super::frame::{Frame, Place, html};
 use super::parts::command::Command;
 use super::parts::text::Text;
@@ -122,19 +123,27 @@ pub(crate) async fn create(
     authority: RequestAuthority,
     form: PageForm,
 ) -> ApiResult<Response> {
-    let PageForm { caller, fields, .. } = form;
-    let request = agent_request(requested(&fields))?;
-    let issued = enrolment::code_create(&app.service, caller.credential, &request).await?;
-    let code = Code {
+    match made(&app, &authority, &form).await {
+        Ok(code) => shown(&app, &form.caller, Some(code)).await,
+        Err(error) => {
+            let again = async |caller| shown(&app, &caller, None).await;
+            form.shown_again(error, again).await
+        }
+    }
+}
+
+async fn made(app: &App, authority: &RequestAuthority, form: &PageForm) -> ApiResult<Code> {
+    let request = agent_request(requested(&form.fields))?;
+    let issued = enrolment::code_create(&app.service, form.caller.credential, &request).await?;
+    Ok(Code {
         id: issued.code.id(),
         stage: Stage::Waits {
             workspace: request.workspace,
             revealed: Some(issued.code.reveal()),
-            command: command(&app, &authority, request.profile)?,
+            command: command(app, authority, request.profile)?,
             until: Time::clock(issued.expires_at, app.now()),
         },
-    };
-    shown(&app, &caller, Some(code)).await
+    })
 }
 
 async fn shown(app: &App, caller: &PageCaller, code: Option<Code>) -> ApiResult<Response> {

@@ -10,9 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ctxpin_listener::Connection;
 use ctxpin_model::access::Refusal;
-use ctxpin_model::hash::HASH_PREFIX;
 use ctxpin_protocol::problem::{Problem, ProblemName};
-use serde_json::Value;
 use tokio::time::timeout;
 use url::{Url, form_urlencoded};
 
@@ -21,6 +19,7 @@ use super::caller::{Choices, FoundCaller, PageCaller};
 use super::form::Wants;
 use super::frame::{Frame, html};
 use super::parts::text::Text;
+use super::told::Told;
 use crate::api_error::{ApiError, ApiResult, sentence};
 use crate::app::App;
 
@@ -59,62 +58,6 @@ struct ProblemPage<'p> {
 #[template(path = "failed.html")]
 struct Failed<'p> {
     told: &'p Told,
-}
-
-/// What a problem says to a person.
-struct Told {
-    detail: String,
-    /// The field of the form that the problem is about.
-    field: Option<String>,
-    /// Whether the page shows what is not so any more.
-    is_stale: bool,
-}
-
-impl Told {
-    fn new(problem: &Problem) -> Self {
-        let is_stale = problem.name() == Some(ProblemName::PreconditionFailed);
-        let field = problem.members.get("member").and_then(Value::as_str);
-        let of_field = field.and_then(|field| {
-            let rest = problem.detail.strip_prefix(&format!("`{field}`: "))?;
-            Some(sentence(rest))
-        });
-        Self {
-            detail: match (is_stale, of_field) {
-                (true, _) => STALE.to_owned(),
-                (false, Some(reason)) => reason,
-                (false, None) => with_short_hashes(&problem.detail),
-            },
-            field: field.map(str::to_owned),
-            is_stale,
-        }
-    }
-}
-
-/// What a person hears who decided about something that is not so any more.
-const STALE: &str = "The workspace or the pin changed while you were reading. Nothing was moved.";
-
-/// The digits of a hash that the pages show.
-const SHORT_HASH_DIGITS: usize = 12;
-
-/// Cuts the hashes in a text to the digits that people compare.
-fn with_short_hashes(text: &str) -> String {
-    let mut parts = text.split(HASH_PREFIX);
-    let mut short = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
-        let digits = part.bytes().take_while(|byte| is_digit(byte)).count();
-        let kept = match digits {
-            64 => &part[..SHORT_HASH_DIGITS],
-            _ => &part[..digits],
-        };
-        short.push_str(match digits {
-            64 => "",
-            _ => HASH_PREFIX,
-        });
-        short.push_str(kept);
-        short.push_str(&part[digits..]);
-    }
-    short
 }
 
 /// Shows problems as pages if a person asked, and leaves them as they are for the clients of the API.
@@ -303,8 +246,6 @@ fn advice(name: Option<ProblemName>, is_read: bool) -> (&'static str, Option<&'s
 
 #[cfg(test)]
 mod tests {
-    use ctxpin_protocol::convert::members::InvalidMember;
-
     use super::*;
 
     #[test]
@@ -328,21 +269,6 @@ mod tests {
         for none in ["/", "//", "/chats", "//evil.example/", "/\\evil.example/"] {
             check(none, None);
         }
-    }
-
-    #[test]
-    fn people_read_short_hashes_and_the_names_of_fields() {
-        let hash = format!("sha256:{}", "ab".repeat(32));
-        let check = |text: &str, expected: &str| assert_eq!(with_short_hashes(text), expected);
-        check(&format!("the pin is {hash}"), "the pin is abababababab");
-        check(
-            "sha256:ab is no hash: sha256:",
-            "sha256:ab is no hash: sha256:",
-        );
-        let invalid = InvalidMember::new("workspace", "it must not be empty");
-        let told = Told::new(&invalid.into());
-        assert_eq!(told.field.as_deref(), Some("workspace"));
-        assert_eq!(told.detail, "It must not be empty.");
     }
 
     #[test]

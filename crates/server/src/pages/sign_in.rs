@@ -17,7 +17,8 @@ use url::form_urlencoded;
 
 use super::answer::{elsewhere, local_path, see_other};
 use super::caller::Choices;
-use super::form::{Fields, PageForm, Wants, own_fields};
+use super::fields::Fields;
+use super::form::{PageForm, Wants, own_fields};
 use super::frame::{Frame, html};
 use super::parts::text::Text;
 use crate::api_error::{ApiError, ApiResult};

@@ -3,25 +3,115 @@
 use reqwest::StatusCode;
 use reqwest::header::REFERER;
 
-use crate::browser::{Browser, page_value};
+use crate::browser::{Browser, create_chat, page_value};
 use crate::pages::check_golden;
-use crate::server::Server;
+use crate::server::{Agent, Server};
 
 #[tokio::test]
-async fn a_form_that_failed_says_where_and_leads_back() {
+async fn a_form_that_failed_is_shown_again_as_it_was_typed() {
     let server = Server::start().await;
     let browser = Browser::sign_in(&server, &server.token).await;
     let page = browser.page("/workspaces/new").await;
     let value = page_value(&page);
-    let fields = [("workspace", "  "), ("page", value.as_str())];
-    let form = browser.form("/workspaces/new", &fields);
-    let referer = server.url.join("/workspaces/new").unwrap();
-    let failed = form.header(REFERER, referer.as_str()).send().await.unwrap();
+    let fields = [
+        ("workspace", "  "),
+        ("name", "\"<second>\""),
+        ("profile", "codex"),
+        ("may_refresh", "yes"),
+        ("page", value.as_str()),
+    ];
+    let failed = browser.post("/workspaces/new", &fields).await;
     assert_eq!(failed.status(), StatusCode::UNPROCESSABLE_ENTITY);
-    let failed = failed.text().await.unwrap();
-    check_golden("problem-form", &failed);
+    check_golden("workspace-new-failed", &failed.text().await.unwrap());
     let form = browser.form("/workspaces/new", &fields);
     let failed = form.header("ctxpin-fragment", "true").send().await.unwrap();
     check_golden("failed-field", &failed.text().await.unwrap());
+    server.stop().await;
+}
+
+/// Sends a form with one wrong field, and returns the page that shows it again.
+async fn failed(browser: &Browser<'_>, path: &str, fields: &[(&str, &str)]) -> String {
+    let page = browser.page("/settings").await;
+    let value = page_value(&page);
+    let fields = [fields, &[("page", value.as_str())]].concat();
+    let response = browser.post(path, &fields).await;
+    let status = response.status();
+    let page = response.text().await.unwrap();
+    assert!(status.is_client_error(), "{path}: {status} {page}");
+    assert!(page.contains("Nothing was changed."), "{path}: {page}");
+    page
+}
+
+#[tokio::test]
+async fn every_form_keeps_what_was_typed() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let agent = Agent::create(&server).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let long = "t".repeat(201);
+    let has = |page: &str, text: &str| assert!(page.contains(text), "no {text} in {page}");
+
+    let fields = [
+        ("title", long.as_str()),
+        ("agent", ""),
+        ("policy", "follow"),
+    ];
+    let page = failed(&browser, "/chats", &fields).await;
+    has(&page, &format!("value=\"{long}\""));
+    has(&page, "<small class=\"field-error\" id=\"error-title\">");
+    has(&page, "<option value=\"\" selected>none yet");
+    has(&page, "name=\"policy\" value=\"follow\" checked");
+
+    let path = format!("/chats/{chat}");
+    let page = failed(&browser, &path, &[("title", long.as_str())]).await;
+    has(&page, "<details class=\"inline\" open>");
+    has(&page, &format!("value=\"{long}\""));
+    has(&page, "<h1>Split the payment step</h1>");
+    let page = failed(
+        &browser,
+        &path,
+        &[("policy", "additive"), ("agent", "none")],
+    )
+    .await;
+    has(&page, "name=\"policy\" value=\"additive\" checked");
+    has(&page, "<small class=\"field-error\" id=\"error-agent\">");
+
+    let fields = [("label", " "), ("scope", "admin"), ("expires", "year")];
+    let page = failed(&browser, "/settings/tokens", &fields).await;
+    has(&page, "<small class=\"field-error\" id=\"error-label\">");
+    has(&page, "value=\"admin\" checked");
+    assert!(!page.contains("value=\"read\" checked"), "{page}");
+    has(&page, "<option value=\"year\" selected>");
+    let page = failed(&browser, "/settings/tokens", &[("label", "ci")]).await;
+    has(&page, "<small class=\"field-error\" id=\"error-scope\">");
+    has(&page, "name=\"label\" value=\"ci\"");
+
+    let taken = [("name", "admin"), ("role", "auditor")];
+    let page = failed(&browser, "/settings/users", &taken).await;
+    has(&page, "name=\"name\" value=\"admin\"");
+    has(&page, "name=\"role\" value=\"auditor\" checked> Auditor");
+    let me = server.client.me().await.unwrap().user.id;
+    let path = format!("/settings/users/{me}");
+    let page = failed(&browser, &path, &[("change", "roles"), ("role", "king")]).await;
+    has(&page, &format!("id=\"user-{me}\" open>"));
+    // Nothing of it stays: the next page is as it was.
+    let page = browser.page("/settings/users").await;
+    assert!(!page.contains("Nothing was changed"), "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_button_that_failed_leads_back() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let agent = Agent::create(&server).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    let value = page_value(&browser.page("/settings").await);
+    let path = format!("/chats/{chat}/moves");
+    let form = browser.form(&path, &[("move", "sideways"), ("page", &value)]);
+    let referer = server.url.join(&format!("/chats/{chat}")).unwrap();
+    let failed = form.header(REFERER, referer.as_str()).send().await.unwrap();
+    assert_eq!(failed.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    check_golden("problem-form", &failed.text().await.unwrap());
     server.stop().await;
 }

@@ -420,6 +420,22 @@ async fn a_form_says_at_its_field_what_is_wrong() -> Result<()> {
     browser
         .until("document.querySelector('.enrol-code') !== null && location.search.startsWith('?code=')")
         .await?;
+    // Boxes are one field: what is wrong stands below them, until one of them is ticked.
+    browser.open(server.url.join("/settings")?.as_str()).await?;
+    browser
+        .evaluate(
+            "document.querySelector('[name=label]').value = 'ci'; \
+             document.querySelectorAll('[name=scope]').forEach((box) => { box.checked = false; })",
+        )
+        .await?;
+    browser.click(".form button[type=submit]").await?;
+    browser
+        .until("document.querySelector('fieldset > .field-error:last-child') !== null")
+        .await?;
+    browser.click("[name=scope][value=write]").await?;
+    browser
+        .until("document.querySelector('.field-error') === null")
+        .await?;
     browser.no_errors()?;
     server.stop().await;
     Ok(())

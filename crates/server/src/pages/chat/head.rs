@@ -21,6 +21,7 @@ use crate::pages::parts::rail::{Rail, Stand};
 use crate::pages::parts::short_id::{ShortId, last_digits};
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
+use crate::pages::typed::Typed;
 
 /// A tab of a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub(super) struct ChatHead {
     pub title: String,
     /// The title that somebody gave it, or nothing.
     own_title: String,
+    /// The form that renames the chat.
+    typed: Typed,
     page_value: String,
     /// Whether the caller may change the chat, move its pin, and delete it.
     pub may_change: bool,
@@ -192,6 +195,7 @@ impl ChatHead {
             short: last_digits(&id).to_owned(),
             title: title_of(line),
             own_title: chat.title.clone().unwrap_or_default(),
+            typed: frame.typed(&format!("/chats/{id}")),
             page_value: frame.page_value().to_owned(),
             may_change,
             may_move,

@@ -16,7 +16,8 @@ use super::history::what_it_changed;
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::answer::{Toast, Undo};
-use crate::pages::form::{Fields, PageForm};
+use crate::pages::fields::Fields;
+use crate::pages::form::PageForm;
 use crate::params::PathParams;
 
 /// Moves the pin, and says how to undo it.

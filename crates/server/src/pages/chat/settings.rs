@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
@@ -12,17 +13,20 @@ use ctxpin_model::policy::Policy;
 use ctxpin_operations::{agents, chats};
 use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
 
+use super::changes::{self, ChangesQuery};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::{Toast, Undo, elsewhere};
-use crate::pages::form::{Fields, PageForm};
+use crate::pages::fields::Fields;
+use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::number::counted;
 use crate::pages::parts::text::Text;
-use crate::params::PathParams;
+use crate::pages::typed::Typed;
+use crate::params::{PathParams, QueryParams};
 
 /// The most workspaces that a form offers.
 pub(crate) const WORKSPACES_MAX: i64 = 500;
@@ -50,6 +54,7 @@ struct SettingsPage {
     policies: Vec<PolicyChoice>,
     workspaces: Vec<WorkspaceChoice>,
     is_unbound: bool,
+    typed: Typed,
     save: Command,
 }
 
@@ -80,18 +85,20 @@ pub(crate) async fn page(
         format!("ctxpin chat bind AGENT --chat {}", head.short),
     )
     .filled("agent=AGENT");
+    let typed = frame.typed(&format!("/chats/{}", head.id));
     html(&SettingsPage {
-        policies: policies(line.chat.policy),
-        workspaces: workspaces(&app, &caller, &frame, chosen).await?,
+        policies: policies(&typed, line.chat.policy),
+        workspaces: workspaces(&app, &caller, &frame, &typed, chosen).await?,
         frame,
         head,
-        is_unbound: chosen.is_none(),
+        is_unbound: typed.is_chosen("agent", "", chosen.is_none()),
+        typed,
         save,
     })
 }
 
-/// Returns the policies as choices.
-pub(crate) fn policies(chosen: Policy) -> Vec<PolicyChoice> {
+/// Returns the policies as choices of a form.
+pub(crate) fn policies(typed: &Typed, chosen: Policy) -> Vec<PolicyChoice> {
     let choice = |policy: &Policy| PolicyChoice {
         word: policy.as_str(),
         words: match policy {
@@ -99,12 +106,12 @@ pub(crate) fn policies(chosen: Policy) -> Vec<PolicyChoice> {
             Policy::Additive => "Take what is new, ask about the rest",
             Policy::Follow => "Take everything at the next turn",
         },
-        is_chosen: *policy == chosen,
+        is_chosen: typed.is_chosen("policy", policy.as_str(), *policy == chosen),
     };
     Policy::ALL.iter().map(choice).collect()
 }
 
-/// Reads the workspaces to which the caller may bind a chat as choices, newest first.
+/// Reads the workspaces to which the caller may bind a chat as choices of a form, newest first.
 ///
 /// # Errors
 ///
@@ -113,13 +120,20 @@ pub(crate) async fn workspaces(
     app: &App,
     caller: &PageCaller,
     frame: &Frame,
+    typed: &Typed,
     chosen: Option<AgentId>,
 ) -> ApiResult<Vec<WorkspaceChoice>> {
     let newest = PageRequest::newest(WORKSPACES_MAX);
     let agents = agents::list(&app.service, caller.credential, &newest).await?;
     let usable = agents.items.into_iter();
     let usable = usable.filter(|agent| frame.may_on(Operation::AgentUse, agent.owner));
-    let choices = usable.map(|agent| WorkspaceChoice::new(agent, chosen));
+    let choices = usable.map(|agent| {
+        let is_chosen = Some(agent.id) == chosen;
+        WorkspaceChoice {
+            is_chosen: typed.is_chosen("agent", &agent.id.to_string(), is_chosen),
+            ..WorkspaceChoice::new(agent, chosen)
+        }
+    });
     Ok(choices.collect())
 }
 
@@ -140,14 +154,32 @@ pub(crate) async fn change(
     form: PageForm,
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
-    let change = changed(&form.fields)?;
-    chats::change(&app.service, form.caller.credential, chat, &change).await?;
+    let change = match carried_out(&app, &form, chat).await {
+        Ok(change) => change,
+        // Without the script, the title is renamed on the page of the changes.
+        Err(error) if form.fields.get("title").is_some() => {
+            let query = QueryParams(ChangesQuery::default());
+            let again =
+                |caller| changes::page(State(app), caller, path, HeaderMap::default(), query);
+            return form.shown_again(error, again).await;
+        }
+        Err(error) => {
+            let again = |caller| page(State(app), caller, path);
+            return form.shown_again(error, again).await;
+        }
+    };
     let toast = Toast {
         done: sentence(&change).to_owned(),
         undo: undo(chat, &change),
         page_value: form.caller.page_value,
     };
     toast.answer(form.wants, &format!("/chats/{chat}"))
+}
+
+async fn carried_out(app: &App, form: &PageForm, chat: ChatId) -> ApiResult<ChatChange> {
+    let change = changed(&form.fields)?;
+    chats::change(&app.service, form.caller.credential, chat, &change).await?;
+    Ok(change)
 }
 
 /// Returns the change that a form requests. A field that it lacks stays as it is.

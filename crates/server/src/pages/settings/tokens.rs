@@ -8,7 +8,7 @@ use axum::response::Response;
 use ctxpin_model::access::{Actor, Operation, Scope, Scopes, require_no_wider};
 use ctxpin_model::id::TokenId;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::token::{TokenRecord, TokenRequest};
+use ctxpin_model::token::{Token, TokenRecord, TokenRequest};
 use ctxpin_operations::overview;
 use ctxpin_operations::people::{self, Revocation, TokenInUse};
 use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
@@ -20,7 +20,8 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::elsewhere;
 use crate::pages::cursor::{CursorQuery, require_items};
-use crate::pages::form::{Fields, PageForm, Wants};
+use crate::pages::fields::Fields;
+use crate::pages::form::{PageForm, Wants};
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::number::counted;
@@ -176,13 +177,24 @@ impl Row {
 
 /// Creates a token, and shows it once.
 pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<Response> {
-    let request = requested(&form.fields, app.now())?;
-    let (_, token) = people::token_create(&app.service, form.caller.credential, &request).await?;
+    let token = match made(&app, &form).await {
+        Ok(token) => token,
+        Err(error) => {
+            let again = async |caller| shown(&app, &caller, None, None).await;
+            return form.shown_again(error, again).await;
+        }
+    };
     let secret = Some(token.reveal());
     match form.wants {
         Wants::Fragment => html(&TokenMade { secret }),
         Wants::Page => shown(&app, &form.caller, None, secret).await,
     }
+}
+
+async fn made(app: &App, form: &PageForm) -> ApiResult<Token> {
+    let request = requested(&form.fields, app.now())?;
+    let (_, token) = people::token_create(&app.service, form.caller.credential, &request).await?;
+    Ok(token)
 }
 
 fn requested(fields: &Fields, now: Moment) -> Result<TokenRequest, InvalidMember> {

@@ -11,12 +11,13 @@ use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
 use ctxpin_protocol::convert::pages::page_request;
 
 use super::{Tab, TabLink, tabs};
-use crate::api_error::ApiResult;
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::{Toast, Undo};
 use crate::pages::cursor::{CursorQuery, require_items};
-use crate::pages::form::{Fields, PageForm};
+use crate::pages::fields::Fields;
+use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::text::Text;
@@ -75,6 +76,11 @@ impl Row {
         }
     }
 
+    /// Returns the path of the forms that change the user.
+    fn path(&self) -> String {
+        format!("/settings/users/{}", self.id)
+    }
+
     fn role_names(&self) -> String {
         named(self.roles)
     }
@@ -88,6 +94,19 @@ impl Row {
 
 /// Creates a user.
 pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<Response> {
+    let name = match created(&app, &form).await {
+        Ok(name) => name,
+        Err(error) => return shown_again(app, form, error).await,
+    };
+    let toast = Toast {
+        done: format!("Created {name}. Make a token for them: ctxpin token create --user"),
+        undo: None,
+        page_value: form.caller.page_value,
+    };
+    toast.answer(form.wants, "/settings/users")
+}
+
+async fn created(app: &App, form: &PageForm) -> ApiResult<String> {
     let name = form.fields.get("name").unwrap_or_default().trim();
     let name = chosen_name("name", name.to_owned())?;
     let roles = form
@@ -96,12 +115,13 @@ pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<
         .map(|text| word::<Role>("role", text));
     let roles = roles.collect::<Result<_, _>>()?;
     people::user_create(&app.service, form.caller.credential, &name, roles).await?;
-    let toast = Toast {
-        done: format!("Created {name}. Make a token for them: ctxpin token create --user"),
-        undo: None,
-        page_value: form.caller.page_value,
-    };
-    toast.answer(form.wants, "/settings/users")
+    Ok(name)
+}
+
+async fn shown_again(app: App, form: PageForm, error: ApiError) -> ApiResult<Response> {
+    let query = QueryParams(CursorQuery::default());
+    let again = |caller| page(State(app), caller, query);
+    form.shown_again(error, again).await
 }
 
 /// Disables a user, enables them again, or changes their roles.
@@ -111,8 +131,10 @@ pub(crate) async fn change(
     form: PageForm,
 ) -> ApiResult<Response> {
     let user = path.id("user")?;
-    let change = changed(&form.fields)?;
-    let changed = people::user_change(&app.service, form.caller.credential, user, &change).await?;
+    let (change, changed) = match carried_out(&app, &form, user).await {
+        Ok(carried_out) => carried_out,
+        Err(error) => return shown_again(app, form, error).await,
+    };
     let undone = change.disabled.map(|disabled| Undo {
         action: format!("/settings/users/{user}"),
         fields: vec![("disabled", (!disabled).to_string())],
@@ -130,6 +152,16 @@ pub(crate) async fn change(
         page_value: form.caller.page_value,
     };
     toast.answer(form.wants, "/settings/users")
+}
+
+async fn carried_out(
+    app: &App,
+    form: &PageForm,
+    user: UserId,
+) -> ApiResult<(UserChange, UserRecord)> {
+    let change = changed(&form.fields)?;
+    let changed = people::user_change(&app.service, form.caller.credential, user, &change).await?;
+    Ok((change, changed))
 }
 
 /// Reads a change. The form of the roles says that it is theirs, because a box that is not ticked sends nothing.

@@ -1,0 +1,87 @@
+//! Problems in words for a person.
+
+use ctxpin_model::hash::HASH_PREFIX;
+use ctxpin_protocol::problem::{Problem, ProblemName};
+use serde_json::Value;
+
+use crate::api_error::sentence;
+
+/// What a problem says to a person.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub detail: String,
+    /// The field of the form that the problem is about.
+    pub field: Option<String>,
+    /// Whether the page shows what is not so any more.
+    pub is_stale: bool,
+}
+
+impl Told {
+    /// Puts a problem into words.
+    pub fn new(problem: &Problem) -> Self {
+        let is_stale = problem.name() == Some(ProblemName::PreconditionFailed);
+        let field = problem.members.get("member").and_then(Value::as_str);
+        let of_field = field.and_then(|field| {
+            let rest = problem.detail.strip_prefix(&format!("`{field}`: "))?;
+            Some(sentence(rest))
+        });
+        Self {
+            detail: match (is_stale, of_field) {
+                (true, _) => STALE.to_owned(),
+                (false, Some(reason)) => reason,
+                (false, None) => with_short_hashes(&problem.detail),
+            },
+            field: field.map(str::to_owned),
+            is_stale,
+        }
+    }
+}
+
+/// What a person hears who decided about something that is not so any more.
+const STALE: &str = "The workspace or the pin changed while you were reading. Nothing was moved.";
+
+/// The digits of a hash that the pages show.
+const SHORT_HASH_DIGITS: usize = 12;
+
+/// Cuts the hashes in a text to the digits that people compare.
+fn with_short_hashes(text: &str) -> String {
+    let mut parts = text.split(HASH_PREFIX);
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
+        let digits = part.bytes().take_while(|byte| is_digit(byte)).count();
+        let kept = match digits {
+            64 => &part[..SHORT_HASH_DIGITS],
+            _ => &part[..digits],
+        };
+        short.push_str(match digits {
+            64 => "",
+            _ => HASH_PREFIX,
+        });
+        short.push_str(kept);
+        short.push_str(&part[digits..]);
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use ctxpin_protocol::convert::members::InvalidMember;
+
+    use super::*;
+
+    #[test]
+    fn people_read_short_hashes_and_the_names_of_fields() {
+        let hash = format!("sha256:{}", "ab".repeat(32));
+        let check = |text: &str, expected: &str| assert_eq!(with_short_hashes(text), expected);
+        check(&format!("the pin is {hash}"), "the pin is abababababab");
+        check(
+            "sha256:ab is no hash: sha256:",
+            "sha256:ab is no hash: sha256:",
+        );
+        let invalid = InvalidMember::new("workspace", "it must not be empty");
+        let told = Told::new(&invalid.into());
+        assert_eq!(told.field.as_deref(), Some("workspace"));
+        assert_eq!(told.detail, "It must not be empty.");
+    }
+}
