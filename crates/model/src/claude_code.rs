@@ -94,6 +94,13 @@ pub fn is_skill_hidden(skill_md: &[u8]) -> bool {
     flag.is_some_and(|flag| flag == true || flag == "true")
 }
 
+/// Returns what Claude Code gives its model when it uses a skill: the `SKILL.md` without frontmatter and without the
+/// blanks around it.
+pub fn skill_text(skill_md: &[u8]) -> String {
+    let whole = String::from_utf8_lossy(skill_md);
+    trim(split(&whole).1).to_owned()
+}
+
 /// Returns a text without the blanks around it. A byte order mark counts as a blank.
 pub fn trim(text: &str) -> &str {
     text.trim_matches(is_blank)

@@ -7,7 +7,7 @@ use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, OnDemand, condition, left_out, listed, whole, with_skills};
+use super::{Effective, Forms, OnDemand, condition, left_out, listed, whole, with_skills};
 use crate::{prompt, sanitise};
 
 /// What begins the instructions.
@@ -72,6 +72,16 @@ pub(super) fn delivered(
     let listed = skills.filter(|(_, is_hidden)| !is_hidden);
     let list = prompt::skills(listed.map(|(skill, _)| skill));
     with_skills(text, list)
+}
+
+/// Returns the forms of the instruction files.
+pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
+    let readings = readings(snapshot, bodies).into_iter();
+    let forms = readings.map(|(file, reading)| {
+        let delivered = sanitise::text(&reading.text).text;
+        Forms::whole(file, reading.given(), trim(&delivered))
+    });
+    forms.collect()
 }
 
 /// Returns the instruction files that have a body, as Claude Code reads them.

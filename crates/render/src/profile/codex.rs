@@ -6,7 +6,7 @@ use ctxpin_model::profile::CodexSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Given, LeftOut, left_out, listed, with_skills};
+use super::{Effective, Forms, Given, LeftOut, left_out, listed, with_skills};
 use crate::renderer::Renderer;
 use crate::treated::Fate;
 use crate::{prompt, sanitise, treat};
@@ -82,6 +82,27 @@ pub(super) fn delivered(snapshot: &Snapshot, bodies: &Bodies, settings: &CodexSe
     with_skills(text, list)
 }
 
+/// Returns the forms of the instruction files. A prompt of ctxpin leaves out the file of Codex's home.
+pub(super) fn forms<'s>(
+    snapshot: &'s Snapshot,
+    bodies: &Bodies,
+    settings: &CodexSettings,
+) -> Vec<Forms<'s>> {
+    let shares = shares(snapshot, bodies, settings).into_iter();
+    let forms = shares.map(|(file, share)| match share {
+        Share::Personal(text) => Forms::whole(file, text, ""),
+        Share::Project { body, kept, text } => Forms {
+            cut_at: (kept < body.len()).then_some(kept as u64),
+            ..Forms::whole(file, text, sanitised(body, kept))
+        },
+        Share::Nothing { cut_at, .. } => Forms {
+            cut_at,
+            ..Forms::whole(file, "", "")
+        },
+    });
+    forms.collect()
+}
+
 /// Sanitises a file that Codex cuts after `kept` bytes. The whole file decides what is a comment, so that a cut
 /// within one does not show the rest of it.
 fn sanitised(body: &[u8], kept: usize) -> String {
@@ -126,11 +147,11 @@ enum Share<'b> {
 }
 
 /// Returns what Codex gives of each instruction file, in its order.
-fn shares<'s>(
+fn shares<'s, 'b>(
     snapshot: &'s Snapshot,
-    bodies: &'s Bodies,
+    bodies: &'b Bodies,
     settings: &CodexSettings,
-) -> Vec<(&'s Resource, Share<'s>)> {
+) -> Vec<(&'s Resource, Share<'b>)> {
     let mut shares = Vec::new();
     let mut left = settings.bytes_max;
     for file in snapshot.instruction_files() {

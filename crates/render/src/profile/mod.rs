@@ -6,12 +6,14 @@ mod codex;
 mod neutral;
 mod opencode;
 
+use ctxpin_model::claude_code::skill_text;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Settings;
 use ctxpin_model::resource::{Applies, Bodies, Kind, Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
 
-use crate::prompt;
+use crate::renderer::Renderer;
+use crate::{prompt, treat};
 
 /// What a tool gives its model of a snapshot by itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,6 +50,34 @@ pub struct OnDemand {
     pub source: String,
     /// What the model gets, exactly as a request of the tool has it.
     pub text: String,
+}
+
+/// The texts of a resource as a model can get them, without what stands around them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forms<'s> {
+    pub resource: &'s Resource,
+    /// What the tool gives of it by itself. Empty if it gives nothing. Of a skill, what a model reads when it uses the
+    /// skill.
+    pub given: String,
+    /// What a prompt of ctxpin has of it, or its answer to somebody who reads the skill. Empty if it has nothing.
+    pub delivered: String,
+    /// Where the tool cuts the file, as an offset in it.
+    pub cut_at: Option<u64>,
+}
+
+impl<'s> Forms<'s> {
+    fn whole(
+        resource: &'s Resource,
+        given: impl Into<String>,
+        delivered: impl Into<String>,
+    ) -> Self {
+        Self {
+            resource,
+            given: given.into(),
+            delivered: delivered.into(),
+            cut_at: None,
+        }
+    }
 }
 
 /// A resource that does not reach the model.
@@ -102,6 +132,30 @@ pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDema
         Some(Settings::Opencode(_)) => opencode::on_demand(snapshot, bodies, path),
         Some(Settings::Codex(_)) | None => Vec::new(),
     }
+}
+
+/// Returns the forms of the instruction files and of the skills that have a body, in the snapshot's order. `bodies` has
+/// the bodies of the snapshot's resources.
+pub fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
+    let settings = snapshot.facts.rules.as_ref().map(|rules| &rules.settings);
+    let mut forms = match settings {
+        None => neutral::forms(snapshot, bodies),
+        Some(Settings::ClaudeCode(_)) => claude_code::forms(snapshot, bodies),
+        Some(Settings::Codex(settings)) => codex::forms(snapshot, bodies, settings),
+        Some(Settings::Opencode(_)) => opencode::forms(snapshot, bodies),
+    };
+    let skills = snapshot.skills().filter_map(|skill| {
+        let body = bodies.get(&skill.body()?)?;
+        let whole = String::from_utf8_lossy(body);
+        let given = match settings {
+            Some(Settings::ClaudeCode(_)) => skill_text(body),
+            Some(Settings::Codex(_) | Settings::Opencode(_)) | None => whole.trim().to_owned(),
+        };
+        let delivered = treat::skill(body, Renderer::CURRENT).text;
+        Some(Forms::whole(skill, given, delivered))
+    });
+    forms.extend(skills);
+    forms
 }
 
 /// Returns when a file is given that is not for the whole work.

@@ -3,7 +3,7 @@
 use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, left_out, listed, whole};
+use super::{Effective, Forms, left_out, listed, whole};
 use crate::renderer::Renderer;
 use crate::{prompt, treat};
 
@@ -27,4 +27,15 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
     }
     effective.given.extend(snapshot.skills().map(listed));
     effective
+}
+
+/// Returns the forms of the instruction files, which are the prompt's.
+pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
+    let files = snapshot.instruction_files();
+    let forms = files.filter_map(|file| {
+        let body = bodies.get(&file.body()?)?;
+        let text = treat::instruction_file(body, Renderer::CURRENT).text;
+        Some(Forms::whole(file, text.clone(), text))
+    });
+    forms.collect()
 }

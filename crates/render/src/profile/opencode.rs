@@ -3,7 +3,9 @@
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, OnDemand, condition, left_out, listed, whole};
+use super::{Effective, Forms, OnDemand, condition, left_out, listed, whole};
+use crate::renderer::Renderer;
+use crate::treat;
 
 /// What stands between two files.
 const BETWEEN: &str = "\n";
@@ -33,6 +35,17 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
     skills.sort_by_key(|skill| skill.name.clone());
     effective.given.extend(skills.into_iter().map(listed));
     effective
+}
+
+/// Returns the forms of the instruction files.
+pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
+    let files = snapshot.instruction_files();
+    let forms = files.filter_map(|file| {
+        let body = bodies.get(&file.body()?)?;
+        let delivered = treat::instruction_file(body, Renderer::CURRENT).text;
+        Some(Forms::whole(file, text(file, bodies)?, delivered))
+    });
+    forms.collect()
 }
 
 /// Returns what opencode gives its model when it reads a file: the file of each directory on the way to it, the

@@ -2,7 +2,7 @@
 
 use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Kind, Resource};
-use ctxpin_render::profile::{Effective, delivered, effective, on_demand};
+use ctxpin_render::profile::{Effective, delivered, effective, forms, on_demand};
 
 use crate::sample::Sample;
 
@@ -173,5 +173,27 @@ fn a_pin_delivers_what_every_request_holds() {
     assert_eq!(
         delivered(&ruled(Sample::default()).snapshot, &sample.bodies),
         ""
+    );
+}
+
+#[test]
+fn a_skill_is_used_without_its_frontmatter() {
+    let text = "---\npaths: src/**\n---\n\n# Top <!-- x -->\n";
+    let sample = file(Sample::default(), ("/w", "/w/rule.md"), text, |_| {});
+    let mut sample = ruled(sample.skill("deploy", "Deploys"));
+    let skill = b"---\nname: deploy\n---\n\n# Deploy\n\n";
+    let hash = sample.snapshot.resources[1].body().unwrap();
+    sample.bodies.insert(hash, skill.as_slice().into());
+    let forms = forms(&sample.snapshot, &sample.bodies);
+    let forms = forms.iter();
+    let forms: Vec<_> = forms
+        .map(|forms| [&forms.given, &forms.delivered])
+        .collect();
+    assert_eq!(
+        forms,
+        [
+            ["# Top <!-- x -->", "# Top"],
+            ["# Deploy", "---\nname: deploy\n---\n\n# Deploy\n\n"]
+        ]
     );
 }

@@ -2,7 +2,7 @@
 
 use ctxpin_model::profile::{CodexSettings, OpencodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Kind, Resource, Status};
-use ctxpin_render::profile::{Effective, delivered, effective, on_demand};
+use ctxpin_render::profile::{Effective, Forms, delivered, effective, forms, on_demand};
 
 use crate::sample::Sample;
 
@@ -268,4 +268,44 @@ fn a_delivered_text_is_cut_where_codex_cuts_it() {
     // Half a character is none.
     check_delivered("1\u{e9}", "2", 2, "1");
     check_delivered("1234", "5", 0, "");
+}
+
+/// Returns the forms as `source: given | delivered @cut`.
+fn shown_forms(forms: &[Forms<'_>]) -> Vec<String> {
+    let forms = forms.iter().map(|forms| {
+        let cut = forms.cut_at.map(|cut| format!(" @{cut}"));
+        let (source, cut) = (&forms.resource.source, cut.unwrap_or_default());
+        format!("{source}: {:?} | {:?}{cut}", forms.given, forms.delivered)
+    });
+    forms.collect()
+}
+
+#[test]
+fn each_file_has_the_form_of_the_tool_and_the_one_of_the_prompt() {
+    let sample = file(Sample::default(), HOME, "  mine <!-- x --> \n");
+    let sample = file(sample, "/w", "top\n<!-- x -->\n");
+    let sample = file(sample, "/w/sub", "below\n");
+    let sample = with_settings(sample.skill("deploy", "Deploys"), 20);
+    assert_eq!(
+        shown_forms(&forms(&sample.snapshot, &sample.bodies)),
+        [
+            "/home/ada/.codex/AGENTS.md: \"mine <!-- x -->\" | \"\"",
+            "/w/AGENTS.md: \"top\\n<!-- x -->\\n\" | \"top\"",
+            "/w/sub/AGENTS.md: \"below\" | \"below\" @5",
+            "/srv/.agents/skills/deploy/SKILL.md: \"---\\nname: deploy\\ndescription: Deploys\\n---\" | \
+             \"---\\nname: deploy\\ndescription: Deploys\\n---\\n\"",
+        ]
+    );
+    let mut sample = Sample::default().file("/w/AGENTS.md", "\u{feff}top\n<!-- x -->\n");
+    assert_eq!(
+        shown_forms(&forms(&sample.snapshot, &sample.bodies)),
+        ["/w/AGENTS.md: \"top\" | \"top\""]
+    );
+    sample.snapshot.facts.rules = Some(Rules::newest(Settings::Opencode(
+        OpencodeSettings::defaults("/home/ada/.config/opencode"),
+    )));
+    assert_eq!(
+        shown_forms(&forms(&sample.snapshot, &sample.bodies)),
+        ["/w/AGENTS.md: \"top\\n<!-- x -->\\n\" | \"top\""]
+    );
 }
