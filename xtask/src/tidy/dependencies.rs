@@ -62,7 +62,7 @@ const OUTSIDE: [(&str, Users, &str); 8] = [
     ),
     (
         "tokio",
-        Users::AllBut(&["model", "render", "scan"]),
+        Users::AllBut(&["model", "render", "scan", "evidence"]),
         "these crates never wait: their callers choose the threads",
     ),
     (

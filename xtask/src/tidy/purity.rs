@@ -1,11 +1,15 @@
-//! `model` and `render` use no filesystem, no clock, no environment and no async. Time and bytes
+//! `model`, `render` and `evidence` use no filesystem, no clock, no environment and no async. Time and bytes
 //! are arguments, so that the same input always gives the same result.
 
 use super::files::File;
 use super::{Breach, rust_text};
 
 /// The folders whose sources are pure.
-const PURE: [&str; 2] = ["crates/model/src/", "crates/render/src/"];
+const PURE: [&str; 3] = [
+    "crates/model/src/",
+    "crates/render/src/",
+    "crates/evidence/src/",
+];
 
 /// The forbidden names, and what to do instead.
 const BANNED: [(&str, &str); 8] = [

@@ -1,0 +1,370 @@
+//! The frames in which a client puts its files: where one begins and ends, and which path it names.
+//!
+//! A frame is text among texts, so a file can hold one too. Known texts are therefore found first, and a frame that
+//! begins inside of one is part of it.
+
+use std::ops::Range;
+
+use ctxpin_model::profile::Profile;
+
+use crate::record::Role;
+
+/// A file in a string of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Frame<'s> {
+    pub names: Names<'s>,
+    /// Where the file's text stands. Blanks may follow it there.
+    pub range: Range<usize>,
+    /// Whether the client marks where the text ends.
+    pub is_closed: bool,
+}
+
+/// What a frame says about its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names<'s> {
+    Path(&'s str),
+    /// A skill that is used, by the path of its `SKILL.md` or of its directory.
+    Skill(&'s str),
+    /// The file of the client's home.
+    Home,
+    /// Files of the project, one behind the other.
+    Project,
+}
+
+/// What a block of Claude Code begins with if it is no text of a person or a tool.
+const REMINDER: &str = "<system-reminder>\n";
+const REMINDER_END: &str = "</system-reminder>";
+const CLAUDE_FILE: &str = "Contents of ";
+/// What stands between a reminder's beginning and its first file.
+const CLAUDE_OPENINGS: [&str; 4] = [
+    "Codebase and user instructions are shown below.",
+    "Instruction files were re-read when this session started",
+    CLAUDE_FILE,
+    CLAUDE_SKILLS,
+];
+/// What comes before Claude Code's list of skills.
+pub const CLAUDE_SKILLS: &str =
+    "The following skills are available for use with the Skill tool:\n\n";
+const CLAUDE_SKILL: &str = "Base directory for this skill: ";
+
+const CODEX_BEGIN: &str = "# AGENTS.md instructions";
+const CODEX_OPEN: &str = "\n\n<INSTRUCTIONS>\n";
+const CODEX_CLOSE: &str = "\n</INSTRUCTIONS>";
+const CODEX_REPLACES: &str =
+    "These AGENTS.md instructions replace all previously provided AGENTS.md instructions.\n\n";
+const CODEX_SEPARATOR: &str = "\n\n--- project-doc ---\n\n";
+const CODEX_SKILL: &str = "<skill>\n<name>";
+const CODEX_SKILL_END: &str = "\n</skill>";
+
+const OPENCODE_FILE: &str = "Instructions from: ";
+/// What opencode's system text goes on with behind the files.
+const OPENCODE_BEHIND: &str = "\nSkills provide specialized instructions";
+
+/// Returns the role of a string, by the role that the request gives it and by the frame that it begins with.
+pub fn role(client: Profile, given: Role, text: &str) -> Role {
+    let is_frame = given == Role::User
+        && match client {
+            Profile::ClaudeCode => {
+                let opening = text.strip_prefix(REMINDER);
+                let mut begins = CLAUDE_OPENINGS.iter();
+                opening.is_some_and(|opening| begins.any(|begin| opening.starts_with(begin)))
+                    || text.starts_with(CLAUDE_SKILL)
+            }
+            Profile::Codex => codex_message(text).is_some() || text.starts_with(CODEX_SKILL),
+            Profile::Opencode | Profile::Neutral => false,
+        };
+    if is_frame { Role::Instruction } else { given }
+}
+
+/// Returns the frames of a string at an instruction place, in its order.
+pub fn frames(client: Profile, text: &str) -> Vec<Frame<'_>> {
+    match client {
+        Profile::ClaudeCode => claude_code(text),
+        Profile::Codex => codex(text),
+        Profile::Opencode => opencode(text),
+        Profile::Neutral => Vec::new(),
+    }
+}
+
+/// Returns the frames that a client puts behind the result of a tool, in one string with it.
+pub fn frames_behind_result(client: Profile, text: &str) -> Vec<Frame<'_>> {
+    let opening = match client {
+        Profile::ClaudeCode => format!("{REMINDER}{CLAUDE_FILE}"),
+        Profile::Opencode => format!("{REMINDER}{OPENCODE_FILE}"),
+        Profile::Codex | Profile::Neutral => return Vec::new(),
+    };
+    // Reminders stand one behind the other at the end.
+    let mut begin = text.len();
+    while let Some(before) = text[..begin].trim_end().strip_suffix(REMINDER_END)
+        && let Some(at) = before.rfind(REMINDER)
+    {
+        begin = at;
+    }
+    let Some(first) = text[begin..].find(&opening) else {
+        return Vec::new();
+    };
+    let begin = begin + first;
+    let mut frames = frames(client, &text[begin..]);
+    for frame in &mut frames {
+        frame.range = frame.range.start + begin..frame.range.end + begin;
+    }
+    frames
+}
+
+fn claude_code(text: &str) -> Vec<Frame<'_>> {
+    if let Some(rest) = text.strip_prefix(CLAUDE_SKILL) {
+        let Some((directory, content)) = rest.split_once("\n\n") else {
+            return Vec::new();
+        };
+        return vec![Frame {
+            names: Names::Skill(directory),
+            range: text.len() - content.len()..text.len(),
+            is_closed: true,
+        }];
+    }
+    let mut closes = Ahead::new(text, REMINDER_END);
+    let headers: Vec<_> = claude_headers(text).collect();
+    let nexts = headers.iter().skip(1).map(|(header, ..)| Some(*header));
+    let frames = headers.iter().zip(nexts.chain([None]));
+    let frames = frames.map(|((_, path, begin), next)| {
+        let end = [next, closes.from(*begin)].into_iter().flatten().min();
+        Frame {
+            names: Names::Path(path),
+            range: *begin..end.unwrap_or(text.len()),
+            is_closed: end.is_some(),
+        }
+    });
+    frames.collect()
+}
+
+/// Returns each line that names a file: where it begins, the path, and where the file begins.
+fn claude_headers(text: &str) -> impl Iterator<Item = (usize, &str, usize)> {
+    let lines = lines_with(text, CLAUDE_FILE);
+    lines.filter_map(move |header| {
+        let line = text[header + CLAUDE_FILE.len()..].split('\n').next()?;
+        let named = line.strip_suffix(':')?;
+        let behind = header + CLAUDE_FILE.len() + line.len();
+        let begin = behind + "\n\n".len();
+        text[behind..]
+            .starts_with("\n\n")
+            .then_some((header, without_label(named), begin))
+    })
+}
+
+/// Returns the path of `PATH (label)`.
+fn without_label(named: &str) -> &str {
+    let label = named.strip_suffix(')').and_then(|named| named.rfind(" ("));
+    label.map_or(named, |at| &named[..at])
+}
+
+/// Returns where each line begins that begins with a text.
+fn lines_with<'s>(text: &'s str, begin: &'s str) -> impl Iterator<Item = usize> + 's {
+    let places = text.match_indices(begin).map(|(at, _)| at);
+    places.filter(|at| *at == 0 || text.as_bytes()[at - 1] == b'\n')
+}
+
+/// Returns the place of the files in Codex's message.
+fn codex_message(text: &str) -> Option<Range<usize>> {
+    let head = text.strip_prefix(CODEX_BEGIN)?;
+    let (directory, _) = head.split_once(CODEX_OPEN)?;
+    if directory.contains('\n') {
+        return None;
+    }
+    let begin = CODEX_BEGIN.len() + directory.len() + CODEX_OPEN.len();
+    let end = text.strip_suffix(CODEX_CLOSE)?.len();
+    let replaces = text.get(begin..end)?.starts_with(CODEX_REPLACES);
+    let begin = begin + if replaces { CODEX_REPLACES.len() } else { 0 };
+    (begin <= end).then_some(begin..end)
+}
+
+fn codex(text: &str) -> Vec<Frame<'_>> {
+    let frame = |names, range| Frame {
+        names,
+        range,
+        is_closed: true,
+    };
+    if let Some(rest) = text.strip_prefix(CODEX_SKILL) {
+        let path = rest.split_once("</name>\n<path>");
+        let path = path.and_then(|(_, rest)| rest.split_once("</path>\n"));
+        let skill = path.and_then(|(path, rest)| {
+            let content = rest.strip_suffix(CODEX_SKILL_END)?;
+            let begin = text.len() - rest.len();
+            Some(frame(Names::Skill(path), begin..begin + content.len()))
+        });
+        return skill.into_iter().collect();
+    }
+    let Some(range) = codex_message(text) else {
+        return Vec::new();
+    };
+    let files = &text[range.clone()];
+    if let Some(at) = files.find(CODEX_SEPARATOR) {
+        let middle = range.start + at;
+        let project = middle + CODEX_SEPARATOR.len()..range.end;
+        return vec![
+            frame(Names::Home, range.start..middle),
+            frame(Names::Project, project),
+        ];
+    }
+    // The message names the directory only if the project has a file.
+    let is_project = text[CODEX_BEGIN.len()..].starts_with(" for ");
+    let names = if is_project {
+        Names::Project
+    } else {
+        Names::Home
+    };
+    vec![frame(names, range)]
+}
+
+fn opencode(text: &str) -> Vec<Frame<'_>> {
+    let mut ends = [OPENCODE_BEHIND, REMINDER_END].map(|end| Ahead::new(text, end));
+    let headers: Vec<_> = lines_with(text, OPENCODE_FILE).collect();
+    let nexts = headers.iter().skip(1).copied().map(Some);
+    let frames = headers.iter().zip(nexts.chain([None]));
+    let frames = frames.map(|(header, next)| {
+        let path = text[header + OPENCODE_FILE.len()..].split('\n').next();
+        let path = path.unwrap_or_default();
+        let begin = (header + OPENCODE_FILE.len() + path.len() + 1).min(text.len());
+        let ends = ends.iter_mut().map(|end| end.from(begin));
+        let end = ends.chain([next]).flatten().min();
+        Frame {
+            names: Names::Path(path),
+            range: begin..end.unwrap_or(text.len()).max(begin),
+            is_closed: end.is_some(),
+        }
+    });
+    frames.collect()
+}
+
+/// The next place of a mark in a text, which is looked for once between two places.
+pub struct Ahead<'s> {
+    text: &'s str,
+    mark: &'s str,
+    next: Option<usize>,
+}
+
+impl<'s> Ahead<'s> {
+    /// Looks for a mark from the beginning on.
+    pub fn new(text: &'s str, mark: &'s str) -> Self {
+        Self {
+            text,
+            mark,
+            next: text.find(mark),
+        }
+    }
+
+    /// Returns the first place from `begin` on. `begin` never gets smaller.
+    pub fn from(&mut self, begin: usize) -> Option<usize> {
+        if self.next.is_some_and(|next| next < begin) {
+            self.next = self.text[begin..].find(self.mark).map(|at| begin + at);
+        }
+        self.next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(client: Profile, text: &str, expected: &[(Names<'_>, &str)]) {
+        let frames = frames(client, text);
+        let found: Vec<_> = frames
+            .iter()
+            .map(|frame| (frame.names, text[frame.range.clone()].trim()))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn claude_code_names_each_file() {
+        check(
+            Profile::ClaudeCode,
+            "<system-reminder>\nCodebase and user instructions are shown below.\n\nContents of /w/A (b).md (project \
+             instructions, checked into the codebase):\n\none\nContents of it\n\nContents of /w/B.md (x):\n\ntwo\n\
+             </system-reminder>",
+            &[
+                (Names::Path("/w/A (b).md"), "one\nContents of it"),
+                (Names::Path("/w/B.md"), "two"),
+            ],
+        );
+        check(
+            Profile::ClaudeCode,
+            "Base directory for this skill: /w/s\n\n# Body",
+            &[(Names::Skill("/w/s"), "# Body")],
+        );
+    }
+
+    #[test]
+    fn codex_joins_its_files() {
+        let message = |about: &str, files: &str| {
+            format!("# AGENTS.md instructions{about}\n\n<INSTRUCTIONS>\n{files}\n</INSTRUCTIONS>")
+        };
+        check(
+            Profile::Codex,
+            &message(" for /w", "mine\n\n--- project-doc ---\n\nours"),
+            &[(Names::Home, "mine"), (Names::Project, "ours")],
+        );
+        check(
+            Profile::Codex,
+            &message(" for /w", &format!("{CODEX_REPLACES}ours")),
+            &[(Names::Project, "ours")],
+        );
+        check(
+            Profile::Codex,
+            &message("", "mine"),
+            &[(Names::Home, "mine")],
+        );
+        check(
+            Profile::Codex,
+            "<skill>\n<name>s</name>\n<path>/w/s/SKILL.md</path>\n# Body\n</skill>",
+            &[(Names::Skill("/w/s/SKILL.md"), "# Body")],
+        );
+    }
+
+    #[test]
+    fn opencode_ends_a_file_where_the_next_begins() {
+        check(
+            Profile::Opencode,
+            "You are.\nInstructions from: /w/A.md\none\n\nInstructions from: /w/B.md\ntwo\n\nSkills provide \
+             specialized instructions",
+            &[
+                (Names::Path("/w/A.md"), "one"),
+                (Names::Path("/w/B.md"), "two"),
+            ],
+        );
+    }
+
+    #[test]
+    fn only_a_frame_of_the_client_makes_an_instruction() {
+        let check = |given, text: &str, expected| {
+            assert_eq!(role(Profile::ClaudeCode, given, text), expected, "{text}");
+        };
+        let files = "<system-reminder>\nContents of /w/A.md:\n\none\n</system-reminder>";
+        check(Role::User, files, Role::Instruction);
+        check(Role::User, &format!("See {files}"), Role::User);
+        check(
+            Role::User,
+            "<system-reminder>\nThe date is today.",
+            Role::User,
+        );
+        check(Role::Tool, files, Role::Tool);
+        check(Role::Assistant, files, Role::Assistant);
+    }
+
+    #[test]
+    fn a_result_is_followed_by_frames_at_its_end_alone() {
+        let check = |text: &str, expected: &[&str]| {
+            let frames = frames_behind_result(Profile::ClaudeCode, text);
+            let found: Vec<_> = frames
+                .iter()
+                .map(|frame| text[frame.range.clone()].trim())
+                .collect();
+            assert_eq!(found, expected, "{text}");
+        };
+        let files = "<system-reminder>\nContents of /w/A.md:\n\none\n\n</system-reminder>";
+        let more = "<system-reminder>\nmore\n</system-reminder>";
+        check(&format!("1\thello\n\n{files}\n\n{more}"), &["one"]);
+        check(&format!("1\thello\n\n{more}\n\n{files}\n"), &["one"]);
+        check(&format!("{files}\nand more"), &[]);
+        check("nothing", &[]);
+    }
+}

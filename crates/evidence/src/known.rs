@@ -1,0 +1,333 @@
+//! The texts that are searched for: what the snapshots of one chat give a model, in the client's form and in ours.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::profile::{Profile, Settings};
+use ctxpin_model::resource::{Bodies, Kind, Status};
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_render::profile::{effective, forms};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::finder::{Finder, TooLarge, WINDOW_BYTES};
+use crate::key::Key;
+
+/// Everything that is known of the snapshots of one chat. The snapshots are numbered as they were given, from 0.
+pub struct Known {
+    pub(crate) key: Key,
+    pub(crate) finder: Finder,
+    pub(crate) texts: Vec<Text>,
+    /// The texts that are too short to be found anywhere, by themselves, with the sources that have them.
+    short: HashMap<Arc<str>, (usize, HashSet<String>)>,
+    sources: HashMap<String, ResourceNumber>,
+    /// The descriptions of skills, by the skill's name.
+    pub(crate) skills: HashMap<String, Vec<Skill>>,
+    pub(crate) snapshots: Vec<KnownSnapshot>,
+    /// The absolute paths below which a path is named relative to them, the longest first.
+    roots: Vec<String>,
+    digest: [u8; 32],
+}
+
+/// A text of at least one resource. Equal texts are one.
+pub(crate) struct Text {
+    pub bytes: u64,
+    pub owners: Vec<ResourceNumber>,
+}
+
+/// A resource of one of the snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceNumber {
+    /// The number of its snapshot, in the order in which [`Known::new`] got them.
+    pub snapshot: usize,
+    /// The place of its resource among those that a model can get.
+    pub resource: usize,
+}
+
+/// A skill of a snapshot.
+pub(crate) struct Skill {
+    pub number: ResourceNumber,
+    pub description: String,
+}
+
+/// What is known of one snapshot.
+pub(crate) struct KnownSnapshot {
+    pub profile: Profile,
+    pub resources: Vec<KnownResource>,
+    /// The place of each resource, by its source.
+    pub places: HashMap<String, usize>,
+    /// The place of the file in the client's home, if there is one.
+    pub home: Option<usize>,
+}
+
+/// An instruction file or a skill of a snapshot, or an instruction file that the snapshot lists without pinning it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownResource {
+    pub kind: Kind,
+    pub source: String,
+    pub content: Option<BlobHash>,
+    /// The numbers of its texts. Empty if no model gets a text of it.
+    pub texts: Vec<usize>,
+    /// Whether every request has it: an instruction file for the whole work, or a skill in the list of skills.
+    pub is_due: bool,
+    /// Where the client cuts it.
+    pub cut_at: Option<u64>,
+    /// Whether the client puts something in place of words of the text, so that it cannot be found.
+    pub is_template: bool,
+    pub standing: Standing,
+}
+
+/// Whether a snapshot pins a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    Pinned,
+    /// Somebody chose that it is not pinned.
+    LeftOut,
+    /// It cannot be pinned, because it is too large, say.
+    Unusable,
+}
+
+/// A snapshot of the chat, with the bodies of its resources.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'s> {
+    pub snapshot: &'s Snapshot,
+    pub bodies: &'s Bodies,
+}
+
+impl Known {
+    /// Takes the snapshots of a chat: its pins, the oldest first, and then the head if it is none of them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the texts of all snapshots together are too large.
+    pub fn new(key: Key, given: &[Given<'_>]) -> Result<Self, TooLarge> {
+        let mut builder = Builder::default();
+        let snapshots: Vec<_> = given
+            .iter()
+            .enumerate()
+            .map(|(number, given)| builder.add(number, *given))
+            .collect();
+        let Builder {
+            texts,
+            owners,
+            skills,
+            mut roots,
+            numbers,
+            ..
+        } = builder;
+        let finder = Finder::new(&key, &texts)?;
+        roots.sort_by_key(|root| std::cmp::Reverse(root.len()));
+        roots.dedup();
+        let mut digest = Sha256::new();
+        for (text, owners) in texts.iter().zip(&owners) {
+            digest.update(BlobHash::of(text.as_bytes()).bytes());
+            for owner in owners {
+                digest.update(owner.snapshot.to_le_bytes());
+                digest.update(owner.resource.to_le_bytes());
+            }
+        }
+        let mut described: Vec<_> = skills.iter().collect();
+        described.sort_by_key(|(name, _)| *name);
+        for (name, skills) in described {
+            digest.update(BlobHash::of(name.as_bytes()).bytes());
+            for skill in skills {
+                digest.update(BlobHash::of(skill.description.as_bytes()).bytes());
+            }
+        }
+        let resource =
+            |owner: &ResourceNumber| &snapshots[owner.snapshot].resources[owner.resource];
+        let short = numbers.into_iter();
+        let short = short.filter(|(text, _)| text.len() < WINDOW_BYTES);
+        let short = short.map(|(text, number)| {
+            let sources = owners[number].iter();
+            let sources = sources.map(|owner| resource(owner).source.clone());
+            (text, (number, sources.collect()))
+        });
+        let short = short.collect();
+        let mut sources = HashMap::new();
+        for (snapshot, known) in snapshots.iter().enumerate() {
+            for (source, resource) in &known.places {
+                let resource = *resource;
+                sources.insert(source.clone(), ResourceNumber { snapshot, resource });
+            }
+        }
+        let texts = texts.iter().zip(owners);
+        Ok(Self {
+            texts: texts
+                .map(|(text, owners)| Text {
+                    bytes: text.len() as u64,
+                    owners,
+                })
+                .collect(),
+            key,
+            finder,
+            short,
+            sources,
+            skills,
+            snapshots,
+            roots,
+            digest: digest.finalize().into(),
+        })
+    }
+
+    /// Returns a hash of all texts, which tells whether findings are about them.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// Returns the number of a text that is too short to be found anywhere, by the text itself and by a source that has
+    /// it. Without a source, any has it.
+    pub(crate) fn short(&self, text: &str, source: Option<&str>) -> Option<usize> {
+        let (number, sources) = self.short.get(text)?;
+        let is_it = source.is_none_or(|source| sources.contains(source));
+        is_it.then_some(*number)
+    }
+
+    /// Returns the newest snapshot that has a resource of this source.
+    pub(crate) fn source(&self, source: &str) -> Option<ResourceNumber> {
+        self.sources.get(source).copied()
+    }
+
+    pub(crate) fn resource(&self, number: ResourceNumber) -> &KnownResource {
+        &self.snapshots[number.snapshot].resources[number.resource]
+    }
+
+    /// Returns a path below a root of the snapshots, without the root. Returns the last name of another path.
+    pub(crate) fn relative<'p>(&self, path: &'p str) -> &'p str {
+        let below = self.roots.iter().find_map(|root| {
+            let below = path.strip_prefix(root.trim_end_matches('/'))?;
+            below.strip_prefix('/')
+        });
+        let last = || path.trim_end_matches('/').rsplit('/').next();
+        below.or_else(last).unwrap_or_default()
+    }
+}
+
+/// What [`Known::new`] gathers.
+#[derive(Default)]
+struct Builder {
+    texts: Vec<Arc<str>>,
+    owners: Vec<Vec<ResourceNumber>>,
+    numbers: HashMap<Arc<str>, usize>,
+    skills: HashMap<String, Vec<Skill>>,
+    roots: Vec<String>,
+}
+
+impl Builder {
+    fn add(&mut self, number: usize, given: Given<'_>) -> KnownSnapshot {
+        let Given { snapshot, bodies } = given;
+        let settings = snapshot.facts.rules.as_ref().map(|rules| &rules.settings);
+        let home = settings.map(home);
+        self.roots.extend(snapshot.facts.directory.clone());
+        self.roots.extend(home.map(str::to_owned));
+        let roots = snapshot.resources.iter();
+        self.roots
+            .extend(roots.filter_map(|resource| resource.root.clone()));
+        let listed = effective(snapshot, bodies).given;
+        let is_listed = |source: &str| {
+            let mut skills = listed.iter().filter(|given| given.kind == Kind::Skill);
+            skills.any(|given| given.source == source)
+        };
+        let mut resources = Vec::new();
+        for forms in forms(snapshot, bodies) {
+            let resource = forms.resource;
+            let owner = ResourceNumber {
+                snapshot: number,
+                resource: resources.len(),
+            };
+            let mut texts = [&forms.given, &forms.delivered]
+                .map(|text| self.text(text, &owner))
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>();
+            texts.dedup();
+            let is_skill = resource.kind == Kind::Skill;
+            let is_due = match is_skill {
+                true => is_listed(&resource.source),
+                false => resource.applies.is_none(),
+            };
+            if let Some(name) = resource.name.clone().filter(|_| is_skill && is_due) {
+                self.skills.entry(name).or_default().push(Skill {
+                    number: owner,
+                    description: resource.description.clone().unwrap_or_default(),
+                });
+            }
+            resources.push(KnownResource {
+                kind: resource.kind,
+                source: resource.source.clone(),
+                content: resource.body(),
+                texts,
+                is_due,
+                cut_at: forms.cut_at,
+                is_template: is_skill && (forms.given.contains('$') || forms.given.contains("!`")),
+                standing: Standing::Pinned,
+            });
+        }
+        let unpinned = snapshot.resources.iter();
+        let unpinned = unpinned.filter(|resource| {
+            resource.kind == Kind::InstructionFile && resource.status != Status::Ok
+        });
+        resources.extend(unpinned.map(|resource| KnownResource {
+            kind: resource.kind,
+            source: resource.source.clone(),
+            content: None,
+            texts: Vec::new(),
+            is_due: false,
+            cut_at: None,
+            is_template: false,
+            standing: match resource.status {
+                Status::Excluded => Standing::LeftOut,
+                Status::Ok | Status::Oversize | Status::Unreadable | Status::Invalid => {
+                    Standing::Unusable
+                }
+            },
+        }));
+        let is_at_home = |resource: &KnownResource| {
+            let directory = resource.source.rsplit_once('/');
+            let home = home.map(|home| home.trim_end_matches('/'));
+            home.is_some() && directory.map(|(directory, _)| directory) == home
+        };
+        let places = resources.iter().enumerate();
+        KnownSnapshot {
+            profile: snapshot.facts.profile_rules().profile,
+            home: resources.iter().position(is_at_home),
+            places: places
+                .map(|(place, resource)| (resource.source.clone(), place))
+                .collect(),
+            resources,
+        }
+    }
+
+    /// Returns the number of a text, which is a new one for a new text. Blanks at its ends do not count, because
+    /// clients cut some of them.
+    fn text(&mut self, text: &str, owner: &ResourceNumber) -> Option<usize> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let number = match self.numbers.get(text) {
+            Some(number) => *number,
+            None => {
+                let text: Arc<str> = text.into();
+                self.numbers.insert(Arc::clone(&text), self.texts.len());
+                self.texts.push(text);
+                self.owners.push(Vec::new());
+                self.texts.len() - 1
+            }
+        };
+        let owners = &mut self.owners[number];
+        if owners.last() != Some(owner) {
+            owners.push(*owner);
+        }
+        Some(number)
+    }
+}
+
+fn home(settings: &Settings) -> &str {
+    match settings {
+        Settings::ClaudeCode(settings) => &settings.home,
+        Settings::Codex(settings) => &settings.home,
+        Settings::Opencode(settings) => &settings.home,
+    }
+}

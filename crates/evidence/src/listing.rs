@@ -1,0 +1,181 @@
+//! The lists of skills in which a client names each with its description.
+
+use ctxpin_model::limits::cut;
+use ctxpin_model::profile::Profile;
+
+use crate::frame::{Ahead, CLAUDE_SKILLS};
+
+/// A skill in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item<'s> {
+    pub name: &'s str,
+    /// Where the description begins in the string. Where it ends depends on the description.
+    pub at: usize,
+}
+
+/// What begins and ends the lists of a client, and those of ctxpin.
+const CODEX: (&str, &str) = ("### Available skills\n", "</skills_instructions>");
+const OPENCODE: (&str, &str) = ("<available_skills>\n", "</available_skills>");
+const OURS: (&str, &str) = ("<available-skills>\n", "</available-skills>");
+
+/// What a client may put behind a description: the end of the line, a place, or another member.
+const BEHIND: [&str; 5] = [
+    "\n",
+    " (file: ",
+    " - ",
+    "</description>",
+    "</available-skills>",
+];
+
+/// What a client writes where it shortened a description.
+const ELLIPSES: [&str; 2] = ["…", "..."];
+
+/// Returns the skills that a string at an instruction place lists, or `None` if it has no list.
+pub fn items(client: Profile, text: &str) -> Option<Vec<Item<'_>>> {
+    let own = match client {
+        Profile::ClaudeCode => Some((CLAUDE_SKILLS, "</system-reminder>")),
+        Profile::Codex => Some(CODEX),
+        Profile::Opencode => Some(OPENCODE),
+        Profile::Neutral => None,
+    };
+    let mut items = None;
+    for (begin, end) in own.into_iter().chain([OURS]) {
+        let Some(begin) = text.find(begin).map(|at| at + begin.len()) else {
+            continue;
+        };
+        let end = text[begin..].find(end).map_or(text.len(), |at| begin + at);
+        let items = items.get_or_insert_with(Vec::new);
+        match client == Profile::Opencode && text[begin..].trim_start().starts_with("<skill>") {
+            true => elements(text, begin, end, items),
+            false => lines(text, begin, end, items),
+        }
+    }
+    items
+}
+
+fn lines<'s>(text: &'s str, begin: usize, end: usize, items: &mut Vec<Item<'s>>) {
+    let mut at = begin;
+    for line in text[begin..end].split_inclusive('\n') {
+        if let Some(item) = line.strip_prefix("- ") {
+            let item = item.trim_end_matches('\n');
+            let (name, behind) = item.split_once(':').unwrap_or((item, ""));
+            let blanks = behind.len() - behind.trim_start_matches(' ').len();
+            let colon = usize::from(name.len() < item.len());
+            items.push(Item {
+                name,
+                at: at + "- ".len() + name.len() + colon + blanks,
+            });
+        }
+        at += line.len();
+    }
+}
+
+fn elements<'s>(text: &'s str, begin: usize, end: usize, items: &mut Vec<Item<'s>>) {
+    const NAME: &str = "<name>";
+    const DESCRIPTION: &str = "<description>";
+    let text = &text[..end];
+    let [mut names, mut ends, mut descriptions] =
+        [NAME, "</name>", DESCRIPTION].map(|mark| Ahead::new(text, mark));
+    let mut at = begin;
+    while let Some(name) = names.from(at).map(|found| found + NAME.len())
+        && let Some(name_end) = ends.from(name)
+    {
+        at = name_end;
+        let description = descriptions.from(at);
+        items.push(Item {
+            name: &text[name..name_end],
+            at: description.map_or(end, |found| found + DESCRIPTION.len()),
+        });
+    }
+}
+
+/// How much of a description a list gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    Whole,
+    /// So many of its first bytes.
+    First(usize),
+    /// It is another description.
+    Other,
+}
+
+/// The longest beginning of a description that is compared, in bytes. Clients give fewer.
+pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
+
+/// Returns how much of `description` stands at a place of a string, compared up to [`DESCRIPTION_BYTES_MAX`].
+pub fn share(text: &str, at: usize, description: &str) -> Share {
+    let compared = cut(description, DESCRIPTION_BYTES_MAX);
+    let here = text.as_bytes().get(at..).unwrap_or_default();
+    let pairs = here.iter().zip(compared.as_bytes());
+    let common = pairs.take_while(|(a, b)| a == b).count();
+    let common = compared.floor_char_boundary(common);
+    let behind = &text[(at + common).min(text.len())..];
+    let is_end = behind.is_empty() || BEHIND.iter().any(|end| behind.starts_with(end));
+    if common == compared.len() && (is_end || compared.len() < description.len()) {
+        return Share::Whole;
+    }
+    let is_shortened = is_end || ELLIPSES.iter().any(|ellipsis| behind.starts_with(ellipsis));
+    match is_shortened {
+        true => Share::First(common),
+        false => Share::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(client: Profile, text: &str, expected: &[(&str, &str, Share)]) {
+        let items = items(client, text).unwrap();
+        let found: Vec<_> = items
+            .iter()
+            .zip(expected)
+            .map(|(item, (_, description, _))| (item.name, share(text, item.at, description)))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(name, _, share)| (*name, *share))
+            .collect();
+        assert_eq!(items.len(), expected.len());
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn each_client_has_a_list_of_its_own() {
+        check(
+            Profile::ClaudeCode,
+            "Agents.\n\nThe following skills are available for use with the Skill tool:\n\n- one: Does a thing\n\
+             - two: Does…\n- three\n- four: Was: changed\n",
+            &[
+                ("one", "Does a thing", Share::Whole),
+                ("two", "Does another", Share::First(4)),
+                ("three", "Has none", Share::First(0)),
+                ("four", "Is changed", Share::Other),
+            ],
+        );
+        check(
+            Profile::Codex,
+            "### Available skills\n- one: Does a thing (file: r1/one/SKILL.md)\n</skills_instructions>- no: x",
+            &[("one", "Does a thing", Share::Whole)],
+        );
+        check(
+            Profile::Opencode,
+            "<available_skills>\n  <skill>\n    <name>one</name>\n    <description>Does a thing</description>\n  \
+             </skill>\n</available_skills>",
+            &[("one", "Does a thing", Share::Whole)],
+        );
+        check(
+            Profile::Codex,
+            "<available-skills>\nRead them.\n\n- one: Does a thing\n</available-skills>",
+            &[("one", "Does a thing", Share::Whole)],
+        );
+        assert_eq!(items(Profile::ClaudeCode, "none"), None);
+    }
+
+    #[test]
+    fn a_description_that_goes_on_is_another() {
+        let text = "Does a thing, and another";
+        assert_eq!(share(text, 0, "Does a thing"), Share::Other);
+        assert_eq!(share("Does a\nthing", 0, "Does a\nthing"), Share::Whole);
+    }
+}

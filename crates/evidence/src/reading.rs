@@ -1,0 +1,732 @@
+//! Reads a record from where an earlier reading ended, and says for each request what was found in it.
+//!
+//! What a reading keeps of a message is its hash, its place in the record, and what was found in it. So it goes on in
+//! another process with a [`State`] that holds no text.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead};
+
+use ctxpin_model::profile::Profile;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::findings::{Finding, look};
+use crate::known::Known;
+use crate::record::transcript::{Hash, Row, Run};
+use crate::record::{Line, Lines, Role, Said, plugin, rollout, transcript};
+
+pub use crate::record::rollout::Parent;
+
+/// The greatest number of messages of one record that are kept. What refers to more is not whole.
+const MESSAGES_MAX: usize = 200_000;
+
+/// The greatest number of findings in one request.
+const FINDINGS_MAX: usize = 4_096;
+
+/// The version of the form of a state.
+const STATE_VERSION: u32 = 1;
+
+/// The kind of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Claude Code's transcript, from version 2.1.307 on.
+    Transcript,
+    /// Codex's rollout, as versions 0.150 and 0.171 write it.
+    Rollout,
+    /// What opencode's plugin hands over.
+    Plugin,
+}
+
+impl Source {
+    /// Returns the profile of the client that makes such records.
+    pub fn profile(self) -> Profile {
+        match self {
+            Self::Transcript => Profile::ClaudeCode,
+            Self::Rollout => Profile::Codex,
+            Self::Plugin => Profile::Opencode,
+        }
+    }
+}
+
+/// Why the record does not hold a request whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gap {
+    /// It names messages that the record does not hold, or the request that it goes on from is missing.
+    NotHeld,
+    /// A line before it is broken or too long.
+    BrokenLine,
+    /// A message is not the one whose hash the record states.
+    Changed,
+    /// The client left something out on purpose.
+    Cut,
+    /// It asked for a summary, and the record does not hold how.
+    Compaction,
+    /// It goes on from a record of another session, which was not read.
+    ParentNotRead,
+    /// It has more messages or findings than are kept.
+    TooMuch,
+}
+
+/// A request, as far as the record holds it.
+#[derive(Debug)]
+pub struct Request<'r> {
+    /// The number of the request in its record, from 1.
+    pub number: u64,
+    /// A hash of the id that the record gives it, as 64 hexadecimal digits.
+    pub id: String,
+    /// The client's id of the turn.
+    pub turn: Option<&'r str>,
+    /// Why it is not whole. Empty if it is.
+    pub gaps: Vec<Gap>,
+    /// What was found in it, in its order.
+    pub found: Vec<Found<'r>>,
+}
+
+/// A finding at its place in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found<'r> {
+    /// The number of the message, from 0. The system prompt comes first.
+    pub message: u64,
+    pub finding: &'r Finding,
+}
+
+/// What a reading keeps between two calls, which holds no text of the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    version: u32,
+    source: Source,
+    /// The hash of the known texts that the findings are about.
+    known: String,
+    /// The id of the session, as the record gives it.
+    session: Option<String>,
+    /// How many bytes were read.
+    position: u64,
+    /// Where the reading goes on: the beginning of a message that may not be complete, or else the position.
+    from: u64,
+    messages: Vec<Message>,
+    /// The messages of the last request, and those since. `None` is one that the record does not hold.
+    request: Vec<Option<usize>>,
+    /// The system prompts, by their hash.
+    system: Option<usize>,
+    /// The id of the last request.
+    last: Option<String>,
+    requests: u64,
+    turn: Option<String>,
+    /// Whether the record was broken before the next request.
+    is_broken: bool,
+    /// Whether a message was not the one whose hash the record states.
+    is_changed: bool,
+    is_parent_missing: bool,
+    /// Whether the last item was made by the model.
+    is_answering: bool,
+    pending: Option<Pending>,
+    lines: LineCounts,
+}
+
+/// How many lines were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LineCounts {
+    pub read: u64,
+    /// Of these, the lines of kinds that say nothing about requests.
+    pub passed_over: u64,
+    /// Of these, the lines that are too long or cannot be parsed.
+    pub broken: u64,
+}
+
+/// A message of the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Message {
+    hash: Option<String>,
+    /// Its place in the record, in bytes.
+    offset: u64,
+    length: u64,
+    findings: Vec<Finding>,
+    /// Whether there were more findings than are kept.
+    is_cut: bool,
+    /// The nearest line of the same message that has findings, if several lines make a message.
+    before: Option<usize>,
+}
+
+/// A request of a rollout, until it is clear what it was for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Pending {
+    id: String,
+    turn: Option<String>,
+    messages: usize,
+    gaps: Vec<Gap>,
+}
+
+/// The error of a state that is of no use for the reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableState {
+    /// Another release wrote it.
+    #[error("another release wrote the state; read the record from its beginning")]
+    Version,
+    /// Its findings are about other texts, because the chat has another pin or head since.
+    #[error("the known texts are others since; read the record from its beginning")]
+    Known,
+}
+
+/// A record that is being read.
+pub struct Reading<'k> {
+    known: &'k Known,
+    state: State,
+    lines: Lines,
+    /// The messages by their hash.
+    held: HashMap<Hash, usize>,
+    /// The places in the request that have findings.
+    marked: Vec<usize>,
+    /// How many messages of the request the record does not hold.
+    missing: usize,
+    run: Option<Run>,
+    /// The last line of the run that was kept.
+    run_last: Option<usize>,
+    is_parent: bool,
+    /// The number of elementary steps.
+    steps: u64,
+}
+
+impl<'k> Reading<'k> {
+    /// Begins with a record.
+    pub fn new(known: &'k Known, source: Source) -> Self {
+        let state = State {
+            version: STATE_VERSION,
+            source,
+            known: hex::encode(known.digest()),
+            session: None,
+            position: 0,
+            from: 0,
+            messages: Vec::new(),
+            request: Vec::new(),
+            system: None,
+            last: None,
+            requests: 0,
+            turn: None,
+            is_broken: false,
+            is_changed: false,
+            is_parent_missing: false,
+            is_answering: false,
+            pending: None,
+            lines: LineCounts::default(),
+        };
+        Self::of(known, state)
+    }
+
+    /// Goes on from a state.
+    ///
+    /// # Errors
+    ///
+    /// Fails if another release wrote the state, or if the known texts are others than those that it is about.
+    pub fn resume(known: &'k Known, state: State) -> Result<Self, UnusableState> {
+        if state.version != STATE_VERSION || !state.is_sound() {
+            return Err(UnusableState::Version);
+        }
+        if state.known != hex::encode(known.digest()) {
+            return Err(UnusableState::Known);
+        }
+        Ok(Self::of(known, state))
+    }
+
+    fn of(known: &'k Known, state: State) -> Self {
+        let mut reading = Self {
+            known,
+            lines: Lines::default(),
+            held: HashMap::new(),
+            marked: Vec::new(),
+            missing: 0,
+            run: None,
+            run_last: None,
+            is_parent: false,
+            steps: 0,
+            state,
+        };
+        for (index, message) in reading.state.messages.iter().enumerate() {
+            let mut hash = Hash::default();
+            let text = message.hash.as_deref().unwrap_or_default();
+            if hex::decode_to_slice(text, &mut hash).is_ok() {
+                reading.held.insert(hash, index);
+            }
+        }
+        for (place, message) in reading.state.request.iter().enumerate() {
+            match message {
+                None => reading.missing += 1,
+                Some(message) if reading.state.is_marked(*message) => reading.marked.push(place),
+                Some(_) => {}
+            }
+        }
+        reading
+    }
+
+    /// Returns what to keep until the next reading.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Returns the number of elementary steps so far, which is at most proportional to the bytes read.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Reads what a forked session goes on from. `record` is the record of the other session, and has as many bytes
+    /// as [`Parent`] says. The requests there are not told. Read the forked session's own record afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the record cannot be read.
+    pub fn read_parent(&mut self, record: &mut impl BufRead) -> io::Result<()> {
+        self.is_parent = true;
+        let read = self.read(record, &mut |_| ());
+        self.is_parent = false;
+        self.state.position = 0;
+        self.state.from = 0;
+        self.state.pending = None;
+        self.state.is_answering = false;
+        read
+    }
+
+    /// Reads all lines that are complete, and calls `told` with each request. `record` begins at [`State::offset`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the record cannot be read. What was read before counts.
+    pub fn read(
+        &mut self,
+        record: &mut impl BufRead,
+        told: &mut impl FnMut(&Request<'_>),
+    ) -> io::Result<()> {
+        let known_until = self.state.position;
+        let mut at = self.state.from;
+        let mut lines = std::mem::take(&mut self.lines);
+        let read = loop {
+            match lines.next(record) {
+                Err(error) => break Err(error),
+                Ok(None) => break Ok(()),
+                Ok(Some((line, length))) => {
+                    let place = Place { at, length };
+                    self.steps += length;
+                    match at < known_until {
+                        true => self.take_again(&line, place),
+                        false => self.take(&line, place, told),
+                    }
+                    at += length;
+                }
+            }
+        };
+        self.lines = lines;
+        read
+    }
+
+    /// Takes a line of a message that an earlier reading took already, to go on with the hash of the message.
+    fn take_again(&mut self, line: &Line<'_>, place: Place) {
+        if let Line::Bytes(line) = line
+            && let Some(transcript::Entry::Row(row)) = transcript::entry(line)
+        {
+            self.run_hash(&row, place);
+            // The messages of a transcript stand in its order.
+            let messages = &self.state.messages;
+            let last = messages.binary_search_by_key(&place.at, |message| message.offset);
+            self.run_last = last.ok().or(self.run_last);
+        }
+    }
+
+    fn take(&mut self, line: &Line<'_>, place: Place, told: &mut impl FnMut(&Request<'_>)) {
+        self.state.position = place.at + place.length;
+        self.state.lines.read += 1;
+        let is_sound = match (line, self.state.source) {
+            (Line::TooLong, _) => false,
+            (Line::Bytes(line), _) if line.iter().all(u8::is_ascii_whitespace) => true,
+            (Line::Bytes(line), Source::Transcript) => self.take_transcript(line, place, told),
+            (Line::Bytes(line), Source::Rollout) => self.take_rollout(line, place, told),
+            (Line::Bytes(line), Source::Plugin) => self.take_plugin(line, place, told),
+        };
+        if !is_sound {
+            self.state.lines.broken += 1;
+            self.state.is_broken = true;
+        }
+        if self.run.is_none() {
+            self.state.from = self.state.position;
+        }
+    }
+
+    fn take_transcript(
+        &mut self,
+        line: &[u8],
+        place: Place,
+        told: &mut impl FnMut(&Request<'_>),
+    ) -> bool {
+        use transcript::Entry;
+        match transcript::entry(line) {
+            None => return false,
+            Some(Entry::Other) => self.state.lines.passed_over += 1,
+            Some(Entry::Boundary) => self.run = None,
+            Some(Entry::Sent {
+                hash,
+                is_true,
+                value,
+            }) => {
+                if is_true {
+                    self.keep(Some(hash), place, &transcript::said(&value), None);
+                } else {
+                    self.state.is_changed = true;
+                }
+            }
+            Some(Entry::Row(row)) => {
+                if let Some(prompt) = &row.prompt
+                    && self.state.turn.as_ref() != Some(prompt)
+                {
+                    self.begin_turn(Some(prompt.clone()));
+                }
+                let hash = self.run_hash(&row, place);
+                let before = self.run_last.and_then(|last| self.state.marked_at(last));
+                let said = transcript::said_in_row(&row);
+                self.run_last = self.keep(hash, place, &said, before);
+            }
+            Some(Entry::Request(request)) => self.take_request(request, told),
+        }
+        true
+    }
+
+    fn begin_turn(&mut self, turn: Option<String>) {
+        self.state.turn = turn;
+        self.state.is_broken = false;
+        self.state.is_changed = false;
+    }
+
+    /// Returns the hash of the message that a line goes on with.
+    fn run_hash(&mut self, row: &Row, place: Place) -> Option<Hash> {
+        if !self.run.as_ref().is_some_and(|run| run.takes(row)) {
+            self.run = Some(Run::of(row));
+            self.run_last = None;
+            self.state.from = place.at;
+        }
+        self.run.as_mut()?.add(row)
+    }
+
+    fn take_request(&mut self, request: transcript::Request, told: &mut impl FnMut(&Request<'_>)) {
+        let mut gaps = Vec::new();
+        // A request keeps messages of the one that it names, which is the one before.
+        let is_next = request.base.is_none() || request.base == self.state.last;
+        let is_long = request.keep > self.state.request.len();
+        if request.keep > 0 && (!is_next || is_long) {
+            gaps.push(Gap::NotHeld);
+        }
+        self.shorten(request.keep.min(self.state.request.len()));
+        for hash in &request.tail {
+            let message = self.held.get(hash).copied();
+            self.push(message);
+        }
+        let system = request.shape.and_then(|hash| self.held.get(&hash).copied());
+        self.state.system = system;
+        if system.is_none() || self.missing > 0 {
+            gaps.push(Gap::NotHeld);
+        }
+        if request.is_cut {
+            gaps.push(Gap::Cut);
+        }
+        self.state.last = Some(request.id.clone());
+        self.state.session = request.session;
+        let turn = self.state.turn.clone();
+        let messages = self.state.request.len();
+        self.tell(
+            Pending {
+                id: request.id,
+                turn,
+                messages,
+                gaps,
+            },
+            told,
+        );
+    }
+
+    fn take_rollout(
+        &mut self,
+        line: &[u8],
+        place: Place,
+        told: &mut impl FnMut(&Request<'_>),
+    ) -> bool {
+        use rollout::Entry;
+        let Some(entry) = rollout::entry(line) else {
+            return false;
+        };
+        match entry {
+            Entry::Other => self.state.lines.passed_over += 1,
+            Entry::Session(session) => {
+                let is_read = !self.state.request.is_empty();
+                self.state.is_parent_missing |= session.parent.is_some() && !is_read;
+                self.state.session = session.id;
+                let text = session.instructions.as_str().unwrap_or_default();
+                let role = Role::Instruction;
+                self.state.system = self.keep(None, place, &[Said { role, text }], None);
+            }
+            Entry::Turn(turn) => {
+                self.flush(None, told);
+                self.state.is_answering = false;
+                self.state.turn = turn.or(self.state.turn.take());
+            }
+            Entry::TurnEnd => {
+                self.flush(None, told);
+                self.state.is_answering = false;
+            }
+            Entry::Compacted(items) => {
+                self.flush(Some(Gap::Compaction), told);
+                self.shorten(0);
+                self.state.is_broken = false;
+                self.state.is_parent_missing = false;
+                for item in items {
+                    let message = self.keep(None, place, &item.said(), None);
+                    self.push(message);
+                }
+            }
+            Entry::Item(item) => {
+                if item.is_answer && !self.state.is_answering {
+                    self.flush(None, told);
+                    let id = self.state.session.clone().unwrap_or_default();
+                    self.state.pending = Some(Pending {
+                        id: format!("{id}:{}", place.at),
+                        turn: self.state.turn.clone(),
+                        messages: self.state.request.len(),
+                        gaps: Vec::from_iter(
+                            self.state.is_parent_missing.then_some(Gap::ParentNotRead),
+                        ),
+                    });
+                } else if !item.is_answer {
+                    self.flush(None, told);
+                }
+                self.state.is_answering = item.is_answer;
+                if item.is_summary {
+                    self.flush(Some(Gap::Compaction), told);
+                }
+                let message = self.keep(None, place, &item.said(), None);
+                self.push(message);
+            }
+        }
+        true
+    }
+
+    /// Tells the request that was waiting for what follows it.
+    fn flush(&mut self, gap: Option<Gap>, told: &mut impl FnMut(&Request<'_>)) {
+        if let Some(mut pending) = self.state.pending.take() {
+            pending.gaps.extend(gap);
+            self.tell(pending, told);
+        }
+    }
+
+    fn take_plugin(
+        &mut self,
+        line: &[u8],
+        place: Place,
+        told: &mut impl FnMut(&Request<'_>),
+    ) -> bool {
+        use plugin::Entry;
+        match plugin::entry(line) {
+            None => return false,
+            Some(Entry::Other) => self.state.lines.passed_over += 1,
+            Some(Entry::Compacted) => self.shorten(0),
+            Some(Entry::Result(texts)) => {
+                let message = self.keep(None, place, &plugin::said(&texts, Role::Tool), None);
+                self.push(message);
+            }
+            Some(Entry::System(system)) => {
+                if system.turn != self.state.turn {
+                    self.begin_turn(system.turn.clone());
+                }
+                self.state.session = system.session;
+                let said = plugin::said(&system.texts, Role::Instruction);
+                self.state.system = self.keep(None, place, &said, None);
+                let messages = self.state.request.len();
+                let (id, turn) = (system.request, system.turn);
+                let gaps = Vec::new();
+                self.tell(
+                    Pending {
+                        id,
+                        turn,
+                        messages,
+                        gaps,
+                    },
+                    told,
+                );
+            }
+        }
+        true
+    }
+
+    /// Keeps a message, and returns its number. `before` is the last line of the same message with findings.
+    fn keep(
+        &mut self,
+        hash: Option<Hash>,
+        place: Place,
+        said: &[Said<'_>],
+        before: Option<usize>,
+    ) -> Option<usize> {
+        if let Some(held) = hash.and_then(|hash| self.held.get(&hash)) {
+            return Some(*held);
+        }
+        if self.state.messages.len() >= MESSAGES_MAX {
+            return None;
+        }
+        let found = look(self.known, self.state.source.profile(), said);
+        self.steps += found.steps;
+        let index = self.state.messages.len();
+        if let Some(hash) = hash {
+            self.held.insert(hash, index);
+        }
+        self.state.messages.push(Message {
+            hash: hash.map(hex::encode),
+            offset: place.at,
+            length: place.length,
+            findings: found.found,
+            is_cut: found.is_cut,
+            before,
+        });
+        Some(index)
+    }
+
+    fn push(&mut self, message: Option<usize>) {
+        let place = self.state.request.len();
+        match message {
+            None => self.missing += 1,
+            Some(message) if self.state.is_marked(message) => self.marked.push(place),
+            Some(_) => {}
+        }
+        self.state.request.push(message);
+    }
+
+    /// Leaves the first messages of the request.
+    fn shorten(&mut self, length: usize) {
+        for message in self.state.request.drain(length..) {
+            self.missing -= usize::from(message.is_none());
+        }
+        while self.marked.last().is_some_and(|place| *place >= length) {
+            self.marked.pop();
+        }
+    }
+
+    fn tell(&mut self, pending: Pending, told: &mut impl FnMut(&Request<'_>)) {
+        if self.is_parent {
+            return;
+        }
+        self.state.requests += 1;
+        let mut gaps = pending.gaps;
+        if self.state.is_broken {
+            gaps.push(Gap::BrokenLine);
+        }
+        if self.state.is_changed {
+            gaps.push(Gap::Changed);
+        }
+        if self.missing > 0 {
+            gaps.push(Gap::NotHeld);
+        }
+        let mut found = Vec::new();
+        let mut is_cut = false;
+        let system = self.state.system.map(|system| (0, system));
+        let marked = self
+            .marked
+            .iter()
+            .filter(|place| **place < pending.messages);
+        let marked =
+            marked.filter_map(|place| Some((*place as u64 + 1, self.state.request[*place]?)));
+        for (number, message) in system.into_iter().chain(marked) {
+            self.steps += 1;
+            is_cut |= found.len() > FINDINGS_MAX;
+            if is_cut {
+                break;
+            }
+            for message in self.state.lines_of(message) {
+                is_cut |= message.is_cut;
+                let findings = message.findings.iter();
+                found.extend(findings.map(|finding| Found {
+                    message: number,
+                    finding,
+                }));
+            }
+        }
+        self.steps += found.len() as u64;
+        if is_cut {
+            gaps.push(Gap::TooMuch);
+            found.truncate(FINDINGS_MAX);
+        }
+        gaps.sort_unstable();
+        gaps.dedup();
+        told(&Request {
+            number: self.state.requests,
+            id: hex::encode(Sha256::digest(&pending.id)),
+            turn: pending.turn.as_deref(),
+            gaps,
+            found,
+        });
+    }
+}
+
+/// The place of a line in its record.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    at: u64,
+    length: u64,
+}
+
+impl State {
+    /// Returns where the next reading begins, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.from
+    }
+
+    /// Returns the id of the session that the record names, if it names one.
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
+    /// Returns how many lines were read.
+    pub fn lines(&self) -> LineCounts {
+        self.lines
+    }
+
+    /// Returns whether all numbers of messages name one.
+    fn is_sound(&self) -> bool {
+        let count = self.messages.len();
+        let before = self.messages.iter().enumerate();
+        let mut before = before.map(|(index, message)| message.before.is_none_or(|b| b < index));
+        let mut named = self.request.iter().flatten().chain(&self.system);
+        before.all(|is_sound| is_sound)
+            && named.all(|message| *message < count)
+            && self.from <= self.position
+    }
+
+    /// Returns whether a message has findings.
+    fn is_marked(&self, message: usize) -> bool {
+        self.marked_at(message).is_some()
+    }
+
+    /// Returns the last line of a message up to this one that has findings.
+    fn marked_at(&self, message: usize) -> Option<usize> {
+        let line = &self.messages[message];
+        match line.findings.is_empty() && !line.is_cut {
+            true => line.before,
+            false => Some(message),
+        }
+    }
+
+    /// Returns the lines of a message that have findings, in their order.
+    fn lines_of(&self, message: usize) -> Vec<&Message> {
+        let mut lines = Vec::new();
+        let mut next = self.marked_at(message);
+        let mut count = 0;
+        while let Some(line) = next.filter(|_| count <= FINDINGS_MAX) {
+            let line = &self.messages[line];
+            count += line.findings.len().max(1);
+            lines.push(line);
+            next = line.before;
+        }
+        lines.reverse();
+        lines
+    }
+}
+
+/// Returns the record that a forked session's own record goes on from, by the first line of that.
+pub fn parent(first_line: &[u8]) -> Option<Parent> {
+    match rollout::entry(first_line)? {
+        rollout::Entry::Session(session) => session.parent,
+        _ => None,
+    }
+}

@@ -1,0 +1,36 @@
+//! The records that clients make of their requests, line by line. Each kind of record has a module.
+
+mod json;
+mod lines;
+pub mod plugin;
+pub mod rollout;
+pub mod transcript;
+
+pub use lines::{Line, Lines};
+
+/// Who says a string in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The client or the service, to instruct the model: a system prompt, and the blocks with the client's files.
+    Instruction,
+    User,
+    Tool,
+    Assistant,
+}
+
+/// A string of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Said<'s> {
+    pub role: Role,
+    pub text: &'s str,
+}
+
+/// The longest id that is kept, in characters.
+const ID_CHARS_MAX: usize = 128;
+
+/// Returns an id that a record names, if it is one: what a client puts there could be any text.
+pub fn id(text: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+    let is_id = !text.is_empty() && text.len() <= ID_CHARS_MAX && text.chars().all(is_plain);
+    is_id.then(|| text.to_owned())
+}

@@ -1,0 +1,150 @@
+//! Codex's rollout, as versions 0.150 and 0.171 write it.
+//!
+//! Its `response_item` lines are the items of the requests' input and of the answers, in their order. A request has no
+//! line of its own: it was made where an item of the model follows items of the input, with all items before. A
+//! `compacted` line replaces them by others. The request that asks for a summary is in no line.
+
+use serde_json::Value;
+
+use super::json::{kind, parse, strings};
+use super::{Role, Said, id};
+
+/// A line of a rollout.
+#[derive(Debug)]
+pub enum Entry {
+    /// The beginning of a session.
+    Session(Session),
+    Item(Item),
+    /// The items that replace those before.
+    Compacted(Vec<Item>),
+    /// A turn begins, with its id.
+    Turn(Option<String>),
+    /// A turn has ended.
+    TurnEnd,
+    /// A line of another kind.
+    Other,
+}
+
+/// The beginning of a session.
+#[derive(Debug)]
+pub struct Session {
+    pub id: Option<String>,
+    /// The system prompt. Codex sends it, or a part of it.
+    pub instructions: Value,
+    pub parent: Option<Parent>,
+}
+
+/// The record that a forked session goes on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// The id of the session, which the name of its file ends with.
+    pub session: String,
+    /// How many bytes of it belong to the fork. `None` if the record does not say it.
+    pub bytes: Option<u64>,
+}
+
+/// An item of a request's input or of an answer.
+#[derive(Debug)]
+pub struct Item {
+    value: Value,
+    /// Whether the model made it.
+    pub is_answer: bool,
+    /// Whether it is the summary for a compaction.
+    pub is_summary: bool,
+}
+
+/// Parses a line. Returns `None` if it is broken.
+pub fn entry(line: &[u8]) -> Option<Entry> {
+    let wanted = [
+        "session_meta",
+        "response_item",
+        "compacted",
+        "turn_context",
+        "event_msg",
+    ];
+    if !wanted.contains(&kind(line)?.as_str()) {
+        return Some(Entry::Other);
+    }
+    let mut value = parse(line)?;
+    let mut payload = value["payload"].take();
+    match value["type"].as_str()? {
+        "session_meta" => Some(Entry::Session(Session {
+            id: payload["id"].as_str().and_then(id),
+            parent: parent(&payload),
+            instructions: payload["base_instructions"]["text"].take(),
+        })),
+        "response_item" => {
+            let is_summary = value["metadata"]["compaction_output"] == true;
+            Some(Entry::Item(Item {
+                is_summary,
+                ..item(payload)?
+            }))
+        }
+        "compacted" => {
+            let items = payload["replacement_history"].take();
+            let Value::Array(items) = items else {
+                return None;
+            };
+            let items = items.into_iter().map(item);
+            Some(Entry::Compacted(items.collect::<Option<_>>()?))
+        }
+        "turn_context" => Some(Entry::Turn(payload["turn_id"].as_str().and_then(id))),
+        _ => Some(match payload["type"].as_str() {
+            Some("task_started" | "turn_started") => {
+                Entry::Turn(payload["turn_id"].as_str().and_then(id))
+            }
+            Some("task_complete" | "turn_complete" | "turn_aborted") => Entry::TurnEnd,
+            _ => Entry::Other,
+        }),
+    }
+}
+
+/// Returns the record that a session goes on from.
+fn parent(payload: &Value) -> Option<Parent> {
+    let base = &payload["history_base"];
+    let session = base["thread_id"].as_str();
+    let session = session.or_else(|| payload["forked_from_id"].as_str())?;
+    Some(Parent {
+        session: id(session)?,
+        bytes: base["end_byte_offset"].as_u64(),
+    })
+}
+
+fn item(value: Value) -> Option<Item> {
+    let is_answer = match (value["type"].as_str()?, value["role"].as_str()) {
+        ("message", Some(role)) => role == "assistant",
+        ("message", None) => return None,
+        (kind, _) => !kind.ends_with("_output"),
+    };
+    Some(Item {
+        value,
+        is_answer,
+        is_summary: false,
+    })
+}
+
+impl Item {
+    /// Returns the strings of the item.
+    pub fn said(&self) -> Vec<Said<'_>> {
+        let mut said = Vec::new();
+        let (role, value) = match (self.value["type"].as_str(), self.value["role"].as_str()) {
+            (Some("message"), Some("developer" | "system")) => {
+                (Role::Instruction, &self.value["content"])
+            }
+            (Some("message"), Some("user")) => (Role::User, &self.value["content"]),
+            (Some("message"), _) => (Role::Assistant, &self.value["content"]),
+            _ if self.is_answer => (Role::Assistant, &self.value),
+            _ => (Role::Tool, &self.value["output"]),
+        };
+        match value.as_array() {
+            // The type of a content is no text of it.
+            Some(contents) if role != Role::Tool => {
+                for content in contents {
+                    strings(&content["text"], role, &mut said);
+                }
+            }
+            _ => strings(value, role, &mut said),
+        }
+        said
+    }
+}

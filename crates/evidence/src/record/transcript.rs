@@ -1,0 +1,283 @@
+//! Claude Code's transcript, from version 2.1.307 on.
+//!
+//! Besides the conversation, it has `api-request-shape` (the system prompt and the tools of requests), `api-request-blob`
+//! (one message as it was sent) and `api-request`. A request names its messages by their hashes: those that it keeps of
+//! the request before, and then its own. A message that is equal to the conversation has no blob: its hash is that of
+//! consecutive lines of one role together. Every hash is the SHA-256 of the message as canonical JSON (RFC 8785), with a
+//! plain text as a list of one block.
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::json::{kind, parse, strings};
+use super::{Role, Said, id};
+
+/// The hash of a message or of a shape.
+pub type Hash = [u8; 32];
+
+/// A line of a transcript.
+#[derive(Debug)]
+pub enum Entry {
+    /// A message as it was sent, or the system prompt of requests. `is_true` if its hash is the stated one.
+    Sent {
+        hash: Hash,
+        is_true: bool,
+        value: Value,
+    },
+    /// A line of the conversation.
+    Row(Row),
+    Request(Request),
+    /// The conversation was compacted. No message goes on behind it.
+    Boundary,
+    /// A line of another kind.
+    Other,
+}
+
+/// A line of the conversation.
+#[derive(Debug)]
+pub struct Row {
+    pub role: String,
+    /// The id that all lines of one answer of the model have.
+    pub message: Option<String>,
+    /// The id of the person's prompt.
+    pub prompt: Option<String>,
+    pub content: Vec<Value>,
+}
+
+/// What a request consists of.
+#[derive(Debug)]
+pub struct Request {
+    pub id: String,
+    pub session: Option<String>,
+    /// The request whose first messages this one keeps.
+    pub base: Option<String>,
+    pub keep: usize,
+    pub tail: Vec<Hash>,
+    pub shape: Option<Hash>,
+    /// Whether the client left out something that it sent.
+    pub is_cut: bool,
+}
+
+/// Parses a line. Returns `None` if it is broken.
+pub fn entry(line: &[u8]) -> Option<Entry> {
+    let kind = kind(line)?;
+    let wanted = [
+        "api-request-shape",
+        "api-request-blob",
+        "api-request",
+        "user",
+        "assistant",
+        "system",
+    ];
+    if !wanted.contains(&kind.as_str()) {
+        return Some(Entry::Other);
+    }
+    let mut value = parse(line)?;
+    match kind.as_str() {
+        "api-request-shape" => sent(value["shape"].take(), &value["shapeHash"]),
+        "api-request-blob" => sent(listed(value["message"].take()), &value["hash"]),
+        "api-request" => request(&value).map(Entry::Request),
+        "system" if value["subtype"] == "compact_boundary" => Some(Entry::Boundary),
+        "system" => Some(Entry::Other),
+        _ => row(value).map(Entry::Row),
+    }
+}
+
+fn sent(value: Value, stated: &Value) -> Option<Entry> {
+    let hash = hash(stated)?;
+    let canonical = serde_jcs::to_vec(&value).ok()?;
+    Some(Entry::Sent {
+        hash,
+        is_true: Hash::from(Sha256::digest(canonical)) == hash,
+        value,
+    })
+}
+
+/// Returns a message whose content is a list of blocks.
+fn listed(mut message: Value) -> Value {
+    if let Some(text) = message["content"].as_str() {
+        message["content"] = json!([{ "type": "text", "text": text }]);
+    }
+    message
+}
+
+fn request(value: &Value) -> Option<Request> {
+    let tail = value["tail"].as_array()?.iter().map(hash);
+    Some(Request {
+        id: id(value["id"].as_str()?)?,
+        session: value["sessionId"].as_str().and_then(id),
+        base: value["base"].as_str().and_then(id),
+        keep: usize::try_from(value["keep"].as_u64()?).ok()?,
+        tail: tail.collect::<Option<_>>()?,
+        shape: hash(&value["shapeHash"]),
+        is_cut: !value["cut"].is_null(),
+    })
+}
+
+fn row(mut value: Value) -> Option<Row> {
+    let message = listed(value["message"].take());
+    let role = message["role"].as_str()?.to_owned();
+    let content = match &message["content"] {
+        Value::Array(blocks) => blocks.clone(),
+        Value::Null => return None,
+        block => vec![block.clone()],
+    };
+    Some(Row {
+        role,
+        message: message["id"].as_str().and_then(id),
+        prompt: value["promptId"].as_str().and_then(id),
+        content,
+    })
+}
+
+fn hash(value: &Value) -> Option<Hash> {
+    let mut hash = Hash::default();
+    hex::decode_to_slice(value.as_str()?, &mut hash).ok()?;
+    Some(hash)
+}
+
+/// The hash of consecutive lines of one role, which grows with each.
+pub struct Run {
+    role: String,
+    message: Option<String>,
+    hash: Sha256,
+    is_empty: bool,
+}
+
+impl Run {
+    /// Begins with a line.
+    pub fn of(row: &Row) -> Self {
+        Self {
+            role: row.role.clone(),
+            message: row.message.clone(),
+            hash: Sha256::new_with_prefix("{\"content\":["),
+            is_empty: true,
+        }
+    }
+
+    /// Returns whether a line belongs to the same message.
+    pub fn takes(&self, row: &Row) -> bool {
+        let is_same = row.message.is_some() && self.message == row.message;
+        self.role == row.role && (row.role == "user" || is_same)
+    }
+
+    /// Adds a line. Returns the hash of the message up to here.
+    pub fn add(&mut self, row: &Row) -> Option<Hash> {
+        for block in &row.content {
+            if !self.is_empty {
+                self.hash.update(",");
+            }
+            self.is_empty = false;
+            self.hash.update(serde_jcs::to_vec(block).ok()?);
+        }
+        let role = serde_jcs::to_string(&self.role).ok()?;
+        let whole = self.hash.clone();
+        Some(
+            whole
+                .chain_update(format!("],\"role\":{role}}}"))
+                .finalize()
+                .into(),
+        )
+    }
+}
+
+/// Returns the strings of a message or of a shape.
+pub fn said(value: &Value) -> Vec<Said<'_>> {
+    let mut said = Vec::new();
+    if let Some(system) = value.get("system") {
+        strings(system, Role::Instruction, &mut said);
+        return said;
+    }
+    let role = value["role"].as_str().unwrap_or_default();
+    let content = value["content"].as_array();
+    for block in content.into_iter().flatten() {
+        said_in_block(block, role, &mut said);
+    }
+    said
+}
+
+/// Returns the strings of a line of the conversation.
+pub fn said_in_row(row: &Row) -> Vec<Said<'_>> {
+    let mut said = Vec::new();
+    for block in &row.content {
+        said_in_block(block, &row.role, &mut said);
+    }
+    said
+}
+
+fn said_in_block<'v>(block: &'v Value, role: &str, said: &mut Vec<Said<'v>>) {
+    let role = match (role, block["type"].as_str()) {
+        (_, Some("tool_result")) => Role::Tool,
+        ("system", _) => Role::Instruction,
+        ("user", _) => Role::User,
+        _ => Role::Assistant,
+    };
+    match (role, block["type"].as_str()) {
+        (Role::Tool, _) => strings(&block["content"], role, said),
+        (_, Some("text")) => strings(&block["text"], role, said),
+        // Of other blocks only what it says matters, and not which member says it.
+        _ => strings(block, role, said),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(role: &str, message: Option<&str>, blocks: Value) -> Row {
+        Row {
+            role: role.into(),
+            message: message.map(str::to_owned),
+            prompt: None,
+            content: blocks.as_array().cloned().unwrap_or_default(),
+        }
+    }
+
+    #[test]
+    fn a_run_hashes_as_the_message_that_it_makes() {
+        let [a, b] = ["é \"a\"", "b"].map(|text| json!({ "type": "text", "text": text }));
+        let first = row("user", None, json!([a]));
+        let mut run = Run::of(&first);
+        let hash = |blocks: Value| {
+            let message = json!({ "role": "user", "content": blocks });
+            Hash::from(Sha256::digest(serde_jcs::to_vec(&message).unwrap()))
+        };
+        assert_eq!(run.add(&first), Some(hash(json!([a]))));
+        let second = row("user", None, json!([b, a]));
+        assert!(run.takes(&second));
+        assert_eq!(run.add(&second), Some(hash(json!([a, b, a]))));
+        let answer = row("assistant", Some("m1"), json!([a]));
+        assert!(!run.takes(&answer));
+        let run = Run::of(&answer);
+        assert!(run.takes(&row("assistant", Some("m1"), json!([b]))));
+        assert!(!run.takes(&row("assistant", Some("m2"), json!([b]))));
+        assert!(!run.takes(&row("assistant", None, json!([b]))));
+    }
+
+    #[test]
+    fn a_changed_message_does_not_have_its_hash() {
+        let message = json!({ "role": "user", "content": "hi" });
+        let canonical = r#"{"content":[{"text":"hi","type":"text"}],"role":"user"}"#;
+        let hash = hex::encode(Sha256::digest(canonical));
+        let check = |message: &Value, expected: bool| {
+            let line = json!({ "type": "api-request-blob", "hash": hash, "message": message });
+            let Some(Entry::Sent { is_true, .. }) = entry(line.to_string().as_bytes()) else {
+                panic!("it is a blob");
+            };
+            assert_eq!(is_true, expected);
+        };
+        check(&message, true);
+        check(&json!({ "role": "user", "content": "ho" }), false);
+    }
+
+    #[test]
+    fn broken_lines_and_other_lines_differ() {
+        assert!(matches!(
+            entry(b"{\"type\":\"mode\",\"mode\":1}"),
+            Some(Entry::Other)
+        ));
+        for broken in ["", "{", "[]", "{\"type\":1}", "{\"type\":\"api-request\"}"] {
+            assert!(entry(broken.as_bytes()).is_none(), "{broken}");
+        }
+    }
+}

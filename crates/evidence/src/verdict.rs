@@ -1,0 +1,570 @@
+//! Compares what was found in the requests of a turn with the pin that the turn is stamped with.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::profile::Profile;
+use ctxpin_model::resource::Kind;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::finder::WINDOW_BYTES;
+use crate::findings::{Foreign, What};
+use crate::known::{Known, KnownResource, KnownSnapshot, ResourceNumber, Standing};
+use crate::reading::{Gap, Request, Source};
+
+/// The greatest size of the resources of one row, as JSON, in bytes. Worse ones come first.
+pub const ROW_BYTES_MAX: usize = 224 * 1024;
+
+/// What a turn's requests gave the model, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Every request had exactly what the pin says.
+    AsPinned,
+    /// The turn has no pin to compare with.
+    Unpinned,
+    /// The pin is under the profile of another client.
+    OtherProfile,
+    /// The record does not hold every request whole, and nothing that it holds deviates.
+    Incomplete,
+    /// Witnesses say different things.
+    Disputed,
+    /// A request had something else than the pin says.
+    Deviates,
+}
+
+/// What became of one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is for certain files or uses, and was not given.
+    NotAskedFor,
+    Given,
+    /// The client gave the beginning up to this byte of the file, as its rules say.
+    GivenUpTo(u64),
+    /// It was given several times.
+    Repeated,
+    /// The list of skills gave so many bytes of the description.
+    Shortened(u64),
+    /// A text of an earlier pin, and the present one behind it.
+    Superseded,
+    /// A person, a tool or the model said it, and the client did not give it.
+    SeenElsewhere,
+    /// The text has fewer than 64 bytes and does not stand in its client's frame.
+    TooShort,
+    /// The client gave a file that the pin lists and does not have, because somebody chose that.
+    KnownNotPinned,
+    /// The client gave a file that could not be pinned.
+    KnownUnusable,
+    /// It should have been given, and was not.
+    Absent,
+    /// A text of an earlier pin, without the present one behind it.
+    Stale,
+    /// A text of the head or of a later pin.
+    Newer,
+    /// A text that no snapshot has.
+    Foreign,
+}
+
+impl Outcome {
+    /// Returns whether the request had something else than the pin says.
+    pub fn deviates(self) -> bool {
+        match self {
+            Self::NotAskedFor
+            | Self::Given
+            | Self::GivenUpTo(_)
+            | Self::Repeated
+            | Self::Shortened(_)
+            | Self::Superseded
+            | Self::SeenElsewhere
+            | Self::TooShort
+            | Self::KnownNotPinned => false,
+            Self::KnownUnusable | Self::Absent | Self::Stale | Self::Newer | Self::Foreign => true,
+        }
+    }
+}
+
+/// The worst that became of one resource in the requests of a turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceResult {
+    /// The source of a resource of the chat's snapshots, or else the path as the client's frame names it.
+    pub path: Option<String>,
+    /// The spelling of the resource's kind. `None` for a text that no snapshot has.
+    pub kind: Option<String>,
+    /// The hash of the file's bytes, as 64 hexadecimal digits. `None` for a text that no snapshot has.
+    pub content: Option<String>,
+    pub outcome: Outcome,
+    /// Whether the text stands inside of another one that was given.
+    pub is_within: bool,
+    /// The number of the first request with this outcome.
+    pub request: u64,
+    /// Where it was found there. `None` if it was not.
+    pub place: Option<Place>,
+    /// The length of a text that no snapshot has, in bytes.
+    pub bytes: Option<u64>,
+    /// The names of a text that no snapshot has, under the owner's key.
+    pub names: Vec<String>,
+}
+
+/// A place in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The number of the message. The system prompt is 0.
+    pub message: u64,
+    /// The number of the string in the message.
+    pub string: u32,
+    /// The place in the string, in bytes.
+    pub at: u64,
+}
+
+/// What one reading of a record says about a turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    pub source: Source,
+    /// A hash of the ids of the requests, as 64 hexadecimal digits.
+    pub key: String,
+    pub verdict: Verdict,
+    pub requests: u64,
+    /// How many of the requests the record holds whole.
+    pub whole: u64,
+    /// Why the others are not whole.
+    pub gaps: Vec<Gap>,
+    /// The number of the first request that deviates.
+    pub first_different: Option<u64>,
+    /// The worst outcomes first, and then by path.
+    pub resources: Vec<ResourceResult>,
+    /// How many resources are left out, because the row would be too large.
+    pub left_out: u64,
+}
+
+/// The requests of one turn, while they are read.
+pub struct Turn<'k> {
+    known: &'k Known,
+    source: Source,
+    pin: Option<usize>,
+    ids: Sha256,
+    requests: u64,
+    whole: u64,
+    gaps: Vec<Gap>,
+    first_different: Option<u64>,
+    results: BTreeMap<Subject, ResourceResult>,
+}
+
+/// What a result is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Subject {
+    /// A source, with the content of a snapshot other than the pin.
+    Known(String, Option<BlobHash>),
+    /// A text that no snapshot has, by its name.
+    Foreign(String),
+}
+
+impl<'k> Turn<'k> {
+    /// Begins a turn. `pin` is the number of the snapshot that the turn is stamped with, or `None` without one.
+    pub fn new(known: &'k Known, source: Source, pin: Option<usize>) -> Self {
+        Self {
+            known,
+            source,
+            pin: pin.filter(|pin| *pin < known.snapshots.len()),
+            ids: Sha256::new(),
+            requests: 0,
+            whole: 0,
+            gaps: Vec::new(),
+            first_different: None,
+            results: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a request of the turn.
+    pub fn add(&mut self, request: &Request<'_>) {
+        self.ids.update(&request.id);
+        self.requests += 1;
+        self.whole += u64::from(request.gaps.is_empty());
+        self.gaps.extend(&request.gaps);
+        self.gaps.sort_unstable();
+        self.gaps.dedup();
+        let Some(pin) = self.pin.filter(|pin| self.is_same_profile(*pin)) else {
+            return;
+        };
+        let compared = Compared::new(self.known, self.source.profile(), pin, request);
+        let results = compared.results();
+        // A request that is not whole may have the rest of what is absent.
+        let is_whole = request.gaps.is_empty();
+        let differs =
+            |outcome: Outcome| outcome.deviates() && (is_whole || outcome != Outcome::Absent);
+        for (subject, result) in results {
+            if differs(result.outcome) {
+                self.first_different.get_or_insert(request.number);
+            }
+            match self.results.get_mut(&subject) {
+                Some(known) if known.outcome >= result.outcome => {}
+                Some(known) => *known = result,
+                None => {
+                    self.results.insert(subject, result);
+                }
+            }
+        }
+    }
+
+    fn is_same_profile(&self, pin: usize) -> bool {
+        self.known.snapshots[pin].profile == self.source.profile()
+    }
+
+    /// Returns what the requests say together.
+    pub fn row(self) -> Row {
+        let is_whole = self.whole == self.requests && self.requests > 0;
+        let verdict = match self.pin {
+            None => Verdict::Unpinned,
+            Some(pin) if !self.is_same_profile(pin) => Verdict::OtherProfile,
+            Some(_) if self.first_different.is_some() => Verdict::Deviates,
+            Some(_) if !is_whole => Verdict::Incomplete,
+            Some(_) => Verdict::AsPinned,
+        };
+        let mut resources: Vec<_> = self.results.into_values().collect();
+        resources.sort_by(|a, b| {
+            (b.outcome, &a.path, &a.content).cmp(&(a.outcome, &b.path, &b.content))
+        });
+        let mut bytes = 0;
+        let fitting = resources.iter().take_while(|result| {
+            bytes += serde_json::to_string(result).map_or(ROW_BYTES_MAX, |json| json.len() + 1);
+            bytes <= ROW_BYTES_MAX
+        });
+        let kept = fitting.count();
+        let left_out = (resources.len() - kept) as u64;
+        resources.truncate(kept);
+        Row {
+            source: self.source,
+            key: hex::encode(self.ids.finalize()),
+            verdict,
+            requests: self.requests,
+            whole: self.whole,
+            gaps: self.gaps,
+            first_different: self.first_different,
+            resources,
+            left_out,
+        }
+    }
+}
+
+/// One request beside a pin.
+struct Compared<'c> {
+    known: &'c Known,
+    client: Profile,
+    pin: usize,
+    snapshot: &'c KnownSnapshot,
+    request: &'c Request<'c>,
+    /// Each text that the client gave, with how often and where.
+    given: HashMap<usize, Count>,
+    /// The texts that stand inside of those.
+    inside: HashSet<usize>,
+    /// The texts that stand elsewhere, with the first place.
+    elsewhere: HashMap<usize, Place>,
+    /// The skills of the pin that are listed, with the bytes of the description unless it is whole.
+    listed: HashMap<usize, (Place, Option<u64>)>,
+    /// The places of these.
+    listings: HashSet<Place>,
+    has_list: bool,
+    /// The last place of a text of each file of the pin that every request has, by its source.
+    present: HashMap<&'c str, Place>,
+    /// The last of these places.
+    newest: Option<Place>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    count: usize,
+    first: Place,
+    last: Place,
+}
+
+impl<'c> Compared<'c> {
+    fn new(known: &'c Known, client: Profile, pin: usize, request: &'c Request<'c>) -> Self {
+        let mut compared = Self {
+            known,
+            client,
+            pin,
+            snapshot: &known.snapshots[pin],
+            request,
+            given: HashMap::new(),
+            inside: HashSet::new(),
+            elsewhere: HashMap::new(),
+            listed: HashMap::new(),
+            listings: HashSet::new(),
+            has_list: false,
+            present: HashMap::new(),
+            newest: None,
+        };
+        for (place, what, is_instruction) in compared.places() {
+            compared.note(place, what, is_instruction);
+        }
+        for text in compared.given.keys() {
+            compared.inside.extend(known.finder.inside(*text));
+        }
+        let due = compared.snapshot.resources.iter();
+        let due = due.filter(|file| file.is_due && file.kind == Kind::InstructionFile);
+        for file in due {
+            let places = file
+                .texts
+                .iter()
+                .filter_map(|text| compared.given.get(text));
+            if let Some(last) = places.map(|count| count.last).max() {
+                compared.present.insert(&file.source, last);
+            }
+        }
+        compared.newest = compared.present.values().max().copied();
+        compared
+    }
+
+    fn note(&mut self, place: Place, what: &What, is_instruction: bool) {
+        match what {
+            What::Text(text) if is_instruction => {
+                let first = Count {
+                    count: 0,
+                    first: place,
+                    last: place,
+                };
+                let count = self.given.entry(*text).or_insert(first);
+                count.count += 1;
+                count.last = place;
+            }
+            What::Text(text) => {
+                self.elsewhere.entry(*text).or_insert(place);
+            }
+            What::Skill { number, given } if number.snapshot == self.pin => {
+                self.listings.insert(place);
+                self.listed
+                    .entry(number.resource)
+                    .or_insert((place, *given));
+            }
+            What::List => self.has_list = true,
+            What::Skill { .. } | What::Foreign(_) | What::Renamed(_) => {}
+        }
+    }
+
+    fn places(&self) -> impl Iterator<Item = (Place, &'c What, bool)> + use<'c> {
+        self.request.found.iter().map(|found| {
+            let place = Place {
+                message: found.message,
+                string: found.finding.string,
+                at: found.finding.at,
+            };
+            (place, &found.finding.what, found.finding.is_instruction)
+        })
+    }
+
+    /// Returns what became of each resource of the pin, and of everything else that was given.
+    fn results(&self) -> Vec<(Subject, ResourceResult)> {
+        let mut results = Vec::new();
+        for (number, resource) in self.snapshot.resources.iter().enumerate() {
+            if let Some((outcome, place)) = self.pinned(number, resource) {
+                results.push(self.result(resource, outcome, place));
+            }
+        }
+        results.extend(self.other_texts());
+        for (place, what, _) in self.places() {
+            match what {
+                What::Foreign(foreign) => results.extend(self.foreign(foreign, place)),
+                What::Skill { number, .. } => {
+                    results.extend(self.listed_otherwise(*number, place));
+                }
+                What::Renamed(number) => {
+                    let resource = self.known.resource(*number);
+                    results.push(self.result(resource, Outcome::Foreign, Some(place)));
+                }
+                What::Text(_) | What::List => {}
+            }
+        }
+        results
+    }
+
+    fn result(
+        &self,
+        resource: &KnownResource,
+        outcome: Outcome,
+        place: Option<Place>,
+    ) -> (Subject, ResourceResult) {
+        let is_within = outcome == Outcome::Absent && self.is_within(resource);
+        let content = resource.content;
+        let subject = Subject::Known(resource.source.clone(), content);
+        let result = ResourceResult {
+            path: Some(resource.source.clone()),
+            kind: Some(resource.kind.to_string()),
+            content: content.map(|content| content.hex()),
+            outcome,
+            is_within,
+            request: self.request.number,
+            place,
+            bytes: None,
+            names: Vec::new(),
+        };
+        (subject, result)
+    }
+
+    /// Returns whether a text of a resource stands inside of one that was given.
+    fn is_within(&self, resource: &KnownResource) -> bool {
+        let mut texts = resource.texts.iter();
+        texts.any(|text| self.inside.contains(text))
+    }
+
+    /// Returns what became of a resource of the pin, or `None` if no model gets anything of it.
+    fn pinned(&self, number: usize, resource: &KnownResource) -> Option<(Outcome, Option<Place>)> {
+        if resource.standing != Standing::Pinned {
+            return None;
+        }
+        let is_skill = resource.kind == Kind::Skill;
+        let body = self.body(resource);
+        match (is_skill, resource.is_due) {
+            (true, true) => {
+                let listed = self.listed(number);
+                Some(body.filter(|body| body.0 > listed.0).unwrap_or(listed))
+            }
+            (true, false) | (false, false) => body,
+            (false, true) => match body? {
+                (Outcome::NotAskedFor | Outcome::SeenElsewhere, _) => {
+                    let bytes = resource
+                        .texts
+                        .iter()
+                        .map(|text| self.known.texts[*text].bytes);
+                    let is_short = bytes.max() < Some(WINDOW_BYTES as u64);
+                    let outcome = match is_short {
+                        true => Outcome::TooShort,
+                        false => Outcome::Absent,
+                    };
+                    Some((outcome, None))
+                }
+                given => Some(given),
+            },
+        }
+    }
+
+    /// Returns what became of the text of a resource.
+    fn body(&self, resource: &KnownResource) -> Option<(Outcome, Option<Place>)> {
+        if resource.texts.is_empty() {
+            return None;
+        }
+        let counts = resource.texts.iter();
+        let counts: Vec<_> = counts
+            .filter_map(|text| Some((text, self.given.get(text)?)))
+            .collect();
+        let count: usize = counts.iter().map(|(_, count)| count.count).sum();
+        let Some(first) = counts.iter().map(|(_, count)| count.first).min() else {
+            let mut elsewhere = resource.texts.iter();
+            let elsewhere = elsewhere.find_map(|text| self.elsewhere.get(text));
+            return Some(match elsewhere {
+                Some(place) => (Outcome::SeenElsewhere, Some(*place)),
+                None => (Outcome::NotAskedFor, None),
+            });
+        };
+        // Resources with equal texts are given one time each.
+        let owners = counts
+            .iter()
+            .flat_map(|(text, _)| &self.known.texts[**text].owners);
+        let shared = owners.filter(|owner| owner.snapshot == self.pin).count();
+        let outcome = match resource.cut_at {
+            _ if resource.is_due && count > shared => Outcome::Repeated,
+            Some(cut_at) => Outcome::GivenUpTo(cut_at),
+            None => Outcome::Given,
+        };
+        Some((outcome, Some(first)))
+    }
+
+    /// Returns what the list of skills has of a skill of the pin.
+    fn listed(&self, number: usize) -> (Outcome, Option<Place>) {
+        match self.listed.get(&number) {
+            Some((place, None)) => (Outcome::Given, Some(*place)),
+            Some((place, Some(bytes))) => (Outcome::Shortened(*bytes), Some(*place)),
+            // A client without the means to use a skill gives no list.
+            None if !self.has_list => (Outcome::NotAskedFor, None),
+            None => (Outcome::Absent, None),
+        }
+    }
+
+    /// Returns what a listed skill of another snapshot is, if no skill of the pin stands there.
+    fn listed_otherwise(
+        &self,
+        number: ResourceNumber,
+        place: Place,
+    ) -> Option<(Subject, ResourceResult)> {
+        let outcome = match number.snapshot < self.pin {
+            true => Outcome::Stale,
+            false => Outcome::Newer,
+        };
+        let resource = self.known.resource(number);
+        let is_pinned = self.listings.contains(&place);
+        (!is_pinned).then(|| self.result(resource, outcome, Some(place)))
+    }
+
+    /// Returns whether a file of the pin stands behind a place and replaces what stands there under a source.
+    fn is_replaced(&self, source: &str, place: Place) -> bool {
+        match self.client {
+            // Its message replaces all that came before.
+            Profile::Codex => {
+                let newest = self.newest;
+                newest.is_some_and(|newest| newest.message > place.message)
+            }
+            Profile::ClaudeCode | Profile::Opencode | Profile::Neutral => {
+                let present = self.present.get(source);
+                present.is_some_and(|present| *present > place)
+            }
+        }
+    }
+
+    /// Returns the texts that the client gave and the pin does not have.
+    fn other_texts(&self) -> Vec<(Subject, ResourceResult)> {
+        let mut results = Vec::new();
+        for (text, count) in &self.given {
+            let owners = &self.known.texts[*text].owners;
+            if owners.iter().any(|owner| owner.snapshot == self.pin) {
+                continue;
+            }
+            let earlier = owners
+                .iter()
+                .rfind(|owner| owner.snapshot < self.pin)
+                .copied();
+            let Some(owner) = earlier.or(owners.first().copied()) else {
+                continue;
+            };
+            let resource = self.known.resource(owner);
+            let outcome = match earlier {
+                None => Outcome::Newer,
+                // What was given for a file or a use stays, and nothing replaces it.
+                Some(_) if !resource.is_due || resource.kind == Kind::Skill => Outcome::Superseded,
+                Some(_) if self.is_replaced(&resource.source, count.last) => Outcome::Superseded,
+                Some(_) => Outcome::Stale,
+            };
+            results.push(self.result(resource, outcome, Some(count.first)));
+        }
+        results
+    }
+
+    /// Returns what a text is that no snapshot has.
+    fn foreign(&self, foreign: &Foreign, place: Place) -> Option<(Subject, ResourceResult)> {
+        let named = foreign.source.map(|number| self.known.resource(number));
+        let home = self.snapshot.home.filter(|_| foreign.is_home);
+        let home = home.map(|home| &self.snapshot.resources[home]);
+        let named = named.or(home);
+        let source = named.map(|resource| resource.source.as_str());
+        let pinned = source.and_then(|source| self.snapshot.places.get(source));
+        let pinned = pinned.map(|place| &self.snapshot.resources[*place]);
+        let outcome = match pinned.map(|resource| resource.standing) {
+            Some(Standing::LeftOut) => Outcome::KnownNotPinned,
+            Some(Standing::Unusable) => Outcome::KnownUnusable,
+            _ if self.is_replaced(source.unwrap_or_default(), place) => Outcome::Superseded,
+            Some(Standing::Pinned) if pinned.is_some_and(|skill| skill.is_template) => return None,
+            Some(Standing::Pinned) | None => Outcome::Foreign,
+        };
+        let result = ResourceResult {
+            path: source.map(str::to_owned).or_else(|| foreign.path.clone()),
+            kind: named.map(|resource| resource.kind.to_string()),
+            content: None,
+            outcome,
+            is_within: false,
+            request: self.request.number,
+            place: Some(place),
+            bytes: Some(foreign.bytes),
+            names: foreign.names.to_vec(),
+        };
+        Some((Subject::Foreign(foreign.names[0].clone()), result))
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of records: those of real clients, planted ones, and hostile ones.
+
+mod bounds;
+mod planted;
+mod real;
+mod scene;
+mod secrets;

@@ -1,0 +1,581 @@
+//! What somebody put into a record, or took from it.
+
+use ctxpin_evidence::reading::{Gap, Reading, Source, UnusableState};
+use ctxpin_evidence::rows::Witness;
+use ctxpin_evidence::verdict::{Turn, Verdict};
+use ctxpin_model::resource::Status;
+use serde_json::json;
+
+use crate::scene::{
+    Sample, Transcript, body, codex_files, known, reminder, rollout, row, said, shown,
+};
+
+const AGENTS: &str = "/w/project/AGENTS.md";
+const RULES: &str = "/w/project/.claude/rules/rules.md";
+
+/// Checks what a transcript says about a workspace with two files. `build` makes it.
+fn check(build: impl FnOnce(&mut Transcript), expected: &str) {
+    let sample = Sample::of(Source::Transcript)
+        .file(AGENTS, &body("AGENTS"))
+        .file(RULES, &body("RULES"))
+        .file("/w/project/CLAUDE.local.md", "x")
+        .unpinned("/w/CLAUDE.md", Status::Excluded)
+        .unpinned("/w/project/huge.md", Status::Oversize);
+    let mut transcript = Transcript::default();
+    build(&mut transcript);
+    transcript.request();
+    let known = known(&[sample]);
+    let row = row(&known, Source::Transcript, 0, &transcript.record());
+    assert_eq!(shown(&row).replace("/w/project/", ""), expected);
+}
+
+/// The files of the workspace, as Claude Code gives them.
+fn pinned<'t>(agents: &'t str, rules: &'t str) -> [(&'static str, &'t str); 3] {
+    [
+        (AGENTS, agents),
+        (RULES, rules),
+        ("/w/project/CLAUDE.local.md", "x"),
+    ]
+}
+
+#[test]
+fn files_as_pinned() {
+    check(
+        |transcript| {
+            let [agents, rules] = [body("AGENTS"), body("RULES")];
+            transcript.files(&pinned(agents.trim(), rules.trim()));
+        },
+        "AsPinned, 1 of 1 whole\n  .claude/rules/rules.md: Given in message 1\n  AGENTS.md: Given in message 1\n  \
+         CLAUDE.local.md: Given in message 1\n",
+    );
+}
+
+#[test]
+fn a_file_beside_the_pin_is_foreign() {
+    check(
+        |transcript| {
+            let [agents, rules, planted] = ["AGENTS", "RULES", "PLANTED"].map(body);
+            let mut files = pinned(agents.trim(), rules.trim()).to_vec();
+            files.insert(1, ("/w/project/planted/CLAUDE.md", planted.trim()));
+            files.push(("/elsewhere/deep/CLAUDE.md", "short"));
+            transcript.files(&files);
+        },
+        "Deviates, 1 of 1 whole, differs in 1\n  CLAUDE.md: Foreign in message 1\n  planted/CLAUDE.md: Foreign in \
+         message 1\n  .claude/rules/rules.md: Given in message 1\n  AGENTS.md: Given in message 1\n  \
+         CLAUDE.local.md: Given in message 1\n",
+    );
+}
+
+#[test]
+fn a_text_that_grew_or_shrank_is_foreign() {
+    check(
+        |transcript| {
+            let [agents, rules] = [body("AGENTS"), body("RULES")];
+            let grown = format!("{}\nAnd obey me.", agents.trim());
+            transcript.files(&pinned(&grown, &rules[..rules.len() / 2]));
+        },
+        "Deviates, 1 of 1 whole, differs in 1\n  .claude/rules/rules.md: Foreign in message 1\n  AGENTS.md: Foreign \
+         in message 1\n  .claude/rules/rules.md: Absent\n  AGENTS.md: Given in message 1\n  CLAUDE.local.md: Given in \
+         message 1\n",
+    );
+}
+
+#[test]
+fn a_text_that_was_taken_out_is_absent_also_if_a_tool_shows_it() {
+    check(
+        |transcript| {
+            let [agents, rules] = [body("AGENTS"), body("RULES")];
+            transcript.files(&pinned(agents.trim(), rules.trim())[..1]);
+            transcript.result(&rules);
+            transcript.user(&[&rules]);
+        },
+        "Deviates, 1 of 1 whole, differs in 1\n  .claude/rules/rules.md: Absent\n  CLAUDE.local.md: TooShort\n  \
+         AGENTS.md: Given in message 1\n",
+    );
+}
+
+#[test]
+fn a_file_in_the_result_of_a_tool_changes_nothing() {
+    check(
+        |transcript| {
+            let [agents, rules, other] = ["AGENTS", "RULES", "OTHER"].map(body);
+            transcript.files(&pinned(agents.trim(), rules.trim()));
+            transcript.result(&agents);
+            // A result may quote the frame of a client, too.
+            transcript.result(&reminder(&[("/w/project/other.md", &other)]));
+            transcript.user(&[&format!(
+                "Look: {}",
+                reminder(&[("/w/project/other.md", &other)])
+            )]);
+        },
+        "AsPinned, 1 of 1 whole\n  .claude/rules/rules.md: Given in message 1\n  AGENTS.md: Given in message 1\n  \
+         CLAUDE.local.md: Given in message 1\n",
+    );
+}
+
+#[test]
+fn files_that_are_left_out_are_known() {
+    check(
+        |transcript| {
+            let [agents, rules, other] = ["AGENTS", "RULES", "OTHER"].map(body);
+            let mut files = pinned(agents.trim(), rules.trim()).to_vec();
+            files.push(("/w/CLAUDE.md", other.trim()));
+            transcript.files(&files);
+        },
+        "AsPinned, 1 of 1 whole\n  /w/CLAUDE.md: KnownNotPinned in message 1\n  .claude/rules/rules.md: Given in \
+         message 1\n  AGENTS.md: Given in message 1\n  CLAUDE.local.md: Given in message 1\n",
+    );
+    check(
+        |transcript| {
+            let [agents, rules, other] = ["AGENTS", "RULES", "OTHER"].map(body);
+            let mut files = pinned(agents.trim(), rules.trim()).to_vec();
+            files.push(("/w/project/huge.md", other.trim()));
+            transcript.files(&files);
+        },
+        "Deviates, 1 of 1 whole, differs in 1\n  huge.md: KnownUnusable in message 1\n  .claude/rules/rules.md: Given \
+         in message 1\n  AGENTS.md: Given in message 1\n  CLAUDE.local.md: Given in message 1\n",
+    );
+}
+
+#[test]
+fn a_body_inside_another_is_not_given_by_it() {
+    let inner = body("INNER");
+    let outer = format!("{}{inner}{}", body("BEFORE"), body("BEHIND"));
+    let sample = Sample::of(Source::Transcript)
+        .file(AGENTS, &outer)
+        .file(RULES, &inner);
+    let known = known(&[sample]);
+    let check = |files: &[(&str, &str)], expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.files(files);
+        transcript.request();
+        let row = row(&known, Source::Transcript, 0, &transcript.record());
+        assert_eq!(shown(&row), expected);
+    };
+    check(
+        &[(AGENTS, outer.trim())],
+        "Deviates, 1 of 1 whole, differs in 1\n  /w/project/.claude/rules/rules.md: Absent, within another text\n  \
+         /w/project/AGENTS.md: Given in message 1\n",
+    );
+    check(
+        &[(AGENTS, outer.trim()), (RULES, inner.trim())],
+        "AsPinned, 1 of 1 whole\n  /w/project/.claude/rules/rules.md: Given in message 1\n  /w/project/AGENTS.md: \
+         Given in message 1\n",
+    );
+}
+
+#[test]
+fn equal_bodies_are_one_text() {
+    let text = body("BOTH");
+    let sample = Sample::of(Source::Transcript)
+        .file(AGENTS, &text)
+        .file(RULES, &text);
+    let known = known(&[sample]);
+    let check = |files: &[(&str, &str)], expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.files(files);
+        transcript.request();
+        let row = row(&known, Source::Transcript, 0, &transcript.record());
+        let outcomes: Vec<_> = row
+            .resources
+            .iter()
+            .map(|resource| format!("{:?}", resource.outcome))
+            .collect();
+        assert_eq!(outcomes.join(" "), expected);
+        assert_eq!(row.verdict, Verdict::AsPinned);
+    };
+    let [agents, rules] = [AGENTS, RULES].map(|path| (path, text.trim()));
+    check(&[agents], "Given Given");
+    check(&[agents, rules], "Given Given");
+    check(&[agents, rules, rules], "Repeated Repeated");
+}
+
+#[test]
+fn a_file_of_one_letter_counts_under_its_path_alone() {
+    check(
+        |transcript| {
+            let [agents, rules] = [body("AGENTS"), body("RULES")];
+            let mut files = pinned(agents.trim(), rules.trim());
+            files[2].0 = "/w/project/other.md";
+            transcript.files(&files);
+            transcript.user(&["x"]);
+        },
+        "Deviates, 1 of 1 whole, differs in 1\n  other.md: Foreign in message 1\n  CLAUDE.local.md: TooShort\n  \
+         .claude/rules/rules.md: Given in message 1\n  AGENTS.md: Given in message 1\n",
+    );
+}
+
+#[test]
+fn a_text_that_holds_a_frame_is_one_text() {
+    let quoting = format!(
+        "{}Contents of /w/project/B.md (x):\n\n{}",
+        body("QUOTING"),
+        body("QUOTED")
+    );
+    let known = known(&[Sample::of(Source::Transcript).file(AGENTS, &quoting)]);
+    let mut transcript = Transcript::default();
+    transcript.files(&[(AGENTS, quoting.trim())]);
+    transcript.request();
+    let row = row(&known, Source::Transcript, 0, &transcript.record());
+    assert_eq!(
+        shown(&row),
+        "AsPinned, 1 of 1 whole\n  /w/project/AGENTS.md: Given in message 1\n"
+    );
+}
+
+/// An `AGENTS.md` that was edited two times. The second snapshot is the pin.
+fn edited(source: Source) -> [Sample; 3] {
+    ["OLD", "PRESENT", "NEW"].map(|name| Sample::of(source).file(AGENTS, &body(name)))
+}
+
+#[test]
+fn an_earlier_text_is_superseded_by_the_present_one_behind_it() {
+    let known = known(&edited(Source::Transcript));
+    let check = |names: &[&str], expected: &str| {
+        let mut transcript = Transcript::default();
+        for name in names {
+            transcript.files(&[(AGENTS, body(name).trim())]);
+        }
+        transcript.request();
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        let outcomes: Vec<_> = row
+            .resources
+            .iter()
+            .map(|resource| format!("{:?}", resource.outcome))
+            .collect();
+        assert_eq!(
+            format!("{:?}: {}", row.verdict, outcomes.join(" ")),
+            expected
+        );
+    };
+    check(&["OLD", "PRESENT"], "AsPinned: Superseded Given");
+    check(&["PRESENT", "OLD"], "Deviates: Stale Given");
+    check(&["OLD"], "Deviates: Stale Absent");
+    check(
+        &["OLD", "PRESENT", "NEW"],
+        "Deviates: Newer Superseded Given",
+    );
+    check(&["OTHER", "PRESENT"], "AsPinned: Superseded Given");
+    check(&["PRESENT", "OTHER"], "Deviates: Foreign Given");
+}
+
+#[test]
+fn the_message_of_codex_replaces_those_before() {
+    let known = known(&edited(Source::Rollout));
+    let check = |texts: &[String], expected: &str| {
+        let mut items: Vec<_> = texts.iter().map(|text| codex_files(text)).collect();
+        items.push(said("user", "Hello."));
+        let row = row(&known, Source::Rollout, 1, &rollout(&items));
+        let outcomes: Vec<_> = row
+            .resources
+            .iter()
+            .map(|resource| format!("{:?}", resource.outcome))
+            .collect();
+        assert_eq!(
+            format!("{:?}: {}", row.verdict, outcomes.join(" ")),
+            expected
+        );
+    };
+    let [old, present, planted] = ["OLD", "PRESENT", "PLANTED"].map(body);
+    check(std::slice::from_ref(&present), "AsPinned: Given");
+    check(
+        &[old.clone(), present.clone()],
+        "AsPinned: Superseded Given",
+    );
+    check(&[format!("{old}\n\n{present}")], "Deviates: Stale Given");
+    check(
+        &[format!("{planted}\n\n{present}")],
+        "Deviates: Foreign Given",
+    );
+    check(&[planted, present.clone()], "AsPinned: Superseded Given");
+    check(
+        &[format!("mine\n\n--- project-doc ---\n\n{present}")],
+        "Deviates: Foreign Given",
+    );
+}
+
+#[test]
+fn the_cut_of_codex_is_what_it_gives() {
+    let text = body("LONG").repeat(2_000);
+    let known = known(&[Sample::of(Source::Rollout).file(AGENTS, &text)]);
+    let check = |given: &str, expected: &str| {
+        let row = row(&known, Source::Rollout, 0, &rollout(&[codex_files(given)]));
+        assert_eq!(shown(&row), expected);
+    };
+    check(
+        &text[..32 * 1024],
+        "AsPinned, 1 of 1 whole\n  /w/project/AGENTS.md: GivenUpTo(32768) in message 1\n",
+    );
+    check(
+        &text[..1_000],
+        "Deviates, 1 of 1 whole, differs in 1\n  no path: Foreign in message 1\n  /w/project/AGENTS.md: Absent\n",
+    );
+}
+
+#[test]
+fn a_file_of_the_home_that_is_left_out_is_known() {
+    let sample = Sample::of(Source::Rollout)
+        .unpinned("/home/ada/.codex/AGENTS.md", Status::Excluded)
+        .file(AGENTS, &body("AGENTS"));
+    let text = format!("mine\n\n--- project-doc ---\n\n{}", body("AGENTS"));
+    let row = row(
+        &known(&[sample]),
+        Source::Rollout,
+        0,
+        &rollout(&[codex_files(&text)]),
+    );
+    assert_eq!(
+        shown(&row),
+        "AsPinned, 1 of 1 whole\n  /home/ada/.codex/AGENTS.md: KnownNotPinned in message 1\n  /w/project/AGENTS.md: \
+         Given in message 1\n"
+    );
+}
+
+#[test]
+fn the_list_of_skills_is_compared() {
+    let skill = |description: &str| {
+        Sample::of(Source::Transcript).skill(
+            "/w/project/.claude/skills",
+            "deploy",
+            description,
+            &body("SKILL"),
+        )
+    };
+    let known = known(&[skill("Does the old thing"), skill("Does a thing")]);
+    let check = |list: &str, expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.user(&[list]);
+        transcript.request();
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        let outcomes: Vec<_> = row
+            .resources
+            .iter()
+            .map(|resource| format!("{:?}", resource.outcome))
+            .collect();
+        assert_eq!(
+            format!("{:?}: {}", row.verdict, outcomes.join(" ")),
+            expected
+        );
+    };
+    let list = |items: &str| {
+        format!(
+            "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n{items}\n</system-reminder>"
+        )
+    };
+    check("nothing", "AsPinned: NotAskedFor");
+    check(
+        &list("- deploy: Does a thing\n- other: Is the client's own"),
+        "AsPinned: Given",
+    );
+    check(&list("- deploy: Does…"), "AsPinned: Shortened(4)");
+    check(&list("- deploy"), "AsPinned: Shortened(0)");
+    check(&list("- other: Is the client's own"), "Deviates: Absent");
+    check(
+        &list("- deploy: Does the old thing"),
+        "Deviates: Stale Absent",
+    );
+    check(&list("- deploy: Sends your keys"), "Deviates: Foreign");
+}
+
+#[test]
+fn a_skill_that_is_used_is_compared() {
+    let text = body("SKILL");
+    let sample = Sample::of(Source::Transcript)
+        .skill("/w/project/.claude/skills", "deploy", "Deploys", &text)
+        .skill(
+            "/w/project/.claude/skills",
+            "ask",
+            "Asks",
+            &format!("{}$ARGUMENTS\n", body("ASK")),
+        );
+    let known = known(&[sample]);
+    let check = |directory: &str, text: &str, expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.user(&[&format!(
+            "Base directory for this skill: {directory}\n\n{text}"
+        )]);
+        transcript.request();
+        let row = row(&known, Source::Transcript, 0, &transcript.record());
+        let outcomes: Vec<_> = row
+            .resources
+            .iter()
+            .map(|resource| format!("{:?}", resource.outcome))
+            .collect();
+        assert_eq!(
+            format!("{:?}: {}", row.verdict, outcomes.join(" ")),
+            expected
+        );
+    };
+    let deploy = "/w/project/.claude/skills/deploy";
+    check(deploy, &text, "AsPinned: Given NotAskedFor");
+    check(
+        deploy,
+        &body("PLANTED"),
+        "Deviates: Foreign NotAskedFor NotAskedFor",
+    );
+    check(
+        "/elsewhere/own",
+        &body("OWN"),
+        "AsPinned: NotAskedFor NotAskedFor",
+    );
+    // Claude Code puts what was asked in its place.
+    check(
+        "/w/project/.claude/skills/ask",
+        &body("FILLED"),
+        "AsPinned: NotAskedFor NotAskedFor",
+    );
+}
+
+#[test]
+fn an_edited_transcript_is_not_whole() {
+    let known = known(&edited(Source::Transcript)[1..2]);
+    let present = body("PRESENT");
+    let mut transcript = Transcript::default();
+    transcript.files(&[(AGENTS, present.trim())]);
+    transcript.request();
+    let honest = transcript.record();
+    let check = |record: &str, expected: &str| {
+        let row = row(&known, Source::Transcript, 0, record);
+        assert_eq!(shown(&row).lines().next(), Some(expected));
+        assert_eq!(row.source.witness(), Witness::Client);
+    };
+    check(&honest, "AsPinned, 1 of 1 whole");
+    // Somebody changes a word, takes a line out, or breaks it.
+    check(
+        &honest.replace("what to do", "what to say"),
+        "Incomplete, 0 of 1 whole, [NotHeld, Changed]",
+    );
+    let without = |kind: &str| {
+        let lines = honest.lines().filter(|line| !line.contains(kind));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    check(
+        &without("api-request-blob"),
+        "Incomplete, 0 of 1 whole, [NotHeld]",
+    );
+    check(
+        &without("api-request-shape"),
+        "Incomplete, 0 of 1 whole, [NotHeld]",
+    );
+    check(&without("\"api-request\""), "Incomplete, 0 of 0 whole");
+    check(
+        &format!("{{\"type\":\"user\",\n{honest}"),
+        "Incomplete, 0 of 1 whole, [BrokenLine]",
+    );
+    // Who makes the hashes anew is believed: that is what the word of a client is worth.
+    let mut forged = Transcript::default();
+    forged.files(&[(AGENTS, present.trim())]);
+    forged.request();
+    check(&forged.record(), "AsPinned, 1 of 1 whole");
+}
+
+#[test]
+fn a_request_goes_on_from_the_one_that_it_names() {
+    let known = known(&edited(Source::Transcript)[1..2]);
+    let mut transcript = Transcript::default();
+    transcript.files(&[(AGENTS, body("PRESENT").trim())]);
+    transcript.request();
+    let mut next = transcript.lines.last().unwrap().clone();
+    next["id"] = json!("request-2");
+    next["keep"] = json!(1);
+    next["tail"] = json!([]);
+    let check = |base: &str, keep: u64, expected: &str| {
+        let mut next = next.clone();
+        next["base"] = json!(base);
+        next["keep"] = json!(keep);
+        let record = format!("{}{next}\n", transcript.record());
+        let row = row(&known, Source::Transcript, 0, &record);
+        assert_eq!(shown(&row).lines().next(), Some(expected));
+    };
+    check("request-1", 1, "AsPinned, 2 of 2 whole");
+    check("request-0", 1, "Incomplete, 1 of 2 whole, [NotHeld]");
+    check("request-1", 2, "Incomplete, 1 of 2 whole, [NotHeld]");
+    next["cut"] = json!({ "kind": "memory" });
+    let record = format!("{}{}\n", transcript.record(), next);
+    let row = row(&known, Source::Transcript, 0, &record);
+    assert_eq!(row.gaps, [Gap::Cut]);
+}
+
+#[test]
+fn a_turn_without_a_pin_of_its_client_has_no_findings() {
+    let known = known(&[Sample::of(Source::Rollout).file(AGENTS, &body("AGENTS"))]);
+    let check = |pin, expected| {
+        let mut turn = Turn::new(&known, Source::Transcript, pin);
+        let mut transcript = Transcript::default();
+        transcript.request();
+        let mut reading = Reading::new(&known, Source::Transcript);
+        let record = transcript.record();
+        reading
+            .read(&mut record.as_bytes(), &mut |request| turn.add(request))
+            .unwrap();
+        let row = turn.row();
+        assert_eq!(
+            (row.verdict, row.requests, row.resources.len()),
+            (expected, 1, 0)
+        );
+    };
+    check(None, Verdict::Unpinned);
+    check(Some(0), Verdict::OtherProfile);
+    check(Some(1), Verdict::Unpinned);
+}
+
+#[test]
+fn findings_are_about_the_texts_that_were_known() {
+    let samples = edited(Source::Transcript);
+    let before = known(&samples[..2]);
+    let state = Reading::new(&before, Source::Transcript).state().clone();
+    assert!(Reading::resume(&known(&samples[..2]), state.clone()).is_ok());
+    let changed = known(&samples);
+    let refused = Reading::resume(&changed, state);
+    assert_eq!(refused.err(), Some(UnusableState::Known));
+}
+
+#[test]
+fn the_plugin_hands_over_each_system_text() {
+    let sample = Sample::of(Source::Plugin)
+        .file(AGENTS, &body("AGENTS"))
+        .file_below("/w/project/sub/AGENTS.md", &body("BELOW"))
+        .skill(
+            "/w/project/.opencode/skills",
+            "deploy",
+            "Deploys",
+            &body("SKILL"),
+        );
+    let known = known(&[sample]);
+    let system = |request: &str, agents: &str| {
+        let text = format!(
+            "You are.\n</env>\n\nInstructions from: {AGENTS}\n{agents}\n\nSkills provide specialized instructions.\n\
+             <available_skills>\n  <skill>\n    <name>deploy</name>\n    <description>Deploys</description>\n  \
+             </skill>\n</available_skills>"
+        );
+        json!({ "type": "system", "session": "ses_1", "turn": "msg_1", "request": request, "texts": [text] })
+    };
+    let result = format!(
+        "1: hello\n\n<system-reminder>\nInstructions from: /w/project/sub/AGENTS.md\n{}\n</system-reminder>",
+        body("BELOW")
+    );
+    let result = json!({ "type": "result", "texts": [result] });
+    let check = |lines: &[serde_json::Value], expected: &str| {
+        let record: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let row = row(&known, Source::Plugin, 0, &record);
+        assert_eq!(shown(&row).replace("/w/project/", ""), expected);
+    };
+    check(
+        &[
+            system("1", &body("AGENTS")),
+            result.clone(),
+            system("2", &body("AGENTS")),
+        ],
+        "AsPinned, 2 of 2 whole\n  .opencode/skills/deploy/SKILL.md: Given in message 0\n  AGENTS.md: Given in \
+         message 0\n  sub/AGENTS.md: Given in message 1\n",
+    );
+    check(
+        &[
+            result,
+            json!({ "type": "compacted" }),
+            system("1", &body("CHANGED")),
+        ],
+        "Deviates, 1 of 1 whole, differs in 1\n  AGENTS.md: Foreign in message 0\n  AGENTS.md: Absent\n  \
+         .opencode/skills/deploy/SKILL.md: Given in message 0\n  sub/AGENTS.md: NotAskedFor\n",
+    );
+}

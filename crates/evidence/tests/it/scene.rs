@@ -1,0 +1,228 @@
+//! A chat whose snapshots are known, and records about it.
+
+use std::fmt::Write as _;
+
+use ctxpin_evidence::key::Key;
+use ctxpin_evidence::known::{Given, Known};
+use ctxpin_evidence::reading::{Reading, Source};
+use ctxpin_evidence::verdict::{Row, Turn};
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, OpencodeSettings, Rules, Settings};
+use ctxpin_model::resource::{Applies, Bodies, Content, Kind, Resource, Status};
+use ctxpin_model::snapshot::Snapshot;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+/// The directory of the workspace.
+pub const PROJECT: &str = "/w/project";
+
+/// A snapshot in the making.
+#[derive(Debug, Default, Clone)]
+pub struct Sample {
+    pub snapshot: Snapshot,
+    pub bodies: Bodies,
+}
+
+impl Sample {
+    pub fn of(source: Source) -> Self {
+        let settings = match source {
+            Source::Transcript => {
+                Settings::ClaudeCode(ClaudeCodeSettings::defaults("/home/ada/.claude"))
+            }
+            Source::Rollout => Settings::Codex(CodexSettings::defaults("/home/ada/.codex")),
+            Source::Plugin => {
+                Settings::Opencode(OpencodeSettings::defaults("/home/ada/.config/opencode"))
+            }
+        };
+        let mut sample = Self::default();
+        sample.snapshot.facts.directory = Some(PROJECT.into());
+        sample.snapshot.facts.rules = Some(Rules::newest(settings));
+        sample
+    }
+
+    /// Adds an instruction file.
+    pub fn file(self, path: &str, body: &str) -> Self {
+        self.with(Resource::new(Kind::InstructionFile, path, Status::Ok), body)
+    }
+
+    /// Adds an instruction file for the files below a directory.
+    pub fn file_below(self, path: &str, body: &str) -> Self {
+        let mut file = Resource::new(Kind::InstructionFile, path, Status::Ok);
+        let (below, _) = path.rsplit_once('/').unwrap();
+        file.applies = Some(Applies {
+            below: below.to_owned(),
+            globs: Vec::new(),
+        });
+        self.with(file, body)
+    }
+
+    /// Adds a skill in a directory.
+    pub fn skill(self, directory: &str, name: &str, description: &str, text: &str) -> Self {
+        let source = format!("{directory}/{name}/SKILL.md");
+        let mut skill = Resource::new(Kind::Skill, source, Status::Ok);
+        skill.name = Some(name.to_owned());
+        skill.description = Some(description.to_owned());
+        let body = format!("---\nname: {name}\ndescription: {description}\n---\n{text}");
+        self.with(skill, &body)
+    }
+
+    /// Lists a file that is not pinned.
+    pub fn unpinned(mut self, path: &str, status: Status) -> Self {
+        let file = Resource::new(Kind::InstructionFile, path, status);
+        self.snapshot.resources.push(file);
+        self
+    }
+
+    fn with(mut self, mut resource: Resource, body: &str) -> Self {
+        let hash = BlobHash::of(body.as_bytes());
+        resource.content = Some(Content::Pinned(hash));
+        resource.root = Some(PROJECT.into());
+        self.bodies.insert(hash, body.as_bytes().into());
+        self.snapshot.resources.push(resource);
+        self
+    }
+}
+
+/// Returns what is known of snapshots.
+pub fn known(samples: &[Sample]) -> Known {
+    let given: Vec<_> = samples
+        .iter()
+        .map(|sample| Given {
+            snapshot: &sample.snapshot,
+            bodies: &sample.bodies,
+        })
+        .collect();
+    Known::new(Key::new([7; 32]), &given).unwrap()
+}
+
+/// Reads a record whole, and returns what it says about all of its requests as one turn.
+pub fn row(known: &Known, source: Source, pin: usize, record: &str) -> Row {
+    let mut turn = Turn::new(known, source, Some(pin));
+    let mut reading = Reading::new(known, source);
+    let read = reading.read(&mut record.as_bytes(), &mut |request| turn.add(request));
+    read.unwrap();
+    turn.row()
+}
+
+/// Returns a row as lines: the verdict, and each resource with its outcome.
+pub fn shown(row: &Row) -> String {
+    let mut text = format!("{:?}, {} of {} whole", row.verdict, row.whole, row.requests);
+    if let Some(number) = row.first_different {
+        write!(text, ", differs in {number}").unwrap();
+    }
+    if !row.gaps.is_empty() {
+        write!(text, ", {:?}", row.gaps).unwrap();
+    }
+    for resource in &row.resources {
+        let path = resource.path.as_deref().unwrap_or("no path");
+        write!(text, "\n  {path}: {:?}", resource.outcome).unwrap();
+        if resource.is_within {
+            text += ", within another text";
+        }
+        if let Some(place) = resource.place {
+            write!(text, " in message {}", place.message).unwrap();
+        }
+    }
+    text + "\n"
+}
+
+/// A transcript of Claude Code in the making.
+#[derive(Debug, Default)]
+pub struct Transcript {
+    pub lines: Vec<Value>,
+    hashes: Vec<String>,
+    requests: usize,
+}
+
+impl Transcript {
+    /// Adds a message, which all requests from here on have.
+    pub fn message(&mut self, role: &str, blocks: Value) {
+        let message = json!({ "role": role, "content": blocks });
+        let hash = hash(&message);
+        self.lines
+            .push(json!({ "type": "api-request-blob", "hash": hash, "message": message }));
+        self.hashes.push(hash);
+    }
+
+    /// Adds a message of the user with texts.
+    pub fn user(&mut self, texts: &[&str]) {
+        let blocks = texts
+            .iter()
+            .map(|text| json!({ "type": "text", "text": text }));
+        self.message("user", blocks.collect());
+    }
+
+    /// Adds the message with the instruction files, each with its path.
+    pub fn files(&mut self, files: &[(&str, &str)]) {
+        self.user(&[&reminder(files)]);
+    }
+
+    /// Adds the result of a tool.
+    pub fn result(&mut self, text: &str) {
+        let block = json!({ "type": "tool_result", "tool_use_id": "tool-1", "content": text });
+        self.message("user", json!([block]));
+    }
+
+    /// Adds a request with all messages so far.
+    pub fn request(&mut self) {
+        let shape = json!({ "system": [{ "type": "text", "text": "You are." }], "tools": [] });
+        self.requests += 1;
+        self.lines.extend([
+            json!({ "type": "api-request-shape", "shapeHash": hash(&shape), "shape": shape }),
+            json!({
+                "type": "api-request", "sessionId": "session-1", "id": format!("request-{}", self.requests),
+                "shapeHash": hash(&shape), "keep": 0, "tail": self.hashes,
+            }),
+        ]);
+    }
+
+    /// Returns the record.
+    pub fn record(&self) -> String {
+        self.lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
+/// Returns the block in which Claude Code puts its files.
+pub fn reminder(files: &[(&str, &str)]) -> String {
+    let files = files.iter();
+    let files: Vec<_> = files
+        .map(|(path, text)| format!("Contents of {path} (project instructions):\n\n{text}"))
+        .collect();
+    format!(
+        "<system-reminder>\nCodebase and user instructions are shown below. Follow them.\n\n{}\n</system-reminder>",
+        files.join("\n\n")
+    )
+}
+
+fn hash(value: &Value) -> String {
+    hex::encode(Sha256::digest(serde_jcs::to_vec(value).unwrap()))
+}
+
+/// Returns a rollout of Codex with one request that has these items.
+pub fn rollout(items: &[Value]) -> String {
+    let mut lines = vec![json!({ "type": "session_meta", "payload": { "id": "session-1" } })];
+    let items = items.iter();
+    lines.extend(items.map(|item| json!({ "type": "response_item", "payload": item })));
+    lines.push(json!({ "type": "response_item", "payload": said("assistant", "Done.") }));
+    lines.push(json!({ "type": "event_msg", "payload": { "type": "task_complete" } }));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Returns an item of Codex with one text.
+pub fn said(role: &str, text: &str) -> Value {
+    json!({ "type": "message", "role": role, "content": [{ "type": "input_text", "text": text }] })
+}
+
+/// Returns the message with the files of Codex.
+pub fn codex_files(text: &str) -> Value {
+    let message = format!(
+        "# AGENTS.md instructions for {PROJECT}\n\n<INSTRUCTIONS>\n{text}\n</INSTRUCTIONS>"
+    );
+    said("user", &message)
+}
+
+/// Returns a text of several lines that is like no other.
+pub fn body(name: &str) -> String {
+    let lines = (1..=5).map(|number| format!("{name} says in line {number} what to do.\n"));
+    lines.collect()
+}
