@@ -46,6 +46,18 @@ pub enum What {
     Renamed(ResourceNumber),
 }
 
+impl What {
+    /// Returns whether all numbers name something that is known.
+    pub(crate) fn is_of(&self, known: &Known) -> bool {
+        match self {
+            Self::Text(text) => *text < known.texts.len(),
+            Self::List => true,
+            Self::Foreign(foreign) => foreign.source.is_none_or(|number| known.has(number)),
+            Self::Skill { number, .. } | Self::Renamed(number) => known.has(*number),
+        }
+    }
+}
+
 /// A text that is in no snapshot, without the text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Foreign {

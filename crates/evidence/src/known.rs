@@ -127,6 +127,12 @@ impl Known {
                 digest.update(owner.resource.to_le_bytes());
             }
         }
+        for snapshot in &snapshots {
+            digest.update(snapshot.resources.len().to_le_bytes());
+            for resource in &snapshot.resources {
+                digest.update(BlobHash::of(resource.source.as_bytes()).bytes());
+            }
+        }
         let mut described: Vec<_> = skills.iter().collect();
         described.sort_by_key(|(name, _)| *name);
         for (name, skills) in described {
@@ -187,6 +193,12 @@ impl Known {
     /// Returns the newest snapshot that has a resource of this source.
     pub(crate) fn source(&self, source: &str) -> Option<ResourceNumber> {
         self.sources.get(source).copied()
+    }
+
+    /// Returns whether a number is that of a resource.
+    pub(crate) fn has(&self, number: ResourceNumber) -> bool {
+        let snapshot = self.snapshots.get(number.snapshot);
+        snapshot.is_some_and(|snapshot| number.resource < snapshot.resources.len())
     }
 
     pub(crate) fn resource(&self, number: ResourceNumber) -> &KnownResource {

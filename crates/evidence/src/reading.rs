@@ -106,7 +106,9 @@ pub struct State {
     /// Where the reading goes on: the beginning of a message that may not be complete, or else the position.
     from: u64,
     messages: Vec<Message>,
-    /// The messages of the last request, and those since. `None` is one that the record does not hold.
+    /// How many of the first messages of the last request are unknown, because the request that it goes on from is.
+    unknown: usize,
+    /// The messages of the last request behind these, and those since. `None` is one that the record does not hold.
     request: Vec<Option<usize>>,
     /// The system prompts, by their hash.
     system: Option<usize>,
@@ -161,8 +163,10 @@ struct Pending {
 /// The error of a state that is of no use for the reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UnusableState {
-    /// Another release wrote it.
-    #[error("another release wrote the state; read the record from its beginning")]
+    /// Another release wrote it, or something changed it.
+    #[error(
+        "another release wrote the state, or it was changed; read the record from its beginning"
+    )]
     Version,
     /// Its findings are about other texts, because the chat has another pin or head since.
     #[error("the known texts are others since; read the record from its beginning")]
@@ -199,6 +203,7 @@ impl<'k> Reading<'k> {
             position: 0,
             from: 0,
             messages: Vec::new(),
+            unknown: 0,
             request: Vec::new(),
             system: None,
             last: None,
@@ -220,11 +225,14 @@ impl<'k> Reading<'k> {
     ///
     /// Fails if another release wrote the state, or if the known texts are others than those that it is about.
     pub fn resume(known: &'k Known, state: State) -> Result<Self, UnusableState> {
-        if state.version != STATE_VERSION || !state.is_sound() {
+        if state.version != STATE_VERSION {
             return Err(UnusableState::Version);
         }
         if state.known != hex::encode(known.digest()) {
             return Err(UnusableState::Known);
+        }
+        if !state.is_sound(known) {
+            return Err(UnusableState::Version);
         }
         Ok(Self::of(known, state))
     }
@@ -408,18 +416,21 @@ impl<'k> Reading<'k> {
         let mut gaps = Vec::new();
         // A request keeps messages of the one that it names, which is the one before.
         let is_next = request.base.is_none() || request.base == self.state.last;
-        let is_long = request.keep > self.state.request.len();
-        if request.keep > 0 && (!is_next || is_long) {
-            gaps.push(Gap::NotHeld);
+        let known = request.keep.checked_sub(self.state.unknown);
+        match known.filter(|known| is_next && *known <= self.state.request.len()) {
+            Some(known) => self.shorten(known),
+            None => {
+                self.shorten(0);
+                self.state.unknown = request.keep;
+            }
         }
-        self.shorten(request.keep.min(self.state.request.len()));
         for hash in &request.tail {
             let message = self.held.get(hash).copied();
             self.push(message);
         }
         let system = request.shape.and_then(|hash| self.held.get(&hash).copied());
         self.state.system = system;
-        if system.is_none() || self.missing > 0 {
+        if system.is_none() {
             gaps.push(Gap::NotHeld);
         }
         if request.is_cut {
@@ -615,18 +626,18 @@ impl<'k> Reading<'k> {
         if self.state.is_changed {
             gaps.push(Gap::Changed);
         }
-        if self.missing > 0 {
+        if self.missing > 0 || self.state.unknown > 0 {
             gaps.push(Gap::NotHeld);
         }
         let mut found = Vec::new();
         let mut is_cut = false;
         let system = self.state.system.map(|system| (0, system));
+        let number = |place: usize| self.state.unknown as u64 + place as u64 + 1;
         let marked = self
             .marked
             .iter()
             .filter(|place| **place < pending.messages);
-        let marked =
-            marked.filter_map(|place| Some((*place as u64 + 1, self.state.request[*place]?)));
+        let marked = marked.filter_map(|place| Some((number(*place), self.state.request[*place]?)));
         for (number, message) in system.into_iter().chain(marked) {
             self.steps += 1;
             is_cut |= found.len() > FINDINGS_MAX;
@@ -682,14 +693,20 @@ impl State {
         self.lines
     }
 
-    /// Returns whether all numbers of messages name one.
-    fn is_sound(&self) -> bool {
+    /// Returns whether all numbers name a message, or something that is known.
+    fn is_sound(&self, known: &Known) -> bool {
         let count = self.messages.len();
-        let before = self.messages.iter().enumerate();
-        let mut before = before.map(|(index, message)| message.before.is_none_or(|b| b < index));
+        let messages = self.messages.iter().enumerate();
+        let mut messages = messages.map(|(index, message)| {
+            let mut findings = message.findings.iter();
+            message.before.is_none_or(|before| before < index)
+                && findings.all(|finding| finding.what.is_of(known))
+        });
         let mut named = self.request.iter().flatten().chain(&self.system);
-        before.all(|is_sound| is_sound)
+        let is_waiting = self.pending.as_ref();
+        messages.all(|is_sound| is_sound)
             && named.all(|message| *message < count)
+            && is_waiting.is_none_or(|pending| pending.messages <= self.request.len())
             && self.from <= self.position
     }
 

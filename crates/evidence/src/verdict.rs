@@ -189,10 +189,11 @@ impl<'k> Turn<'k> {
         };
         let compared = Compared::new(self.known, self.source.profile(), pin, request);
         let results = compared.results();
-        // A request that is not whole may have the rest of what is absent.
-        let is_whole = request.gaps.is_empty();
-        let differs =
-            |outcome: Outcome| outcome.deviates() && (is_whole || outcome != Outcome::Absent);
+        // What is missing of a request may have a text, or replace one. The request for a summary has all messages.
+        let mut gaps = request.gaps.iter();
+        let is_known = gaps.all(|gap| *gap == Gap::Compaction);
+        let is_certain = |outcome| is_known || !matches!(outcome, Outcome::Absent | Outcome::Stale);
+        let differs = |outcome: Outcome| outcome.deviates() && is_certain(outcome);
         for (subject, result) in results {
             if differs(result.outcome) {
                 self.first_different.get_or_insert(request.number);

@@ -490,6 +490,23 @@ fn a_request_goes_on_from_the_one_that_it_names() {
     check("request-1", 1, "AsPinned, 2 of 2 whole");
     check("request-0", 1, "Incomplete, 1 of 2 whole, [NotHeld]");
     check("request-1", 2, "Incomplete, 1 of 2 whole, [NotHeld]");
+    // What goes on from a request that is not there is not whole either, until a request keeps nothing.
+    let mut record = transcript.record();
+    for (number, base, keep) in [(3, 2, 1), (4, 3, 1), (5, 4, 0)] {
+        let hashes = if keep == 0 {
+            transcript.lines.last().unwrap()["tail"].clone()
+        } else {
+            json!([])
+        };
+        let mut next = next.clone();
+        next["id"] = json!(format!("request-{number}"));
+        next["base"] = json!(format!("request-{base}"));
+        next["keep"] = json!(keep);
+        next["tail"] = hashes;
+        record += &format!("{next}\n");
+    }
+    let broken = row(&known, Source::Transcript, 0, &record);
+    assert_eq!((broken.whole, broken.requests), (2, 4));
     next["cut"] = json!({ "kind": "memory" });
     let record = format!("{}{}\n", transcript.record(), next);
     let row = row(&known, Source::Transcript, 0, &record);
