@@ -9,6 +9,8 @@
 
 pub mod canonical;
 pub mod diff;
+pub mod evidence;
+pub mod finder;
 pub mod frontmatter;
 pub mod manifest;
 pub mod mcp_config;
@@ -27,7 +29,7 @@ pub struct Target {
 }
 
 /// Every target, by name.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 8] = [
     Target {
         name: "canonical",
         check: canonical::check,
@@ -35,6 +37,14 @@ pub const TARGETS: [Target; 6] = [
     Target {
         name: "diff",
         check: diff::check,
+    },
+    Target {
+        name: "evidence",
+        check: evidence::check,
+    },
+    Target {
+        name: "finder",
+        check: finder::check,
     },
     Target {
         name: "frontmatter",

@@ -54,6 +54,16 @@ fn diffs() {
 }
 
 #[test]
+fn records() {
+    check_generated("evidence");
+}
+
+#[test]
+fn searches() {
+    check_generated("finder");
+}
+
+#[test]
 fn frontmatters() {
     check_generated("frontmatter");
 }
