@@ -90,6 +90,8 @@ struct ChangePage<'v> {
     id: PendingChangeId,
     path: String,
     kind: &'static str,
+    /// Whether the pins lack the resource.
+    is_new: bool,
     since: Option<Time>,
     may_decide: bool,
     rows: Vec<ChatRow>,
@@ -210,6 +212,7 @@ fn render(
             Some(path) => path.to_owned(),
         },
         kind: entries.first().map_or("", |entry| entry.kind),
+        is_new: change.is_some_and(|change| change.pinned.is_none()) && !facts,
         since: since
             .map(|drift| drift.since)
             .min()

@@ -213,7 +213,10 @@ async fn wrong_parameters_are_a_page_that_says_so() {
     let decided = decided.send().await.unwrap();
     assert_eq!(decided.status(), StatusCode::NOT_FOUND);
     let decided = decided.text().await.unwrap();
-    assert!(decided.contains(">Nothing waits here</h1>"), "{decided}");
+    assert!(
+        decided.contains(">This change is decided</h1>"),
+        "{decided}"
+    );
     // Each list refuses the cursor of another list, and shows no empty page after its end.
     for (list, ended) in [
         ("/chats?", Some(first)),

@@ -142,7 +142,7 @@ async fn forty_chats_are_decided_at_once_and_two_of_them_are_gone() -> Result<()
         .until("document.querySelectorAll('.toast.failed .failures li').length === 2")
         .await?;
     browser
-        .until("document.querySelector('h1').textContent === 'Nothing waits here'")
+        .until("document.querySelector('h1').textContent === 'This change is decided'")
         .await?;
     let drifted = ChatQuery {
         dirty: Some(true),
@@ -219,6 +219,9 @@ async fn one_change_of_three_is_taken_rolled_back_and_the_chat_archived() -> Res
         .await?;
     browser
         .until("document.querySelectorAll('.log-entry').length === 3")
+        .await?;
+    browser
+        .until("document.querySelector('[data-key=pin-3] .what a').textContent === 'Back to pin 1: AGENTS.md'")
         .await?;
     assert_eq!(changes().await, 3);
     assert_eq!(prompt().await, before);

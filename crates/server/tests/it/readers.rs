@@ -145,7 +145,7 @@ async fn readers_of_others_see_no_body() {
         let told = walk(&reader, &begin).await;
         for (kind, expected) in [
             ("/", "200 Nothing waits"),
-            ("/changes/ID", "404 Nothing waits here"),
+            ("/changes/ID", "404 This change is decided"),
             ("/chats/ID", "200 Split the payment step"),
             (
                 "/chats/ID/context?resource=ID",

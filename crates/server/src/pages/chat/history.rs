@@ -127,12 +127,13 @@ pub(crate) async fn page(
     let moves = found.items.iter().zip(&changes).enumerate();
     let moves = moves.map(|(index, (record, changes))| {
         let is_current = record.seq == present;
+        let back_to = earlier_of(record, &found.items);
         Move {
             is_from: index == 1,
             is_to: index == 0,
             is_current,
             back: record.snapshot.filter(|_| !is_current && head.may_move),
-            ..Move::new(record, changes.as_ref(), &head.short, frame.now)
+            ..Move::new(record, back_to, changes.as_ref(), &head.short, frame.now)
         }
     });
     html(&HistoryPage {
@@ -149,11 +150,20 @@ pub(crate) async fn page(
 }
 
 impl Move {
-    fn new(record: &PinRecord, changes: Option<&PinChanges>, short: &str, now: Moment) -> Self {
+    fn new(
+        record: &PinRecord,
+        back_to: Option<i64>,
+        changes: Option<&PinChanges>,
+        short: &str,
+        now: Moment,
+    ) -> Self {
         let command = format!("ctxpin chat rollback {} --chat {short}", record.seq);
         Self {
             seq: record.seq,
-            what: what_it_changed(record, changes),
+            what: match back_to {
+                Some(seq) => what_with_words(&format!("Back to pin {seq}"), changes),
+                None => what_it_changed(record, changes),
+            },
             sums: Sums(
                 changes
                     .and_then(|changes| changes.lines)
@@ -170,6 +180,17 @@ impl Move {
             is_to: false,
         }
     }
+}
+
+/// Returns the number of the pin to which a rollback went, if it is on the page. The undo of a rollback is one too, and
+/// goes to a later pin than the rollback did.
+fn earlier_of(record: &PinRecord, shown: &[PinRecord]) -> Option<i64> {
+    if record.reason != Reason::Rollback {
+        return None;
+    }
+    let mut older = shown.iter().filter(|other| other.seq < record.seq);
+    let same = older.find(|other| other.snapshot == record.snapshot)?;
+    Some(same.seq)
 }
 
 /// Returns what a move did, in words.
@@ -194,6 +215,14 @@ pub(super) fn what_it_changed(record: &PinRecord, changes: Option<&PinChanges>) 
     match changes.filter(|changes| changes.count > 0) {
         Some(changes) => what_with(record.reason, &named(changes)),
         None => what(record.reason).to_owned(),
+    }
+}
+
+/// Returns words for a move, with the names of what it changed.
+fn what_with_words(words: &str, changes: Option<&PinChanges>) -> String {
+    match changes.filter(|changes| changes.count > 0) {
+        Some(changes) => format!("{words}: {}", named(changes)),
+        None => words.to_owned(),
     }
 }
 

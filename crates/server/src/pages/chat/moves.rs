@@ -102,7 +102,7 @@ fn sentence(request: &PinMove) -> Option<&'static str> {
         PinMove::Refresh { .. } | PinMove::Changes { .. } | PinMove::Sources { .. } => None,
         PinMove::Decline(_) => Some("The pin is kept. The next change asks again."),
         PinMove::Undecline(_) => Some("The changes wait again."),
-        PinMove::Rollback(_) => Some("Rolled back. The pin moves only when asked now."),
+        PinMove::Rollback(_) => Some("Rolled back. The chat waits for you from now on."),
         PinMove::Render => Some("Rendered again."),
     }
 }
@@ -173,7 +173,7 @@ mod tests {
         );
         check(
             "move=rollback&snapshot=HEAD",
-            Some(Some("Rolled back. The pin moves only when asked now.")),
+            Some(Some("Rolled back. The chat waits for you from now on.")),
         );
         // A form that lacks a field moves nothing.
         for body in [

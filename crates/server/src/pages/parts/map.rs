@@ -20,6 +20,9 @@ const NUMBER_WIDTH_MIN: f64 = 3.0;
 /// The share of the width, in percent, below which nobody sees a band. So the most bands of a lane are bounded.
 const BAND_WIDTH_MIN: f64 = 0.1;
 
+/// The least share of the width, in percent, of the present band. A head that was just pushed can be seen.
+const NOW_WIDTH_MIN: f64 = 0.6;
+
 /// The number of steps in which a crowd is counted.
 pub(crate) const CROWD_STEPS: usize = 80;
 
@@ -149,7 +152,10 @@ impl Lane {
     /// Writes the bands at a height.
     fn write_bands(&self, f: &mut fmt::Formatter<'_>, y: u32) -> fmt::Result {
         for band in &self.bands {
-            let (start, end) = (self.range.place(band.from), self.range.place(band.to));
+            let (mut start, end) = (self.range.place(band.from), self.range.place(band.to));
+            if band.to == self.range.to {
+                start = start.min(end - NOW_WIDTH_MIN);
+            }
             let width = end - start;
             if width < BAND_WIDTH_MIN {
                 continue;
