@@ -87,6 +87,7 @@ async function refreshOnce(asked) {
   document.body.dataset.watch = page.body.dataset.watch ?? "";
   document.body.dataset.mark = page.body.dataset.mark ?? "";
   hold(holds);
+  endStaleToasts();
   document.dispatchEvent(new Event("page-changed"));
 }
 

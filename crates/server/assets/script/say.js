@@ -9,10 +9,14 @@ const SENTENCE_MS = 3_000;
 let saidAt = -SAY_EVERY_MS;
 let sayTimer = 0;
 
-/** Says a sentence. Of several within five seconds the last one is said. */
-function say(sentence) {
+/**
+ * Says a sentence. Of several within five seconds the last one is said.
+ *
+ * `asked`: the reader did something, and waits for the sentence.
+ */
+function say(sentence, { asked = false } = {}) {
   clearTimeout(sayTimer);
-  const wait = Math.max(0, saidAt + SAY_EVERY_MS - performance.now());
+  const wait = asked ? 0 : Math.max(0, saidAt + SAY_EVERY_MS - performance.now());
   sayTimer = setTimeout(() => {
     saidAt = performance.now();
     document.getElementById("says").textContent = sentence;
@@ -25,12 +29,20 @@ function say(sentence) {
  */
 function showToast(toast) {
   document.getElementById("toasts").append(toast);
-  say(toast.querySelector("p").textContent);
+  say(toast.querySelector("p").textContent, { asked: true });
 }
 
 /** Removes the toasts of what was done before. One that failed stays until somebody closes it. */
 function endToasts() {
   for (const toast of document.querySelectorAll(".toast:not(.failed)")) toast.remove();
+}
+
+/** Removes the toasts that would undo a move of a pin that has moved since. */
+function endStaleToasts() {
+  const pin = document.querySelector("[data-pin]")?.dataset.pin;
+  for (const field of document.querySelectorAll(".toast [name=pin]")) {
+    if (pin && field.value !== pin) field.closest(".toast").remove();
+  }
 }
 
 /** Shows a sentence of the page itself. One that did not fail asks for nothing, and goes by itself. */

@@ -21,4 +21,6 @@ startStream();
 // out, or somebody else signed in.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
+  // A page that the browser loads again on the way back gets its ticks only now.
+  countChoices();
 });

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use ctxpin_browser::Chromium;
 use ctxpin_protocol::http::chats::ChatQuery;
+use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke, UserChange, UserCreate};
 use ctxpin_testing::workspace::Workspace;
@@ -199,6 +200,12 @@ async fn one_change_of_three_is_taken_rolled_back_and_the_chat_archived() -> Res
     browser
         .until("document.querySelector('[value=chosen]').textContent === 'Take 1 of 3'")
         .await?;
+    // The way back brings the ticks back, and the buttons say so.
+    browser.follow(".tabs a[href$='/history']").await?;
+    browser.evaluate("history.back()").await?;
+    browser
+        .until("document.querySelector('input[name=source]:checked') !== null && document.querySelector('#decision').dataset.chosen === 'some'")
+        .await?;
     browser.click("#decision [value=chosen]").await?;
     browser
         .until("document.querySelectorAll('#diff article.file').length === 2")
@@ -245,6 +252,22 @@ async fn one_change_of_three_is_taken_rolled_back_and_the_chat_archived() -> Res
             .await?;
         assert_eq!(archived().await, is_archived);
     }
+    // Nothing is left to undo when somebody else has moved the pin.
+    browser
+        .click(".log-entry[data-key=pin-2] [value=rollback]")
+        .await?;
+    browser
+        .until("document.querySelector('.toast [name=pin]') !== null")
+        .await?;
+    let refresh = ContextMove::default();
+    server
+        .client
+        .context_move(chat, &refresh, None)
+        .await
+        .unwrap();
+    browser
+        .until("document.querySelector('.toast') === null")
+        .await?;
     browser.no_errors()?;
     server.stop().await;
     Ok(())
