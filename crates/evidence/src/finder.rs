@@ -102,14 +102,14 @@ impl Finder {
             polynomial,
         };
         for (place, text) in long {
-            finder.add(place, text);
+            finder.add(place, text, bytes);
         }
         finder.inside = texts.iter().map(|text| finder.inside_of(text)).collect();
         Ok(finder)
     }
 
-    /// Adds the text that is the next one in the order of the bytes.
-    fn add(&mut self, place: usize, text: &Arc<str>) {
+    /// Adds the text that is the next one in the order of the bytes. `total_bytes` is the length of all texts.
+    fn add(&mut self, place: usize, text: &Arc<str>, total_bytes: usize) {
         let index = self.sorted.len();
         let beginning = self.polynomial.hash(&text.as_bytes()[..WINDOW_BYTES]);
         let range = self.beginnings.entry(beginning).or_insert(index..index);
@@ -140,7 +140,7 @@ impl Finder {
             }
         };
         self.sorted.push(Sorted {
-            prefixes: Prefixes::of(&self.polynomial, text.as_bytes()),
+            prefixes: Prefixes::of(&self.polynomial, text.as_bytes(), total_bytes),
             text: Arc::clone(text),
             place,
             depth,
@@ -216,7 +216,7 @@ impl Finder {
                 *steps += bytes.len() as u64;
                 Searched {
                     bytes,
-                    prefixes: Prefixes::of(&self.polynomial, bytes),
+                    prefixes: Prefixes::of(&self.polynomial, bytes, bytes.len()),
                 }
             });
             let found = self.longest(searched, at, beginning.clone(), steps);

@@ -6,7 +6,11 @@
 /// The Mersenne prime 2^61 - 1, modulo which a product is reduced with shifts.
 const PRIME: u64 = (1 << 61) - 1;
 
-/// How many bytes lie between two prefixes whose hashes are kept.
+/// The greatest number of bytes of texts that are hashed together, so that the hash of each prefix is kept. It takes
+/// eight times the memory of the text. Of larger ones every [`STRIDE`]th is, and a substring takes some more time.
+pub const DENSE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How many bytes lie between two prefixes of a large text whose hashes are kept.
 const STRIDE: usize = 8;
 
 /// How many powers of the base are kept of each magnitude.
@@ -72,21 +76,30 @@ impl Polynomial {
 }
 
 /// The hashes of the prefixes of one text, from which those of its substrings follow.
-pub struct Prefixes(Vec<u64>);
+pub struct Prefixes {
+    hashes: Vec<u64>,
+    /// How many bytes lie between two prefixes whose hashes are kept.
+    stride: usize,
+}
 
 impl Prefixes {
-    /// Hashes the prefixes of a text with at most [`TEXT_BYTES_MAX`] bytes.
-    pub fn of(polynomial: &Polynomial, text: &[u8]) -> Self {
-        let mut hashes = Vec::with_capacity(text.len() / STRIDE + 1);
+    /// Hashes the prefixes of a text with at most [`TEXT_BYTES_MAX`] bytes. `total_bytes` is the length of all texts
+    /// whose hashes are kept at once.
+    pub fn of(polynomial: &Polynomial, text: &[u8], total_bytes: usize) -> Self {
+        let stride = match total_bytes <= DENSE_BYTES_MAX {
+            true => 1,
+            false => STRIDE,
+        };
+        let mut hashes = Vec::with_capacity(text.len() / stride + 1);
         let mut hash = 0;
         hashes.push(hash);
-        for piece in text.chunks_exact(STRIDE) {
+        for piece in text.chunks_exact(stride) {
             hash = piece
                 .iter()
                 .fold(hash, |hash, byte| polynomial.push(hash, *byte));
             hashes.push(hash);
         }
-        Self(hashes)
+        Self { hashes, stride }
     }
 
     /// Returns the hash of `text[begin..begin + length]`. `text` is the one that was hashed.
@@ -96,8 +109,11 @@ impl Prefixes {
     }
 
     fn up_to(&self, polynomial: &Polynomial, text: &[u8], end: usize) -> u64 {
+        if self.stride == 1 {
+            return self.hashes[end];
+        }
         let rest = &text[end / STRIDE * STRIDE..end];
-        rest.iter().fold(self.0[end / STRIDE], |hash, byte| {
+        rest.iter().fold(self.hashes[end / STRIDE], |hash, byte| {
             polynomial.push(hash, *byte)
         })
     }
@@ -126,11 +142,13 @@ mod tests {
     fn substrings_hash_as_texts_of_their_own() {
         let polynomial = Polynomial::new(0x1234_5678_9abc_def1);
         let text: Vec<u8> = (0..9_000_u32).map(|n| (n * n % 251) as u8).collect();
-        let prefixes = Prefixes::of(&polynomial, &text);
-        for (begin, length) in [(0, 0), (0, 9_000), (1, 7), (8, 8), (13, 64), (4_000, 4_999)] {
-            let expected = polynomial.hash(&text[begin..begin + length]);
-            let hash = prefixes.range(&polynomial, &text, begin, length);
-            assert_eq!(hash, expected, "{begin} {length}");
+        for total_bytes in [text.len(), DENSE_BYTES_MAX + 1] {
+            let prefixes = Prefixes::of(&polynomial, &text, total_bytes);
+            for (begin, length) in [(0, 0), (0, 9_000), (1, 7), (8, 8), (13, 64), (4_000, 4_999)] {
+                let expected = polynomial.hash(&text[begin..begin + length]);
+                let hash = prefixes.range(&polynomial, &text, begin, length);
+                assert_eq!(hash, expected, "{begin} {length}");
+            }
         }
         let windows: Vec<_> = polynomial.windows(&text, 64).collect();
         assert_eq!(windows.len(), 9_000 - 63);
