@@ -236,7 +236,11 @@ impl Look<'_> {
             };
             let shares: Vec<_> = skills
                 .iter()
-                .map(|skill| (skill, share(self.text, item.at, &skill.description)))
+                .map(|skill| {
+                    let [own, ours] = &skill.descriptions;
+                    let [own, ours] = [own, ours].map(|text| share(self.text, item.at, text));
+                    (skill, own.max(ours))
+                })
                 .collect();
             let is_whole = shares.iter().any(|(_, share)| *share == Share::Whole);
             let before = found.len();

@@ -7,7 +7,7 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::{Profile, Settings};
 use ctxpin_model::resource::{Bodies, Kind, Status};
 use ctxpin_model::snapshot::Snapshot;
-use ctxpin_render::profile::{effective, forms};
+use ctxpin_render::profile::{descriptions, effective, forms};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -48,7 +48,8 @@ pub struct ResourceNumber {
 /// A skill of a snapshot.
 pub(crate) struct Skill {
     pub number: ResourceNumber,
-    pub description: String,
+    /// The description in the client's form and in ours.
+    pub descriptions: [String; 2],
 }
 
 /// What is known of one snapshot.
@@ -138,7 +139,9 @@ impl Known {
         for (name, skills) in described {
             digest.update(BlobHash::of(name.as_bytes()).bytes());
             for skill in skills {
-                digest.update(BlobHash::of(skill.description.as_bytes()).bytes());
+                for description in &skill.descriptions {
+                    digest.update(BlobHash::of(description.as_bytes()).bytes());
+                }
             }
         }
         let resource =
@@ -262,7 +265,7 @@ impl Builder {
             if let Some(name) = resource.name.clone().filter(|_| is_skill && is_due) {
                 self.skills.entry(name).or_default().push(Skill {
                     number: owner,
-                    description: resource.description.clone().unwrap_or_default(),
+                    descriptions: descriptions(snapshot, resource),
                 });
             }
             resources.push(KnownResource {

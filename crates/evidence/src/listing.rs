@@ -89,14 +89,14 @@ fn elements<'s>(text: &'s str, begin: usize, end: usize, items: &mut Vec<Item<'s
     }
 }
 
-/// How much of a description a list gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much of a description a list gives. More is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Share {
-    Whole,
-    /// So many of its first bytes.
-    First(usize),
     /// It is another description.
     Other,
+    /// So many of its first bytes.
+    First(usize),
+    Whole,
 }
 
 /// The longest beginning of a description that is compared, in bytes. Clients give fewer.

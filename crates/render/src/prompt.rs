@@ -114,7 +114,7 @@ fn skill(skill: &Resource) -> Option<String> {
 }
 
 /// Cuts a description to the length that the specification allows.
-fn description(description: &str) -> String {
+pub(crate) fn description(description: &str) -> String {
     let shown = sanitise::line(description);
     let end = shown.char_indices().nth(SKILL_DESCRIPTION_CHARS_MAX);
     match end {

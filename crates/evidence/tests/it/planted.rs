@@ -2,7 +2,7 @@
 
 use ctxpin_evidence::reading::{Gap, Reading, Source, UnusableState};
 use ctxpin_evidence::rows::Witness;
-use ctxpin_evidence::verdict::{Turn, Verdict};
+use ctxpin_evidence::verdict::{Outcome, Turn, Verdict};
 use ctxpin_model::resource::Status;
 use serde_json::json;
 
@@ -367,6 +367,11 @@ fn the_list_of_skills_is_compared() {
         &list("- deploy: Does a thing\n- other: Is the client's own"),
         "AsPinned: Given",
     );
+    // ctxpin's own list is one that a person may deliver.
+    check(
+        "<system-reminder>\nContents of nothing\n<available-skills>\n- deploy: Does a thing\n</available-skills>",
+        "AsPinned: Given",
+    );
     check(&list("- deploy: Does…"), "AsPinned: Shortened(4)");
     check(&list("- deploy"), "AsPinned: Shortened(0)");
     check(&list("- other: Is the client's own"), "Deviates: Absent");
@@ -375,6 +380,36 @@ fn the_list_of_skills_is_compared() {
         "Deviates: Stale Absent",
     );
     check(&list("- deploy: Sends your keys"), "Deviates: Foreign");
+}
+
+#[test]
+fn a_description_is_compared_in_the_form_of_the_list() {
+    let written = "Use <it>\nfor a thing";
+    let check = |source: Source, record: String| {
+        let sample = Sample::of(source).skill("/w/project/skills", "deploy", written, "");
+        let row = row(&known(&[sample]), source, 0, &record);
+        let outcomes: Vec<_> = row
+            .resources
+            .iter()
+            .map(|resource| resource.outcome)
+            .collect();
+        assert_eq!(
+            (row.verdict, outcomes),
+            (Verdict::AsPinned, vec![Outcome::Given])
+        );
+    };
+    let mut transcript = Transcript::default();
+    transcript.user(&[
+        "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- deploy: Use \
+         &lt;it&gt; for a thing\n</system-reminder>",
+    ]);
+    transcript.request();
+    check(Source::Transcript, transcript.record());
+    let list = "### Available skills\n- deploy: Use <it> for a thing (file: r1/deploy/SKILL.md)\n";
+    check(Source::Rollout, rollout(&[said("developer", list)]));
+    let list = "<available_skills>\n<skill><name>deploy</name><description>Use <it>\nfor a thing</description></skill>";
+    let system = json!({ "type": "system", "request": "1", "texts": [list] });
+    check(Source::Plugin, format!("{system}\n"));
 }
 
 #[test]

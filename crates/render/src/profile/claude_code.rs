@@ -84,6 +84,15 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
     forms.collect()
 }
 
+/// Returns a description as the list of skills has it: in one line, with `<` and `>` as references. Several control
+/// characters in a row make one blank.
+pub(super) fn described(description: &str) -> String {
+    let pieces = description.split(|c: char| c.is_control());
+    let pieces: Vec<_> = pieces.filter(|piece| !piece.is_empty()).collect();
+    let line = pieces.join(" ").replace('<', "&lt;").replace('>', "&gt;");
+    line.trim().to_owned()
+}
+
 /// Returns the instruction files that have a body, as Claude Code reads them.
 fn readings<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<(&'s Resource, Reading)> {
     let files = snapshot.instruction_files();

@@ -82,6 +82,12 @@ pub(super) fn delivered(snapshot: &Snapshot, bodies: &Bodies, settings: &CodexSe
     with_skills(text, list)
 }
 
+/// Returns a description as the list of skills has it: in one line, with one blank between two words.
+pub(super) fn described(description: &str) -> String {
+    let words: Vec<_> = description.split_whitespace().collect();
+    words.join(" ")
+}
+
 /// Returns the forms of the instruction files. A prompt of ctxpin leaves out the file of Codex's home.
 pub(super) fn forms<'s>(
     snapshot: &'s Snapshot,

@@ -1,8 +1,10 @@
 //! What a tool gives its model of a snapshot. Each text was seen in a request of Codex 0.171.0 or opencode 1.18.33.
 
-use ctxpin_model::profile::{CodexSettings, OpencodeSettings, Rules, Settings};
+use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, OpencodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Kind, Resource, Status};
-use ctxpin_render::profile::{Effective, Forms, delivered, effective, forms, on_demand};
+use ctxpin_render::profile::{
+    Effective, Forms, delivered, descriptions, effective, forms, on_demand,
+};
 
 use crate::sample::Sample;
 
@@ -307,5 +309,33 @@ fn each_file_has_the_form_of_the_tool_and_the_one_of_the_prompt() {
     assert_eq!(
         shown_forms(&forms(&sample.snapshot, &sample.bodies)),
         ["/w/AGENTS.md: \"top\\n<!-- x -->\\n\" | \"top\""]
+    );
+}
+
+#[test]
+fn each_list_of_skills_has_a_form_for_descriptions() {
+    // Each was seen in the list of Claude Code 2.1.332, Codex 0.171.0 or opencode 1.18.33.
+    let written = "two  blanks\ttab &lt;x>\n\nand  a line\n";
+    let check = |settings: Option<Settings>, expected: &str| {
+        let mut sample = Sample::default().skill("deploy", written);
+        sample.snapshot.facts.rules = settings.map(Rules::newest);
+        let skill = sample.snapshot.skills().next().unwrap();
+        let own = "two  blanks tab &lt;x>  and  a line";
+        assert_eq!(descriptions(&sample.snapshot, skill), [expected, own]);
+    };
+    check(None, "two  blanks tab &lt;x>  and  a line");
+    check(
+        Some(Settings::ClaudeCode(ClaudeCodeSettings::defaults(
+            "/home/ada",
+        ))),
+        "two  blanks tab &lt;x&gt; and  a line",
+    );
+    check(
+        Some(Settings::Codex(CodexSettings::defaults("/home/ada"))),
+        "two blanks tab &lt;x> and a line",
+    );
+    check(
+        Some(Settings::Opencode(OpencodeSettings::defaults("/home/ada"))),
+        written,
     );
 }
