@@ -30,9 +30,12 @@ impl PathGlobs {
 
     /// Returns whether one of the patterns matches a path.
     pub fn matches(&self, path: &str) -> bool {
-        let names: Vec<_> = path.split('/').collect();
+        let names = Names::of(path.split('/'), false);
         let mut patterns = self.patterns.iter();
-        patterns.any(|(is_negative, pattern)| pattern.matches(&names) != *is_negative)
+        patterns.any(|(is_negative, pattern)| {
+            let is_match = pattern.reached(&names).last() == Some(&true);
+            is_match != *is_negative
+        })
     }
 }
 
@@ -60,15 +63,23 @@ impl IgnoreRules {
 
     /// Returns whether the rules match a relative path, or a directory on the way to it.
     pub fn matches(&self, path: &str) -> bool {
-        let names: Vec<_> = path.split('/').filter(|name| !name.is_empty()).collect();
-        (1..=names.len()).any(|length| {
-            let is_directory = length < names.len();
-            let mut rules = self.rules.iter().rev();
-            let rule = rules.find(|rule| {
-                (is_directory || !rule.is_directory) && rule.pattern.matches(&names[..length])
-            });
-            rule.is_some_and(|rule| !rule.is_negative)
-        })
+        let names = Names::of(path.split('/').filter(|name| !name.is_empty()), true);
+        let length = names.0.len();
+        // What the last rule says that matches the first `n` names, for each `n`.
+        let mut verdicts: Vec<Option<bool>> = vec![None; length + 1];
+        for rule in self.rules.iter().rev() {
+            if verdicts[1..].iter().all(Option::is_some) {
+                break;
+            }
+            let reached = rule.pattern.reached(&names);
+            for count in 1..=length {
+                let is_directory = count < length;
+                if reached[count] && (is_directory || !rule.is_directory) {
+                    verdicts[count].get_or_insert(!rule.is_negative);
+                }
+            }
+        }
+        verdicts[1..].contains(&Some(true))
     }
 }
 
@@ -150,8 +161,10 @@ impl Pattern {
         }
     }
 
-    fn matches(&self, names: &[&str]) -> bool {
-        // Whether the parts so far match the first `n` names, for each `n`.
+    /// Returns whether the pattern matches the first `n` names, for each `n` from 0 on.
+    fn reached(&self, names: &Names) -> Vec<bool> {
+        let names = &names.0;
+        // The same of the parts so far.
         let mut reached = vec![false; names.len() + 1];
         reached[0] = true;
         for (index, part) in self.parts.iter().enumerate() {
@@ -169,41 +182,51 @@ impl Pattern {
                 }
                 Part::Name(tokens) => {
                     for (before, name) in names.iter().enumerate() {
-                        next[before + 1] = reached[before] && self.matches_name(tokens, name);
+                        next[before + 1] = reached[before] && matches_name(tokens, name);
                     }
                 }
             }
             reached = next;
         }
-        reached[names.len()]
+        reached
     }
+}
 
-    fn matches_name(&self, tokens: &[Token], name: &str) -> bool {
-        let name: Vec<char> = match self.is_folded {
+fn matches_name(tokens: &[Token], name: &[char]) -> bool {
+    // A name that is a star alone is not empty.
+    if name.is_empty() && tokens.iter().any(|token| matches!(token, Token::Star)) {
+        return false;
+    }
+    let mut reached = vec![false; name.len() + 1];
+    reached[0] = true;
+    for token in tokens {
+        let mut next = vec![false; name.len() + 1];
+        if matches!(token, Token::Star) {
+            let first = reached.iter().position(|reached| *reached);
+            if let Some(rest) = first.and_then(|first| next.get_mut(first..)) {
+                rest.fill(true);
+            }
+        } else {
+            for (before, c) in name.iter().enumerate() {
+                next[before + 1] = reached[before] && token.matches(*c);
+            }
+        }
+        reached = next;
+    }
+    reached[name.len()]
+}
+
+/// The names of a path, which all patterns share.
+struct Names(Vec<Vec<char>>);
+
+impl Names {
+    /// Reads names, in lower case if `is_folded`.
+    fn of<'p>(names: impl Iterator<Item = &'p str>, is_folded: bool) -> Self {
+        let names = names.map(|name| match is_folded {
             true => name.to_lowercase().chars().collect(),
             false => name.chars().collect(),
-        };
-        // A name that is a star alone is not empty.
-        if name.is_empty() && tokens.iter().any(|token| matches!(token, Token::Star)) {
-            return false;
-        }
-        let mut reached = vec![false; name.len() + 1];
-        reached[0] = true;
-        for token in tokens {
-            let mut next = vec![false; name.len() + 1];
-            if matches!(token, Token::Star) {
-                let first = reached.iter().position(|reached| *reached);
-                if let Some(rest) = first.and_then(|first| next.get_mut(first..)) {
-                    rest.fill(true);
-                }
-            } else {
-                for (before, c) in name.iter().enumerate() {
-                    next[before + 1] = reached[before] && token.matches(*c);
-                }
-            }
-            reached = next;
-        }
-        reached[name.len()]
+        });
+        Self(names.collect())
     }
 }
 
