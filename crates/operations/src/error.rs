@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use ctxpin_model::access::Refusal;
 use ctxpin_model::compose::{Inseparable, OtherProfile};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::AgentId;
@@ -144,6 +145,14 @@ impl Error {
             return None;
         };
         error.source().map(ToString::to_string)
+    }
+
+    /// Returns why the caller may not do this, if that is the error.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let Self::Store(ctxpin_store::error::Error::Forbidden(refusal)) = self else {
+            return None;
+        };
+        Some(*refusal)
     }
 
     /// Returns the store's error if a retry of the whole operation may succeed at once.

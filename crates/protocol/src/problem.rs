@@ -53,7 +53,8 @@ problems! {
     MalformedRequest = "malformed-request", 400, "The request cannot be read";
     /// The token is missing, unknown, expired or revoked.
     Unauthenticated = "unauthenticated", 401, "The request needs a valid token";
-    /// The caller may see the object, but not do this.
+    /// The caller may see the object, but not do this; `reason` says why, with the `scope` or the `role` that is
+    /// missing.
     Forbidden = "forbidden", 403, "This is not allowed";
     /// There is no such object, or the caller may not see it.
     NotFound = "not-found", 404, "There is no such object";

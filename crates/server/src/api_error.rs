@@ -7,9 +7,11 @@ use std::collections::BTreeMap;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use ctxpin_model::access::Refusal;
 use ctxpin_model::quota::QuotaExceeded;
 use ctxpin_operations::error::{Error, StoreFailure};
 use ctxpin_protocol::convert::members::InvalidMember;
+use ctxpin_protocol::convert::refusals::with_refusal;
 use ctxpin_protocol::problem::{PROBLEM_MEDIA_TYPE, Problem, ProblemName};
 use serde_json::Value;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
@@ -37,6 +39,12 @@ impl ApiError {
     pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
         self.0.problem = self.0.problem.with(member, value);
         self
+    }
+
+    /// Returns the problem of a caller who may not do something.
+    pub fn forbidden(refusal: Refusal) -> Self {
+        let detail = sentence(&refusal.to_string());
+        with_refusal(Problem::new(ProblemName::Forbidden, detail), refusal).into()
     }
 
     /// Returns the problem's name.
@@ -98,6 +106,9 @@ impl From<Error> for ApiError {
         }
         if let Error::Fenced { current, .. } = &error {
             problem = problem.with("epoch", *current);
+        }
+        if let Some(refusal) = error.refusal() {
+            problem = with_refusal(problem, refusal);
         }
         if let Error::AgentReplaced(Some(successor)) = &error {
             problem = problem.with("agent_id", successor.to_string());
@@ -268,6 +279,7 @@ impl utoipa::IntoResponses for Problems {
 mod tests {
     use std::time::Duration;
 
+    use ctxpin_model::access::{Role, Scope};
     use ctxpin_model::hash::BlobHash;
     use ctxpin_model::quota::{Limit, Rate, Stock};
 
@@ -328,6 +340,25 @@ mod tests {
             "A newer process of this agent has taken over (epoch 3, yours is 2); stop this one.",
         );
         assert_eq!(refusal.problem().members["epoch"], 3);
+    }
+
+    #[test]
+    fn a_refusal_names_its_reason() {
+        let check = |refusal, expected: &[(&str, &str)]| {
+            let refused = ApiError::forbidden(refusal);
+            let members = refused.problem().members.iter();
+            let members = members.map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+            assert_eq!(members.collect::<Vec<_>>(), expected);
+            assert_eq!(refused.into_response().status(), StatusCode::FORBIDDEN);
+        };
+        let scope = [("reason", "scope-missing"), ("scope", "write")];
+        check(Refusal::ScopeMissing(Scope::Write), &scope);
+        check(Refusal::RevokesWider(Scope::Write), &scope);
+        check(
+            Refusal::RoleMissing(Role::Admin),
+            &[("reason", "role-missing"), ("role", "admin")],
+        );
+        check(Refusal::NotOwner, &[("reason", "not-owner")]);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod people;
 pub mod pins;
 pub mod pushes;
 pub mod quotas;
+pub mod refusals;
 pub mod resources;
 pub mod skills;
 pub mod tools;

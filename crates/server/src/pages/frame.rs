@@ -20,7 +20,7 @@ use super::parts::number::Number;
 use super::parts::text::Text;
 use super::told::Told;
 use super::typed::{FailedForm, Typed};
-use crate::api_error::{ApiError, ApiResult, sentence};
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 
 /// A place that the frame links to.
@@ -245,7 +245,7 @@ impl Frame {
         match decision {
             Some(Decision::Allow(_)) => Ok(()),
             Some(Decision::Forbidden(refusal)) if refusal != Refusal::NotOwner => {
-                Err(forbidden(&sentence(&refusal.to_string())))
+                Err(ApiError::forbidden(refusal))
             }
             _ => Err(forbidden(
                 "You may see it, and only its owner may change it.",

@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ctxpin_listener::Connection;
-use ctxpin_model::access::Refusal;
+use ctxpin_protocol::convert::refusals::{NOT_OWNER, REASON, SCOPE_MISSING};
 use ctxpin_protocol::problem::{Problem, ProblemName};
+use serde_json::Value;
 use tokio::time::timeout;
 use url::{Url, form_urlencoded};
 
@@ -20,7 +21,7 @@ use super::form::Wants;
 use super::frame::{Frame, html};
 use super::parts::text::Text;
 use super::told::Told;
-use crate::api_error::{ApiError, ApiResult, sentence};
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 
 /// The longest wait for the frame of a signed-in caller. After it, the page of a problem has that of a stranger.
@@ -149,15 +150,15 @@ pub(crate) async fn show_problems(
                 see_other(&sign_in_path(path.as_deref().filter(|_| is_read)))
             }
             (name, Wants::Page) => {
-                let is_text = is_read && is_for_owner(&problem);
+                let is_text = is_read && is_for(&problem, NOT_OWNER);
                 let (heading, command) = match name {
                     Some(ProblemName::Misdirected) if app.page_host.is_some() => LINK_NEEDED,
                     _ if is_text => ("You may see that this changed, not what", None),
                     name => advice(name, is_read),
                 };
                 // Another token helps where a scope is missing, and not where a role is.
-                let is_role =
-                    name == Some(ProblemName::Forbidden) && !problem.detail.contains("the scope");
+                let is_helped =
+                    name != Some(ProblemName::Forbidden) || is_for(&problem, SCOPE_MISSING);
                 if is_text {
                     told.detail = "Texts are for the owner of the chat.".to_owned();
                 }
@@ -166,7 +167,7 @@ pub(crate) async fn show_problems(
                     frame: frame(&app, status, caller.get(), choices, heading).await,
                     heading,
                     told: &told,
-                    command: command.filter(|_| !is_role),
+                    command: command.filter(|_| is_helped),
                     is_passing: status == StatusCode::SERVICE_UNAVAILABLE,
                     back: back.as_deref().filter(|_| !is_read),
                 };
@@ -220,10 +221,9 @@ async fn frame(
 /// The advice for a page that only a link leads to.
 const LINK_NEEDED: (&str, Option<&str>) = ("The page is not at this address", Some("ctxpin open"));
 
-/// Returns whether the caller may know of the object, and only its owner may read its texts.
-fn is_for_owner(problem: &Problem) -> bool {
-    problem.name() == Some(ProblemName::Forbidden)
-        && problem.detail == sentence(&Refusal::NotOwner.to_string())
+/// Returns whether a problem is a refusal for this reason.
+fn is_for(problem: &Problem, reason: &str) -> bool {
+    problem.members.get(REASON).and_then(Value::as_str) == Some(reason)
 }
 
 /// Returns what is wrong in a few words, and the command that helps.
