@@ -20,7 +20,7 @@ use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
 
 use crate::error::Result;
-use crate::frame::{commit, read_account, write};
+use crate::frame::{commit, read_account, write, write_account};
 use crate::pushes::{lock_agent, require_not_replaced};
 use crate::quotas::require_room;
 use crate::service::Service;
@@ -49,10 +49,8 @@ async fn create_once(
     request: &AgentRequest,
 ) -> Result<(AgentRecord, Token)> {
     let caller = service.caller(credential);
-    let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> = transaction
-        .grant_account(&caller, Operation::AgentCreate)
-        .await?;
+    let (mut transaction, account) =
+        write_account(service, &caller, Operation::AgentCreate).await?;
     let token = Token::new(TokenId::generate(caller.now), rand::random());
     let new = token.credential();
     let (granted, deed) =

@@ -100,13 +100,14 @@ async fn create_once(
 ) -> Result<(ChatRecord, bool)> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
-    let account: Granted<object::Account, right::Metadata> = reading
+    let account = reading
         .grant_account(&caller, Operation::ChatCreate)
         .await?;
     if let Some(found) = find_by_reference(&account, &mut reading, request).await? {
         return Ok((found, false));
     }
     let (parent, agent) = read_origin(&mut reading, &caller, request).await?;
+    let sighting = account.account_sighting();
     drop(reading);
     let origin = Origin {
         parent,
@@ -114,8 +115,8 @@ async fn create_once(
     };
     let mut transaction = service.database.write().await?;
     let locked = lock_origin(&mut transaction, &caller, &origin).await?;
-    let account: Granted<object::Account, right::Write> = transaction
-        .grant_account(&caller, Operation::ChatCreate)
+    let account = transaction
+        .grant_account_sighted(&caller, &sighting)
         .await?;
     if let Some(found) = find_by_reference(&account, &mut transaction, request).await? {
         return Ok((found, false));

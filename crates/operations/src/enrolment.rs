@@ -15,7 +15,7 @@ use ctxpin_store::passes::{InsertedPass, NewPass};
 
 use crate::agents;
 use crate::error::{Error, Result};
-use crate::frame::{commit, write};
+use crate::frame::{commit, write, write_account};
 use crate::service::Service;
 use crate::sign_in::require_may_issue;
 
@@ -52,10 +52,8 @@ async fn code_create_once(
     request: &AgentRequest,
 ) -> Result<IssuedEnrolmentCode> {
     let caller = service.caller(credential);
-    let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> = transaction
-        .grant_account(&caller, Operation::EnrolmentCodeCreate)
-        .await?;
+    let (mut transaction, account) =
+        write_account(service, &caller, Operation::EnrolmentCodeCreate).await?;
     agents::replaced(&mut transaction, &caller, &account, request).await?;
     let code = EnrolmentCode::new(rand::random());
     let secret_hash = code.credential().secret_hash;
@@ -147,10 +145,7 @@ async fn enrol_once(
         return repeated(service, found.made_by, agent, secret_hash).await;
     }
     let caller = service.caller(found.made_by);
-    let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> = transaction
-        .grant_account(&caller, Operation::AgentEnrol)
-        .await?;
+    let (mut transaction, account) = write_account(service, &caller, Operation::AgentEnrol).await?;
     let token = Credential {
         id: TokenId::generate(caller.now),
         secret_hash,

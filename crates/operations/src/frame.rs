@@ -6,7 +6,7 @@ use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::token::Credential;
 use ctxpin_store::database::{Attempts, Transaction};
 use ctxpin_store::deed::Deed;
-use ctxpin_store::grant::{Granted, object, right, task};
+use ctxpin_store::grant::{Caller, Granted, object, right, task};
 
 use crate::error::{Error, Result};
 use crate::refusals::Entered;
@@ -83,6 +83,23 @@ pub(crate) async fn read_account(
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
     let account = transaction.grant_account(&caller, operation).await?;
+    Ok((transaction, account))
+}
+
+/// Begins a transaction that writes for the caller, without an object. Checks the caller before, because a stranger
+/// must not wait for the only transaction that writes, or keep others waiting.
+///
+/// # Errors
+///
+/// Returns the refusal.
+pub(crate) async fn write_account(
+    service: &Service,
+    caller: &Caller,
+    operation: Operation,
+) -> Result<(Transaction, Granted<object::Account, right::Write>)> {
+    let sighting = service.database.sight_account(caller, operation).await?;
+    let mut transaction = service.database.write().await?;
+    let account = transaction.grant_account_sighted(caller, &sighting).await?;
     Ok((transaction, account))
 }
 

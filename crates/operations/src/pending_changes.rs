@@ -18,7 +18,6 @@ use ctxpin_model::pending_change::{
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
-use ctxpin_store::grant::{Granted, object, right};
 use ctxpin_store::kept::LineCountCache;
 pub use ctxpin_store::pending_changes::DriftedChat;
 
@@ -266,8 +265,7 @@ impl Collected {
         let user = identified.user().ok_or(Error::NotFound("account"))?;
         let slot = service.workshop.enter(user).await?;
         let mut transaction = service.database.read().await?;
-        let mut account: Granted<object::Account, right::Within> =
-            transaction.grant_account(&caller, operation).await?;
+        let mut account = transaction.grant_account_within(&caller, operation).await?;
         let limit = CHATS_MAX as i64 + 1;
         let mut chats = account.drifted_chats(&mut transaction, own, limit).await?;
         let mut is_complete = chats.len() <= CHATS_MAX;
@@ -302,7 +300,7 @@ impl Collected {
                 break;
             }
             transaction = service.database.read().await?;
-            account = transaction.grant_account(&caller, operation).await?;
+            account = transaction.grant_account_within(&caller, operation).await?;
         }
         Ok(Self {
             groups,

@@ -20,7 +20,7 @@ use ctxpin_store::tokens::{Holder, NewToken, RevokedChild};
 use ctxpin_store::topic::Topic;
 
 use crate::error::{Error, Result};
-use crate::frame::{audited, commit, read_account, retry, write};
+use crate::frame::{audited, commit, read_account, retry, write, write_account};
 use crate::quotas::require_room;
 use crate::service::Service;
 
@@ -170,10 +170,7 @@ async fn user_create_once(
     roles: Roles,
 ) -> Result<UserRecord> {
     let caller = service.caller(credential);
-    let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> = transaction
-        .grant_account(&caller, Operation::UserCreate)
-        .await?;
+    let (mut transaction, account) = write_account(service, &caller, Operation::UserCreate).await?;
     if account.user_name_taken(&mut transaction, name).await? {
         return Err(name_taken(name));
     }
@@ -237,10 +234,7 @@ async fn user_change_once(
     change: &UserChange,
 ) -> Result<UserRecord> {
     let caller = service.caller(credential);
-    let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> = transaction
-        .grant_account(&caller, Operation::UserChange)
-        .await?;
+    let (mut transaction, account) = write_account(service, &caller, Operation::UserChange).await?;
     let before = account
         .user(&mut transaction, user)
         .await?
@@ -298,9 +292,7 @@ async fn token_create_once(
     operation: Operation,
 ) -> Result<(TokenRecord, Token)> {
     let caller = service.caller(credential);
-    let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> =
-        transaction.grant_account(&caller, operation).await?;
+    let (mut transaction, account) = write_account(service, &caller, operation).await?;
     let scopes = scopes_of(account.actor());
     if request.scopes.is_empty() {
         return Err(Error::Invalid("a token needs at least one scope".into()));
@@ -490,9 +482,7 @@ async fn token_revoke_once(
 ) -> Result<()> {
     let operation = Operation::TokenRevoke;
     let caller = service.caller(credential);
-    let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> =
-        transaction.grant_account(&caller, operation).await?;
+    let (mut transaction, account) = write_account(service, &caller, operation).await?;
     let owner = revocable_user(&account);
     let named = account.token(&mut transaction, token, owner).await?;
     let named = named.ok_or(Error::NotFound("token"))?;

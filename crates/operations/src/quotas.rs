@@ -10,7 +10,7 @@ use ctxpin_store::database::Transaction;
 use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::{Error, Result};
-use crate::frame::{commit, write};
+use crate::frame::{commit, write, write_account};
 use crate::service::Service;
 
 /// Returns a user's usage and quotas. `None` stands for the caller.
@@ -76,10 +76,8 @@ async fn change_once(
     change: &QuotaChange,
 ) -> Result<UserUsage> {
     let caller = service.caller(credential);
-    let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> = transaction
-        .grant_account(&caller, Operation::QuotaChange)
-        .await?;
+    let (mut transaction, account) =
+        write_account(service, &caller, Operation::QuotaChange).await?;
     let before = account
         .usage_locked(&mut transaction, user, caller.now)
         .await?

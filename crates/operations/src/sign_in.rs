@@ -13,7 +13,7 @@ use ctxpin_store::grant::{Caller, Granted, object, right, task};
 use ctxpin_store::passes::{NewPass, PassHolder};
 
 use crate::error::{Error, Result};
-use crate::frame::{audited, commit, read_account, retry, write};
+use crate::frame::{audited, commit, read_account, retry, write, write_account};
 use crate::people;
 use crate::service::Service;
 
@@ -56,10 +56,6 @@ pub async fn with_token(service: &Service, credential: Credential) -> Result<Iss
 ///
 /// Returns [`Error::UnknownCode`] if the code was used, has expired, has ended with its token or never existed.
 pub async fn with_code(service: &Service, code: &Pass) -> Result<IssuedPass> {
-    // What a stranger made up must not wait for the only transaction that writes.
-    holder(service, PassKind::SignInCode, code)
-        .await?
-        .ok_or(Error::UnknownCode)?;
     retry(|_| with_code_once(service, code)).await
 }
 
@@ -75,12 +71,13 @@ pub async fn code_user(service: &Service, code: &Pass) -> Result<UserRecord> {
 }
 
 async fn with_code_once(service: &Service, code: &Pass) -> Result<IssuedPass> {
-    let mut transaction = service.database.write().await?;
+    // What a stranger made up must not wait for the only transaction that writes.
+    let found = holder(service, PassKind::SignInCode, code).await?;
+    let caller = service.caller(found.ok_or(Error::UnknownCode)?.credential);
+    let (mut transaction, account) = write_account(service, &caller, Operation::SignIn).await?;
     let taken = take(service, &mut transaction, PassKind::SignInCode, code).await?;
-    let taken = taken.ok_or(Error::UnknownCode)?;
-    let caller = service.caller(taken.credential);
-    let (operation, kind) = (Operation::SignIn, PassKind::Session);
-    insert(service, transaction, &caller, operation, kind).await
+    taken.ok_or(Error::UnknownCode)?;
+    insert(service, transaction, &account, &caller, PassKind::Session).await
 }
 
 /// Returns the token that a session stands for. Each operation checks whether that token is valid.
@@ -122,6 +119,9 @@ pub async fn sign_out(service: &Service, session: &Pass) -> Result<()> {
 }
 
 async fn sign_out_once(service: &Service, session: &Pass) -> Result<()> {
+    if holder(service, PassKind::Session, session).await?.is_none() {
+        return Ok(());
+    }
     let mut transaction = service.database.write().await?;
     match take(service, &mut transaction, PassKind::Session, session).await? {
         Some(ended) => {
@@ -177,10 +177,8 @@ async fn sessions_end_once(
     ended: &Ended<'_>,
 ) -> Result<u64> {
     let caller = service.caller(credential);
-    let mut transaction = service.database.write().await?;
-    let account: Granted<object::Account, right::Write> = transaction
-        .grant_account(&caller, Operation::TokenRevoke)
-        .await?;
+    let (mut transaction, account) =
+        write_account(service, &caller, Operation::TokenRevoke).await?;
     let own = people::scopes_of(account.actor());
     let mut sessions = account.own_sessions(&mut transaction).await?;
     match ended {
@@ -230,9 +228,9 @@ async fn issue(
 ) -> Result<IssuedPass> {
     require_may_issue(service, credential, operation).await?;
     write(service, credential, operation, None, |_| async move {
-        let transaction = service.database.write().await?;
         let caller = service.caller(credential);
-        insert(service, transaction, &caller, operation, kind).await
+        let (transaction, account) = write_account(service, &caller, operation).await?;
+        insert(service, transaction, &account, &caller, kind).await
     })
     .await
 }
@@ -254,16 +252,14 @@ pub(crate) async fn require_may_issue(
     service.require_rate(Rate::SignIns, credential.id.uuid(), 1, caller.now)
 }
 
-/// Checks the caller, inserts a pass and commits.
+/// Inserts a pass and commits.
 async fn insert(
     service: &Service,
     mut transaction: Transaction,
+    account: &Granted<object::Account, right::Write>,
     caller: &Caller,
-    operation: Operation,
     kind: PassKind,
 ) -> Result<IssuedPass> {
-    let account: Granted<object::Account, right::Write> =
-        transaction.grant_account(caller, operation).await?;
     let pass = Pass::new(rand::random());
     let new = NewPass {
         kind,

@@ -1,6 +1,6 @@
 //! A service on a fresh database of each kind.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ctxpin_model::moment::Moment;
@@ -222,6 +222,25 @@ impl Held {
     pub async fn release(mut self) {
         self.connection.execute("rollback").await.expect("an end");
         self.connection.close().await.expect("a closed connection");
+    }
+}
+
+/// The only transaction of a SQLite file that writes, in another process's hands until it is dropped.
+pub struct HeldWriter {
+    _connection: SqliteConnection,
+}
+
+impl HeldWriter {
+    /// Begins the transaction.
+    pub async fn hold(path: &Path) -> Self {
+        let url = format!("sqlite://{}", path.display());
+        let connection = SqliteConnection::connect(&url).await;
+        let mut connection = connection.expect("the file");
+        let begun = connection.execute("begin immediate").await;
+        begun.expect("a transaction that writes");
+        Self {
+            _connection: connection,
+        }
     }
 }
 

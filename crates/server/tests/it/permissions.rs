@@ -16,7 +16,7 @@ use ctxpin_protocol::http::people::{Secret, TokenCreate, TokenRevoke, UserChange
 use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_protocol::problem::ProblemName;
 use ctxpin_server::routes::document;
-use ctxpin_testing::databases::create_postgres_database;
+use ctxpin_testing::databases::{HeldWriter, create_postgres_database};
 use ctxpin_testing::workspace::Workspace;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -610,6 +610,31 @@ async fn what_is_somebody_elses_answers_as_what_does_not_exist() {
         assert!(compared > 40, "{compared}");
         world.server.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_made_up_token_waits_for_no_writer() {
+    let world = World::new(Server::start().await).await;
+    let objects = world.objects().await;
+    let writer = HeldWriter::hold(&world.server.sqlite_path()).await;
+    let strangers = ["unknown token", "wrong secret"];
+    let mut asked = 0;
+    for route in routes() {
+        if route.method == Method::GET || OPEN.contains(&route.id.as_str()) {
+            continue;
+        }
+        for caller in &world.callers {
+            if strangers.contains(&caller.name.as_str()) {
+                let response = world.request(&route, &objects, caller).send().await;
+                let status = response.unwrap().status();
+                assert_eq!(status, StatusCode::UNAUTHORIZED, "{}", route.id);
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 40, "{asked}");
+    drop(writer);
+    world.server.stop().await;
 }
 
 /// The text that no response to a token without the scope `read` may hold.

@@ -38,6 +38,13 @@ pub struct Server {
     directory: TempDir,
 }
 
+impl Server {
+    /// Returns the path of the database of a server on SQLite.
+    pub fn sqlite_path(&self) -> PathBuf {
+        self.directory.path().join("data/ctxpin.sqlite")
+    }
+}
+
 /// Returns the usual limits with those of connections.
 pub fn with_connections(connections: ctxpin_listener::Limits) -> Limits {
     Limits {

@@ -12,7 +12,7 @@ use ctxpin_model::moment::Moment;
 use super::caller::{
     Access, Caller, Checked, check, check_caller, read_caller, read_check, require, require_owned,
 };
-use super::sighting::Sighting;
+use super::sighting::{AccountSighting, Sighting};
 use super::{Grantable, Owned, object, right};
 use crate::database::Transaction;
 use crate::error::{Error, Result};
@@ -124,12 +124,47 @@ impl<O: Grantable, R> Granted<O, R> {
 }
 
 impl Transaction {
-    /// Grants an operation without an object: on a list, a new object or the caller's own account.
+    /// Grants reading without an object: a list, or the caller's own account.
     ///
     /// # Errors
     ///
     /// Returns the refusal if the caller may not do the operation.
-    pub async fn grant_account<R>(
+    pub async fn grant_account(
+        &mut self,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<Granted<object::Account, right::Metadata>> {
+        self.grant_account_as(caller, operation).await
+    }
+
+    /// Grants computing with the bodies of all objects that the caller may list.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusal if the caller may not do the operation.
+    pub async fn grant_account_within(
+        &mut self,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<Granted<object::Account, right::Within>> {
+        self.grant_account_as(caller, operation).await
+    }
+
+    /// Grants writing without an object: a new object, or the caller's own account. The sighting shows that the caller
+    /// was checked before this transaction began, so a stranger never waits for it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusal if the caller may not do the operation any more.
+    pub async fn grant_account_sighted(
+        &mut self,
+        caller: &Caller,
+        sighting: &AccountSighting,
+    ) -> Result<Granted<object::Account, right::Write>> {
+        self.grant_account_as(caller, sighting.operation).await
+    }
+
+    async fn grant_account_as<R>(
         &mut self,
         caller: &Caller,
         operation: Operation,
@@ -528,6 +563,15 @@ impl<O: Grantable, R> Granted<O, R> {
             brand: self.brand,
             right: PhantomData,
         })
+    }
+}
+
+impl Granted<object::Account, right::Metadata> {
+    /// Returns the sighting that is needed to write for the same operation.
+    pub fn account_sighting(&self) -> AccountSighting {
+        AccountSighting {
+            operation: self.operation(),
+        }
     }
 }
 

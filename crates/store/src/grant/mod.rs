@@ -31,7 +31,7 @@ pub(crate) use caller::{
     PRINCIPAL_COLUMNS, PRINCIPAL_TABLES, check_caller, principal, read_caller, require,
 };
 pub use granted::Granted;
-pub use sighting::Sighting;
+pub use sighting::{AccountSighting, Sighting};
 pub use upkeep::{Task, Upkeep, task};
 
 /// The objects that a grant is for.

@@ -1,6 +1,6 @@
 //! Checks without a lock.
 
-use ctxpin_model::access::{Actor, Operation};
+use ctxpin_model::access::{Actor, Object, Operation};
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 
@@ -42,7 +42,28 @@ impl<I: Copy> Sighting<I> {
     }
 }
 
+/// A check of a caller that comes before a transaction which writes without an object.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountSighting {
+    pub(super) operation: Operation,
+}
+
 impl Database {
+    /// Checks the caller without a lock, in one round trip.
+    ///
+    /// # Errors
+    ///
+    /// Returns the refusal if the caller may not do the operation.
+    pub async fn sight_account(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+    ) -> Result<AccountSighting> {
+        let actor = self.identify(caller, None).await?;
+        caller.access(actor, operation, Object::Collection, "account")?;
+        Ok(AccountSighting { operation })
+    }
+
     /// Checks the caller and an agent without a lock.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use ctxpin_operations::people;
 use ctxpin_store::database::{Database, Storage};
 use ctxpin_store::deed::Deed;
 use ctxpin_store::error::Error;
-use ctxpin_store::grant::{Caller, Granted, object, right};
+use ctxpin_store::grant::Caller;
 use ctxpin_testing::databases::{
     TestService, create_postgres_database_of_user, postgres_url, test_start,
 };
@@ -75,7 +75,7 @@ async fn connections_closed_while_idle_are_replaced() {
         let missing = database.prompt(&caller, chat, None).await;
         assert!(matches!(missing, Err(Error::NotFound(_))), "{missing:?}");
         let mut transaction = database.write().await.unwrap();
-        let account: Granted<object::Account, right::Write> = transaction
+        let account = transaction
             .grant_account(&caller, Operation::MeRead)
             .await
             .unwrap();

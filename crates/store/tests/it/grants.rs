@@ -81,9 +81,11 @@ async fn a_newer_schema_is_read_but_not_written() {
     let read: Result<Granted<object::Account, right::Metadata>, _> =
         reading.grant_account(&caller, Operation::ChatList).await;
     assert!(read.is_ok());
+    let sighting = database.sight_account(&caller, Operation::ChatCreate).await;
     let mut writing = database.write().await.unwrap();
-    let written: Result<Granted<object::Account, right::Write>, _> =
-        writing.grant_account(&caller, Operation::ChatCreate).await;
+    let written = writing
+        .grant_account_sighted(&caller, &sighting.unwrap())
+        .await;
     assert!(matches!(
         written,
         Err(Error::SchemaNewer { found: 9999, .. })
