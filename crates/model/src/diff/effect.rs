@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Change, Subject, Verb};
 use crate::hash::BlobHash;
-use crate::resource::{Content, Kind, Resource, Status, spelled};
+use crate::resource::{Applies, Content, Kind, Resource, Status, spelled};
 use crate::treatment::{TreatedSnapshot, Treatment, Treatments};
 
 spelled! {
@@ -15,7 +15,20 @@ spelled! {
         Tools = "tools",
         /// The text or the files of a skill, which a model reads on request.
         Skill = "skill",
+        /// An instruction file that a model gets with certain files only. No prompt has it.
+        OnDemand = "on_demand",
         Prompt = "prompt",
+    }
+}
+
+impl Effect {
+    /// Returns whether a request to a model begins otherwise now, so that the provider's cache of the old beginning
+    /// is lost. The tools stand there too.
+    pub fn loses_cache(self) -> bool {
+        match self {
+            Self::Prompt | Self::Tools => true,
+            Self::None | Self::Skill | Self::OnDemand => false,
+        }
     }
 }
 
@@ -61,6 +74,9 @@ impl<'t> Sides<'t> {
 struct Given<'s> {
     /// The path of a file, or the name and the description of a skill.
     line: [Option<&'s str>; 2],
+    /// When a file is given, and whose it is for a tool that says that.
+    applies: Option<&'s Applies>,
+    imported_by: Option<&'s str>,
     /// The hash of the text. `None` if the treatment is not known.
     text: Option<BlobHash>,
     /// The pinned files of a skill.
@@ -93,24 +109,34 @@ impl Change<'_> {
             given(self.pinned, sides.pinned),
             given(self.head, sides.head),
         );
-        let (Some(pinned), Some(head), (true, true)) = (self.pinned, self.head, is_given) else {
+        let pinned = self.pinned.filter(|_| is_given.0);
+        let head = self.head.filter(|_| is_given.1);
+        let mut sides_given = pinned.into_iter().chain(head);
+        let on_text = match sides_given.all(|resource| resource.applies.is_some()) {
+            true => Effect::OnDemand,
+            false => Effect::Prompt,
+        };
+        let (Some(pinned), Some(head)) = (pinned, head) else {
             return match is_given {
                 (false, false) => Effect::None,
-                _ => Effect::Prompt,
+                _ => on_text,
             };
         };
         if self.verb == Verb::Moved {
-            return Effect::Prompt;
+            return on_text;
         }
         let pinned = given_of(pinned, sides.pinned.of(pinned, sides.renderer));
         let head = given_of(head, sides.head.of(head, sides.renderer));
         let is_text_same = pinned.text.is_some() && pinned.text == head.text;
-        match (kind, pinned.line == head.line, is_text_same) {
-            (_, false, _) => Effect::Prompt,
+        let is_place_same = pinned.line == head.line
+            && pinned.applies == head.applies
+            && pinned.imported_by == head.imported_by;
+        match (kind, is_place_same, is_text_same) {
+            (_, false, _) => on_text,
             (Kind::Skill, true, true) if pinned.files == head.files => Effect::None,
             (Kind::Skill, true, _) => Effect::Skill,
             (_, true, true) => Effect::None,
-            (_, true, false) => Effect::Prompt,
+            (_, true, false) => on_text,
         }
     }
 
@@ -153,6 +179,8 @@ fn given_of<'s>(resource: &'s Resource, treatment: Option<&Treatment>) -> Given<
     files.sort_unstable();
     Given {
         line,
+        applies: resource.applies.as_ref(),
+        imported_by: resource.imported_by.as_deref(),
         text: treatment.map(|treatment| treatment.given),
         files,
     }

@@ -12,6 +12,7 @@ mod enrolment;
 mod exposure;
 mod history;
 mod ingest;
+mod instructions;
 mod makers;
 mod model;
 mod outcome;

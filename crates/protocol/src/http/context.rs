@@ -58,8 +58,8 @@ pub struct Context {
     pub profile: Option<String>,
     /// The changes from the pin to the head; empty exactly if the chat is not dirty.
     pub changes: Vec<Change>,
-    /// The strongest effect of the changes: `prompt`, `skill`, `tools` or `none`. With `none`, a
-    /// model gets no different context although the chat is dirty.
+    /// The strongest effect of the changes: `prompt`, `on_demand`, `skill`, `tools` or `none`. With
+    /// `none`, a model gets no different context although the chat is dirty.
     #[serde(default = "effect_unknown")]
     #[schema(required = true)]
     pub effect: String,

@@ -33,7 +33,7 @@ pub struct PendingChange {
     pub name: Option<String>,
     /// `added`, `removed`, `modified` or `moved` (the same content in another order).
     pub change: String,
-    /// What changes for a model: `prompt`, `skill`, `tools` or `none`.
+    /// What changes for a model: `prompt`, `on_demand`, `skill`, `tools` or `none`.
     pub effect: String,
     /// `rules`, if an upgrade reads the same bytes by other rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]

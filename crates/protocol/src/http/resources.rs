@@ -196,7 +196,8 @@ pub struct Change {
     pub source: String,
     /// `added`, `removed`, `modified` or `moved` (the same content in another order).
     pub change: String,
-    /// What changes for a model: `prompt`, `skill`, `tools` or `none`.
+    /// What changes for a model: `prompt`, `on_demand` (an instruction file that it gets with certain
+    /// files only), `skill`, `tools` or `none`.
     #[serde(default = "effect_unknown")]
     #[schema(required = true)]
     pub effect: String,

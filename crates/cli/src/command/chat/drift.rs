@@ -36,8 +36,10 @@ pub fn line(change: &Change, viewpoint: &Viewpoint) -> String {
         let reason = head.error.as_deref().unwrap_or("no reason given");
         text += &format!(" (now {}: {})", say::line(&head.status), say::line(reason));
     }
-    if change.effect == "none" {
-        text += " (no effect on a model)";
+    match change.effect.as_str() {
+        "none" => text += " (no effect on a model)",
+        "on_demand" => text += " (given with certain files only)",
+        _ => {}
     }
     if change.cause.as_deref() == Some("rules") {
         text += " (the same bytes, read by newer rules)";

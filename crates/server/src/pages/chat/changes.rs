@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::Change;
-use ctxpin_model::diff::effect::{Effect, strongest};
+use ctxpin_model::diff::effect::Effect;
 use ctxpin_model::resource::Content;
 use ctxpin_operations::diffs::{self, DiffView};
 use serde::Deserialize;
@@ -180,11 +180,10 @@ pub(super) fn directory(view: &ContextView) -> Option<&str> {
 
 /// Returns what taking the changes costs, in words. The tokens are an estimate.
 fn price(view: &ContextView) -> String {
-    let is_prompt_kept = matches!(
-        strongest(&view.changes(), view.sides()),
-        Effect::None | Effect::Skill
-    );
-    if is_prompt_kept {
+    let sides = view.sides();
+    let changes = view.changes();
+    let mut effects = changes.iter().map(|change| change.effect(sides));
+    if !effects.any(Effect::loses_cache) {
         return "Keeps what a provider has cached".to_owned();
     }
     let files = view.head.iter().flat_map(|head| head.due_files());
