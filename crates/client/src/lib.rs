@@ -15,6 +15,7 @@ mod enrolment;
 pub mod error;
 mod event_stream;
 mod history;
+mod instructions;
 mod pending_changes;
 mod people;
 mod proof;

@@ -23,6 +23,7 @@ pub mod door;
 pub mod drift;
 pub mod enrolment;
 pub mod exposure;
+pub mod file_path;
 pub mod glob;
 pub mod hash;
 pub mod history;

@@ -279,6 +279,13 @@ impl Resource {
         ResourceId::of(self.kind, &self.source)
     }
 
+    /// Returns whether a tool gives this instruction file to its model because the model reads the file at an absolute
+    /// path. A file does not bring itself.
+    pub fn comes_with(&self, path: &str) -> bool {
+        let applies = self.applies.as_ref();
+        self.source != path && applies.is_some_and(|applies| applies.covers(path))
+    }
+
     /// Returns the hash of the pinned body, if there is one.
     pub fn body(&self) -> Option<BlobHash> {
         self.content.and_then(Content::pinned)

@@ -4,6 +4,7 @@ use std::error::Error as _;
 
 use ctxpin_model::access::Refusal;
 use ctxpin_model::compose::{Inseparable, OtherProfile};
+use ctxpin_model::file_path::InvalidPath;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::AgentId;
 use ctxpin_model::profile::Profile;
@@ -50,6 +51,9 @@ pub enum Error {
     /// The request makes no sense for this object.
     #[error("{0}")]
     Invalid(String),
+    /// The path of the request names no file that the pin is about.
+    #[error("`path`: {0}")]
+    InvalidPath(#[from] InvalidPath),
     /// The new token would allow more than the one that creates it, or be valid for longer.
     #[error("a token cannot make one {0}")]
     WiderToken(String),

@@ -22,6 +22,7 @@ pub mod exposures;
 mod frame;
 mod ground;
 pub mod history;
+pub mod instructions;
 mod known_sessions;
 mod line_counts;
 mod moves;

@@ -110,6 +110,9 @@ impl From<Error> for ApiError {
         if let Some(refusal) = error.refusal() {
             problem = with_refusal(problem, refusal);
         }
+        if let Error::InvalidPath(_) = &error {
+            problem = problem.with("member", "path");
+        }
         if let Error::AgentReplaced(Some(successor)) = &error {
             problem = problem.with("agent_id", successor.to_string());
         }
@@ -143,9 +146,10 @@ fn name_of(error: &Error) -> ProblemName {
         Error::HashMismatch { .. } => ProblemName::HashMismatch,
         Error::WrongProfile { .. } => ProblemName::InvalidManifest,
         Error::OtherProfile(_) => ProblemName::OtherProfile,
-        Error::Invalid(_) | Error::WiderToken(_) | Error::WrongCode { .. } => {
-            ProblemName::InvalidRequest
-        }
+        Error::Invalid(_)
+        | Error::InvalidPath(_)
+        | Error::WiderToken(_)
+        | Error::WrongCode { .. } => ProblemName::InvalidRequest,
         Error::UnknownCode
         | Error::UnknownEnrolmentCode
         | Error::EnrolmentCodeUsed

@@ -13,6 +13,11 @@ pub(crate) fn etag(hash: impl std::fmt::Display) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("\"{hash}\"")).ok()
 }
 
+/// Returns a weak entity tag: the hash of a response before its compression.
+pub(crate) fn weak_etag(hash: impl std::fmt::Display) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("W/\"{hash}\"")).ok()
+}
+
 /// Returns the pin that `If-Match` requires, or `None` if there is no condition. `*` is no condition, because
 /// even an unpinned chat has a context.
 ///

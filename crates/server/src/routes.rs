@@ -24,8 +24,8 @@ use utoipa_axum::routes;
 
 use crate::api::health::Document;
 use crate::api::{
-    agents, audit, chats, contexts, enrolment, exposures, health, history, pending_changes, people,
-    prompts, quotas, sessions, sign_in, skills, tools, turns, watches,
+    agents, audit, chats, contexts, enrolment, exposures, health, history, instructions,
+    pending_changes, people, prompts, quotas, sessions, sign_in, skills, tools, turns, watches,
 };
 use crate::api_error::{panicked, unknown_method, unknown_path};
 use crate::app::App;
@@ -267,6 +267,7 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(pending_changes::chats)),
         Route::new(routes!(contexts::read_resource)),
         Route::new(routes!(prompts::read)),
+        Route::new(routes!(instructions::list)),
         Route::new(routes!(skills::list)),
         Route::new(routes!(skills::read)),
         Route::new(routes!(skills::read_file)),

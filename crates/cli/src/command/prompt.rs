@@ -1,16 +1,19 @@
 //! `ctxpin prompt`.
 
 use std::borrow::Cow;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ctxpin_client::{Client, Prompt as PromptAnswer};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::ResourceId;
+use ctxpin_protocol::http::instructions::InstructionQuery;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::review::{self, File, Stretch};
 use ctxpin_render::treated::Reason;
 
+use super::absolute::absolute;
 use crate::chat_choice::{self, ChatArgument};
 use crate::connect::Connection;
 use crate::say::{self, Failure, Hint, NextCommand, Viewpoint};
@@ -20,6 +23,13 @@ use crate::say::{self, Failure, Hint, NextCommand, Viewpoint};
 pub struct Prompt {
     #[command(flatten)]
     chat: ChatArgument,
+    /// Print instead what the model gets besides the prompt when it reads this file: rules for some
+    /// files, and files below the working directory. The file need not exist
+    #[arg(long, value_name = "FILE", conflicts_with = "removed")]
+    path: Option<PathBuf>,
+    /// Print JSON, in the API's shapes
+    #[arg(long, requires = "path")]
+    json: bool,
     /// Also print the text that was removed from the files, struck through, or as `[-comment-]`
     /// without colours
     #[arg(long)]
@@ -37,6 +47,9 @@ impl Prompt {
     pub async fn run(self) -> Result<(), Failure> {
         let connected = self.connection.connect()?;
         let chat = chat_choice::chat(&connected, self.chat.chat.as_deref()).await?;
+        if let Some(path) = &self.path {
+            return on_demand(&connected.client, chat, path, self.json).await;
+        }
         // A request without an ETag always gets the bytes.
         let bytes = match connected.client.prompt(chat, None).await? {
             PromptAnswer::Bytes { bytes, .. } => bytes,
@@ -45,9 +58,7 @@ impl Prompt {
             }
         };
         if bytes.is_empty() {
-            say::note(
-                "the chat is not pinned yet, so its prompt is empty; its agent's next push pins it",
-            );
+            say::note(UNPINNED);
         }
         match self.removed {
             false => say::print_bytes(&bytes),
@@ -61,6 +72,65 @@ impl Prompt {
             }
         }
     }
+}
+
+const UNPINNED: &str =
+    "the chat is not pinned yet, so its prompt is empty; its agent's next push pins it";
+
+/// Prints what comes with a file besides the prompt.
+async fn on_demand(
+    client: &Client,
+    chat: ChatId,
+    file: &Path,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let path = real(file)?;
+    let path = path.to_str().ok_or_else(|| {
+        Failure::new(format!(
+            "{} is not UTF-8, and no pin names such a file",
+            say::path(&path)
+        ))
+    })?;
+    let query = InstructionQuery {
+        path: path.to_owned(),
+    };
+    let found = client.instructions(chat, &query).await?;
+    if as_json {
+        return say::print_json(&found);
+    }
+    if found.snapshot.is_none() {
+        say::note(UNPINNED);
+    } else if found.items.is_empty() {
+        say::note(&format!(
+            "nothing in the pin comes with {} besides the prompt",
+            say::path(&file)
+        ));
+    }
+    let viewpoint = Viewpoint::here();
+    for item in &found.items {
+        let (source, below) = (
+            viewpoint.path(&item.source),
+            viewpoint.path(&item.applies.below),
+        );
+        let matching = match item.applies.globs.is_empty() {
+            true => String::new(),
+            false => format!(" that match {}", say::line(&item.applies.globs.join(", "))),
+        };
+        say::note(&format!("{source}, for files below {below}{matching}"));
+    }
+    let texts: Vec<_> = found.items.iter().map(|item| item.text.as_str()).collect();
+    say::print_bytes(texts.join("\n").as_bytes())
+}
+
+/// Returns the absolute path of a file, with the links on the way to it resolved if its directory exists. A pin has
+/// real paths.
+fn real(file: &Path) -> Result<PathBuf, Failure> {
+    let path = absolute(file)?;
+    let real = path.parent().and_then(|parent| parent.canonicalize().ok());
+    Ok(match (real, path.file_name()) {
+        (Some(parent), Some(name)) => parent.join(name),
+        _ => path,
+    })
 }
 
 /// Returns the prompt together with the text that was removed from its files.

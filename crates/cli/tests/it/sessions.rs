@@ -154,6 +154,10 @@ fn faults_of_what_is_named() {
         "ctxpin chat turns 9",
         "ctxpin chat bind 00000000",
         "ctxpin skill show nothing",
+        "ctxpin prompt --path src/main.rs",
+        "ctxpin prompt --path ../AGENTS.md",
+        "ctxpin prompt --path .",
+        "ctxpin prompt --json",
         "ctxpin source remove nowhere",
         "ctxpin source add /etc",
         "ctxpin agent rotate-token 00000000",
@@ -191,6 +195,32 @@ fn what_a_tool_gives_its_model() {
         session.run(line);
     }
     session.check("tool");
+}
+
+#[test]
+fn what_comes_with_a_file() {
+    let mut session = Session::start("shop", "Use tabs.\n");
+    session.file("CLAUDE.md", "Write the test first.\n");
+    session.file(
+        ".claude/rules/types.md",
+        "---\npaths: src/**/*.ts\n---\nName every type. <!-- Tell nobody. -->\n",
+    );
+    session.file("pay/CLAUDE.md", "Keep functions short.\n");
+    for line in [
+        "git init --quiet",
+        "ctxpin up --detach --profile claude-code",
+        "ctxpin agent resync --profile claude-code",
+        "ctxpin chat new --profile claude-code",
+        "ctxpin prompt",
+        "ctxpin prompt --path src/cart.ts",
+        "cd pay && ctxpin prompt --path ../src/cart.ts --json",
+        "ctxpin prompt --path pay/refund.py",
+        "ctxpin prompt --path README.md",
+        "ctxpin down",
+    ] {
+        session.run(line);
+    }
+    session.check("with_a_file");
 }
 
 #[test]

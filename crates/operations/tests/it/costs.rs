@@ -15,6 +15,7 @@ use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::history;
+use ctxpin_operations::instructions;
 use ctxpin_operations::overview;
 use ctxpin_operations::pending_changes;
 use ctxpin_operations::prompts;
@@ -52,7 +53,8 @@ impl Ledger<'_> {
 /// Returns a workspace with an edition of its first file.
 fn workspace(edition: usize) -> Workspace {
     let first = Workspace::with_agents_md("/w", &format!("Edition {edition:04}."));
-    (1..FILES).fold(first, |workspace, number| {
+    let first = first.file_for("rust.md", "No unsafe.", "/w", &["src/**/*.rs"]);
+    (1..FILES - 1).fold(first, |workspace, number| {
         workspace.file(
             &format!("rules/{number:03}.md"),
             &format!("Rule {number:03}."),
@@ -220,6 +222,12 @@ async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
             .bytes
             .is_none()
     );
+    let read = instructions::on_demand(service, owner, chat.id, "src/a.rs");
+    let read = ledger.note("read what comes with a file", read);
+    assert_eq!(read.await.unwrap().expect("a pin").given.len(), 1);
+    let read = instructions::on_demand(service, owner, chat.id, "notes/a.txt");
+    let read = ledger.note("read that nothing comes", read).await.unwrap();
+    assert!(read.expect("a pin").given.is_empty());
     ledger.note("read a chat", chat.record()).await;
     ledger.note("read a context", chat.context()).await;
     let cold = scene.test.replica().await;

@@ -12,6 +12,7 @@ pub mod diff;
 pub mod enrolment;
 pub mod exposures;
 pub mod history;
+pub mod instructions;
 pub mod manifest;
 pub mod members;
 pub mod pages;

@@ -21,6 +21,7 @@ pub mod diff;
 pub mod enrolment;
 pub mod exposure;
 pub mod history;
+pub mod instructions;
 pub mod page;
 pub mod pending_changes;
 pub mod people;

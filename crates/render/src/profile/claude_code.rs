@@ -7,8 +7,9 @@ use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Forms, OnDemand, condition, left_out, listed, whole, with_skills};
-use crate::{prompt, sanitise};
+use super::{Effective, Forms, condition, left_out, listed, whole, with_skills};
+use crate::renderer::Renderer;
+use crate::{prompt, sanitise, treat};
 
 /// What begins the instructions.
 const BEGIN: &str = "Codebase and user instructions are shown below. Be sure to adhere to these instructions. IMPORTANT: These \
@@ -113,20 +114,29 @@ fn block(source: &str, owner: &str, text: &str) -> String {
     format!("Contents of {source} ({owner}):\n\n{text}")
 }
 
-/// Returns what Claude Code gives its model when it reads a file, in the snapshot's order: each file that is for it,
-/// as a text.
-pub(super) fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
-    let files = readings(snapshot, bodies).into_iter().filter(|(file, _)| {
-        let applies = file.applies.as_ref();
-        file.source != path && applies.is_some_and(|applies| applies.covers(path))
-    });
-    let given = files.filter(|(_, reading)| !reading.given().is_empty());
-    let given = given.map(|(file, reading)| OnDemand {
-        source: file.source.clone(),
-        // Here the blanks around a text stay.
-        text: format!("Contents of {}:\n\n{}", file.source, reading.text),
-    });
-    given.collect()
+/// Returns a file that comes with another file.
+pub(super) fn on_demand(file: &Resource, body: &[u8]) -> Option<String> {
+    let reading = Reading::of(body);
+    // Here the blanks around a text stay.
+    let text = || format!("{}{}", on_demand_begins(&file.source), reading.text);
+    (!reading.given().is_empty()).then(text)
+}
+
+/// Returns a file that comes with another file in Claude Code's form, but sanitised.
+pub(super) fn delivered_on_demand(
+    file: &Resource,
+    body: &[u8],
+    renderer: Renderer,
+) -> Option<String> {
+    let reading = Reading::of(body);
+    let treated = treat::instruction_file(reading.text.as_bytes(), renderer).text;
+    let text = trim(&treated);
+    let begins = on_demand_begins(&sanitise::line(&file.source));
+    (!text.is_empty()).then(|| format!("{begins}{text}\n"))
+}
+
+fn on_demand_begins(source: &str) -> String {
+    format!("Contents of {source}:\n\n")
 }
 
 /// Whose the files of a snapshot are.

@@ -160,7 +160,7 @@ fn shares<'s, 'b>(
 ) -> Vec<(&'s Resource, Share<'b>)> {
     let mut shares = Vec::new();
     let mut left = settings.bytes_max;
-    for file in snapshot.instruction_files() {
+    for file in snapshot.due_files() {
         let Some(body) = file.body().and_then(|body| bodies.get(&body)) else {
             continue;
         };

@@ -127,10 +127,45 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
 /// Returns what the tool of the snapshot's profile gives its model when it reads a file, besides what every request
 /// holds. `path` is the absolute path of the file. `bodies` has the bodies of the snapshot's resources.
 pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
+    let files = conditional(snapshot).into_iter();
+    let files = files.filter(|file| file.comes_with(path));
+    let given = files.filter_map(|file| {
+        let body = bodies.get(&file.body()?)?;
+        let text = match snapshot.facts.rules.as_ref().map(|rules| &rules.settings) {
+            Some(Settings::ClaudeCode(_)) => claude_code::on_demand(file, body),
+            Some(Settings::Opencode(_)) => opencode::on_demand(file, body),
+            Some(Settings::Codex(_)) | None => neutral::on_demand(file, body, Renderer::CURRENT),
+        };
+        let source = file.source.clone();
+        text.map(|text| OnDemand { source, text })
+    });
+    given.collect()
+}
+
+/// Returns the instruction files that the tool of the snapshot's profile gives its model with certain files only, in
+/// its order. By Codex's own rules there are none.
+pub fn conditional(snapshot: &Snapshot) -> Vec<&Resource> {
+    let files = snapshot.instruction_files();
+    let mut files: Vec<_> = files.filter(|file| file.applies.is_some()).collect();
     match snapshot.facts.rules.as_ref().map(|rules| &rules.settings) {
-        Some(Settings::ClaudeCode(_)) => claude_code::on_demand(snapshot, bodies, path),
-        Some(Settings::Opencode(_)) => opencode::on_demand(snapshot, bodies, path),
-        Some(Settings::Codex(_)) | None => Vec::new(),
+        Some(Settings::Opencode(_)) => opencode::sort_on_demand(&mut files),
+        Some(Settings::ClaudeCode(_) | Settings::Codex(_)) | None => {}
+    }
+    files
+}
+
+/// Returns one of these files as a chat gives it: in the tool's form, but sanitised by a renderer. `None` if nothing of
+/// it is for a model.
+pub fn delivered_on_demand(
+    snapshot: &Snapshot,
+    file: &Resource,
+    body: &[u8],
+    renderer: Renderer,
+) -> Option<String> {
+    match snapshot.facts.rules.as_ref().map(|rules| &rules.settings) {
+        Some(Settings::ClaudeCode(_)) => claude_code::delivered_on_demand(file, body, renderer),
+        Some(Settings::Opencode(_)) => opencode::delivered_on_demand(file, body, renderer),
+        Some(Settings::Codex(_)) | None => neutral::on_demand(file, body, renderer),
     }
 }
 

@@ -1,9 +1,9 @@
 //! The neutral profile: the prompt of a pin.
 
-use ctxpin_model::resource::Bodies;
+use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Forms, left_out, listed, whole};
+use super::{Effective, Forms, condition, left_out, listed, whole};
 use crate::renderer::Renderer;
 use crate::{prompt, treat};
 
@@ -22,7 +22,12 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
                     .left_out
                     .push(left_out(file, "nothing in it is for a model"));
             }
-            text => effective.given.push(whole(file, &text)),
+            text => match &file.applies {
+                Some(applies) => {
+                    effective.left_out.push(left_out(file, condition(applies)));
+                }
+                None => effective.given.push(whole(file, &text)),
+            },
         }
     }
     effective.given.extend(snapshot.skills().map(listed));
@@ -38,4 +43,11 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
         Some(Forms::whole(file, text.clone(), text))
     });
     forms.collect()
+}
+
+/// Returns a file that comes with another file, in the form that the prompt has.
+pub(super) fn on_demand(file: &Resource, body: &[u8], renderer: Renderer) -> Option<String> {
+    let content = treat::instruction_file(body, renderer).text;
+    let (begins, ends) = (prompt::file_begins(&file.source), prompt::file_ends());
+    (!content.is_empty()).then(|| format!("{begins}{content}{ends}\n"))
 }

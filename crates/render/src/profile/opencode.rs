@@ -1,11 +1,13 @@
 //! opencode: the whole of each file behind its path, in the system prompt.
 
+use std::cmp::Reverse;
+
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Forms, OnDemand, condition, left_out, listed, whole};
+use super::{Effective, Forms, condition, left_out, listed, whole};
 use crate::renderer::Renderer;
-use crate::treat;
+use crate::{sanitise, treat};
 
 /// What stands between two files.
 const BETWEEN: &str = "\n";
@@ -16,9 +18,10 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
     let mut effective = Effective::default();
     let mut parts = Vec::new();
     for file in snapshot.instruction_files() {
-        let Some(text) = text(file, bodies) else {
+        let Some(body) = file.body().and_then(|body| bodies.get(&body)) else {
             continue;
         };
+        let text = text(body);
         if text.is_empty() {
             effective.left_out.push(left_out(file, "it is empty"));
             continue;
@@ -43,38 +46,45 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
     let forms = files.filter_map(|file| {
         let body = bodies.get(&file.body()?)?;
         let delivered = treat::instruction_file(body, Renderer::CURRENT).text;
-        Some(Forms::whole(file, text(file, bodies)?, delivered))
+        Some(Forms::whole(file, text(body), delivered))
     });
     forms.collect()
 }
 
-/// Returns what opencode gives its model when it reads a file: the file of each directory on the way to it, the
-/// nearest first.
-pub(super) fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
-    let files = snapshot.instruction_files().filter_map(|file| {
-        let applies = file.applies.as_ref()?;
-        let is_for_it = file.source != path && applies.covers(path);
-        is_for_it.then_some((applies.below.len(), file))
-    });
-    let mut files: Vec<_> = files.collect();
-    files.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
-    let given = files.into_iter().filter_map(|(_, file)| {
-        let text = text(file, bodies).filter(|text| !text.is_empty())?;
-        Some(OnDemand {
-            source: file.source.clone(),
-            text: part(file, &text),
-        })
-    });
-    given.collect()
+/// Sorts the files that come with others as opencode gives them: the file of each directory on the way to the file that
+/// it reads, the nearest first.
+pub(super) fn sort_on_demand(files: &mut [&Resource]) {
+    let length = |file: &&Resource| file.applies.as_ref().map(|applies| applies.below.len());
+    files.sort_by_key(|file| Reverse(length(file)));
+}
+
+/// Returns a file that comes with another file.
+pub(super) fn on_demand(file: &Resource, body: &[u8]) -> Option<String> {
+    let text = text(body);
+    (!text.is_empty()).then(|| part(file, &text))
+}
+
+/// Returns a file that comes with another file in opencode's form, but sanitised.
+pub(super) fn delivered_on_demand(
+    file: &Resource,
+    body: &[u8],
+    renderer: Renderer,
+) -> Option<String> {
+    let text = treat::instruction_file(body, renderer).text;
+    let source = sanitise::line(&file.source);
+    (!text.is_empty()).then(|| format!("{}{text}\n", part_begins(&source)))
 }
 
 /// Returns the text of a file. A byte order mark at the beginning is no part of it.
-fn text(file: &Resource, bodies: &Bodies) -> Option<String> {
-    let body = bodies.get(&file.body()?)?;
+fn text(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    Some(text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned())
+    text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned()
 }
 
 fn part(file: &Resource, text: &str) -> String {
-    format!("Instructions from: {}\n{text}", file.source)
+    part_begins(&file.source) + text
+}
+
+fn part_begins(source: &str) -> String {
+    format!("Instructions from: {source}\n")
 }

@@ -2,7 +2,10 @@
 
 use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Kind, Resource};
-use ctxpin_render::profile::{Effective, delivered, effective, forms, on_demand};
+use ctxpin_render::profile::{
+    Effective, conditional, delivered, delivered_on_demand, effective, forms, on_demand,
+};
+use ctxpin_render::renderer::Renderer;
 
 use crate::sample::Sample;
 
@@ -100,6 +103,18 @@ fn a_blank_file_and_a_rule_for_some_files_are_left_out() {
         let given = on_demand(&sample.snapshot, &sample.bodies, path).into_iter();
         given.map(|given| given.text).collect::<Vec<_>>()
     };
+    let files = conditional(&sample.snapshot).into_iter();
+    let texts = files.filter_map(|file| {
+        let body = &sample.bodies[&file.body().unwrap()];
+        delivered_on_demand(&sample.snapshot, file, body, Renderer::CURRENT)
+    });
+    assert_eq!(
+        texts.collect::<Vec<_>>(),
+        [
+            "Contents of /w/.claude/rules/a.md:\n\nrule\n",
+            "Contents of /w/api/CLAUDE.md:\n\napi\n",
+        ]
+    );
     let rule = "Contents of /w/.claude/rules/a.md:\n\n rule\n";
     let api = "Contents of /w/api/CLAUDE.md:\n\napi";
     assert_eq!(given("/w/main.py"), [""; 0]);

@@ -3,8 +3,10 @@
 use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, OpencodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Kind, Resource, Status};
 use ctxpin_render::profile::{
-    Effective, Forms, delivered, descriptions, effective, forms, on_demand,
+    Effective, Forms, conditional, delivered, delivered_on_demand, descriptions, effective, forms,
+    on_demand,
 };
+use ctxpin_render::renderer::Renderer;
 
 use crate::sample::Sample;
 
@@ -209,6 +211,14 @@ fn opencode_gives_the_files_on_the_way_to_a_file_that_it_reads() {
         let given = on_demand(&sample.snapshot, &sample.bodies, path).into_iter();
         given.map(|given| given.text).collect::<Vec<_>>()
     };
+    check_delivered_on_demand(
+        &sample,
+        &[
+            "Instructions from: /w/a/bc/AGENTS.md\nbeside\n",
+            "Instructions from: /w/a/b/AGENTS.md\ninner\n",
+            "Instructions from: /w/a/AGENTS.md\nouter\n",
+        ],
+    );
     let outer = "Instructions from: /w/a/AGENTS.md\nouter\n";
     let inner = "Instructions from: /w/a/b/AGENTS.md\ninner\r\n";
     assert_eq!(given("/w/a/b/c/x.rs"), [inner, outer]);
@@ -223,6 +233,17 @@ fn opencode_gives_the_files_on_the_way_to_a_file_that_it_reads() {
             "/w/a/bc/AGENTS.md: on demand, with a file below /w/a/bc",
         ]
     );
+}
+
+/// Checks the texts for a model of all files that come with others.
+#[track_caller]
+fn check_delivered_on_demand(sample: &Sample, expected: &[&str]) {
+    let files = conditional(&sample.snapshot).into_iter();
+    let texts = files.filter_map(|file| {
+        let body = &sample.bodies[&file.body().unwrap()];
+        delivered_on_demand(&sample.snapshot, file, body, Renderer::CURRENT)
+    });
+    assert_eq!(texts.collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub(crate) mod enrolment;
 pub(crate) mod exposures;
 pub(crate) mod health;
 pub(crate) mod history;
+pub(crate) mod instructions;
 pub(crate) mod pending_changes;
 pub(crate) mod people;
 pub(crate) mod prompts;

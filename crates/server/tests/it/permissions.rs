@@ -40,7 +40,7 @@ fn operation(id: &str) -> Operation {
         "known_hash_list" | "exposed_chat_list" => Operation::ExposureRead,
         "pending_chat_list" => Operation::PendingChangeList,
         "bulk_move" => Operation::PinMove,
-        "turn_prompt_read" => Operation::PromptRead,
+        "instruction_list" | "turn_prompt_read" => Operation::PromptRead,
         same => same
             .parse()
             .unwrap_or_else(|_| panic!("{same} is in no line of this test")),
@@ -261,7 +261,10 @@ impl World {
 
     /// Returns a caller's request for a route.
     fn request(&self, route: &Route, objects: &Objects, caller: &Caller) -> RequestBuilder {
-        let url = self.server.url.join(&route.path(objects)).unwrap();
+        let mut url = self.server.url.join(&route.path(objects)).unwrap();
+        if route.id == "instruction_list" {
+            url.set_query(Some("path=a"));
+        }
         let request = self.server.http.request(route.method.clone(), url);
         let request = match &caller.authorization {
             Some(authorization) => request.header(AUTHORIZATION, authorization),
@@ -661,6 +664,7 @@ fn planted(text: &str) -> Workspace {
         ..ServerShape::default()
     }]));
     Workspace::with_agents_md("/w", &format!("{said}\n\n[{said}]: /nowhere\n"))
+        .file_for("rules.md", &said, "/w", &[])
         .skill("pdf", &said, &[("a", &said)])
         .resource(server)
         .resource(config)
@@ -701,6 +705,7 @@ async fn finding_25_without_the_scope_read_no_answer_tells_bodies() {
     let expected = [
         "context_read",
         "diff_read",
+        "instruction_list",
         "pin_move",
         "prompt_read",
         "resource_read",

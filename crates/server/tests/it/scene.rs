@@ -138,6 +138,8 @@ async fn pages_of_chat(reader: &Browser<'_>, chat: ChatId) -> Vec<String> {
         "?view=unified",
         "?view=split",
         "/context",
+        "/context?file=src/main.rs",
+        "/context?file=..",
         "/prompt",
         "/turns",
         "/history",

@@ -1,12 +1,13 @@
 //! The main job in one go, over HTTP and on both databases.
 
 use ctxpin_client::{Client, Prompt};
-use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::{ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::diff::DiffQuery;
 use ctxpin_protocol::http::history::HistoryQuery;
+use ctxpin_protocol::http::instructions::InstructionQuery;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{TokenCreate, UserCreate};
 use ctxpin_protocol::http::skills::SkillQuery;
@@ -47,12 +48,16 @@ async fn thread(server: Server) {
         etag: None,
     };
     assert_eq!(unpinned, nothing);
+    let unpinned = client.instructions(chat, &reading("src/a.rs")).await;
+    let unpinned = unpinned.unwrap();
+    assert_eq!((unpinned.snapshot, unpinned.path), (None, None));
 
     let first = Workspace::with_agents_md("/w", "Be kind.\n").skill(
         "pdf",
         "Reads PDFs.",
         &[("scripts/run me.sh", "echo\n")],
     );
+    let first = first.file_for("rust.md", "No <!-- x -->unsafe.\n", "/w", &["*.rs"]);
     let pushed = agent.push(&first).await;
     assert!(pushed.accepted && pushed.reason.is_none());
     assert_eq!((pushed.seq, pushed.hydrated), (Some(1), 1));
@@ -77,6 +82,7 @@ async fn thread(server: Server) {
     assert_eq!(client.chats(&query).await.unwrap().items.len(), 1);
 
     prompt(&server, chat).await;
+    instructions(&server, chat).await;
     skills(&server, chat).await;
     moves(&server, chat, pushed.snapshot.as_deref().unwrap()).await;
     turns(client, chat).await;
@@ -132,6 +138,69 @@ async fn prompt(server: &Server, chat: ChatId) {
             assert_eq!(headers[CONTENT_TYPE], "text/markdown; charset=utf-8");
         }
     }
+}
+
+fn reading(path: &str) -> InstructionQuery {
+    InstructionQuery { path: path.into() }
+}
+
+async fn instructions(server: &Server, chat: ChatId) {
+    let client = &server.client;
+    let found = client.instructions(chat, &reading("src/a.rs")).await;
+    let found = found.unwrap();
+    assert_eq!(found.path.as_deref(), Some("/w/src/a.rs"));
+    let rule = &found.items[0];
+    assert_eq!(rule.source, "/w/rust.md");
+    assert_eq!(
+        (rule.applies.below.as_str(), rule.applies.globs.as_slice()),
+        ("/w", &["*.rs".to_owned()][..])
+    );
+    let text = "<context-file source=\"/w/rust.md\">\nNo unsafe.\n</context-file>\n";
+    assert_eq!(rule.text, text);
+    assert_eq!(
+        rule.content_hash,
+        BlobHash::of(b"No <!-- x -->unsafe.\n").to_string()
+    );
+    let nothing = client.instructions(chat, &reading("a.py")).await.unwrap();
+    assert!(nothing.snapshot.is_some() && nothing.items.is_empty());
+
+    let path = |query: &str| format!("/api/v1/chats/{chat}/instructions{query}");
+    let get = async |query: &str, known: &str| {
+        let request = server.request(Method::GET, &path(query));
+        request.header(IF_NONE_MATCH, known).send().await.unwrap()
+    };
+    let response = get("?path=src/a.rs", "nonsense").await;
+    assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
+    let etag = response.headers()[ETAG].to_str().unwrap().to_owned();
+    let again = get("?path=/w/src/a.rs", &etag).await;
+    assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(again.headers()[ETAG], etag);
+    assert_eq!(get("?path=b.rs", &etag).await.status(), StatusCode::OK);
+    for query in [
+        "",
+        "?path=",
+        "?path=../a",
+        "?path=/etc/passwd",
+        "?path=a%00b",
+        "?path=.",
+        "?file=a",
+    ] {
+        let response = get(query, "nonsense").await;
+        assert_eq!(
+            response.status(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{query}"
+        );
+    }
+    let outside = client
+        .instructions(chat, &reading("../a"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        outside.problem().unwrap().detail,
+        "`path`: it is not below /w, the directory of the pin; name a file there."
+    );
+    assert_eq!(outside.problem().unwrap().members["member"], "path");
 }
 
 async fn skills(server: &Server, chat: ChatId) {

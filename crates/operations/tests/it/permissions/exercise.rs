@@ -29,6 +29,7 @@ use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::enrolment;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::history;
+use ctxpin_operations::instructions;
 use ctxpin_operations::pending_changes;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
@@ -320,6 +321,7 @@ async fn on_bodies(
                 Outcome::of(&prompts::prompt(service, by, chat, None).await),
                 Outcome::of(&prompts::prompt(service, by, chat, known).await),
                 Outcome::of(&turns::prompt(service, by, chat, 1, None).await),
+                Outcome::of(&instructions::on_demand(service, by, chat, "a").await),
             ]
         }
         Operation::SkillRead => vec![

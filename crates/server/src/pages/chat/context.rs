@@ -25,6 +25,7 @@ use serde::Deserialize;
 
 use super::changes::directory;
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
+use super::question::{Question, when};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::attachment::attachment;
@@ -51,6 +52,8 @@ struct ContextPage {
     /// The size of everything in use.
     total: Size,
     given: Option<Given>,
+    /// The form that asks what comes with a file. `None` if nothing does.
+    question: Option<Question>,
     unused: Vec<Unused>,
     unused_count: Number,
     /// How many resources are not used besides those in `unused`.
@@ -85,6 +88,8 @@ struct Node {
     name: String,
     glyph: Glyph,
     note: String,
+    /// With which files a model gets it. `None` if with every request.
+    when: Option<String>,
     size: Size,
     share: Share,
     is_current: bool,
@@ -179,6 +184,8 @@ enum Form {
 pub(crate) struct ContextQuery {
     resource: Option<String>,
     r#as: Option<String>,
+    /// The file of the question.
+    file: Option<String>,
 }
 
 /// The query of a skill's file.
@@ -222,9 +229,19 @@ pub(crate) async fn page(
         true => contexts::effective(&app.service, caller.credential, chat).await?,
         false => None,
     };
+    let mut question = None;
+    if let Some(pinned) = page.view.pinned.as_ref().filter(|_| page.view.tells_bodies)
+        && pinned
+            .instruction_files()
+            .any(|file| file.applies.is_some())
+    {
+        let directory = pinned.facts.directory.as_deref().unwrap_or_default();
+        let asked = Question::ask(&app, caller.credential, chat, query.file, directory);
+        question = Some(asked.await?);
+    }
     let weight = contexts::context_weight(&page.view);
     let weight = weight + shown.as_ref().map_or(0, |shown| shown.size.0);
-    let render = move || render(page, id, shown, effective);
+    let render = move || render(page, id, shown, effective, question);
     app.build_response(caller.credential, weight, render)
         .await?
 }
@@ -234,6 +251,7 @@ fn render(
     id: Option<ResourceId>,
     shown: Option<Shown>,
     effective: Option<Effective>,
+    question: Option<Question>,
 ) -> ApiResult<Response> {
     let ChatPage {
         frame,
@@ -257,6 +275,7 @@ fn render(
         roots,
         more_used: Number(more_used),
         given,
+        question,
         total: Size(total),
         more_unused: Number(unused_count - unused.len() as u64),
         unused_count: Number(unused_count),
@@ -275,6 +294,9 @@ fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<
     let changed = changes.iter().filter_map(|change| change.pinned);
     let changed: BTreeSet<_> = changed.map(Resource::id).collect();
     let pinned = view.pinned.iter().flat_map(|side| &side.resources);
+    let directory = view.pinned.as_ref();
+    let directory = directory.and_then(|pinned| pinned.facts.directory.as_deref());
+    let directory = directory.unwrap_or_default();
     let used: Vec<_> = pinned
         .filter(|resource| resource.status == Status::Ok)
         .collect();
@@ -303,6 +325,10 @@ fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<
             name: name.to_owned(),
             glyph,
             note: note(resource, glyph),
+            when: resource
+                .applies
+                .as_ref()
+                .map(|applies| when(applies, directory)),
             size: Size(resource.size),
             share: share(resource.size),
             is_current: current == Some(id),
@@ -319,13 +345,17 @@ fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<
                 name: file.path.clone(),
                 glyph,
                 note: file.error.clone().unwrap_or_default(),
+                when: None,
                 size: Size(file.size),
                 share: share(file.size),
                 is_current: false,
             });
         }
         let found = nodes.len();
-        nodes.retain(|node| room.takes(folder.len() + node.name.len() + node.note.len()));
+        nodes.retain(|node| {
+            let when = node.when.as_ref().map_or(0, String::len);
+            room.takes(folder.len() + node.name.len() + node.note.len() + when)
+        });
         more += (found - nodes.len()) as u64;
         if nodes.is_empty() {
             continue;

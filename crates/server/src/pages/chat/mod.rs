@@ -7,5 +7,6 @@ mod head;
 pub(super) mod history;
 pub(super) mod moves;
 pub(super) mod prompt;
+mod question;
 pub(super) mod settings;
 pub(super) mod turns;
