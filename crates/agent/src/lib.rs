@@ -12,6 +12,7 @@
 mod blocking;
 pub mod control;
 pub mod error;
+mod places;
 pub mod push;
 pub mod readiness;
 pub mod reading;

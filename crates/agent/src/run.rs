@@ -20,6 +20,7 @@ use crate::blocking::blocking;
 use crate::control::handler::{Added, Adding, ControlHandler, StandingHandle, standings_lock};
 use crate::control::{serve::Socket, socket_path};
 use crate::error::AgentError;
+use crate::places::Places;
 use crate::readiness::Readiness;
 use crate::reading::{ChangeDetection, Reading, ReadingHandle};
 use crate::report::{Report, Told};
@@ -86,6 +87,7 @@ pub async fn run(
     let mut request = request_of(&settings)?;
     operator.apply(&mut request);
     let sources = Sources::open(&settings.state_directory, operator)?;
+    let places_made = Places::open(&settings.state_directory)?;
     if settings.ready.is_none() {
         check_directory(request.clone()).await?;
     }
@@ -145,14 +147,21 @@ pub async fn run(
         reading: reading.handle(),
         standings: Arc::clone(&starter.standings),
         adding: Adding::new(maker, adder),
+        places: Mutex::new(places_made),
         stop: stop.clone(),
     });
+    let again = async {
+        handler.attach_again(&report).await;
+        // The agents run on.
+        std::future::pending().await
+    };
     let mut connections = JoinSet::new();
     let ended = tokio::select! {
         () = stop.cancelled() => Ok(()),
         ended = reading.run() => ended,
         ended = attend(running, added, &starter, &settings) => ended,
         () = socket.serve(&handler, &mut connections) => Ok(()),
+        () = again => Ok(()),
     };
     // A caller who stopped the agent waits for the end of the connection, and then may start another agent.
     drop(socket);

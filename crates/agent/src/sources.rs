@@ -267,7 +267,7 @@ fn no_operators(exposure: Exposure) -> String {
 }
 
 /// Reads a file and its metadata. Returns `None` if it does not exist.
-fn read(path: &Path) -> Result<Option<(Vec<u8>, Metadata)>, AgentError> {
+pub(crate) fn read(path: &Path) -> Result<Option<(Vec<u8>, Metadata)>, AgentError> {
     match file::read(path, FILE_BYTES_MAX) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         read => read

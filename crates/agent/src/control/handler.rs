@@ -1,7 +1,7 @@
 //! Carries out the requests that come through the control socket.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ctxpin_model::moment::Moment;
@@ -18,7 +18,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
+use crate::places::Places;
 use crate::reading::{ReadingHandle, ScanState};
+use crate::report::{Report, Told};
 use crate::session::{PushStatus, SessionHandle};
 use crate::sources::Sources;
 use crate::standing::{Maker, Standing, StandingPlace};
@@ -63,6 +65,8 @@ pub(crate) struct ControlHandler {
     /// The agents, in the order of their starts.
     pub standings: Arc<Mutex<Vec<StandingHandle>>>,
     pub adding: Adding,
+    /// The places of the agents that were made here.
+    pub places: Mutex<Places>,
     /// Ends the process.
     pub stop: CancellationToken,
 }
@@ -190,6 +194,10 @@ impl ControlHandler {
             ));
         };
         let standing = maker.make(&place).await?;
+        // Which tools are served in its own directory, the process is told at each start.
+        if place.directory != self.request.directory {
+            self.places().add(&place)?;
+        }
         let agent = standing.agent;
         let (answer, answered) = oneshot::channel();
         let added = Added {
@@ -201,6 +209,38 @@ impl ControlHandler {
         adder.send(added).await.map_err(|_| ends())?;
         answered.await.map_err(|_| ends())??;
         Ok(attached(&place, agent))
+    }
+
+    /// Attaches the agents that an earlier process made here, and calls `report` for each one that cannot be. One whose
+    /// directory is gone is forgotten. Without a maker, it does nothing.
+    pub async fn attach_again(&self, report: impl Fn(Told)) {
+        if self.adding.maker.is_none() {
+            return;
+        }
+        let places = self.places().all();
+        for place in places {
+            let attached = match place.directory.is_dir() {
+                true => {
+                    let profile = place.profile.as_str();
+                    self.attach(&place.directory, profile).await.map(drop)
+                }
+                false => self.places().remove(&place),
+            };
+            if let Err(reason) = attached {
+                let is_unauthenticated = false;
+                report(Told {
+                    place: Some(place),
+                    report: Report::Ended {
+                        reason,
+                        is_unauthenticated,
+                    },
+                });
+            }
+        }
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the canonical path of a directory of the project. A directory of another project is refused, such as one

@@ -160,6 +160,18 @@ fn a_directory_of_the_project_gets_an_agent_of_its_own() {
     let agents = bench.json(&app, &["agent", "list"]);
     assert_eq!(agents["items"].as_array().unwrap().len(), 2, "{agents}");
 
+    // A restart serves it again, and forgets a directory that is gone.
+    let gone = app.join("packages/b");
+    fs::create_dir(&gone).unwrap();
+    bench.ok(&gone, &["chat", "new", "--profile", "codex"]);
+    bench.ok(&app, &["down"]);
+    fs::remove_dir(&gone).unwrap();
+    bench.ok(&app, &["up", "--detach"]);
+    fs::write(app.join("packages/a/AGENTS.md"), "Of a, anew.\n").unwrap();
+    bench.until(&below, |state| state["context"]["dirty"] == true);
+    let status = bench.json(&app, &["agent", "status"]);
+    assert_eq!(status["others"].as_array().unwrap().len(), 1, "{status}");
+
     // Another repository below is never bound to this one.
     let sub = app.join("vendor/sub");
     let refused = bench.fails(&sub, &["chat", "new", "--profile", "codex"], 1);
