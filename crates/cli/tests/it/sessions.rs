@@ -213,7 +213,7 @@ fn what_comes_with_a_file() {
         "ctxpin chat new --profile claude-code",
         "ctxpin prompt",
         "ctxpin prompt --path src/cart.ts",
-        "cd pay && ctxpin prompt --path ../src/cart.ts --json",
+        "cd pay && ctxpin prompt --path ../src/cart.ts --json | grep -E '\"(path|text)\"'",
         "ctxpin prompt --path pay/refund.py",
         "ctxpin prompt --path README.md",
         "ctxpin down",
