@@ -109,14 +109,19 @@ pub fn share(text: &str, at: usize, description: &str) -> Share {
     let pairs = here.iter().zip(compared.as_bytes());
     let common = pairs.take_while(|(a, b)| a == b).count();
     let common = compared.floor_char_boundary(common);
-    let behind = &text[(at + common).min(text.len())..];
-    let is_end = behind.is_empty() || BEHIND.iter().any(|end| behind.starts_with(end));
+    let behind = |length: usize| &text[(at + length).min(text.len())..];
+    let ends = |length: usize, marks: &[&str]| {
+        let behind = behind(length);
+        marks.iter().any(|mark| behind.starts_with(mark))
+    };
+    // A mark may begin with the blank that the description goes on with.
+    let trimmed = compared[..common].trim_end().len();
+    let is_end = behind(common).is_empty() || ends(common, &BEHIND) || ends(trimmed, &BEHIND);
     if common == compared.len() && (is_end || compared.len() < description.len()) {
         return Share::Whole;
     }
-    let is_shortened = is_end || ELLIPSES.iter().any(|ellipsis| behind.starts_with(ellipsis));
-    match is_shortened {
-        true => Share::First(common),
+    match is_end || ends(common, &ELLIPSES) || ends(trimmed, &ELLIPSES) {
+        true => Share::First(trimmed),
         false => Share::Other,
     }
 }
@@ -170,6 +175,18 @@ mod tests {
             &[("one", "Does a thing", Share::Whole)],
         );
         assert_eq!(items(Profile::ClaudeCode, "none"), None);
+    }
+
+    #[test]
+    fn a_cut_may_be_before_a_blank_or_in_a_word() {
+        let check = |text: &str, expected| assert_eq!(share(text, 0, "many words more"), expected);
+        check("many (file: r1/x/SKILL.md)", Share::First(4));
+        check("many  (file: r1/x/SKILL.md)", Share::First(4));
+        check("many wor (file: r1/x/SKILL.md)", Share::First(8));
+        check("many …", Share::First(4));
+        check("many words...", Share::First(10));
+        check("many others (file: r1/x/SKILL.md)", Share::Other);
+        check("many", Share::First(4));
     }
 
     #[test]
