@@ -238,7 +238,7 @@ impl Look<'_> {
                 .iter()
                 .map(|skill| {
                     let [own, ours] = &skill.descriptions;
-                    let [own, ours] = [own, ours].map(|text| share(self.text, item.at, text));
+                    let [own, ours] = [own, ours].map(|text| share(self.text, &item, text));
                     (skill, own.max(ours))
                 })
                 .collect();

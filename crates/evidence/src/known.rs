@@ -265,7 +265,7 @@ impl Builder {
             if let Some(name) = resource.name.clone().filter(|_| is_skill && is_due) {
                 self.skills.entry(name).or_default().push(Skill {
                     number: owner,
-                    descriptions: descriptions(snapshot, resource),
+                    descriptions: descriptions(snapshot, bodies, resource),
                 });
             }
             resources.push(KnownResource {

@@ -11,6 +11,8 @@ pub struct Item<'s> {
     pub name: &'s str,
     /// Where the description begins in the string. Where it ends depends on the description.
     pub at: usize,
+    /// What the list has behind a description.
+    ends: &'static [&'static str],
 }
 
 /// What begins and ends the lists of a client, and those of ctxpin.
@@ -18,14 +20,10 @@ const CODEX: (&str, &str) = ("### Available skills\n", "</skills_instructions>")
 const OPENCODE: (&str, &str) = ("<available_skills>\n", "</available_skills>");
 const OURS: (&str, &str) = ("<available-skills>\n", "</available-skills>");
 
-/// What a client may put behind a description: the end of the line, a place, or another member.
-const BEHIND: [&str; 5] = [
-    "\n",
-    " (file: ",
-    " - ",
-    "</description>",
-    "</available-skills>",
-];
+/// What the lists have behind a description.
+const LINE_ENDS: &[&str] = &["\n"];
+const CODEX_ENDS: &[&str] = &[" (file: ", "\n"];
+const ELEMENT_ENDS: &[&str] = &["</description>", "\n</description>"];
 
 /// What a client writes where it shortened a description.
 const ELLIPSES: [&str; 2] = ["…", "..."];
@@ -33,27 +31,33 @@ const ELLIPSES: [&str; 2] = ["…", "..."];
 /// Returns the skills that a string at an instruction place lists, or `None` if it has no list.
 pub fn items(client: Profile, text: &str) -> Option<Vec<Item<'_>>> {
     let own = match client {
-        Profile::ClaudeCode => Some((CLAUDE_SKILLS, "</system-reminder>")),
-        Profile::Codex => Some(CODEX),
-        Profile::Opencode => Some(OPENCODE),
+        Profile::ClaudeCode => Some((CLAUDE_SKILLS, "</system-reminder>", LINE_ENDS)),
+        Profile::Codex => Some((CODEX.0, CODEX.1, CODEX_ENDS)),
+        Profile::Opencode => Some((OPENCODE.0, OPENCODE.1, ELEMENT_ENDS)),
         Profile::Neutral => None,
     };
     let mut items = None;
-    for (begin, end) in own.into_iter().chain([OURS]) {
+    for (begin, end, ends) in own.into_iter().chain([(OURS.0, OURS.1, LINE_ENDS)]) {
         let Some(begin) = text.find(begin).map(|at| at + begin.len()) else {
             continue;
         };
         let end = text[begin..].find(end).map_or(text.len(), |at| begin + at);
         let items = items.get_or_insert_with(Vec::new);
-        match client == Profile::Opencode && text[begin..].trim_start().starts_with("<skill>") {
+        match ends == ELEMENT_ENDS {
             true => elements(text, begin, end, items),
-            false => lines(text, begin, end, items),
+            false => lines(text, begin, end, ends, items),
         }
     }
     items
 }
 
-fn lines<'s>(text: &'s str, begin: usize, end: usize, items: &mut Vec<Item<'s>>) {
+fn lines<'s>(
+    text: &'s str,
+    begin: usize,
+    end: usize,
+    ends: &'static [&'static str],
+    items: &mut Vec<Item<'s>>,
+) {
     let mut at = begin;
     for line in text[begin..end].split_inclusive('\n') {
         if let Some(item) = line.strip_prefix("- ") {
@@ -64,6 +68,7 @@ fn lines<'s>(text: &'s str, begin: usize, end: usize, items: &mut Vec<Item<'s>>)
             items.push(Item {
                 name,
                 at: at + "- ".len() + name.len() + colon + blanks,
+                ends,
             });
         }
         at += line.len();
@@ -85,6 +90,7 @@ fn elements<'s>(text: &'s str, begin: usize, end: usize, items: &mut Vec<Item<'s
         items.push(Item {
             name: &text[name..name_end],
             at: description.map_or(end, |found| found + DESCRIPTION.len()),
+            ends: ELEMENT_ENDS,
         });
     }
 }
@@ -102,8 +108,9 @@ pub enum Share {
 /// The longest beginning of a description that is compared, in bytes. Clients give fewer.
 pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
 
-/// Returns how much of `description` stands at a place of a string, compared up to [`DESCRIPTION_BYTES_MAX`].
-pub fn share(text: &str, at: usize, description: &str) -> Share {
+/// Returns how much of `description` an item of a list in a string has, compared up to [`DESCRIPTION_BYTES_MAX`].
+pub fn share(text: &str, item: &Item<'_>, description: &str) -> Share {
+    let at = item.at;
     let compared = cut(description, DESCRIPTION_BYTES_MAX);
     let here = text.as_bytes().get(at..).unwrap_or_default();
     let pairs = here.iter().zip(compared.as_bytes());
@@ -116,7 +123,7 @@ pub fn share(text: &str, at: usize, description: &str) -> Share {
     };
     // A mark may begin with the blank that the description goes on with.
     let trimmed = compared[..common].trim_end().len();
-    let is_end = behind(common).is_empty() || ends(common, &BEHIND) || ends(trimmed, &BEHIND);
+    let is_end = behind(common).is_empty() || ends(common, item.ends) || ends(trimmed, item.ends);
     if common == compared.len() && (is_end || compared.len() < description.len()) {
         return Share::Whole;
     }
@@ -135,7 +142,7 @@ mod tests {
         let found: Vec<_> = items
             .iter()
             .zip(expected)
-            .map(|(item, (_, description, _))| (item.name, share(text, item.at, description)))
+            .map(|(item, (_, description, _))| (item.name, share(text, item, description)))
             .collect();
         let expected: Vec<_> = expected
             .iter()
@@ -177,22 +184,39 @@ mod tests {
         assert_eq!(items(Profile::ClaudeCode, "none"), None);
     }
 
+    fn check_share(ends: &'static [&'static str], text: &str, expected: Share) {
+        let item = Item {
+            name: "",
+            at: 0,
+            ends,
+        };
+        assert_eq!(share(text, &item, "many words\nmore"), expected, "{text}");
+    }
+
     #[test]
     fn a_cut_may_be_before_a_blank_or_in_a_word() {
-        let check = |text: &str, expected| assert_eq!(share(text, 0, "many words more"), expected);
+        let check = |text, expected| check_share(CODEX_ENDS, text, expected);
         check("many (file: r1/x/SKILL.md)", Share::First(4));
         check("many  (file: r1/x/SKILL.md)", Share::First(4));
         check("many wor (file: r1/x/SKILL.md)", Share::First(8));
         check("many …", Share::First(4));
         check("many words...", Share::First(10));
-        check("many others (file: r1/x/SKILL.md)", Share::Other);
         check("many", Share::First(4));
     }
 
     #[test]
-    fn a_description_that_goes_on_is_another() {
-        let text = "Does a thing, and another";
-        assert_eq!(share(text, 0, "Does a thing"), Share::Other);
-        assert_eq!(share("Does a\nthing", 0, "Does a\nthing"), Share::Whole);
+    fn a_description_that_goes_on_otherwise_is_another() {
+        let check = |ends, text| check_share(ends, text, Share::Other);
+        check(CODEX_ENDS, "many others (file: r1/x/SKILL.md)");
+        check(LINE_ENDS, "many words\nmore, and evil\n");
+        check(LINE_ENDS, "many - evil");
+        check(LINE_ENDS, "many words (file: evil)");
+        check(ELEMENT_ENDS, "many words\nevil</description>");
+        check_share(
+            ELEMENT_ENDS,
+            "many words\nmore\n</description>",
+            Share::Whole,
+        );
+        check_share(LINE_ENDS, "many words\nmore", Share::Whole);
     }
 }

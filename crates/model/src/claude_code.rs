@@ -88,10 +88,20 @@ pub fn is_text(name: &str) -> bool {
 
 /// Returns whether Claude Code keeps a skill out of the list that its model gets.
 pub fn is_skill_hidden(skill_md: &[u8]) -> bool {
-    let whole = String::from_utf8_lossy(skill_md);
-    let values = split(&whole).0.and_then(values);
-    let flag = values.and_then(|values| values.get("disable-model-invocation").cloned());
+    let flag = skill_value(skill_md, "disable-model-invocation");
     flag.is_some_and(|flag| flag == true || flag == "true")
+}
+
+/// Returns when to use a skill, which the list of skills has behind the description.
+pub fn skill_when(skill_md: &[u8]) -> Option<String> {
+    let when = skill_value(skill_md, "when_to_use")?;
+    when.as_str().map(str::to_owned)
+}
+
+fn skill_value(skill_md: &[u8], key: &str) -> Option<Value> {
+    let whole = String::from_utf8_lossy(skill_md);
+    let values = split(&whole).0.and_then(values)?;
+    values.get(key).cloned()
 }
 
 /// Returns what Claude Code gives its model when it uses a skill: the `SKILL.md` without frontmatter and without the

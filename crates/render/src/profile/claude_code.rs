@@ -1,8 +1,9 @@
 //! Claude Code: one block for each instruction file, which names its path and whose file it is.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use ctxpin_model::claude_code::{LOCAL_NAME, Reading, is_skill_hidden, trim};
+use ctxpin_model::claude_code::{LOCAL_NAME, Reading, is_skill_hidden, skill_when, trim};
 use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
@@ -85,13 +86,19 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
     forms.collect()
 }
 
-/// Returns a description as the list of skills has it: in one line, with `<` and `>` as references. Several control
-/// characters in a row make one blank.
-pub(super) fn described(description: &str) -> String {
-    let pieces = description.split(|c: char| c.is_control());
-    let pieces: Vec<_> = pieces.filter(|piece| !piece.is_empty()).collect();
-    let line = pieces.join(" ").replace('<', "&lt;").replace('>', "&gt;");
-    line.trim().to_owned()
+/// Returns a description as the list of skills has it, and behind it when to use the skill: in one line, with `<` and
+/// `>` as references. Several control characters in a row make one blank.
+pub(super) fn described(description: &str, skill_md: Option<&Arc<[u8]>>) -> String {
+    let when = skill_md.and_then(|skill_md| skill_when(skill_md));
+    let texts = [Some(description), when.as_deref()];
+    let texts = texts.into_iter().flatten().map(|text| {
+        let pieces = text.split(|c: char| c.is_control());
+        let pieces: Vec<_> = pieces.filter(|piece| !piece.is_empty()).collect();
+        let line = pieces.join(" ").replace('<', "&lt;").replace('>', "&gt;");
+        line.trim().to_owned()
+    });
+    let texts: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
+    texts.join(" - ")
 }
 
 /// Returns the instruction files that have a body, as Claude Code reads them.

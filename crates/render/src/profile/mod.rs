@@ -194,14 +194,15 @@ pub fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
 }
 
 /// Returns the description of a skill as the list of skills of the snapshot's tool has it, and as ctxpin's has it. The
-/// tool may cut it.
-pub fn descriptions(snapshot: &Snapshot, skill: &Resource) -> [String; 2] {
+/// tool may cut it. `bodies` has the bodies of the snapshot's resources.
+pub fn descriptions(snapshot: &Snapshot, bodies: &Bodies, skill: &Resource) -> [String; 2] {
     let description = skill.description.as_deref().unwrap_or_default();
+    let body = skill.body().and_then(|body| bodies.get(&body));
     let own = prompt::description(description);
     let settings = snapshot.facts.rules.as_ref().map(|rules| &rules.settings);
     let listed = match settings {
         None => own.clone(),
-        Some(Settings::ClaudeCode(_)) => claude_code::described(description),
+        Some(Settings::ClaudeCode(_)) => claude_code::described(description, body),
         Some(Settings::Codex(_)) => codex::described(description),
         Some(Settings::Opencode(_)) => description.to_owned(),
     };

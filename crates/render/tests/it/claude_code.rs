@@ -3,7 +3,8 @@
 use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Kind, Resource};
 use ctxpin_render::profile::{
-    Effective, conditional, delivered, delivered_on_demand, effective, forms, on_demand,
+    Effective, conditional, delivered, delivered_on_demand, descriptions, effective, forms,
+    on_demand,
 };
 use ctxpin_render::renderer::Renderer;
 
@@ -211,4 +212,18 @@ fn a_skill_is_used_without_its_frontmatter() {
             ["# Deploy", "---\nname: deploy\n---\n\n# Deploy\n\n"]
         ]
     );
+}
+
+#[test]
+fn the_list_says_when_to_use_a_skill() {
+    let mut sample = ruled(Sample::default().skill("deploy", "Does a thing"));
+    let skill = b"---\nname: deploy\nwhen_to_use: \"asked <x>\\tto\"\n---\n";
+    let hash = sample.snapshot.resources[0].body().unwrap();
+    sample.bodies.insert(hash, skill.as_slice().into());
+    let [listed, _] = descriptions(
+        &sample.snapshot,
+        &sample.bodies,
+        &sample.snapshot.resources[0],
+    );
+    assert_eq!(listed, "Does a thing - asked &lt;x&gt; to");
 }

@@ -342,7 +342,10 @@ fn each_list_of_skills_has_a_form_for_descriptions() {
         sample.snapshot.facts.rules = settings.map(Rules::newest);
         let skill = sample.snapshot.skills().next().unwrap();
         let own = "two  blanks tab &lt;x>  and  a line";
-        assert_eq!(descriptions(&sample.snapshot, skill), [expected, own]);
+        assert_eq!(
+            descriptions(&sample.snapshot, &sample.bodies, skill),
+            [expected, own]
+        );
     };
     check(None, "two  blanks tab &lt;x>  and  a line");
     check(
