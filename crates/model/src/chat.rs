@@ -1,6 +1,8 @@
 //! Chats, as they are stored.
 
+use std::fmt;
 use std::hash::Hash;
+use std::str::FromStr;
 
 use crate::agent::{Head, PushRefused};
 use crate::chat_search::ChatSearch;
@@ -224,6 +226,73 @@ impl ChatSummary {
     }
 }
 
+/// The place of a chat in a list for a person: by its id, the newest first, or in a list of drifted chats by when the
+/// drift began, the longest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChatPlace {
+    /// `None` if the list is in the order of the ids.
+    pub drifted_since: Option<Moment>,
+    pub chat: ChatId,
+}
+
+impl ChatPlace {
+    /// Returns the place of a chat in a list of chats in a state.
+    pub fn of(chat: &ChatRecord, state: Option<ChatState>) -> Self {
+        let drift = chat.drift().filter(|_| Self::is_by_drift(state));
+        Self {
+            drifted_since: drift.map(|drift| drift.since),
+            chat: chat.id,
+        }
+    }
+
+    /// Returns whether a list of chats in a state is in the order of their drifts.
+    pub fn is_by_drift(state: Option<ChatState>) -> bool {
+        state == Some(ChatState::Drifted)
+    }
+}
+
+impl fmt::Display for ChatPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(since) = self.drifted_since {
+            write!(f, "{}_", since.utc().timestamp_micros())?;
+        }
+        write!(f, "{}", self.chat)
+    }
+}
+
+/// A text is no place in a list of chats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoPlace;
+
+impl FromStr for ChatPlace {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        let (since, chat) = match text.split_once('_') {
+            Some((since, chat)) => (Some(since), chat),
+            None => (None, text),
+        };
+        let since = since.map(|since| {
+            let micros = since.parse().ok();
+            micros.and_then(Moment::from_unix_micros).ok_or(NoPlace)
+        });
+        Ok(Self {
+            drifted_since: since.transpose()?,
+            chat: chat.parse().map_err(|_| NoPlace)?,
+        })
+    }
+}
+
+/// A part of a list of chats.
+#[derive(Debug, Clone)]
+pub struct ChatsPart {
+    pub chats: Vec<ChatSummary>,
+    /// The number of chats before it.
+    pub before: u64,
+    /// Whether chats may follow it.
+    pub has_more: bool,
+}
+
 /// The number of chats that a caller may read, by state, and of their agents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ChatCounts {
@@ -252,4 +321,27 @@ pub struct ChatFilter {
     pub search: Option<ChatSearch>,
     /// Whether to list only the caller's chats, even if the caller may read those of others.
     pub own: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn places_in_lists_of_chats() {
+        let chat = Uuid::from_u128(7).into();
+        let at = Moment::from_unix_micros(1_795_788_000_000_001);
+        for drifted_since in [None, at] {
+            let place = ChatPlace {
+                drifted_since,
+                chat,
+            };
+            assert_eq!(place.to_string().parse(), Ok(place));
+        }
+        for text in ["", "_", "x", "1_", "_00000000-0000-0000-0000-000000000007"] {
+            assert_eq!(text.parse::<ChatPlace>(), Err(NoPlace), "{text}");
+        }
+    }
 }

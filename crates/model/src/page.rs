@@ -23,6 +23,16 @@ impl<C> PageRequest<C> {
     }
 }
 
+/// A part of a list for a person, who goes through it both ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListPart<C> {
+    First,
+    /// The part that follows this place.
+    After(C),
+    /// The part that ends before this place. It is the first one if that would be longer.
+    Before(C),
+}
+
 /// The cursor of a list of objects with ids.
 pub type IdCursor = Uuid;
 

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::audit::AuditObject;
-use ctxpin_model::chat::{ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatRecord, ChatSummary};
+use ctxpin_model::chat::{
+    ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatPlace, ChatRecord, ChatSummary, ChatsPart,
+};
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
-use ctxpin_model::page::{IdCursor, Page, PageRequest};
+use ctxpin_model::page::{IdCursor, ListPart, Page, PageRequest};
 use ctxpin_model::pin::{Reason, Rendered, Step, Target, step};
 use ctxpin_model::quota::{Rate, Stock};
 use ctxpin_model::token::Credential;
@@ -393,6 +395,31 @@ pub async fn summaries(
     Ok(account
         .chat_summaries(&mut transaction, filter, page)
         .await?)
+}
+
+/// Returns a part of the chats that the caller may read, in the order of [`ChatPlace`]: at most `limit`.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`] if the token may not read.
+pub async fn part(
+    service: &Service,
+    credential: Credential,
+    filter: &ChatFilter,
+    part: ListPart<ChatPlace>,
+    limit: usize,
+) -> Result<ChatsPart> {
+    let (mut transaction, account) = read_account(service, credential, Operation::ChatList).await?;
+    let found = account
+        .chats_part(&mut transaction, filter, part, limit)
+        .await?;
+    if matches!(part, ListPart::Before(_)) && found.chats.len() < limit {
+        // The first part is full, if there are so many.
+        return Ok(account
+            .chats_part(&mut transaction, filter, ListPart::First, limit)
+            .await?);
+    }
+    Ok(found)
 }
 
 /// Returns how many chats of an agent the caller may read, by state.

@@ -155,8 +155,8 @@ macro_rules! columns {
     (
         $(#[$doc:meta])*
         $vis:vis $name:ident of $record:ident {
-            $first:ident: $first_sql:literal
-            $(, $field:ident: $sql:literal)* $(,)?
+            $first:ident: $first_sql:expr
+            $(, $field:ident: $sql:expr)* $(,)?
         }
         $(then { $($behind:ident),+ })?
     ) => {

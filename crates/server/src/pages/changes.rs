@@ -27,6 +27,7 @@ use super::cursor::{CursorQuery, require_items};
 use super::frame::{Frame, Place, html};
 use super::parts::lines::Layout;
 use super::parts::number::{Number, counted};
+use super::parts::pager::Pager;
 use super::parts::rail::Stand;
 use super::parts::sums::Sums;
 use super::parts::text::Text;
@@ -53,7 +54,7 @@ struct ChangesPage {
     waiting: String,
     items: Vec<Item>,
     may_decide: bool,
-    next: Option<String>,
+    pager: Pager,
     is_complete: bool,
 }
 
@@ -137,7 +138,11 @@ pub(crate) async fn list(
         may_decide: frame.may(Operation::PinMove),
         waiting: counted(found.chat_count as u64, "chat"),
         is_complete: found.is_complete,
-        next: found.page.next.map(|next| format!("/?cursor={next}")),
+        pager: Pager::forward(
+            "/",
+            query.cursor.is_some(),
+            found.page.next.map(|next| format!("/?cursor={next}")),
+        ),
         items: found
             .page
             .items

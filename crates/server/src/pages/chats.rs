@@ -4,11 +4,11 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use ctxpin_model::access::Operation;
-use ctxpin_model::chat::{ChatCounts, ChatFilter, ChatState, ChatSummary};
+use ctxpin_model::chat::{ChatCounts, ChatFilter, ChatPlace, ChatState, ChatSummary, ChatsPart};
 use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::page::ListPart;
 use ctxpin_operations::{chats, overview};
 use ctxpin_protocol::convert::members::{InvalidMember, word};
-use ctxpin_protocol::convert::pages::page_request;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -17,6 +17,7 @@ use super::caller::PageCaller;
 use super::cursor::require_items;
 use super::frame::{Frame, Place, html};
 use super::parts::number::Number;
+use super::parts::pager::Pager;
 use super::parts::rail::{Rail, Stand, is_away};
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
@@ -24,6 +25,9 @@ use super::parts::time::Time;
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::params::QueryParams;
+
+/// The chats of a page.
+const PAGE_CHATS: usize = 50;
 
 /// The word in a URL for archived chats.
 const ARCHIVED: &str = "archived";
@@ -38,18 +42,27 @@ struct ChatsPage {
     offer: Offer,
     /// The path of the same list of all workspaces, if it shows one alone.
     all_workspaces: Option<String>,
+    /// Whether those come first that have been behind for longest. Otherwise the chats are grouped by workspace.
+    is_by_drift: bool,
     groups: Vec<Group>,
-    shown: usize,
-    total: Number,
-    /// The path of the first page, on another one.
-    first: Option<String>,
-    /// The path of the next page.
-    next: Option<String>,
+    pager: Pager,
     /// Whether there is no chat at all, archived ones included.
     has_none: bool,
 }
 
 impl ChatsPage {
+    /// Returns the head of the last column.
+    fn last_column(&self) -> &'static str {
+        match self.is_by_drift {
+            true => "Workspace",
+            false => "Last turn",
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.groups.iter().all(|group| group.rows.is_empty())
+    }
+
     /// Returns whether the caller can choose one of the chats.
     fn has_choice(&self) -> bool {
         let mut groups = self.groups.iter();
@@ -116,7 +129,10 @@ pub(crate) struct ChatsQuery {
     /// A state, or `archived`.
     show: Option<String>,
     agent: Option<Uuid>,
+    /// The place after which the page begins.
     cursor: Option<String>,
+    /// The place before which the page ends.
+    before: Option<String>,
 }
 
 /// Shows the page.
@@ -125,20 +141,17 @@ pub(crate) async fn list(
     caller: PageCaller,
     QueryParams(query): QueryParams<ChatsQuery>,
 ) -> ApiResult<Response> {
-    let asked = page_request(query.cursor.as_deref(), None)?;
     let filter = filter(&query)?;
+    let part = query.part(filter.state)?;
     let overview = overview::read(&app.service, caller.credential).await?;
-    let page = chats::summaries(&app.service, caller.credential, &filter, &asked).await?;
-    require_items(query.cursor.as_deref(), &page.items)?;
+    let found = chats::part(&app.service, caller.credential, &filter, part, PAGE_CHATS).await?;
+    require_items(query.cursor.as_deref(), &found.chats)?;
     let (all, mut counts) = (overview.counts, overview.counts);
     if let Some(agent) = filter.agent {
         counts = chats::counts_of_agent(&app.service, caller.credential, agent).await?;
     }
     let frame = Frame::of(&app, &caller, overview, Place::Chats, "Chats");
-    let shown = page.items.len();
-    let next = page
-        .next
-        .map(|next| path_of(query.show.as_deref(), query.agent, Some(next)));
+    let is_by_drift = ChatPlace::is_by_drift(filter.state);
     html(&ChatsPage {
         filters: filters(&counts, &query),
         offer: match (&filter.state, filter.archived) {
@@ -149,17 +162,52 @@ pub(crate) async fn list(
         all_workspaces: query
             .agent
             .map(|_| path_of(query.show.as_deref(), None, None)),
-        shown,
-        first: query
-            .cursor
-            .as_ref()
-            .map(|_| path_of(query.show.as_deref(), query.agent, None)),
-        total: Number(total(&counts, &query).max(shown as u64)),
-        next,
         has_none: all.all + all.archived == 0,
-        groups: groups(page.items, &frame),
+        pager: pager(&found, &query, filter.state, total(&counts, &query)),
+        is_by_drift,
+        groups: match is_by_drift {
+            true => vec![Group::of_all(&found.chats, &frame)],
+            false => groups(found.chats, &frame),
+        },
         frame,
     })
+}
+
+impl ChatsQuery {
+    /// Returns the part of the list that the page shows.
+    fn part(&self, state: Option<ChatState>) -> Result<ListPart<ChatPlace>, InvalidMember> {
+        let place = |member, text: &str| {
+            let place: Option<ChatPlace> = text.parse().ok();
+            let is_of_list =
+                |place: &ChatPlace| place.drifted_since.is_some() == ChatPlace::is_by_drift(state);
+            place.filter(is_of_list).ok_or_else(|| {
+                InvalidMember::new(member, "it must be a place in this list, as its links have")
+            })
+        };
+        match (&self.cursor, &self.before) {
+            (None, None) => Ok(ListPart::First),
+            (Some(after), None) => place("cursor", after).map(ListPart::After),
+            (None, Some(before)) => place("before", before).map(ListPart::Before),
+            (Some(_), Some(_)) => {
+                let reason = "a page begins after a place or ends before one, and not both";
+                Err(InvalidMember::new("before", reason))
+            }
+        }
+    }
+}
+
+/// Returns the links to the parts of the list before and after this one.
+fn pager(found: &ChatsPart, query: &ChatsQuery, state: Option<ChatState>, total: u64) -> Pager {
+    let place = |line: Option<&ChatSummary>| line.map(|line| ChatPlace::of(&line.chat, state));
+    let path = |name, place| path_of(query.show.as_deref(), query.agent, Some((name, place)));
+    let (first, last) = (place(found.chats.first()), place(found.chats.last()));
+    let previous = first.filter(|_| found.before > 0);
+    let next = last.filter(|_| found.has_more);
+    let pager = Pager::both(
+        previous.map(|first| path("before", first)),
+        next.map(|last| path("cursor", last)),
+    );
+    pager.placed(found.before, found.chats.len() as u64, total)
 }
 
 fn filter(query: &ChatsQuery) -> Result<ChatFilter, InvalidMember> {
@@ -200,15 +248,34 @@ fn total(counts: &ChatCounts, query: &ChatsQuery) -> u64 {
     current.map_or(0, |filter| filter.count.0)
 }
 
-/// Returns the path of a page of a list.
-fn path_of(show: Option<&str>, agent: Option<Uuid>, cursor: Option<Uuid>) -> String {
+/// Returns the path of a part of a list, which begins or ends at a place.
+fn path_of(
+    show: Option<&str>,
+    agent: Option<Uuid>,
+    place: Option<(&'static str, ChatPlace)>,
+) -> String {
     let show = show.map(|show| format!("show={show}"));
     let agent = agent.map(|agent| format!("agent={agent}"));
-    let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
-    let parts: Vec<_> = [show, agent, cursor].into_iter().flatten().collect();
+    let place = place.map(|(name, place)| format!("{name}={place}"));
+    let parts: Vec<_> = [show, agent, place].into_iter().flatten().collect();
     match parts.is_empty() {
         true => "/chats".to_owned(),
         false => format!("/chats?{}", parts.join("&")),
+    }
+}
+
+impl Group {
+    /// Returns chats in their order, each with its workspace.
+    fn of_all(lines: &[ChatSummary], frame: &Frame) -> Self {
+        let row = |line: &ChatSummary| ChatRow {
+            end: RowEnd::Workspace(line.workspace.clone().unwrap_or_default()),
+            ..ChatRow::new(line, frame)
+        };
+        Self {
+            agent: None,
+            workspace: None,
+            rows: lines.iter().map(row).collect(),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use super::chats::{ChatRow, RowEnd};
 use super::cursor::require_items;
 use super::frame::{Frame, Place, html};
 use super::parts::number::Number;
+use super::parts::pager::Pager;
 use super::parts::rail::{Rail, Stand};
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
@@ -46,7 +47,7 @@ struct WorkspacesPage {
     /// Whether there is no workspace in any state.
     has_none: bool,
     rows: Vec<Workspace>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// A state as a link with the number of its agents.
@@ -134,7 +135,11 @@ pub(crate) async fn list(
             .iter()
             .map(|agent| Workspace::new(agent, now))
             .collect(),
-        next: agents.next.map(|next| path_of(state, Some(next))),
+        pager: Pager::forward(
+            &path_of(state, None),
+            query.cursor.is_some(),
+            agents.next.map(|next| path_of(state, Some(next))),
+        ),
         frame,
     })
 }

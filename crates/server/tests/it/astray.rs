@@ -220,7 +220,10 @@ async fn wrong_parameters_are_a_page_that_says_so() {
     // Each list refuses the cursor of another list, and shows no empty page after its end.
     for (list, ended) in [
         ("/chats?", Some(first)),
-        ("/chats?show=drifted&", Some(first)),
+        (
+            "/chats?show=drifted&",
+            Some(&format!("4000000000000000_{first}")),
+        ),
         ("/workspaces?", Some(first)),
         ("/settings?", Some(first)),
         ("/settings/users?", Some(first)),
@@ -239,6 +242,15 @@ async fn wrong_parameters_are_a_page_that_says_so() {
         check(&owner, format!("{list}cursor=a&cursor=b"), wrong).await;
     }
     let path = format!("/chats/{chat}");
+    // A place in one order is none in another, and a page has one end.
+    for query in [
+        format!("/chats?show=drifted&cursor={first}"),
+        format!("/chats?cursor=1_{first}"),
+        "/chats?before=x".to_owned(),
+        format!("/chats?cursor={first}&before={first}"),
+    ] {
+        check(&owner, query, wrong).await;
+    }
     for query in [
         "/chats?show=x",
         "/chats?agent=x",

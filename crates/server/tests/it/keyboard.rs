@@ -35,7 +35,7 @@ async fn chats_are_decided_with_keys_alone() -> Result<()> {
     let dirty = async |chat| server.client.context(chat).await.unwrap().pin.dirty;
     let mut browser = signed_in(&server, "/chats?show=drifted").await?;
 
-    // The newest chat is the first row.
+    // All have been behind for equally long, so the oldest chat is the first row.
     press_all(&mut browser, &["j", "j", "j", "k"]).await?;
     assert_eq!(focus(&mut browser).await?, "Chat 1");
     press_all(&mut browser, &["x"]).await?;
@@ -45,7 +45,7 @@ async fn chats_are_decided_with_keys_alone() -> Result<()> {
     press_all(&mut browser, &["t"]).await?;
     // The row goes, and the next one has the focus.
     browser
-        .until("document.querySelectorAll('.chat-row[data-key]').length === 2 && document.activeElement.textContent === 'Chat 0'")
+        .until("document.querySelectorAll('.chat-row[data-key]').length === 2 && document.activeElement.textContent === 'Chat 2'")
         .await?;
     assert!(!dirty(chats[1]).await);
     press_all(&mut browser, &["u"]).await?;

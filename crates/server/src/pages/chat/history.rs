@@ -31,6 +31,7 @@ use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::lines::Layout;
 use crate::pages::parts::number::counted;
+use crate::pages::parts::pager::Pager;
 use crate::pages::parts::resource_name::resource_name;
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::sums::Sums;
@@ -49,8 +50,7 @@ struct HistoryPage {
     moves: Vec<Move>,
     /// Whether the caller may read what differs between two moves.
     may_compare: bool,
-    /// The path of the older moves.
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// A move of the pin.
@@ -141,9 +141,13 @@ pub(crate) async fn page(
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         moves: moves.collect(),
         may_compare: frame.may_on(Operation::DiffRead, line.chat.owner),
-        next: found
-            .next
-            .map(|next| format!("/chats/{chat}/history?cursor={next}")),
+        pager: match (found.items.first(), found.items.last()) {
+            (Some(newest), Some(oldest)) => {
+                let path = format!("/chats/{chat}/history");
+                Pager::numbered(&path, newest.seq, oldest.seq, present)
+            }
+            _ => Pager::default(),
+        },
         frame,
         head,
     })

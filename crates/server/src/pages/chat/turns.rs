@@ -27,6 +27,7 @@ use crate::pages::form::Wants;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::number::{Number, Size, counted};
+use crate::pages::parts::pager::Pager;
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
@@ -41,13 +42,7 @@ struct TurnsPage {
     pins: String,
     turns: String,
     groups: Vec<Group>,
-    /// The numbers of the newest and the oldest turn on the page.
-    range: String,
-    total: Number,
-    /// Whether the page is not the first one.
-    is_later: bool,
-    /// The path of the older turns.
-    next: Option<String>,
+    pager: Pager,
 }
 
 /// Turns that follow each other under one pin.
@@ -135,16 +130,16 @@ pub(crate) async fn page(
     html(&TurnsPage {
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(total, "turn"),
-        range: match (found.items.first(), found.items.last()) {
-            (Some(newest), Some(oldest)) => format!("Turns {} to {}", newest.number, oldest.number),
-            _ => String::new(),
+        pager: match (found.items.first(), found.items.last()) {
+            (Some(newest), Some(oldest)) => Pager::numbered(
+                &format!("/chats/{chat}/turns"),
+                newest.number,
+                oldest.number,
+                line.chat.turn_count,
+            ),
+            _ => Pager::default(),
         },
-        is_later: query.cursor.is_some(),
-        total: Number(total),
         groups: groups(found.items, pin, frame.now),
-        next: found
-            .next
-            .map(|next| format!("/chats/{chat}/turns?cursor={next}")),
         frame,
         head,
     })

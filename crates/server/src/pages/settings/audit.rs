@@ -21,6 +21,7 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::cursor::require_items;
 use crate::pages::frame::{Frame, Place, html};
+use crate::pages::parts::pager::Pager;
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::time::Time;
 use crate::params::QueryParams;
@@ -33,7 +34,7 @@ struct AuditPage {
     tabs: Vec<TabLink>,
     query: AuditPageQuery,
     rows: Vec<Row>,
-    next: Option<String>,
+    pager: Pager,
 }
 
 struct Row {
@@ -98,7 +99,11 @@ pub(crate) async fn page(
             .into_iter()
             .map(|record| Row::new(&record, now))
             .collect(),
-        next: log.next.map(|next| query.path(next)),
+        pager: Pager::forward(
+            &query.path(None),
+            query.cursor.is_some(),
+            log.next.map(|next| query.path(Some(next))),
+        ),
         query,
     })
 }
@@ -137,11 +142,13 @@ impl AuditPageQuery {
         self.fields().next().is_some()
     }
 
-    /// Returns the path of the page of the same rows after a cursor.
-    fn path(&self, cursor: Uuid) -> String {
+    /// Returns the path of the page of the same rows after a cursor, or of the first ones.
+    fn path(&self, cursor: Option<Uuid>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(self.fields());
-        query.append_pair("cursor", &cursor.to_string());
+        if let Some(cursor) = cursor {
+            query.append_pair("cursor", &cursor.to_string());
+        }
         format!("/settings/audit?{}", query.finish())
     }
 

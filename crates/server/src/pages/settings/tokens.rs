@@ -25,6 +25,7 @@ use crate::pages::form::{PageForm, Wants};
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::number::counted;
+use crate::pages::parts::pager::Pager;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
 use crate::params::{PathParams, QueryParams};
@@ -38,7 +39,7 @@ struct TokensPage {
     frame: Frame,
     tabs: Vec<TabLink>,
     rows: Vec<Row>,
-    next: Option<String>,
+    pager: Pager,
     /// The scopes that the caller's session can give to a token.
     choices: Vec<ScopeChoice>,
     create: Command,
@@ -149,7 +150,11 @@ async fn shown(
             .map(ScopeChoice::new)
             .collect(),
         frame,
-        next: tokens.next.map(|next| format!("/settings?cursor={next}")),
+        pager: Pager::forward(
+            "/settings",
+            cursor.is_some(),
+            tokens.next.map(|next| format!("/settings?cursor={next}")),
+        ),
         create: Command::new("Create", command),
         secret,
     })

@@ -20,6 +20,7 @@ use crate::pages::fields::Fields;
 use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
+use crate::pages::parts::pager::Pager;
 use crate::pages::parts::text::Text;
 use crate::params::{PathParams, QueryParams};
 
@@ -31,7 +32,7 @@ struct UsersPage {
     tabs: Vec<TabLink>,
     rows: Vec<Row>,
     may_change: bool,
-    next: Option<String>,
+    pager: Pager,
     create: Command,
 }
 
@@ -58,9 +59,13 @@ pub(crate) async fn page(
         may_change: frame.may(Operation::UserChange),
         frame,
         rows: users.items.into_iter().map(Row::new).collect(),
-        next: users
-            .next
-            .map(|next| format!("/settings/users?cursor={next}")),
+        pager: Pager::forward(
+            "/settings/users",
+            query.cursor.is_some(),
+            users
+                .next
+                .map(|next| format!("/settings/users?cursor={next}")),
+        ),
         create: Command::new("Create", "ctxpin user create NAME")
             .filled("name=NAME;role=--role ROLE"),
     })
