@@ -76,7 +76,7 @@ pub struct Foreign {
 
 /// The findings of a message, and what they cost.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub(crate) struct Findings {
     pub found: Vec<Finding>,
     /// Whether there were more than are kept.
     pub is_cut: bool,
@@ -85,7 +85,7 @@ pub struct Findings {
 }
 
 /// Looks at the strings of a message.
-pub fn look(known: &Known, client: Profile, said: &[Said<'_>]) -> Findings {
+pub(crate) fn look(known: &Known, client: Profile, said: &[Said<'_>]) -> Findings {
     let mut findings = Findings::default();
     for (number, said) in said.iter().enumerate() {
         let look = Look {
