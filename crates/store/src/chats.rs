@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use ctxpin_model::chat::{
-    ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatPlace, ChatRecord, ChatState, ChatSummary,
-    ChatsPart, PinState,
+    ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatRecord, ChatState, ChatSummary, PinState,
 };
 use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::drift::Hashes;
@@ -19,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, object::Chat, right::Write};
 use crate::query::Query;
 use crate::values::{Columns, Row, columns};
-use ctxpin_model::page::{IdCursor, ListPart, Page, PageRequest};
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 /// The time of the first head that the chat of a row of [`JOINS`] has not taken whole. The 16 are `PINS_READ_MAX`.
 macro_rules! first_other_at {
@@ -34,6 +33,7 @@ macro_rules! first_other_at {
          order by n.seq limit 1)"
     };
 }
+pub(crate) use first_other_at;
 
 columns! {
     COLUMNS of ChatRecord {
@@ -84,7 +84,7 @@ const SUMMARY_COLUMNS: &str = ", a.workspace, a.last_seen_at, \
      (select t.delivery from turns t where t.chat_id = c.id and t.number = c.turn_count)";
 
 /// Begins a statement that reads summaries of chats.
-fn select_summary(transaction: &mut Transaction) -> Query<'_> {
+pub(crate) fn select_summary(transaction: &mut Transaction) -> Query<'_> {
     let renderer = transaction.shared().renderer;
     columns(transaction.query("select "), renderer).push_all([
         SUMMARY_COLUMNS,
@@ -108,7 +108,7 @@ impl Columns for ChatSummary {
 
 /// The joins that [`COLUMNS`] need: the chat is `c`, the snapshot of its pin `ps`, its agent `a` and the
 /// head `h`.
-const JOINS: &str = " left join snapshots ps on ps.id = c.pin_snapshot \
+pub(crate) const JOINS: &str = " left join snapshots ps on ps.id = c.pin_snapshot \
      left join agents a on a.id = c.agent_id \
      left join agent_heads h on h.agent_id = a.id and h.seq = a.head_seq";
 
@@ -158,7 +158,11 @@ fn filtered<'q>(
 }
 
 /// Adds the conditions of a filter.
-fn conditions<'q>(query: Query<'q>, owner: Option<&UserId>, filter: &ChatFilter) -> Query<'q> {
+pub(crate) fn conditions<'q>(
+    query: Query<'q>,
+    owner: Option<&UserId>,
+    filter: &ChatFilter,
+) -> Query<'q> {
     let mut query = query.push(" where true");
     if let Some(owner) = owner {
         query = query.push(" and c.owner_id = ").value(owner);
@@ -186,86 +190,6 @@ fn conditions<'q>(query: Query<'q>, owner: Option<&UserId>, filter: &ChatFilter)
         Some(state) => query.push(" and ").push_all(of_state(state)),
         None => query,
     }
-}
-
-/// Adds the row of a place after `words`.
-fn beside<'q>(query: Query<'q>, words: &'static str, place: ChatPlace) -> Query<'q> {
-    let query = query
-        .push(words)
-        .value_optional(place.drifted_since.as_ref());
-    query.push(", ").value(&place.chat).push(")")
-}
-
-/// Reads the ids of a part of the drifted chats, the longest drifted first, and the number of the first of them.
-async fn part_by_drift(
-    transaction: &mut Transaction,
-    owner: Option<&UserId>,
-    filter: &ChatFilter,
-    part: ListPart<ChatPlace>,
-    limit: i64,
-) -> Result<Vec<(ChatId, u64)>> {
-    let query = transaction.query(
-        "select w.id, w.place from (select v.id, v.since, row_number() over (order by v.since, v.id) as place \
-         from (select c.id as id, coalesce(",
-    );
-    let query = query
-        .push(first_other_at!())
-        .push(", c.pinned_at) as since from chats c")
-        .push(JOINS);
-    let query = conditions(query, owner, filter).push(") v) w");
-    let query = match part {
-        ListPart::First => query.push(" order by w.place"),
-        ListPart::After(place) => {
-            beside(query, " where (w.since, w.id) > (", place).push(" order by w.place")
-        }
-        ListPart::Before(place) => {
-            beside(query, " where (w.since, w.id) < (", place).push(" order by w.place desc")
-        }
-    };
-    let query = query.push(" limit ").value(&limit);
-    query.all(|row| Ok((row.take()?, row.take()?))).await
-}
-
-/// Reads the ids of a part of the chats, the newest first.
-async fn part_by_id(
-    transaction: &mut Transaction,
-    owner: Option<&UserId>,
-    filter: &ChatFilter,
-    part: ListPart<ChatPlace>,
-    limit: i64,
-) -> Result<Vec<ChatId>> {
-    let query = transaction.query("select c.id from chats c").push(JOINS);
-    let query = conditions(query, owner, filter);
-    let query = match part {
-        ListPart::First => query.push(" order by c.id desc"),
-        ListPart::After(place) => {
-            let query = query.push(" and c.id < ").value(&place.chat);
-            query.push(" order by c.id desc")
-        }
-        ListPart::Before(place) => {
-            let query = query.push(" and c.id > ").value(&place.chat);
-            query.push(" order by c.id")
-        }
-    };
-    query
-        .push(" limit ")
-        .value(&limit)
-        .all(|row| row.take())
-        .await
-}
-
-/// Returns how many chats of a filter are newer than a chat.
-async fn newer_count(
-    transaction: &mut Transaction,
-    owner: Option<&UserId>,
-    filter: &ChatFilter,
-    chat: ChatId,
-) -> Result<u64> {
-    let query = transaction
-        .query("select cast(count(*) as bigint) from chats c")
-        .push(JOINS);
-    let query = conditions(query, owner, filter).push(" and c.id > ");
-    query.value(&chat).one(|row| row.take()).await
 }
 
 /// The most titles that one search reads. Its page continues there.
@@ -324,7 +248,7 @@ async fn searched(
 }
 
 /// Completes a statement that reads the chats of these ids, newest first.
-async fn of_ids<C: Columns>(query: Query<'_>, ids: &[ChatId]) -> Result<Vec<C>> {
+pub(crate) async fn of_ids<C: Columns>(query: Query<'_>, ids: &[ChatId]) -> Result<Vec<C>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -500,59 +424,6 @@ impl<R> Granted<Account, R> {
         Ok(Page::of(chats, page.limit, |line: &ChatSummary| {
             line.chat.id.uuid()
         }))
-    }
-
-    /// Returns a part of the chats that the caller may read, in the order of [`ChatPlace`].
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database does.
-    pub async fn chats_part(
-        &self,
-        transaction: &mut Transaction,
-        filter: &ChatFilter,
-        part: ListPart<ChatPlace>,
-        limit: usize,
-    ) -> Result<ChatsPart> {
-        let owner = self.reads_of();
-        let transaction = self.within(transaction)?;
-        let owner = owner.as_ref();
-        let read_max = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-        let (mut ids, mut before) = match ChatPlace::is_by_drift(filter.state) {
-            true => {
-                let found = part_by_drift(transaction, owner, filter, part, read_max).await?;
-                let first = found.iter().map(|(_, number)| *number).min();
-                let ids: Vec<_> = found.into_iter().map(|(id, _)| id).collect();
-                (ids, first.map_or(0, |first| first.saturating_sub(1)))
-            }
-            false => {
-                let ids = part_by_id(transaction, owner, filter, part, read_max).await?;
-                (ids, 0)
-            }
-        };
-        let mut has_more = ids.len() > limit;
-        if matches!(part, ListPart::Before(_)) {
-            // The one that was read beyond the part is the farthest from its end.
-            before += u64::from(has_more);
-            has_more = true;
-            ids.truncate(limit);
-            ids.reverse();
-        }
-        ids.truncate(limit);
-        if !ChatPlace::is_by_drift(filter.state)
-            && part != ListPart::First
-            && let Some(first) = ids.first()
-        {
-            before = newer_count(transaction, owner, filter, *first).await?;
-        }
-        let mut chats: Vec<ChatSummary> = of_ids(select_summary(transaction), &ids).await?;
-        let places: BTreeMap<_, _> = ids.iter().zip(0..).collect();
-        chats.sort_by_key(|line| places.get(&line.chat.id).copied().unwrap_or(usize::MAX));
-        Ok(ChatsPart {
-            chats,
-            before,
-            has_more,
-        })
     }
 
     /// Returns the titles of these chats. Leaves out chats that the caller may not read.

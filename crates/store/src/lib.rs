@@ -9,6 +9,7 @@
 pub mod agents;
 pub mod audit;
 pub mod blobs;
+mod chat_parts;
 pub mod chats;
 mod connections;
 pub mod counts;

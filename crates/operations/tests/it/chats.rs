@@ -2,13 +2,10 @@
 
 use ctxpin_model::access::{ActorRef, Operation};
 use ctxpin_model::audit::{AuditFilter, AuditObject};
-use ctxpin_model::chat::{
-    ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatPlace, ChatState, ChatSummary,
-};
+use ctxpin_model::chat::{ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatState, ChatSummary};
 use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::history::{StepRequest, StepStand};
-use ctxpin_model::id::ChatId;
-use ctxpin_model::page::{IdCursor, ListPart, PageRequest};
+use ctxpin_model::page::{IdCursor, PageRequest};
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
@@ -46,7 +43,6 @@ ctxpin_testing::on_both_databases!(
     a_deleted_chat_takes_its_history_and_leaves_its_children,
     chats_are_listed_by_filter,
     chats_are_counted_and_listed_by_state,
-    a_list_of_chats_goes_both_ways_and_drifted_ones_begin_with_the_longest,
     chats_are_found_by_title_and_by_id,
     a_summary_says_how_far_a_pin_is_behind,
     an_auditor_counts_the_chats_of_all,
@@ -682,70 +678,6 @@ async fn chats_are_counted_and_listed_by_state(test: &TestService) {
         let listed = summaries(&scene, state).await;
         let listed: Vec<_> = listed.iter().map(|line| line.chat.id).collect();
         assert_eq!(listed, expected, "{state:?}");
-    }
-}
-
-/// Returns a part of the chats in a state: their ids, the number before them, and whether more may follow.
-async fn part(
-    scene: &Scene<'_>,
-    state: Option<ChatState>,
-    part: ListPart<ChatPlace>,
-) -> (Vec<ChatId>, u64, bool) {
-    let filter = ChatFilter {
-        state,
-        archived: Some(false),
-        ..ChatFilter::default()
-    };
-    let found = chats::part(scene.service, scene.owner, &filter, part, 2).await;
-    let found = found.unwrap();
-    let ids = found.chats.iter().map(|line| line.chat.id).collect();
-    (ids, found.before, found.has_more)
-}
-
-async fn a_list_of_chats_goes_both_ways_and_drifted_ones_begin_with_the_longest(
-    test: &TestService,
-) {
-    let mut scene = Scene::new(test).await;
-    let mut chats = Vec::new();
-    for (text, count) in [("one", 2), ("two", 1), ("three", 2)] {
-        scene.push(&agents_md(text)).await;
-        scene.minute();
-        for _ in 0..count {
-            chats.push(scene.chat().await.id);
-            scene.minute();
-        }
-    }
-    scene.push(&agents_md("four")).await;
-    let clean = scene.chat().await.id;
-    let place = async |chat: ChatId, state| {
-        let line = chats::summary(scene.service, scene.owner, chat).await;
-        ChatPlace::of(&line.unwrap().chat, state)
-    };
-    // Those of the first push have been behind for longest.
-    let drifted = Some(ChatState::Drifted);
-    let by_drift = chats.clone();
-    let by_id: Vec<_> = [clean]
-        .into_iter()
-        .chain(chats.iter().rev().copied())
-        .collect();
-    for (state, all) in [(drifted, by_drift), (None, by_id)] {
-        let first = part(&scene, state, ListPart::First).await;
-        assert_eq!(first, (all[..2].to_vec(), 0, true), "{state:?}");
-        let after = async |index: usize| ListPart::After(place(all[index], state).await);
-        let before = async |index: usize| ListPart::Before(place(all[index], state).await);
-        let second = part(&scene, state, after(1).await).await;
-        assert_eq!(second, (all[2..4].to_vec(), 2, true), "{state:?}");
-        let last = part(&scene, state, after(all.len() - 2).await).await;
-        let count = all.len() as u64;
-        assert_eq!(last, (all[all.len() - 1..].to_vec(), count - 1, false));
-        let none = part(&scene, state, after(all.len() - 1).await).await;
-        assert_eq!((none.0.len(), none.2), (0, false), "{state:?}");
-        // The way back shows the same parts.
-        assert_eq!(part(&scene, state, before(2).await).await, first);
-        assert_eq!(part(&scene, state, before(4).await).await, second);
-        // A part before the first few is the first one, and full.
-        assert_eq!(part(&scene, state, before(1).await).await, first);
-        assert_eq!(part(&scene, state, before(0).await).await, first);
     }
 }
 

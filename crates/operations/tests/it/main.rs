@@ -2,6 +2,7 @@
 
 mod agents;
 mod audit;
+mod chat_parts;
 mod chats;
 mod clocks;
 mod concurrency;
