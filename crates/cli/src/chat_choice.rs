@@ -12,7 +12,7 @@ use ctxpin_protocol::http::page::PageQuery;
 use uuid::Uuid;
 
 use crate::agent_credentials::AgentCredentials;
-use crate::connect::{Connected, Local};
+use crate::connect::Connected;
 use crate::data_directory::DataDirectory;
 use crate::pages::each_item;
 use crate::run_note::RunNote;
@@ -139,26 +139,20 @@ pub fn agents_here(connected: &Connected) -> Result<Option<(Vec<AgentId>, PathBu
         return Ok(None);
     };
     for directory in current_directory()?.ancestors() {
-        if let Some(local) = &connected.local {
-            let agents = Profile::OF_AGENTS
-                .iter()
-                .map(|profile| kept_agent(local, directory, *profile));
-            let agents = agents.collect::<Result<Vec<_>, _>>()?;
-            let agents: Vec<_> = agents.into_iter().flatten().collect();
-            if !agents.is_empty() {
-                return Ok(Some((agents, directory.to_owned())));
-            }
-        }
-        let server = connected.client.server();
-        if let Some(agent) = RunNote::agent_of(&data, directory, server)? {
-            return Ok(Some((vec![agent], directory.to_owned())));
+        let agents = Profile::OF_AGENTS
+            .iter()
+            .map(|profile| kept_agent(connected, &data, directory, *profile));
+        let agents = agents.collect::<Result<Vec<_>, _>>()?;
+        let agents: Vec<_> = agents.into_iter().flatten().collect();
+        if !agents.is_empty() {
+            return Ok(Some((agents, directory.to_owned())));
         }
     }
     Ok(None)
 }
 
-/// Returns the agent of a profile that `ctxpin up` keeps for the current directory, or for the nearest directory
-/// above it that has one.
+/// Returns the agent of a profile that `ctxpin up` or `ctxpin agent run` keeps for the current directory, or for
+/// the nearest directory above it that has one.
 ///
 /// # Errors
 ///
@@ -167,11 +161,12 @@ pub fn agent_of_profile_here(
     connected: &Connected,
     profile: Profile,
 ) -> Result<Option<AgentId>, Failure> {
-    let Some(local) = &connected.local else {
+    // Without a data directory, nothing is kept.
+    let Ok(data) = DataDirectory::locate() else {
         return Ok(None);
     };
     for directory in current_directory()?.ancestors() {
-        if let Some(agent) = kept_agent(local, directory, profile)? {
+        if let Some(agent) = kept_agent(connected, &data, directory, profile)? {
             return Ok(Some(agent));
         }
     }
@@ -179,13 +174,19 @@ pub fn agent_of_profile_here(
 }
 
 fn kept_agent(
-    local: &Local,
+    connected: &Connected,
+    data: &DataDirectory,
     directory: &Path,
     profile: Profile,
 ) -> Result<Option<AgentId>, Failure> {
-    let place = local.data.agent(directory);
-    let place = place.credentials(&local.database, profile);
-    Ok(AgentCredentials::read(&place)?.map(|kept| kept.id))
+    if let Some(local) = &connected.local {
+        let place = local.data.agent(directory);
+        let place = place.credentials(&local.database, profile);
+        if let Some(kept) = AgentCredentials::read(&place)? {
+            return Ok(Some(kept.id));
+        }
+    }
+    RunNote::agent_of(data, directory, profile, connected.client.server())
 }
 
 /// Returns the canonical path of the current directory.

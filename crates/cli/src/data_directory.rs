@@ -16,7 +16,7 @@
 //!   agent.json                which agent of which server that was
 //!   state/                    the agent's own, unless --state-dir names another place
 //!   <server>/                 its id and token at that server, if it got them by a code
-//!   <profile>/                state and tokens of an agent of another profile than `neutral`
+//!   <profile>/                the same of an agent of another profile than `neutral`
 //! ```
 
 use std::fs;
@@ -178,20 +178,29 @@ impl DataDirectory {
     }
 
     /// Returns the path of the directory with the id and the token that the agent of a directory with this canonical
-    /// path and of a profile got by a code of the server at `server`. All addresses of this machine with the same port count as the
-    /// same server, because a server there must prove that it knows the token.
+    /// path and of a profile got by a code of the server at `server`.
     pub fn run_credentials(&self, directory: &Path, profile: Profile, server: &Url) -> PathBuf {
-        let server = match leads_to_this_machine(server) {
-            true => format!("{:?}{}", server.port_or_known_default(), server.path()),
-            false => server.to_string(),
-        };
+        let server = server_name(server);
         self.run_of(directory, profile).join(key(server.as_bytes()))
     }
 
     /// Returns the path of the file in which `ctxpin agent run` records the agent of a directory with this
-    /// canonical path.
-    pub fn run_note(&self, directory: &Path) -> PathBuf {
-        self.run(directory).join("agent.json")
+    /// canonical path and of a profile.
+    pub fn run_note(&self, directory: &Path, profile: Profile) -> PathBuf {
+        self.run_of(directory, profile).join("agent.json")
+    }
+}
+
+/// Returns whether two addresses are those of one server. All addresses of this machine with the same port
+/// and path are, because a server there must prove that it knows the token.
+pub fn is_one_server(one: &Url, other: &Url) -> bool {
+    server_name(one) == server_name(other)
+}
+
+fn server_name(server: &Url) -> String {
+    match leads_to_this_machine(server) {
+        true => format!("{:?}{}", server.port_or_known_default(), server.path()),
+        false => server.to_string(),
     }
 }
 

@@ -1,13 +1,16 @@
-//! The agent that `ctxpin agent run` last ran on a directory, for commands in that directory.
+//! The agents that `ctxpin agent run` last ran on a directory, one of each profile, for commands in that directory.
 
 use std::path::Path;
 
 use ctxpin_model::id::AgentId;
+use ctxpin_model::profile::Profile;
 use serde::{Deserialize, Serialize};
 use url::Url;
 use uuid::Uuid;
 
-use crate::data_directory::{DataDirectory, directory_create, file_write, json_read};
+use crate::data_directory::{
+    DataDirectory, directory_create, file_write, is_one_server, json_read,
+};
 use crate::owned::file_demand;
 use crate::say::{Failure, Hint, NextCommand};
 
@@ -27,7 +30,7 @@ impl RunNote {
         }
     }
 
-    /// Returns the agent that last ran on a directory with this canonical path for that server.
+    /// Returns the agent of a profile that last ran on a directory with this canonical path for that server.
     ///
     /// # Errors
     ///
@@ -35,9 +38,10 @@ impl RunNote {
     pub fn agent_of(
         data: &DataDirectory,
         directory: &Path,
+        profile: Profile,
         server: &Url,
     ) -> Result<Option<AgentId>, Failure> {
-        let path = data.run_note(directory);
+        let path = data.run_note(directory, profile);
         file_demand(&path)?;
         let note: Option<Self> = json_read(&path).map_err(|failure| {
             failure.hint(Hint::run(
@@ -45,18 +49,25 @@ impl RunNote {
                 "writes it anew after you delete it",
             ))
         })?;
-        let note = note.filter(|note| note.server == server.as_str());
+        let note = note.filter(|note| {
+            Url::parse(&note.server).is_ok_and(|noted| is_one_server(&noted, server))
+        });
         Ok(note.map(|note| AgentId::from(note.agent)))
     }
 
-    /// Writes the note for a directory with this canonical path.
+    /// Writes the note for a directory with this canonical path and for a profile.
     ///
     /// # Errors
     ///
     /// Fails if it cannot be written.
-    pub fn write(&self, data: &DataDirectory, directory: &Path) -> Result<(), Failure> {
+    pub fn write(
+        &self,
+        data: &DataDirectory,
+        directory: &Path,
+        profile: Profile,
+    ) -> Result<(), Failure> {
         data.create()?;
-        let path = data.run_note(directory);
+        let path = data.run_note(directory, profile);
         if let Some(parent) = path.parent() {
             directory_create(parent)?;
         }

@@ -65,9 +65,6 @@ enum Verb {
         #[arg(long, value_name = "SECONDS", default_value_t = 60,
               value_parser = clap::value_parser!(u64).range(1..=600))]
         timeout: u64,
-        /// The profile of the agent to wait for, if several run on the directory [default: the first]
-        #[arg(long, value_name = "TOOL", value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
-        profile: Option<Profile>,
         #[command(flatten)]
         output: Output,
         #[command(flatten)]
@@ -201,20 +198,21 @@ impl Noun {
             } => list(&connection.connect()?.client, &page, output).await,
             Verb::Heads(heads) => heads.run().await,
             Verb::Status { output, agent } => {
-                let status = agent.find().await?.status().await?;
-                match output.json {
-                    true => say::print_json(&status),
-                    false => say::print(&status_text(&status)),
+                let running = agent.running().await?;
+                let texts = running.iter().map(|(_, status)| status_text(status));
+                match (output.json, running.first()) {
+                    (true, Some((_, first))) => say::print_json(first),
+                    _ => say::print(&texts.collect::<Vec<_>>().join("\n")),
                 }
             }
             Verb::Resync {
                 timeout,
-                profile,
                 output,
                 agent,
             } => {
+                let (wait, profile) = (Duration::from_secs(timeout), agent.profile());
                 let agent = agent.find().await?;
-                let (wait, profile) = (Duration::from_secs(timeout), profile.map(Profile::as_str));
+                let profile = profile.map(Profile::as_str);
                 let resynced = agent.resync(wait, profile).await?;
                 if output.json {
                     return say::print_json(&resynced);
@@ -280,7 +278,8 @@ impl Run {
                 agent: Some(agent), ..
             } = &report
             {
-                note_run(&RunNote::new(*agent, &access.server), &noted_directory);
+                let note = RunNote::new(*agent, &access.server);
+                note_run(&note, &noted_directory, profile);
             }
             say::note(&format!(
                 "{} {}",
@@ -295,8 +294,8 @@ impl Run {
 }
 
 /// Records which agent runs on the directory. If that fails, prints the failure and goes on.
-fn note_run(note: &RunNote, directory: &Path) {
-    let noted = DataDirectory::locate().and_then(|data| note.write(&data, directory));
+fn note_run(note: &RunNote, directory: &Path, profile: Profile) {
+    let noted = DataDirectory::locate().and_then(|data| note.write(&data, directory, profile));
     if let Err(failure) = noted {
         say::note(
             "commands in this directory must name the agent, because ctxpin cannot record it:",

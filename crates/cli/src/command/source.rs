@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use ctxpin_agent::control::{Client, ControlError};
 use ctxpin_model::profile::Profile;
-use ctxpin_protocol::control::{DeclaredBy, SourceChange};
+use ctxpin_protocol::control::{AgentStatus, DeclaredBy, SourceChange};
 
-use super::Output;
 use super::absolute::absolute;
+use super::{Output, words};
 use crate::chat_choice::current_directory;
 use crate::data_directory::DataDirectory;
 use crate::process::Process;
@@ -29,6 +29,10 @@ pub struct LocalAgent {
     /// The directory that the agent watches [default: this one, or the nearest watched one above]
     #[arg(long, global = true, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// The profile of the agent, if several run on the directory [default: the first]
+    #[arg(long, global = true, value_name = "TOOL",
+          value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+    profile: Option<Profile>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -62,12 +66,29 @@ enum Verb {
 }
 
 impl LocalAgent {
-    /// Finds the agent that runs on the directory, or on the nearest one above it.
+    /// Returns the profile that was named.
+    pub fn profile(&self) -> Option<Profile> {
+        self.profile
+    }
+
+    /// Finds the process that runs the agent of the directory, or of the nearest one above it. If a profile was
+    /// named, it is the process that runs an agent of that profile.
     ///
     /// # Errors
     ///
-    /// Fails if no agent runs there.
+    /// Fails if no such agent runs there.
     pub async fn find(&self) -> Result<Client, Failure> {
+        let mut running = self.running().await?;
+        Ok(running.swap_remove(0).0)
+    }
+
+    /// Finds the processes that run agents of the directory, or of the nearest one above it, each with its
+    /// status. If a profile was named, they run an agent of that profile. There is at least one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no such agent runs there.
+    pub async fn running(&self) -> Result<Vec<(Client, AgentStatus)>, Failure> {
         let data = DataDirectory::locate()?;
         let directory = match &self.dir {
             // The directory may have been deleted: its agent waits until it exists again.
@@ -80,6 +101,7 @@ impl LocalAgent {
                 })?,
             None => current_directory()?,
         };
+        let mut running = Vec::new();
         for watched in directory.ancestors() {
             let by_up = data.agent(watched);
             let by_run = Profile::OF_AGENTS.iter();
@@ -94,7 +116,8 @@ impl LocalAgent {
                     say::note(&format!("waiting for the agent on {watched}{who}"));
                 });
                 match status.await {
-                    Ok(_) => return Ok(client),
+                    Ok(status) if self.is_served(&status) => running.push((client, status)),
+                    Ok(_) => {}
                     Err(ControlError::NotRunning { .. }) => {}
                     Err(error) => {
                         return Err(Failure::new(format!(
@@ -106,15 +129,37 @@ impl LocalAgent {
                     }
                 }
             }
+            if !running.is_empty() {
+                return Ok(running);
+            }
             if self.dir.is_some() {
                 break;
             }
         }
-        Err(
-            Failure::new(format!("no agent runs on {}", say::path(&directory)))
-                .hint(Hint::run(NextCommand::Up, "starts one"))
-                .hint(Hint::set(Setting::Directory, "names another directory")),
-        )
+        let of_profile = self
+            .profile
+            .map(|profile| format!(" of the profile `{profile}`"));
+        Err(Failure::new(format!(
+            "no agent{} runs on {}",
+            of_profile.unwrap_or_default(),
+            say::path(&directory)
+        ))
+        .hint(Hint::run(NextCommand::Up, "starts one"))
+        .hint(Hint::set(Setting::Directory, "names another directory")))
+    }
+
+    /// Returns whether a process runs an agent of the profile that was named.
+    fn is_served(&self, status: &AgentStatus) -> bool {
+        let Some(profile) = self.profile else {
+            return true;
+        };
+        let first = status.first();
+        let mut served = std::iter::once(&first).chain(&status.others);
+        // An agent of an older release names no profile.
+        served.any(|standing| match standing.profile.as_str() {
+            "" => profile == Profile::Neutral,
+            named => named == profile.as_str(),
+        })
     }
 }
 

@@ -155,6 +155,56 @@ fn a_server_an_agent_and_a_client_apart() {
 }
 
 #[test]
+fn agents_that_run_apart_on_one_directory_are_found_by_their_profile() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Be brief.\n");
+    let served = bench.serve(&app, &[]);
+    let ask = ["--server", &served.url, "--token-file", &served.token];
+    let mut running = Vec::new();
+    for profile in ["neutral", "codex"] {
+        let token = app.join(format!("{profile}-token"));
+        let token = token.to_str().unwrap();
+        let create = [
+            "agent",
+            "create",
+            "--workspace",
+            "app",
+            "--profile",
+            profile,
+            "--write-token",
+            token,
+        ];
+        bench.ok(&app, &[&create[..], &ask].concat());
+        let run = ["agent", "run", "--profile", profile, "--server"];
+        let run = [&run[..], &[&served.url, "--token-file", token]].concat();
+        let mut run = Running::errors_of(&mut bench.command(&app, &run));
+        run.until(|line| line.contains("pushed").then_some(()));
+        running.push(run);
+    }
+    let status = bench.ok(&app, &["agent", "status"]);
+    assert_eq!(status.matches("agent on ").count(), 2, "{status}");
+    let status = bench.json(&app, &["agent", "status", "--profile", "codex"]);
+    assert_eq!(status["profile"], "codex");
+    let neutral = bench.json(&app, &["agent", "status"]);
+    assert_eq!(neutral["profile"], "neutral");
+    bench.ok(&app, &["agent", "resync", "--profile", "codex"]);
+    let other = bench.fails(&app, &["agent", "status", "--profile", "claude-code"], 1);
+    assert_says(&other, &["no agent of the profile `claude-code` runs on"]);
+
+    // Another name of this machine leads to the same server.
+    let renamed = served.url.replace("127.0.0.1", "localhost");
+    let ask = ["--server", &renamed, "--token-file", &served.token];
+    for (options, profile) in [(&[][..], "neutral"), (&["--profile", "codex"], "codex")] {
+        let new = [&["chat", "new"], options, &ask].concat();
+        let chat = bench.json(&app, &new);
+        let agents = bench.json(&app, &[&["agent", "list"], &ask[..]].concat());
+        let agents = agents["items"].as_array().unwrap();
+        let bound = agents.iter().find(|agent| agent["id"] == chat["agent_id"]);
+        assert_eq!(bound.unwrap()["profile"], profile);
+    }
+}
+
+#[test]
 fn a_server_says_why_it_cannot_start() {
     let bench = Bench::new();
     let app = bench.workspace("app", "x\n");
