@@ -283,7 +283,7 @@ impl Run {
             }
             say::note(&format!(
                 "{} {}",
-                say::now().to_rfc3339(),
+                say::stamp(say::now()),
                 say::text(&report.to_string())
             ));
         };
@@ -332,7 +332,7 @@ impl EnrolmentCode {
             client.server().as_str().trim_end_matches('/'),
             self.connection.transport.as_option(),
             profile_option(request.profile.as_deref()),
-            made.expires_at.to_rfc3339()
+            say::date(made.expires_at)
         ));
         say::print(&format!("{}\n", made.code.expose()))
     }
@@ -399,7 +399,7 @@ impl TokenTarget {
         if let Some(time) = created.agent.token_expires_at {
             say::note(&format!(
                 "its token expires {}, with the token that created it; `ctxpin agent rotate-token` gives it a new one",
-                time.to_rfc3339()
+                say::date(time)
             ));
         }
         secret_hand_over(created.token.expose(), file.as_mut())?;
@@ -594,7 +594,7 @@ fn remarks(status: &StandingStatus) -> Facts {
     if let Some(time) = status.token_expires_at {
         let fact = format!(
             "expires {}; `ctxpin agent rotate-token` creates a new one",
-            time.to_rfc3339()
+            say::date(time)
         );
         facts.push(("token", fact));
     }

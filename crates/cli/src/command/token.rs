@@ -177,7 +177,7 @@ pub fn token_state(
     match (revoked_at, expires_at) {
         (Some(_), _) => "revoked".to_owned(),
         (None, Some(time)) if time <= now => "expired".to_owned(),
-        (None, Some(time)) => format!("expires {}", time.to_rfc3339()),
+        (None, Some(time)) => format!("expires {}", say::date(time)),
         (None, None) => "never expires".to_owned(),
     }
 }

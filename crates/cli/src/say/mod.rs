@@ -28,7 +28,7 @@ pub use quota::{amount, quota_warning};
 pub use short::{DIGITS_MIN, ends_with, hash, hash_starts_with, id};
 pub use style::{ADDED, BOLD, FAINT, GOOD, HUNK, REMOVED, STRUCK, WARNING, paint};
 pub use table::Table;
-pub use time::{ago, date, now, since, size};
+pub use time::{ago, date, now, since, size, stamp};
 pub use viewpoint::Viewpoint;
 pub use wait::{TOLD_AFTER, waited};
 pub use warning::{noted, warning};

@@ -1,6 +1,6 @@
 //! Times and sizes for people.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
 
 /// Returns the current time.
 #[expect(
@@ -14,6 +14,11 @@ pub fn now() -> DateTime<Utc> {
 /// Returns a time to the second, in UTC.
 pub fn date(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Returns a time to the second, as the lines of a log begin with it.
+pub fn stamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 /// Returns a time, and how long before `now` it was.
@@ -73,6 +78,8 @@ mod tests {
             since(now - Duration::minutes(3), now),
             "2023-11-14 22:10:20 UTC (3 minutes ago)"
         );
+        let to_the_nanosecond = now + Duration::nanoseconds(123_456_789);
+        assert_eq!(stamp(to_the_nanosecond), "2023-11-14T22:13:20Z");
     }
 
     #[test]

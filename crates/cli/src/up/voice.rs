@@ -100,7 +100,7 @@ impl Voice {
             }
             // Notes now go to the log, which needs the time.
             Self::Starter { listens: false } => {
-                say::note(&format!("{} {}", say::now().to_rfc3339(), say::text(text)));
+                say::note(&format!("{} {}", say::stamp(say::now()), say::text(text)));
             }
         }
     }
