@@ -58,7 +58,11 @@ impl Prompt {
             }
         };
         if bytes.is_empty() {
-            say::note(UNPINNED);
+            let pinned = connected.client.chat(chat).await?.context.pinned_at;
+            say::note(match pinned {
+                None => UNPINNED,
+                Some(_) => "the prompt is empty: the pin holds nothing that a prompt gives a model",
+            });
         }
         match self.removed {
             false => say::print_bytes(&bytes),
