@@ -43,7 +43,7 @@ use crate::setting::{blamed_variable, without_empty_variables};
     max_term_width = 100,
     disable_help_subcommand = true,
     after_help = "Start with `ctxpin scan`, which needs no server, or with `ctxpin up`.\n\
-                  Exit codes: 0 done, 1 failed, 2 usage."
+                  Exit codes: 0 done, 1 failed, 2 usage; `chat show --exit-code` adds 3."
 )]
 pub struct Cli {
     #[command(subcommand)]
