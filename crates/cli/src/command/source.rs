@@ -101,7 +101,7 @@ impl LocalAgent {
                 })?,
             None => current_directory()?,
         };
-        let mut running = Vec::new();
+        let (mut running, mut others) = (Vec::new(), Vec::new());
         for watched in directory.ancestors() {
             let by_up = data.agent(watched);
             let by_run = Profile::OF_AGENTS.iter();
@@ -116,8 +116,16 @@ impl LocalAgent {
                     say::note(&format!("waiting for the agent on {watched}{who}"));
                 });
                 match status.await {
-                    Ok(status) if self.is_served(&status) => running.push((client, status)),
-                    Ok(_) => {}
+                    Ok(status) => {
+                        let served = profiles(&status);
+                        match self
+                            .profile
+                            .is_none_or(|named| served.contains(&named.as_str()))
+                        {
+                            true => running.push((client, status)),
+                            false => others.extend(served.into_iter().map(str::to_owned)),
+                        }
+                    }
                     Err(ControlError::NotRunning { .. }) => {}
                     Err(error) => {
                         return Err(Failure::new(format!(
@@ -136,31 +144,33 @@ impl LocalAgent {
                 break;
             }
         }
-        let of_profile = self
-            .profile
-            .map(|profile| format!(" of the profile `{profile}`"));
-        Err(Failure::new(format!(
-            "no agent{} runs on {}",
-            of_profile.unwrap_or_default(),
-            say::path(&directory)
-        ))
-        .hint(Hint::run(NextCommand::Up, "starts one"))
-        .hint(Hint::set(Setting::Directory, "names another directory")))
-    }
-
-    /// Returns whether a process runs an agent of the profile that was named.
-    fn is_served(&self, status: &AgentStatus) -> bool {
-        let Some(profile) = self.profile else {
-            return true;
+        let shown = say::path(&directory);
+        let failure = match self.profile {
+            Some(profile) if !others.is_empty() => Failure::new(format!(
+                "no agent of the profile `{profile}` runs on {shown}, but of {}",
+                others.join(", ")
+            ))
+            .hint(Hint::run(
+                NextCommand::Up,
+                "with --profile serves a tool too",
+            )),
+            _ => Failure::new(format!("no agent runs on {shown}"))
+                .hint(Hint::run(NextCommand::Up, "starts one")),
         };
-        let first = status.first();
-        let mut served = std::iter::once(&first).chain(&status.others);
-        // An agent of an older release names no profile.
-        served.any(|standing| match standing.profile.as_str() {
-            "" => profile == Profile::Neutral,
-            named => named == profile.as_str(),
-        })
+        Err(failure.hint(Hint::set(Setting::Directory, "names another directory")))
     }
+}
+
+/// Returns the profiles whose agents a process runs.
+fn profiles(status: &AgentStatus) -> Vec<&str> {
+    let first = std::iter::once(&status.profile);
+    let all = first.chain(status.others.iter().map(|other| &other.profile));
+    // An agent of an older release names no profile.
+    all.map(|profile| match profile.as_str() {
+        "" => Profile::Neutral.as_str(),
+        named => named,
+    })
+    .collect()
 }
 
 impl Noun {

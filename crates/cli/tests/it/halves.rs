@@ -189,7 +189,13 @@ fn agents_that_run_apart_on_one_directory_are_found_by_their_profile() {
     assert_eq!(neutral["profile"], "neutral");
     bench.ok(&app, &["agent", "resync", "--profile", "codex"]);
     let other = bench.fails(&app, &["agent", "status", "--profile", "claude-code"], 1);
-    assert_says(&other, &["no agent of the profile `claude-code` runs on"]);
+    assert_says(
+        &other,
+        &[
+            "no agent of the profile `claude-code` runs on",
+            "but of neutral, codex",
+        ],
+    );
 
     // Another name of this machine leads to the same server.
     let renamed = served.url.replace("127.0.0.1", "localhost");
