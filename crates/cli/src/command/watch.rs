@@ -1,5 +1,6 @@
 //! `ctxpin watch`: the events of chats and agents.
 
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use clap::Args;
@@ -31,7 +32,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Prints events until the process is interrupted. If the connection is lost, reconnects, and
+    /// Prints events until the process is interrupted or nobody reads them any more. If the connection is lost, reconnects, and
     /// the server sends the whole state again.
     ///
     /// # Errors
@@ -50,14 +51,10 @@ impl Watch {
                     return Err(Failure::new(problem.to_string()));
                 }
                 Some(Ok(Event::Closed(problem))) => Some(problem.to_string()),
-                Some(Ok(event)) => {
-                    let line = line(&event, self.json)?;
-                    match self.json {
-                        true => say::print_json_text(&line)?,
-                        false => say::print(&line)?,
-                    }
-                    continue;
-                }
+                Some(Ok(event)) => match say::stream(&line(&event, self.json)?)? {
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(()) => return Ok(()),
+                },
                 Some(Err(error)) if error.is_transient() => Some(error.to_string()),
                 Some(Err(error)) => return Err(error.into()),
                 None => None,
@@ -99,7 +96,7 @@ fn line(event: &Event, is_json: bool) -> Result<String, Failure> {
                 .data()
                 .and_then(|data| serde_json::from_str::<Value>(&data))
                 .map_err(|error| Failure::new("the event is not JSON").because(error))?;
-            json!({ "event": event.name(), "data": data }).to_string()
+            say::json(&json!({ "event": event.name(), "data": data }).to_string()).into_owned()
         }
         false => words(event),
     };

@@ -18,7 +18,7 @@ mod viewpoint;
 mod wait;
 mod warning;
 
-pub use clean::{line, path, text};
+pub use clean::{json, line, path, text};
 pub use count::counted;
 pub use failure::Failure;
 pub use hint::{Hint, NextCommand, Setting};
@@ -34,6 +34,7 @@ pub use wait::{TOLD_AFTER, waited};
 pub use warning::{noted, warning};
 
 use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
 
 use serde::Serialize;
 
@@ -44,9 +45,22 @@ use serde::Serialize;
 ///
 /// Fails if the output cannot be written, as to a full disk.
 pub fn print(text: &str) -> Result<(), Failure> {
+    stream(text).map(drop)
+}
+
+/// Prints text as [`print`] does. Breaks if the pipe is closed, so that a command that goes on printing ends with its
+/// reader.
+///
+/// # Errors
+///
+/// Fails if the output cannot be written.
+pub fn stream(text: &str) -> Result<ControlFlow<()>, Failure> {
     let mut out = anstream::stdout().lock();
     let text = clean::painted(text);
-    written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        result => written(result).map(ControlFlow::Continue),
+    }
 }
 
 /// Writes bytes to standard output as they are, or to a terminal as text with control characters escaped.
@@ -62,7 +76,8 @@ pub fn print_bytes(bytes: &[u8]) -> Result<(), Failure> {
     written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
-/// Prints a value of the API as JSON to standard output.
+/// Prints a value of the API as JSON to standard output, with control characters and invisible characters as JSON
+/// escapes.
 ///
 /// # Errors
 ///
@@ -71,16 +86,7 @@ pub fn print_json(shape: &impl Serialize) -> Result<(), Failure> {
     let mut json = serde_json::to_string_pretty(shape)
         .map_err(|error| Failure::new("the result cannot be written as JSON").because(error))?;
     json.push('\n');
-    print_json_text(&json)
-}
-
-/// Prints a JSON text to standard output, with control characters and invisible characters as JSON escapes.
-///
-/// # Errors
-///
-/// Fails if it cannot be written.
-pub fn print_json_text(json: &str) -> Result<(), Failure> {
-    print_bytes(clean::json(json).as_bytes())
+    print_bytes(clean::json(&json).as_bytes())
 }
 
 /// Prints a note to standard error. If that fails, it is ignored.

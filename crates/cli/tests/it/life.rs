@@ -232,3 +232,16 @@ fn a_hostile_name_steers_no_terminal() {
         }
     }
 }
+
+#[test]
+fn a_watch_ends_with_the_reader_of_its_output() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Be brief.\n");
+    bench.ok(&app, &["up", "--detach"]);
+    for options in [&["watch"][..], &["watch", "--json"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut watch = bench.command(&app, options).stdout(writer).spawn().unwrap();
+        assert!(watch.wait().unwrap().success(), "{options:?}");
+    }
+}
