@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Once;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
+use clap::builder::BoolishValueParser;
 use ctxpin_agent::error::AgentError;
 use ctxpin_client::error::ClientError;
 use ctxpin_client::{Client, PlainHttp};
@@ -53,7 +53,7 @@ pub struct Transport {
         global = true,
         env = "CTXPIN_ALLOW_HTTP",
         hide_env_values = true,
-        value_parser = FalseyValueParser::new()
+        value_parser = BoolishValueParser::new()
     )]
     allow_http: bool,
 }
