@@ -235,12 +235,12 @@ pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failur
     let read = async |page: &PageQuery| client.agents(page).await;
     each_item(read, |agent| {
         if is_agent_named(agent.id, &agent.workspace, named) {
-            found.push((agent.id, agent.workspace));
+            found.push((agent.id, agent.workspace, agent.profile));
         }
     })
     .await?;
     match &found[..] {
-        [(id, _)] => Ok(AgentId::from(*id)),
+        [(id, ..)] => Ok(AgentId::from(*id)),
         [] => Err(Failure::new(format!(
             "no agent of yours has the workspace \"{0}\", or an id that ends in {0}",
             say::line(named)
@@ -249,7 +249,7 @@ pub async fn agent_named(client: &Client, named: &str) -> Result<AgentId, Failur
         _ => {
             let found = found
                 .iter()
-                .map(|(id, workspace)| format!("{id} (\"{workspace}\")"));
+                .map(|(id, workspace, profile)| format!("{id} (\"{workspace}\", {profile})"));
             Err(Failure::usage(format!(
                 "{} agents match {}: {}",
                 found.len(),
