@@ -188,7 +188,10 @@ fn what_a_tool_gives_its_model() {
         "cd web && ctxpin scan --profile claude-code",
         "cd web && ctxpin scan --profile opencode",
         "cd web && ctxpin scan --compare neutral,codex,opencode",
+        "cd web && ctxpin scan --compare neutral,codex --json",
         "cd web && ctxpin scan --who CLAUDE.md",
+        "cd web && ctxpin scan --who CLAUDE.md --json",
+        "cd web && ctxpin scan --who missing.md",
         "ctxpin scan --profile codex AGENTS.md",
         "ctxpin scan --profile vim",
     ] {

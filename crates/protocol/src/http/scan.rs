@@ -60,3 +60,30 @@ pub struct NotEffective {
     /// Why, for people.
     pub reason: String,
 }
+
+/// What the tool of one profile gives its model of a directory, for a comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ToolScan {
+    /// The name of the profile.
+    pub profile: String,
+    /// What reaches the model, in the tool's order.
+    pub effective: Vec<Effective>,
+    /// What does not reach the model.
+    pub not_effective: Vec<NotEffective>,
+}
+
+/// What the tool of one profile does with a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FileInTool {
+    /// The name of the profile.
+    pub profile: String,
+    /// The place of the file among what reaches the model, from 1. Absent if it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<usize>,
+    /// What of the file reaches the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective: Option<Effective>,
+    /// Why the file does not reach the model, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

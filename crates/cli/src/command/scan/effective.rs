@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ctxpin_model::profile::Profile;
-use ctxpin_protocol::http::scan::{Effective as Shape, NotEffective};
+use ctxpin_protocol::http::scan::{Effective as Shape, FileInTool, NotEffective, ToolScan};
 use ctxpin_render::estimate;
 use ctxpin_render::profile::{Effective, Given, effective};
 use ctxpin_scan::Scan as Found;
@@ -11,21 +11,19 @@ use ctxpin_scan::Scan as Found;
 use crate::command::absolute::absolute;
 use crate::say::{self, Failure, Table, Viewpoint};
 
-/// Said of a file that a tool does not look at.
-const NOT_LOOKED_AT: &str = "no: it does not look at it";
-
 /// Returns the wire shapes of what reaches the model.
 pub fn shapes(effective: &Effective) -> Vec<Shape> {
-    let given = effective.given.iter();
-    given
-        .map(|given| Shape {
-            kind: given.kind.to_string(),
-            source: given.source.clone(),
-            content_hash: given.content.map(|hash| hash.to_string()),
-            bytes: given.bytes,
-            cut_at: given.cut_at,
-        })
-        .collect()
+    effective.given.iter().map(shape).collect()
+}
+
+fn shape(given: &Given) -> Shape {
+    Shape {
+        kind: given.kind.to_string(),
+        source: given.source.clone(),
+        content_hash: given.content.map(|hash| hash.to_string()),
+        bytes: given.bytes,
+        cut_at: given.cut_at,
+    }
 }
 
 /// Returns the wire shapes of what does not reach the model.
@@ -38,6 +36,19 @@ pub fn reasons(effective: &Effective) -> Vec<NotEffective> {
             reason: left_out.reason.clone(),
         })
         .collect()
+}
+
+/// Returns the wire shapes of what the tools of several profiles give their models.
+pub fn tools(scans: &[(Profile, Found)]) -> Vec<ToolScan> {
+    let tools = scans.iter().map(|(profile, found)| {
+        let effective = of(found);
+        ToolScan {
+            profile: profile.to_string(),
+            effective: shapes(&effective),
+            not_effective: reasons(&effective),
+        }
+    });
+    tools.collect()
 }
 
 /// Returns the report of one profile, for people.
@@ -89,14 +100,14 @@ fn given(effective: &Effective, viewpoint: &Viewpoint) -> String {
             say::size(given.bytes),
             estimate::tokens(given.bytes).to_string(),
             sum,
-            format!("{}{}", viewpoint.path(&given.source), cut(given)),
+            format!("{}{}", viewpoint.path(&given.source), cut(given.cut_at)),
         ]);
     }
     table.text()
 }
 
-fn cut(given: &Given) -> String {
-    match given.cut_at {
+fn cut(cut_at: Option<u64>) -> String {
+    match cut_at {
         Some(cut_at) => format!(" (cut at byte {cut_at})"),
         None => String::new(),
     }
@@ -105,9 +116,12 @@ fn cut(given: &Given) -> String {
 /// Returns a table with a row for each file and a column for each profile.
 pub fn compared(scans: &[(Profile, Found)]) -> String {
     let viewpoint = Viewpoint::here();
-    let effective: Vec<_> = scans.iter().map(|(_, found)| of(found)).collect();
+    let effective: Vec<_> = scans
+        .iter()
+        .map(|(profile, found)| (*profile, of(found)))
+        .collect();
     let mut sources: Vec<&str> = Vec::new();
-    for effective in &effective {
+    for (_, effective) in &effective {
         let given = effective.given.iter().map(|given| given.source.as_str());
         let left_out = effective.left_out.iter();
         let left_out = left_out.map(|left_out| left_out.source.as_str());
@@ -120,8 +134,9 @@ pub fn compared(scans: &[(Profile, Found)]) -> String {
     let names = scans.iter().map(|(profile, _)| profile.as_str());
     let mut table = Table::new(&names.chain(["source"]).collect::<Vec<_>>());
     for source in sources {
-        let cells = effective.iter().map(|effective| {
-            standing(effective, source).unwrap_or_else(|| NOT_LOOKED_AT.to_owned())
+        let cells = effective.iter().map(|(profile, effective)| {
+            let standing = standing(*profile, effective, source);
+            words(&standing.unwrap_or_else(|| not_looked_at(*profile)))
         });
         table.row(cells.chain([viewpoint.path(source)]));
     }
@@ -132,9 +147,13 @@ pub fn compared(scans: &[(Profile, Found)]) -> String {
 ///
 /// # Errors
 ///
-/// Fails if the path cannot be made absolute.
-pub fn who(scans: &[(Profile, Found)], file: &Path) -> Result<String, Failure> {
+/// Fails if there is no such file.
+pub fn who(scans: &[(Profile, Found)], file: &Path) -> Result<Vec<FileInTool>, Failure> {
     let path = absolute(file)?;
+    if let Err(error) = path.symlink_metadata() {
+        let shown = say::path(&file);
+        return Err(Failure::usage(format!("{shown} cannot be found")).because(error));
+    }
     // Some tools list a file under its own name, others under the name of a link's target.
     let directory = path
         .parent()
@@ -145,16 +164,22 @@ pub fn who(scans: &[(Profile, Found)], file: &Path) -> Result<String, Failure> {
     let target = path.canonicalize().ok();
     let sources: Vec<_> = own.into_iter().chain(target).collect();
     let sources: Vec<_> = sources.iter().map(|path| path.to_string_lossy()).collect();
-    let mut table = Table::new(&["tool", "gives it"]);
-    for (profile, found) in scans {
+    let tools = scans.iter().map(|(profile, found)| {
         let effective = of(found);
-        let mut standings = sources
-            .iter()
-            .filter_map(|source| standing(&effective, source));
-        let standing = standings.next().unwrap_or_else(|| NOT_LOOKED_AT.to_owned());
-        table.row([profile.as_str(), &standing]);
+        let mut named = sources.iter();
+        let standing = named.find_map(|source| standing(*profile, &effective, source));
+        standing.unwrap_or_else(|| not_looked_at(*profile))
+    });
+    Ok(tools.collect())
+}
+
+/// Returns the table of what each tool does with a file.
+pub fn who_table(tools: &[FileInTool]) -> String {
+    let mut table = Table::new(&["tool", "gives it"]);
+    for tool in tools {
+        table.row([tool.profile.as_str(), &words(tool)]);
     }
-    Ok(table.text())
+    table.text()
 }
 
 fn of(found: &Found) -> Effective {
@@ -163,16 +188,43 @@ fn of(found: &Found) -> Effective {
 
 /// Returns what a tool does with a file: its place among what is given, or why it is not. Returns `None` if the
 /// tool does not look at it.
-fn standing(effective: &Effective, source: &str) -> Option<String> {
-    let place = effective
-        .given
-        .iter()
-        .position(|given| given.source == source);
-    if let Some((place, given)) = place.zip(place.map(|place| &effective.given[place])) {
-        let (number, size) = (place + 1, say::size(given.bytes));
-        return Some(format!("no. {number}, {size}{}", cut(given)));
+fn standing(profile: Profile, effective: &Effective, source: &str) -> Option<FileInTool> {
+    let mut given = effective.given.iter().zip(1..);
+    if let Some((given, place)) = given.find(|(given, _)| given.source == source) {
+        return Some(FileInTool {
+            profile: profile.to_string(),
+            place: Some(place),
+            effective: Some(shape(given)),
+            reason: None,
+        });
     }
     let mut left_out = effective.left_out.iter();
     let left_out = left_out.find(|left_out| left_out.source == source)?;
-    Some(format!("no: {}", left_out.reason))
+    Some(FileInTool {
+        reason: Some(left_out.reason.clone()),
+        ..not_looked_at(profile)
+    })
+}
+
+fn not_looked_at(profile: Profile) -> FileInTool {
+    FileInTool {
+        profile: profile.to_string(),
+        place: None,
+        effective: None,
+        reason: Some("it does not look at it".to_owned()),
+    }
+}
+
+/// Returns what a tool does with a file, in words.
+fn words(tool: &FileInTool) -> String {
+    match (&tool.effective, tool.place, &tool.reason) {
+        (Some(given), Some(place), _) => {
+            format!(
+                "no. {place}, {}{}",
+                say::size(given.bytes),
+                cut(given.cut_at)
+            )
+        }
+        (_, _, reason) => format!("no: {}", reason.as_deref().unwrap_or_default()),
+    }
 }

@@ -75,10 +75,18 @@ impl Scan {
     /// Fails if the path does not exist, cannot be read, or belongs to another user.
     pub fn run(self) -> Result<(), Failure> {
         if let Some(file) = &self.who {
-            return say::print(&effective::who(&self.scans(Profile::ALL)?, file)?);
+            let tools = effective::who(&self.scans(Profile::ALL)?, file)?;
+            return match self.output.json {
+                true => say::print_json(&tools),
+                false => say::print(&effective::who_table(&tools)),
+            };
         }
         if !self.compare.is_empty() {
-            return say::print(&effective::compared(&self.scans(&self.compare)?));
+            let scans = self.scans(&self.compare)?;
+            return match self.output.json {
+                true => say::print_json(&effective::tools(&scans)),
+                false => say::print(&effective::compared(&scans)),
+            };
         }
         let found = self.scan(self.profile.unwrap_or(Profile::Neutral))?;
         let addresses = found.snapshot.addresses();
