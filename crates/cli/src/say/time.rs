@@ -52,7 +52,8 @@ pub fn size(bytes: u64) -> String {
         kib if kib < 10.0 => format!("{kib:.1} KiB"),
         kib if kib < 1000.0 => format!("{kib:.0} KiB"),
         kib if kib < 10.0 * KIB => format!("{:.1} MiB", kib / KIB),
-        kib => format!("{:.0} MiB", kib / KIB),
+        kib if kib < 1000.0 * KIB => format!("{:.0} MiB", kib / KIB),
+        kib => format!("{:.1} GiB", kib / KIB / KIB),
     }
 }
 
@@ -91,6 +92,7 @@ mod tests {
             (65_536, "64 KiB"),
             (1_048_576, "1.0 MiB"),
             (64 * 1_048_576, "64 MiB"),
+            (10 << 30, "10.0 GiB"),
         ] {
             assert_eq!(size(bytes), expected);
         }

@@ -1,12 +1,12 @@
-//! The search: chats by their titles and ids, and by what they had in force: a text, a context, a snapshot, or a version
-//! of a workspace, which is the snapshot of one of its heads.
+//! The search: workspaces by their names, and chats by their titles and ids, and by what they had in force: a text, a
+//! context, a snapshot, or a version of a workspace, which is the snapshot of one of its heads.
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ctxpin_model::agent::{AgentRecord, Head};
+use ctxpin_model::agent::Head;
 use ctxpin_model::chat::ChatFilter;
-use ctxpin_model::chat_search::ChatSearch;
+use ctxpin_model::chat_search::{ChatSearch, name_contains};
 use ctxpin_model::exposure::{ChatExposure, ExposedPeriod, HashKind, KnownHash};
 use ctxpin_model::hash::{AnyHash, HashBeginning};
 use ctxpin_model::id::{AgentId, ChatId};
@@ -34,6 +34,9 @@ use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::params::QueryParams;
 
+/// The most workspaces that a search shows.
+const WORKSPACES_SHOWN_MAX: usize = 20;
+
 /// The most periods that the page shows of one chat.
 const PERIODS_SHOWN_MAX: usize = 5;
 
@@ -45,6 +48,8 @@ struct SearchPage {
     query: String,
     /// Whether something was searched for.
     is_asked: bool,
+    /// Those of the workspaces to choose from that have such a name.
+    named_workspaces: Vec<WorkspaceChoice>,
     /// The chats with such a title or id.
     named: Vec<ChatRow>,
     more_named: Option<String>,
@@ -63,6 +68,8 @@ struct SearchPage {
 struct Versions {
     agent: AgentId,
     workspace: String,
+    /// Whether the list begins with the latest.
+    is_first: bool,
     rows: Vec<Version>,
     next: Option<String>,
 }
@@ -139,6 +146,7 @@ pub(crate) async fn page(
     let mut page = SearchPage {
         is_asked: !text.is_empty(),
         query: text,
+        named_workspaces: Vec::new(),
         named: Vec::new(),
         more_named: None,
         hashes: Vec::new(),
@@ -162,8 +170,9 @@ pub(crate) async fn page(
                 .await?;
         }
     }
-    if !page.is_asked {
-        let agent = query.agent.map(AgentId::from);
+    let chosen = query.agent.map(AgentId::from).filter(|_| !page.is_asked);
+    page.find_workspaces(&app, &caller, chosen, &query).await?;
+    if let Some(agent) = chosen {
         page.find_versions(&app, &caller, agent, query.before)
             .await?;
     }
@@ -239,22 +248,38 @@ impl SearchPage {
         Ok(())
     }
 
-    /// Reads the workspaces to choose from, and the versions of the chosen one.
-    async fn find_versions(
+    /// Reads the workspaces to choose from, and finds those with such a name.
+    async fn find_workspaces(
         &mut self,
         app: &App,
         caller: &PageCaller,
         chosen: Option<AgentId>,
+        query: &SearchQuery,
+    ) -> ApiResult<()> {
+        let newest = PageRequest::newest(WORKSPACES_MAX);
+        let agents = agents::list(&app.service, caller.credential, &newest).await?;
+        let is_first_page = query.cursor.is_none() && query.titles.is_none();
+        if self.is_asked && is_first_page {
+            let named = agents.items.iter();
+            let named = named.filter(|agent| name_contains(&agent.workspace, &self.query));
+            let named = named.map(|agent| WorkspaceChoice::new(agent, None));
+            self.named_workspaces = named.take(WORKSPACES_SHOWN_MAX).collect();
+        }
+        let choices = agents.items.iter();
+        let choices = choices.map(|agent| WorkspaceChoice::new(agent, chosen));
+        self.workspaces = choices.collect();
+        Ok(())
+    }
+
+    /// Reads the versions of a workspace.
+    async fn find_versions(
+        &mut self,
+        app: &App,
+        caller: &PageCaller,
+        agent: AgentId,
         before: Option<i64>,
     ) -> ApiResult<()> {
         let (service, credential) = (&app.service, caller.credential);
-        let newest = PageRequest::newest(WORKSPACES_MAX);
-        let agents = agents::list(service, credential, &newest).await?;
-        let choice = |agent: AgentRecord| WorkspaceChoice::new(agent, chosen);
-        self.workspaces = agents.items.into_iter().map(choice).collect();
-        let Some(agent) = chosen else {
-            return Ok(());
-        };
         let asked = PageRequest {
             after: before,
             ..page_request(None, None)?
@@ -264,6 +289,7 @@ impl SearchPage {
         let now = self.frame.now;
         self.versions = Some(Versions {
             agent,
+            is_first: before.is_none(),
             workspace: read.workspace.clone(),
             rows: heads
                 .items
@@ -282,6 +308,7 @@ impl SearchPage {
         let is_unknown =
             |found: &Exposed| found.rows.is_empty() && found.kind.is_none() && found.is_first;
         self.is_asked
+            && self.named_workspaces.is_empty()
             && self.named.is_empty()
             && self.more_named.is_none()
             && self.hashes.is_empty()

@@ -10,6 +10,7 @@ use ctxpin_model::chat::ChatChange;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::policy::Policy;
+use ctxpin_model::profile::Profile;
 use ctxpin_operations::{agents, chats};
 use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
 
@@ -125,7 +126,7 @@ pub(crate) async fn workspaces(
 ) -> ApiResult<Vec<WorkspaceChoice>> {
     let newest = PageRequest::newest(WORKSPACES_MAX);
     let agents = agents::list(&app.service, caller.credential, &newest).await?;
-    let usable = agents.items.into_iter();
+    let usable = agents.items.iter();
     let usable = usable.filter(|agent| frame.may_on(Operation::AgentUse, agent.owner));
     let choices = usable.map(|agent| {
         let is_chosen = Some(agent.id) == chosen;
@@ -138,11 +139,14 @@ pub(crate) async fn workspaces(
 }
 
 impl WorkspaceChoice {
-    pub fn new(agent: AgentRecord, chosen: Option<AgentId>) -> Self {
+    pub fn new(agent: &AgentRecord, chosen: Option<AgentId>) -> Self {
         Self {
             is_chosen: Some(agent.id) == chosen,
             id: agent.id,
-            name: agent.workspace,
+            name: match agent.profile {
+                Profile::Neutral => agent.workspace.clone(),
+                tool => format!("{}, {tool}", agent.workspace),
+            },
         }
     }
 }

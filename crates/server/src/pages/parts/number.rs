@@ -30,13 +30,14 @@ pub(crate) struct Size(pub u64);
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = self.0;
-        let tenths = |unit: u64| (bytes * 10 + unit / 2) / unit;
+        let tenths = |unit: u64| bytes / unit * 10 + (bytes % unit * 10 + unit / 2) / unit;
         let (tenths, unit) = match bytes {
             ..1024 => return write!(f, "{bytes} B"),
             1024..0x10_0000 => (tenths(0x400), "KiB"),
-            _ => (tenths(0x10_0000), "MiB"),
+            0x10_0000..0x4000_0000 => (tenths(0x10_0000), "MiB"),
+            _ => (tenths(0x4000_0000), "GiB"),
         };
-        write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
+        write!(f, "{}.{} {unit}", Number(tenths / 10), tenths % 10)
     }
 }
 
@@ -70,5 +71,8 @@ mod tests {
         check(1023, "1023 B");
         check(1103, "1.1 KiB");
         check(3 * 1024 * 1024 / 2, "1.5 MiB");
+        check(10 << 30, "10.0 GiB");
+        check(1_000_000_000_000, "931.3 GiB");
+        check(u64::MAX, "17,179,869,184.0 GiB");
     }
 }

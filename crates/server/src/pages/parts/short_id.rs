@@ -5,14 +5,19 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 use ctxpin_model::hash::{HASH_PREFIX, SnapshotId};
 
-/// The number of characters of an id that people type.
-const BOLD: usize = 4;
+/// The digits of an id that a search needs.
+const ID_BOLD: usize = 4;
+
+/// The digits of a hash that a search needs.
+const HASH_BOLD: usize = 8;
 
 /// The short form of an id or a hash: a button that copies the whole.
 #[derive(Debug, Clone)]
 pub(crate) struct ShortId {
     whole: String,
     short: String,
+    /// The length of the part that is enough to find the whole.
+    bold: usize,
     noun: &'static str,
 }
 
@@ -21,7 +26,13 @@ impl ShortId {
     pub fn of_id(id: impl fmt::Display, noun: &'static str) -> Self {
         let whole = id.to_string();
         let short = last_digits(&whole).to_owned();
-        Self { whole, short, noun }
+        let bold = ID_BOLD;
+        Self {
+            whole,
+            short,
+            bold,
+            noun,
+        }
     }
 
     /// Returns the first 12 digits of a hash. `noun` says of what.
@@ -29,7 +40,13 @@ impl ShortId {
         let whole = hash.to_string();
         let digits = whole.strip_prefix(HASH_PREFIX).unwrap_or(&whole);
         let short = digits.get(..12).unwrap_or(digits).to_owned();
-        Self { whole, short, noun }
+        let bold = HASH_BOLD;
+        Self {
+            whole,
+            short,
+            bold,
+            noun,
+        }
     }
 
     /// Returns the first 12 digits of a snapshot.
@@ -48,8 +65,13 @@ pub(crate) fn last_digits(id: &str) -> &str {
 
 impl fmt::Display for ShortId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { whole, short, noun } = self;
-        let (bold, rest) = short.split_at_checked(BOLD).unwrap_or((short, ""));
+        let Self {
+            whole,
+            short,
+            bold,
+            noun,
+        } = self;
+        let (bold, rest) = short.split_at_checked(*bold).unwrap_or((short, ""));
         write!(
             f,
             "<button type=\"button\" class=\"id\" data-copy=\"{whole}\" title=\"Copy {whole}\">\
@@ -76,6 +98,6 @@ mod tests {
             "{id}"
         );
         let hash = ShortId::of_snapshot(SnapshotId::of(b"abc")).to_string();
-        assert!(hash.contains("<b>ba78</b>16bf8f01</button>"), "{hash}");
+        assert!(hash.contains("<b>ba7816bf</b>8f01</button>"), "{hash}");
     }
 }
