@@ -2,7 +2,7 @@
 
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::agents::Refreshed;
-use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
+use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery, ChatStart};
 use ctxpin_protocol::http::context::RefreshFilter;
 use ctxpin_protocol::http::page::Page;
 use reqwest::{Method, StatusCode};
@@ -48,6 +48,12 @@ impl Client {
     ) -> Result<Chat, ClientError> {
         let request = self.request(Method::PATCH, &["chats", &chat.to_string()])?;
         self.json(with_json(request, change).await?).await
+    }
+
+    /// Tells of an event in a chat's client, at which it may have read its files.
+    pub async fn chat_start(&self, chat: ChatId, start: &ChatStart) -> Result<Chat, ClientError> {
+        let request = self.request(Method::POST, &["chats", &chat.to_string(), "start"])?;
+        self.json(with_json(request, start).await?).await
     }
 
     /// Deletes a chat with its history and turns.

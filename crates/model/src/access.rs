@@ -231,6 +231,8 @@ spelled! {
         ChatInherit = "chat_inherit",
         /// Read a chat's pin and its drift.
         ContextRead = "context_read",
+        /// Tell of an event in a chat's client, at which it may read its files.
+        ChatStart = "chat_start",
         /// Move a chat's pin.
         PinMove = "pin_move",
         /// Clear a chat's pin.
@@ -351,7 +353,8 @@ impl Operation {
             | Self::AgentUse
             | Self::ChatChange
             | Self::ChatDelete
-            | Self::ChatInherit => (Who::Owner(Metadata), Some(Write)),
+            | Self::ChatInherit
+            | Self::ChatStart => (Who::Owner(Metadata), Some(Write)),
             Self::PinMoveMany
             | Self::UserCreate
             | Self::UserList

@@ -10,6 +10,7 @@ use crate::delivery::Delivery;
 use crate::drift::{Drift, DriftFacts, Hashes, drift};
 use crate::hash::{BlobHash, SnapshotId};
 use crate::id::{AgentId, ChatId, UserId};
+use crate::mode::Mode;
 use crate::moment::Moment;
 use crate::pin::Pin;
 use crate::policy::{Policy, Uptake};
@@ -28,10 +29,11 @@ pub struct ChatRecord {
     pub title: Option<String>,
     /// The agent that the chat is bound to.
     pub agent: Option<AgentId>,
-    /// The chat whose pin this one inherited.
+    /// The chat from which this one was forked, or for which it works.
     pub parent: Option<ChatId>,
     /// `None` if the chat is not archived.
     pub archived_at: Option<Moment>,
+    pub mode: Mode,
     pub policy: Policy,
     pub tools: ToolsMode,
     /// The hashes of the head that was declined last.
@@ -108,6 +110,7 @@ impl ChatRecord {
             agent,
             parent,
             archived_at,
+            mode,
             policy,
             tools,
             pin_seq,
@@ -120,7 +123,7 @@ impl ChatRecord {
         let head = head.map(|head| (head.snapshot, *head_settled));
         let drift = self.drift().map(|drift| (drift.since, drift.declined));
         let fields = (updated_at, title, archived_at.is_some());
-        let choices = (policy, tools, parent, agent);
+        let choices = (mode, policy, tools, parent, agent);
         let refused = agent_refused.map(|refused| refused.limit);
         (fields, choices, (pin_seq, turn_count), head, drift, refused)
     }
@@ -155,6 +158,8 @@ pub struct ChatCreate {
     /// The chat whose pin and agent the new one inherits.
     pub parent: Option<ChatId>,
     pub title: Option<String>,
+    /// `None` is the parent's mode, or the default without a parent.
+    pub mode: Option<Mode>,
     pub policy: Policy,
     pub tools: ToolsMode,
 }
@@ -167,6 +172,9 @@ pub struct ChatChange {
     pub archived: Option<bool>,
     /// The agent to bind the chat to. `Some(None)` unbinds it.
     pub agent: Option<Option<AgentId>>,
+    /// The chat from which this one was forked. The pin stays.
+    pub parent: Option<ChatId>,
+    pub mode: Option<Mode>,
     pub policy: Option<Policy>,
     pub tools: Option<ToolsMode>,
 }
@@ -180,6 +188,8 @@ impl ChatChange {
                 .archived
                 .filter(|archived| *archived != now.archived_at.is_some()),
             agent: self.agent.filter(|agent| *agent != now.agent),
+            parent: self.parent.filter(|parent| Some(*parent) != now.parent),
+            mode: self.mode.filter(|mode| *mode != now.mode),
             policy: self.policy.filter(|policy| *policy != now.policy),
             tools: self.tools.filter(|tools| *tools != now.tools),
         }
@@ -303,6 +313,8 @@ pub struct ChatCounts {
     pub unpinned: u64,
     pub error: u64,
     pub archived: u64,
+    /// The observed chats that are not archived.
+    pub observed: u64,
     /// The drifted chats of the caller alone, about which the caller may decide.
     pub own_drifted: u64,
     pub agents: u64,
@@ -315,6 +327,7 @@ pub struct ChatFilter {
     /// Whether the chats have drifted.
     pub dirty: Option<bool>,
     pub state: Option<ChatState>,
+    pub mode: Option<Mode>,
     pub archived: Option<bool>,
     pub client: Option<String>,
     pub reference: Option<String>,

@@ -42,6 +42,7 @@ impl ContextView {
             self.pinned.as_deref(),
             self.head.as_deref(),
             self.renderer(),
+            self.chat.mode,
         )
     }
 }

@@ -118,6 +118,9 @@ pub struct PinRecord {
     pub reason: Reason,
     /// Whether the agent's MCP servers had settled.
     pub mcp_settled: bool,
+    /// Whether the client of an observed chat may have read files that are newer than the snapshot, because no scan
+    /// was awaited.
+    pub unconfirmed: bool,
     pub actor: ActorRef,
     /// The present name of the user or agent. `None` if it is deleted.
     pub actor_name: Option<String>,

@@ -14,6 +14,7 @@ use crate::canonical::{self, Record};
 use crate::compose::Selector;
 use crate::diff::effect::{Cause, Effect, Sides};
 use crate::diff::{Change, Subject, Verb, changes};
+use crate::mode::Mode;
 use crate::moment::Moment;
 use crate::resource::{Content, Resource, ResourceId, Status};
 use crate::snapshot::Snapshot;
@@ -131,6 +132,8 @@ pub struct Comparison<'s> {
     pub with_tools: bool,
     /// The version of the renderer of the pin's prompt.
     pub renderer: i64,
+    /// The mode of the chats.
+    pub mode: Mode,
 }
 
 impl<'s> Comparison<'s> {
@@ -158,7 +161,8 @@ impl PendingChanges {
         }
         self.place_count += changes.len();
         let (pinned, head) = (comparison.pinned, comparison.head);
-        let sides = Sides::of(Some(pinned), Some(head), comparison.renderer);
+        let (renderer, mode) = (comparison.renderer, comparison.mode);
+        let sides = Sides::of(Some(pinned), Some(head), renderer, mode);
         for change in &changes {
             let id = PendingChangeId::of(change, pinned, head);
             let effect = change.effect(sides);
@@ -311,6 +315,7 @@ mod tests {
                 head,
                 with_tools: false,
                 renderer: 1,
+                mode: Mode::Delivered,
             };
             found.add(group, comparison);
         }

@@ -29,6 +29,8 @@ spelled! {
         Clear = "clear",
         /// A caller requested the prompt of the latest renderer.
         Render = "render",
+        /// The client of an observed chat read its files.
+        Observe = "observe",
     }
 }
 

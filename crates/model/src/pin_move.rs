@@ -44,6 +44,19 @@ pub enum PinMove {
     Render,
 }
 
+impl PinMove {
+    /// Returns whether the move chooses the pinned snapshot, which only a delivered chat allows.
+    pub fn chooses_snapshot(&self) -> bool {
+        match self {
+            Self::Refresh { .. }
+            | Self::Sources { .. }
+            | Self::Changes { .. }
+            | Self::Rollback(_) => true,
+            Self::Decline(_) | Self::Undecline(_) | Self::Render => false,
+        }
+    }
+}
+
 /// A filter of the drifted, unarchived chats that an admin refreshes. A chat must meet every condition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RefreshFilter {

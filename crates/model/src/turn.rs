@@ -78,6 +78,6 @@ pub struct PromptFacts {
 pub struct TurnRequest {
     /// The caller's own name for the turn. A repeated request with it returns the same turn.
     pub reference: Option<String>,
-    /// How the context reaches the model.
-    pub delivery: Delivery,
+    /// How the context reaches the model. `None` is what the chat's mode says.
+    pub delivery: Option<Delivery>,
 }

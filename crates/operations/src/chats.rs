@@ -10,8 +10,10 @@ use ctxpin_model::chat::{
 };
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
+use ctxpin_model::mode::Mode;
 use ctxpin_model::page::{IdCursor, ListPart, Page, PageRequest};
 use ctxpin_model::pin::{Reason, Rendered, Step, Target, step};
+use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::{Rate, Stock};
 use ctxpin_model::token::Credential;
 use ctxpin_store::database::Transaction;
@@ -32,7 +34,7 @@ use crate::service::Service;
 /// # Errors
 ///
 /// Returns [`Error::Invalid`] for a reference without a client, or an agent that is not the parent's;
-/// [`Error::QuotaExceeded`] if the caller has too many chats; [`Error::AgentReplaced`] if the agent was replaced;
+/// [`Error::ObservedChat`] for an observed chat with a policy that moves its pin; [`Error::QuotaExceeded`] if the caller has too many chats; [`Error::AgentReplaced`] if the agent was replaced;
 /// and [`Error::Store`] if the caller is no member, or does not own the agent or the parent.
 pub async fn create(
     service: &Service,
@@ -124,8 +126,11 @@ async fn create_once(
         return Ok((found, false));
     }
     let id = ChatId::generate(caller.now);
+    let mode = request.mode.or(locked.mode).unwrap_or_default();
+    require_allowed(mode, request.policy)?;
     let bound = ChatCreate {
         agent: locked.agent.as_ref().map(|agent| agent.id),
+        mode: Some(mode),
         ..request.clone()
     };
     let quota_default = service.quotas.amounts.chats;
@@ -241,10 +246,20 @@ async fn read_agent(
     })
 }
 
-/// The agent and the inherited pin of a new chat, read under the locks.
+/// Checks that a chat of this mode may have the policy.
+fn require_allowed(mode: Mode, policy: Policy) -> Result<()> {
+    match mode.allows(policy) {
+        true => Ok(()),
+        false => Err(Error::ObservedChat),
+    }
+}
+
+/// The agent, the mode and the inherited pin of a new chat, read under the locks.
 #[derive(Default)]
 struct LockedOrigin {
     agent: Option<AgentRecord>,
+    /// The mode of the parent.
+    mode: Option<Mode>,
     inherited: Option<((Target, Rendered), Cause)>,
 }
 
@@ -263,7 +278,7 @@ async fn lock_origin(
                 require_not_replaced(&record)?;
                 Ok(LockedOrigin {
                     agent: Some(record),
-                    inherited: None,
+                    ..LockedOrigin::default()
                 })
             }
             None => Ok(LockedOrigin::default()),
@@ -284,6 +299,7 @@ async fn lock_origin(
     let Some(pin) = &parent.pin else {
         return Ok(LockedOrigin {
             agent,
+            mode: Some(parent.mode),
             inherited: None,
         });
     };
@@ -302,6 +318,7 @@ async fn lock_origin(
     };
     Ok(LockedOrigin {
         agent,
+        mode: Some(parent.mode),
         inherited: Some(((target, pin.pin.prompt), cause)),
     })
 }
@@ -491,8 +508,10 @@ pub async fn read(service: &Service, credential: Credential, chat: ChatId) -> Re
 ///
 /// # Errors
 ///
-/// Returns [`Error::AgentReplaced`] if the new agent was replaced, [`Error::QuotaExceeded`] if the token moves too
-/// many pins, and [`Error::Store`] if the caller does not own the chat or the new agent.
+/// Returns [`Error::AgentReplaced`] if the new agent was replaced, [`Error::ObservedChat`] for a policy that moves the
+/// pin of an observed chat, [`Error::Conflict`] for a parent of a chat that is not observed or has one,
+/// [`Error::Invalid`] for a parent that is not older, [`Error::QuotaExceeded`] if the token moves too many pins, and
+/// [`Error::Store`] if the caller does not own the chat, the parent or the new agent.
 pub async fn change(
     service: &Service,
     credential: Credential,
@@ -557,7 +576,14 @@ async fn change_once(
         .await?;
     let mut now = granted.record()?.clone();
     let mut deed = granted.deed();
-    let change = change.differing(&now);
+    let change = allowed(&now, change.differing(&now))?;
+    if let Some(parent) = change.parent {
+        require_fork(&now, parent)?;
+        // The row of the parent must stay until the commit, which the reference to it ensures.
+        transaction
+            .grant_chat(&caller, Operation::ChatInherit, parent)
+            .await?;
+    }
     let bound_before = now.agent;
     if change != ChatChange::default() {
         granted
@@ -603,6 +629,39 @@ async fn change_once(
     let after = granted.chat(&mut transaction).await?;
     commit(service, transaction, deed).await?;
     Ok(after)
+}
+
+/// Returns the change of a chat as it is carried out: a chat that becomes observed loses a policy that moves its pin.
+fn allowed(chat: &ChatRecord, change: ChatChange) -> Result<ChatChange> {
+    let mode = change.mode.unwrap_or(chat.mode);
+    if let Some(policy) = change.policy {
+        require_allowed(mode, policy)?;
+        return Ok(change);
+    }
+    let policy = (!mode.allows(chat.policy)).then_some(Policy::Manual);
+    Ok(ChatChange { policy, ..change })
+}
+
+/// Checks that a chat may be told its parent.
+fn require_fork(chat: &ChatRecord, parent: ChatId) -> Result<()> {
+    if !chat.mode.is_observed() {
+        return Err(Error::Conflict(
+            "only an observed chat can be told its parent later; create the chat with `parent_id`"
+                .into(),
+        ));
+    }
+    if let Some(present) = chat.parent {
+        return Err(Error::Conflict(format!(
+            "the chat has the parent {present} already, and it stays"
+        )));
+    }
+    // So no chat is its own ancestor.
+    if parent >= chat.id {
+        return Err(Error::Invalid(
+            "`parent_id`: a parent is an older chat".into(),
+        ));
+    }
+    Ok(())
 }
 
 /// A new binding of a chat to an agent.

@@ -11,6 +11,7 @@ use ctxpin_model::diff::texts::{Budget, Difference, pairs};
 use ctxpin_model::diff::{Change, Subject, changes};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
+use ctxpin_model::mode::Mode;
 use ctxpin_model::resource::{Bodies, Resource, ResourceId};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
@@ -235,6 +236,14 @@ impl Reader {
             Self::Agent(_) => Renderer::CURRENT.number(),
         })
     }
+
+    /// Returns the mode of the chat, or the usual one for an agent's heads.
+    fn mode(&self) -> Result<Mode> {
+        Ok(match self {
+            Self::Chat(chat) => chat.record()?.mode,
+            Self::Agent(_) => Mode::default(),
+        })
+    }
 }
 
 impl DiffView {
@@ -281,6 +290,7 @@ impl DiffView {
             pinned.as_ref().map(|(_, snapshot)| &**snapshot),
             head.as_ref().map(|(_, snapshot)| &**snapshot),
             self.compared.renderer,
+            self.compared.mode,
         )
     }
 }
@@ -295,6 +305,8 @@ struct Compared {
     /// The number of the renderer of the chat's prompt, or of the newest one for an agent's heads. The comparison uses
     /// its treatments of both sides.
     renderer: i64,
+    /// The mode of the chat.
+    mode: Mode,
 }
 
 /// The selection of a comparison's changes for a response.
@@ -363,6 +375,7 @@ impl Compared {
             head,
             with_tools: reader.with_tools()?,
             renderer: reader.renderer()?,
+            mode: reader.mode()?,
         })
     }
 

@@ -82,6 +82,11 @@ pub enum Error {
     /// The chat is archived.
     #[error("the chat is archived; unarchive it first")]
     Archived,
+    /// The pin of an observed chat records what its client read, so no request chooses it.
+    #[error(
+        "its client reads the files itself, and the pin records what it read; resume the session in the client, which reads them anew"
+    )]
+    ObservedChat,
     /// The pin or the head is not the one that the caller expects.
     #[error("{0}")]
     PreconditionFailed(String),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::agent::Head;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{ContextHash, SnapshotId};
 use ctxpin_model::history::PinRecord;
@@ -115,6 +116,21 @@ impl<'g> Ground<'g> {
                 granted,
                 ..
             } => granted.history_of(transaction, id).await?,
+        })
+    }
+
+    /// Returns the newest head of the chat's agent with that snapshot.
+    pub async fn agent_head(&mut self, id: SnapshotId) -> Result<Option<Head>> {
+        Ok(match self {
+            Self::Reading(reading) => {
+                let (transaction, seen) = reading.open().await?;
+                seen.agent_head(transaction, id).await?
+            }
+            Self::Locked {
+                transaction,
+                granted,
+                ..
+            } => granted.agent_head(transaction, id).await?,
         })
     }
 

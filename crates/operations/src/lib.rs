@@ -41,6 +41,7 @@ mod refusals;
 pub mod service;
 pub mod sign_in;
 pub mod skills;
+pub mod starts;
 mod treatments;
 pub mod turns;
 pub mod upkeep;

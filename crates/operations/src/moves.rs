@@ -91,12 +91,27 @@ impl Prepared {
             return Ok(prepared);
         }
         let head = chat.head.ok_or_else(|| no_head(chat))?;
-        let snapshot = ground.snapshot(head.snapshot).await?;
-        let prompt = ground.prompt(head.hashes.context, &snapshot).await?;
+        Self::stored(ground, chat, head.target()).await
+    }
+
+    /// Prepares a move to a snapshot that is stored.
+    pub async fn stored(
+        ground: &mut Ground<'_>,
+        chat: &ChatRecord,
+        target: Target,
+    ) -> Result<Self> {
+        let pin = chat.pin.as_ref().map(|pin| &pin.pin);
+        let prompt = match step(pin, &target) {
+            Step::Render => {
+                let snapshot = ground.snapshot(target.snapshot).await?;
+                Some(ground.prompt(target.hashes.context, &snapshot).await?)
+            }
+            Step::Stay | Step::Keep(_) => None,
+        };
         Ok(Self {
-            target: head.target(),
+            target,
             composed: None,
-            prompt: Some(prompt),
+            prompt,
         })
     }
 
@@ -161,6 +176,8 @@ pub(crate) struct Cause {
     /// The agent from which the new pin comes.
     pub agent: Option<AgentId>,
     pub mcp_settled: bool,
+    /// Whether the client of an observed chat may have read files that are newer than the new pin.
+    pub unconfirmed: bool,
     pub at: Moment,
 }
 
@@ -171,6 +188,7 @@ impl Cause {
             reason,
             agent: chat.agent,
             mcp_settled: chat.head_settled,
+            unconfirmed: false,
             at,
         }
     }
@@ -188,6 +206,7 @@ pub(crate) async fn write_move(
 ) -> Result<()> {
     let pinned_at = match (&chat.pin, cause.reason) {
         (Some(pin), Reason::Render) => pin.pinned_at,
+        (Some(pin), Reason::Observe) if is_at(pin, to) => pin.pinned_at,
         _ => cause.at,
     };
     let written = Move {
@@ -195,6 +214,7 @@ pub(crate) async fn write_move(
         agent: cause.agent,
         reason: cause.reason,
         mcp_settled: cause.mcp_settled,
+        unconfirmed: cause.unconfirmed,
         at: cause.at,
         pinned_at,
     };
@@ -212,6 +232,11 @@ pub(crate) async fn write_move(
         error: None,
     });
     Ok(())
+}
+
+/// Returns whether a pin is at the target already.
+fn is_at(pin: &PinState, to: Option<(Target, Rendered)>) -> bool {
+    to.is_some_and(|(target, _)| target.snapshot == pin.pin.snapshot)
 }
 
 pub(crate) fn no_head(chat: &ChatRecord) -> Error {

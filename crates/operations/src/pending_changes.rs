@@ -10,6 +10,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::diff::changes;
 use ctxpin_model::diff::lines::LineCounts;
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::mode::Mode;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::pending_change::{
@@ -58,6 +59,8 @@ pub struct PendingItem {
     /// When the first of its chats began to drift.
     pub since: Moment,
     pub chat_count: usize,
+    /// How many of the chats are observed. Their clients take the change, and no request.
+    pub observed_count: usize,
     /// The number of agents that the chats are bound to.
     pub workspace_count: usize,
     /// The number of changes that these chats have not taken, this one included. A chat that declines one declines
@@ -205,6 +208,7 @@ struct GroupKey {
     head: SnapshotId,
     with_tools: bool,
     renderer: i64,
+    mode: Mode,
 }
 
 impl GroupKey {
@@ -219,6 +223,7 @@ impl GroupKey {
             head,
             with_tools: drifted.chat.tools.pins_tools(),
             renderer: renderer_of(&drifted.chat),
+            mode: drifted.chat.mode,
         })
     }
 }
@@ -351,6 +356,10 @@ impl Collected {
         Some(PendingItem {
             since: cursor.since,
             chat_count: chats.len(),
+            observed_count: chats
+                .iter()
+                .filter(|(chat, _)| chat.chat.mode.is_observed())
+                .count(),
             workspace_count: workspaces.len(),
             change_count: self.change_count(&change.places),
             lines: None,
@@ -493,6 +502,7 @@ fn compare(
             head,
             with_tools: key.with_tools,
             renderer: key.renderer,
+            mode: key.mode,
         };
         found.add(index, comparison);
     }

@@ -34,7 +34,8 @@ use crate::service::Service;
 /// # Errors
 ///
 /// Returns [`Error::PreconditionFailed`] if the pin or the head is not the expected one; [`Error::NoHead`] if a
-/// move needs a head and there is none; [`Error::OtherProfile`] if a part of a head is asked for that other rules
+/// move needs a head and there is none; [`Error::ObservedChat`] if the move chooses the pin of an observed chat;
+/// [`Error::OtherProfile`] if a part of a head is asked for that other rules
 /// have made; [`Error::Invalid`] if the request does not fit the chat, such as a rollback
 /// to a snapshot that is not in its history; [`Error::QuotaExceeded`] if the token moves too many pins; and
 /// [`Error::Store`] if the caller may not move it.
@@ -196,6 +197,7 @@ pub(crate) async fn move_once(
     if attempt == 1 && is_counted {
         service.require_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;
     }
+    require_chosen(&before, request)?;
     require_pin(&before, only_from)?;
     let mut planned = match plan_from_record(&before, request)? {
         Some(planned) => planned,
@@ -203,6 +205,7 @@ pub(crate) async fn move_once(
             let mut reading = service.database.read().await?;
             let seen = reading.grant_chat_within(&caller, operation, chat).await?;
             before = seen.record()?.clone();
+            require_chosen(&before, request)?;
             require_pin(&before, only_from)?;
             sighting = seen.sighting();
             let mut ground = Ground::reading(service, &caller, operation, reading, seen);
@@ -214,6 +217,7 @@ pub(crate) async fn move_once(
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
     let mut now = granted.record()?.clone();
+    require_chosen(&now, request)?;
     require_pin(&now, only_from)?;
     if !is_still_valid(&before, &now) {
         if attempt < ATTEMPT_UNDER_LOCKS && plan_from_record(&now, request)?.is_none() {
@@ -258,6 +262,14 @@ fn plan_from_record(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>
         | PinMove::Undecline(_)
         | PinMove::Rollback(_)
         | PinMove::Render => Ok(None),
+    }
+}
+
+/// Checks that a request may choose the pin, if it does.
+fn require_chosen(chat: &ChatRecord, request: &PinMove) -> Result<()> {
+    match chat.mode.is_observed() && request.chooses_snapshot() {
+        true => Err(Error::ObservedChat),
+        false => Ok(()),
     }
 }
 
@@ -419,8 +431,9 @@ pub(crate) async fn was_settled(ground: &mut Ground<'_>, chat: &ChatRecord) -> R
 ///
 /// # Errors
 ///
-/// Returns [`Error::PreconditionFailed`] if the pin is not `only_from`, [`Error::QuotaExceeded`] if the token moves
-/// too many pins, and [`Error::Store`] if the caller may not move it.
+/// Returns [`Error::ObservedChat`] if the chat is observed, [`Error::PreconditionFailed`] if the pin is not
+/// `only_from`, [`Error::QuotaExceeded`] if the token moves too many pins, and [`Error::Store`] if the caller may not
+/// move it.
 pub async fn pin_clear(
     service: &Service,
     credential: Credential,
@@ -458,6 +471,9 @@ async fn clear_once(
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
     let mut now = granted.record()?.clone();
+    if now.mode.is_observed() {
+        return Err(Error::ObservedChat);
+    }
     require_pin(&now, only_from)?;
     let mut deed = match now.pin {
         Some(_) => granted.deed(),
@@ -481,8 +497,17 @@ async fn clear_once(
     Ok(view)
 }
 
+/// The result of refreshing many chats.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refreshed {
+    /// The number of chats whose pin moved.
+    pub moved: u64,
+    /// The number of observed chats, whose pins no request moves.
+    pub observed: u64,
+}
+
 /// Refreshes the drifted, unarchived chats of the calling agent that belong to its owner, except those that
-/// declined the head. Returns how many moved.
+/// declined the head and observed ones.
 ///
 /// # Errors
 ///
@@ -493,7 +518,7 @@ pub async fn refresh_of_agent(
     service: &Service,
     credential: Credential,
     epoch: i64,
-) -> Result<u64> {
+) -> Result<Refreshed> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let own = reading
@@ -514,7 +539,7 @@ pub async fn refresh_of_agent(
     refresh_each(service, credential, Operation::AgentRefresh, &chats).await
 }
 
-/// Refreshes the drifted, unarchived chats of all users that a filter selects. Returns how many moved.
+/// Refreshes the drifted, unarchived chats of all users that a filter selects, except observed ones.
 ///
 /// # Errors
 ///
@@ -524,7 +549,7 @@ pub async fn refresh_many(
     service: &Service,
     credential: Credential,
     filter: RefreshFilter,
-) -> Result<u64> {
+) -> Result<Refreshed> {
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let account: Result<Granted<object::Account, right::Metadata>> = reading
@@ -544,9 +569,9 @@ async fn refresh_each(
     credential: Credential,
     operation: Operation,
     chats: &[ChatId],
-) -> Result<u64> {
+) -> Result<Refreshed> {
     let request = PinMove::Refresh { head: None };
-    let mut refreshed = 0;
+    let mut refreshed = Refreshed::default();
     for chat in chats {
         let chat_move = ChatMove {
             operation,
@@ -556,7 +581,8 @@ async fn refresh_each(
             is_counted: false,
         };
         match retry(|attempt| move_once(service, credential, &chat_move, attempt)).await {
-            Ok(_) => refreshed += 1,
+            Ok(_) => refreshed.moved += 1,
+            Err(Error::ObservedChat) => refreshed.observed += 1,
             // The chat was deleted, rebound or unbound since it was listed.
             Err(Error::NoHead(_) | Error::Store(ctxpin_store::error::Error::NotFound(_))) => {}
             Err(error) => return Err(error),

@@ -28,13 +28,14 @@ use crate::moves::{Cause, Composed, Prepared};
 use crate::pins::was_settled;
 use crate::prompts::{PinnedPrompt, sealed_weight};
 use crate::service::Service;
+use crate::starts::unarchive;
 
 /// Begins a turn: pins an unpinned chat whose agent has a head, applies the chat's policy, and records the
-/// turn with its stamp.
+/// turn with its stamp. Unarchives an observed chat first.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Archived`] for an archived chat, and [`Error::QuotaExceeded`] if the token begins too many
+/// Returns [`Error::Archived`] for an archived chat that is delivered, and [`Error::QuotaExceeded`] if the token begins too many
 /// turns.
 pub async fn begin(
     service: &Service,
@@ -77,9 +78,7 @@ async fn begin_once(
     if let Some(turn) = of_reference(&mut reading, &seen, request).await? {
         return deliver(&mut reading, &seen, turn, None).await;
     }
-    if before.archived_at.is_some() {
-        return Err(Error::Archived);
-    }
+    require_open(&before)?;
     if attempt == 1 {
         service.require_rate(Rate::Turns, credential.id.uuid(), 1, caller.now)?;
     }
@@ -95,9 +94,7 @@ async fn begin_once(
         return deliver(&mut transaction, &granted, turn, None).await;
     }
     let mut now = granted.record()?.clone();
-    if now.archived_at.is_some() {
-        return Err(Error::Archived);
-    }
+    require_open(&now)?;
     if !is_as_planned(&before, &now) {
         if attempt < ATTEMPT_UNDER_LOCKS {
             return Err(Error::overtaken());
@@ -109,8 +106,12 @@ async fn begin_once(
         };
         planned = plan(&mut ground, &now).await?;
     }
-    let mut deed =
-        granted.unaudited("the turn is a record of its own, and the history shows its moves");
+    let mut deed = match now.archived_at {
+        Some(_) => unarchive(&mut transaction, &granted).await?,
+        None => {
+            granted.unaudited("the turn is a record of its own, and the history shows its moves")
+        }
+    };
     for (prepared, reason, mcp_settled) in &planned.moves {
         let cause = Cause {
             mcp_settled: mcp_settled.unwrap_or(now.head_settled),
@@ -127,7 +128,7 @@ async fn begin_once(
         snapshot: now.pin.as_ref().map(|pin| pin.pin.snapshot),
         prompt: now.pin.as_ref().map(|pin| pin.pin.prompt.prompt),
         tools_snapshot: now.tools_source(),
-        delivery: request.delivery,
+        delivery: request.delivery.unwrap_or(now.mode.delivery()),
         reference: request.reference.clone(),
         started_at: caller.now,
     };
@@ -152,12 +153,21 @@ async fn of_reference<R>(
     }
 }
 
+/// Checks that a turn may begin in the chat. In an observed chat, the turn begins whatever ctxpin says: it is recorded
+/// even if the chat is archived.
+fn require_open(chat: &ChatRecord) -> Result<()> {
+    match chat.archived_at.is_some() && !chat.mode.is_observed() {
+        true => Err(Error::Archived),
+        false => Ok(()),
+    }
+}
+
 /// Returns whether the chat is still as the plan expects.
 fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
     let head = |chat: &ChatRecord| chat.head.map(|head| head.snapshot);
     before.pin_seq == now.pin_seq
         && head(before) == head(now)
-        && before.policy == now.policy
+        && (before.mode, before.policy) == (now.mode, now.policy)
         && before.tools == now.tools
         && before.declined == now.declined
         && before.head_settled == now.head_settled
@@ -178,7 +188,11 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord) -> Result<Plan> {
         return Ok(plan);
     };
     let uptake = chat.uptake();
-    let wants_tools = chat.tools.pins_tools() && chat.turn_count == 0 && chat.head_settled;
+    // The pin of an observed chat is what its client read, and not composed.
+    let wants_tools = !chat.mode.is_observed()
+        && chat.tools.pins_tools()
+        && chat.turn_count == 0
+        && chat.head_settled;
     match uptake {
         Some(Uptake::Head) => {
             if is_by_rules_alone(ground, chat, pin.snapshot, head.snapshot).await? {

@@ -72,6 +72,8 @@ problems! {
     AgentReplaced = "agent-replaced", 409, "Another agent has replaced this one";
     /// The chat is archived, and archived chats do not allow this.
     Archived = "archived", 409, "The chat is archived";
+    /// The pin of an observed chat records what its client read, so no request chooses it.
+    ObservedChat = "observed-chat", 409, "The chat is observed";
     /// Other rules of a tool have made the head than the pin, so no part of the head can be taken.
     OtherProfile = "other-profile", 409, "Pin and head were made by other rules";
     /// The request conflicts with stored data.
@@ -210,6 +212,7 @@ mod tests {
 409 urn:ctxpin:problem:no-head
 409 urn:ctxpin:problem:agent-replaced
 409 urn:ctxpin:problem:archived
+409 urn:ctxpin:problem:observed-chat
 409 urn:ctxpin:problem:other-profile
 409 urn:ctxpin:problem:conflict
 412 urn:ctxpin:problem:precondition-failed

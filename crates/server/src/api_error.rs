@@ -156,6 +156,7 @@ fn name_of(error: &Error) -> ProblemName {
         | Error::SessionEnded => ProblemName::Unauthenticated,
         Error::NoHead(_) => ProblemName::NoHead,
         Error::Archived => ProblemName::Archived,
+        Error::ObservedChat => ProblemName::ObservedChat,
         Error::PreconditionFailed(_) => ProblemName::PreconditionFailed,
         Error::TooLarge(_) => ProblemName::TooLarge,
         Error::Conflict(_) => ProblemName::Conflict,

@@ -259,6 +259,7 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(chats::refresh_many)),
         Route::new(routes!(chats::bulk_move)).body(MOVE_BYTES_MAX, Operation::PinMove),
         Route::new(routes!(chats::read, chats::change, chats::delete)),
+        Route::new(routes!(chats::start)),
         Route::new(routes!(contexts::read, contexts::clear)),
         Route::new(routes!(contexts::put)).body(MOVE_BYTES_MAX, Operation::PinMove),
         Route::new(routes!(contexts::diff)),

@@ -45,6 +45,7 @@ columns! {
         agent: "c.agent_id",
         parent: "c.parent_id",
         archived_at: "c.archived_at",
+        mode: "c.mode",
         policy: "c.policy",
         tools: "c.tools",
         declined: "c.declined_context, c.declined_tools",
@@ -181,6 +182,9 @@ pub(crate) fn conditions<'q>(
         Some(false) => query.push(" and c.archived_at is null"),
         None => query,
     };
+    if let Some(mode) = &filter.mode {
+        query = query.push(" and c.mode = ").value(mode);
+    }
     query = match filter.dirty {
         Some(true) => query.push_all([" and ", DIRTY]),
         Some(false) => query.push_all([" and not ", DIRTY]),
@@ -330,8 +334,8 @@ impl Granted<Account, Write> {
         }
         transaction
             .query(
-                "insert into chats (id, owner_id, client, reference, title, agent_id, parent_id, policy, tools, \
-                 created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+                "insert into chats (id, owner_id, client, reference, title, agent_id, parent_id, mode, policy, tools, \
+                 created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
             )
             .bind(&id)
             .bind(&owner)
@@ -340,6 +344,7 @@ impl Granted<Account, Write> {
             .bind_optional(chat.title.as_ref())
             .bind_optional(chat.agent.as_ref())
             .bind_optional(chat.parent.as_ref())
+            .bind(&chat.mode.unwrap_or_default())
             .bind(&chat.policy)
             .bind(&chat.tools)
             .bind(&at)
@@ -478,7 +483,8 @@ impl<R> Granted<Account, R> {
             .push(") as bigint), ");
         query = query.push(
             "cast(count(*) filter (where c.archived_at is null) as bigint), \
-             cast(count(c.archived_at) as bigint), (select cast(count(*) as bigint) from agents g",
+             cast(count(c.archived_at) as bigint), \
+             cast(count(*) filter (where c.archived_at is null and c.mode = 'observed') as bigint), (select cast(count(*) as bigint) from agents g",
         );
         if let Some(owner) = &owner {
             query = query.push(" where g.owner_id = ").value(owner);
@@ -500,6 +506,7 @@ impl<R> Granted<Account, R> {
                     own_drifted: row.take()?,
                     all: row.take()?,
                     archived: row.take()?,
+                    observed: row.take()?,
                     agents: row.take()?,
                 })
             })
@@ -608,7 +615,7 @@ impl Granted<Chat, Write> {
     ///
     /// # Errors
     ///
-    /// Returns [`Error::Conflict`] if the new agent was deleted at the same time.
+    /// Returns [`Error::Conflict`] if the new agent or the parent was deleted at the same time.
     pub async fn update(
         &self,
         transaction: &mut Transaction,
@@ -619,6 +626,8 @@ impl Granted<Chat, Write> {
             title,
             archived,
             agent,
+            parent,
+            mode,
             policy,
             tools,
         } = change;
@@ -637,6 +646,12 @@ impl Granted<Chat, Write> {
         }
         if let Some(agent) = agent {
             query = query.push(", agent_id = ").value_optional(agent.as_ref());
+        }
+        if let Some(parent) = parent {
+            query = query.push(", parent_id = ").value(parent);
+        }
+        if let Some(mode) = mode {
+            query = query.push(", mode = ").value(mode);
         }
         if let Some(policy) = policy {
             query = query.push(", policy = ").value(policy);

@@ -277,7 +277,7 @@ mod tests {
         let chat = chat(&test.service, owner, Some(agent.id)).await;
         let request = TurnRequest {
             reference: None,
-            delivery: Delivery::Delivered,
+            delivery: Some(Delivery::Delivered),
         };
         turns::begin(&test.service, owner, chat.id, &request)
             .await

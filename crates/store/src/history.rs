@@ -1,5 +1,6 @@
 //! A chat's pin history.
 
+use ctxpin_model::agent::Head;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::history::{
     HistoryRequest, PinRecord, PinStep, RecentMove, StepRequest, StepStand,
@@ -20,6 +21,7 @@ columns! {
         agent: "p.agent_id",
         reason: "p.reason",
         mcp_settled: "p.mcp_settled",
+        unconfirmed: "p.unconfirmed",
         actor: "p.actor_kind, p.actor_id",
         actor_name: "coalesce(u.name, a.name)",
         door: "p.door",
@@ -159,6 +161,30 @@ impl<R> Granted<Chat, R> {
             .bind(&snapshot)
             .optional(Row::take)
             .await
+    }
+
+    /// Returns the newest head of the chat's agent with that snapshot.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn agent_head(
+        &self,
+        transaction: &mut Transaction,
+        snapshot: SnapshotId,
+    ) -> Result<Option<Head>> {
+        let chat = self.id();
+        self.within(transaction)?
+            .query(
+                "select h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at from chats c \
+                 join agent_heads h on h.agent_id = c.agent_id \
+                 where c.id = $1 and h.snapshot_id = $2 order by h.seq desc limit 1",
+            )
+            .bind(&chat)
+            .bind(&snapshot)
+            .optional(|row| row.take::<Option<Head>>())
+            .await
+            .map(Option::flatten)
     }
 
     /// Returns the row of the history with that number.

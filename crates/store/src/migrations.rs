@@ -54,6 +54,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0016_session_uses"),
     migration!(each, "0017_profiles"),
     migration!(both, "0018_applies"),
+    migration!(each, "0019_modes"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -33,6 +33,8 @@ pub struct Move {
     pub reason: Reason,
     /// Whether the agent's MCP servers had settled.
     pub mcp_settled: bool,
+    /// Whether the client of an observed chat may have read files that are newer than the snapshot.
+    pub unconfirmed: bool,
     /// The time of the move.
     pub at: Moment,
     /// The time since which the chat has been pinned to the snapshot. It is `at` unless the snapshot stays.
@@ -123,8 +125,8 @@ impl Granted<Chat, Write> {
             .bind_optional(pinned_at.as_ref())
             .write(
                 "insert into chat_pins (chat_id, seq, snapshot_id, prompt, renderer, agent_id, reason, \
-                 mcp_settled, actor_kind, actor_id, door, pinned_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                 mcp_settled, unconfirmed, actor_kind, actor_id, door, pinned_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             )
             .bind(&chat)
             .bind(&(seq + 1))
@@ -134,6 +136,7 @@ impl Granted<Chat, Write> {
             .bind_optional(to.agent.as_ref())
             .bind(&to.reason)
             .bind(&to.mcp_settled)
+            .bind(&to.unconfirmed)
             .bind(&actor.kind().to_owned())
             .bind_optional(actor.uuid().as_ref())
             .bind(&self.door())

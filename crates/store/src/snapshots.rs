@@ -618,8 +618,8 @@ impl<R> Granted<Chat, R> {
 }
 
 impl<R: UsesBodies> Granted<Chat, R> {
-    /// Returns the snapshot of that id if the chat's history or one of its turns names it, or if it is the
-    /// head of the chat's agent.
+    /// Returns the snapshot of that id if the chat's history or one of its turns names it, or if it is or
+    /// was the head of the chat's agent.
     ///
     /// # Errors
     ///
@@ -629,7 +629,10 @@ impl<R: UsesBodies> Granted<Chat, R> {
         transaction: &mut Transaction,
         id: SnapshotId,
     ) -> Result<Option<Sealed<Arc<TreatedSnapshot>>>> {
-        let reached = self.snapshot_reached(transaction, id).await?;
+        let mut reached = self.snapshot_reached(transaction, id).await?;
+        if reached.is_none() && self.agent_head(transaction, id).await?.is_some() {
+            reached = Some(read(self.within(transaction)?, id).await?);
+        }
         Ok(reached.map(Sealed::from))
     }
 

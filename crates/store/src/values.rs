@@ -15,6 +15,7 @@ use ctxpin_model::door::Door;
 use ctxpin_model::exposure::HashKind;
 use ctxpin_model::hash::{AnyHash, BlobHash, ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, AuditId, ChatId, EnrolmentCodeId, ProcessId, TokenId, UserId};
+use ctxpin_model::mode::Mode;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pass::PassKind;
 use ctxpin_model::pin::Reason;
@@ -293,6 +294,7 @@ words!(
     Status,
     PassKind,
     Replaces,
+    Mode,
     Policy,
     Profile,
     ToolsMode,

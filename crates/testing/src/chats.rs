@@ -2,12 +2,14 @@
 
 use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::chat::{ChatChange, ChatCreate};
+use ctxpin_model::client_event::{ClientEvent, ClientMessage};
 use ctxpin_model::compose::Selector;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::history::{HistoryRequest, PinRecord};
 use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::mode::Mode;
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
@@ -23,6 +25,7 @@ use ctxpin_operations::history;
 use ctxpin_operations::pins;
 use ctxpin_operations::prompts;
 use ctxpin_operations::service::Service;
+use ctxpin_operations::starts;
 use ctxpin_operations::turns;
 
 /// Returns a request for a chat that is bound to an agent.
@@ -216,9 +219,32 @@ impl TestChat {
         .await
     }
 
-    /// Begins a turn.
+    /// Changes the chat's mode.
+    pub async fn mode(&self, mode: Mode) -> Result<ChatRecord, Error> {
+        self.change(ChatChange {
+            mode: Some(mode),
+            ..ChatChange::default()
+        })
+        .await
+    }
+
+    /// Tells of an event in the chat's client, with the head of a scan that was awaited for it.
+    pub async fn start(
+        &self,
+        event: ClientEvent,
+        head: Option<SnapshotId>,
+    ) -> Result<ChatRecord, Error> {
+        let message = ClientMessage { event, head };
+        starts::start(&self.service, self.owner, self.id, message).await
+    }
+
+    /// Begins a turn. Its delivery is what the chat's mode says.
     pub async fn turn(&self) -> Result<TurnBegun, Error> {
-        self.turn_as(None, Delivery::Delivered).await
+        let request = TurnRequest {
+            reference: None,
+            delivery: None,
+        };
+        turns::begin(&self.service, self.owner, self.id, &request).await
     }
 
     /// Begins a turn with a reference and a delivery.
@@ -229,7 +255,7 @@ impl TestChat {
     ) -> Result<TurnBegun, Error> {
         let request = TurnRequest {
             reference: reference.map(Into::into),
-            delivery,
+            delivery: Some(delivery),
         };
         turns::begin(&self.service, self.owner, self.id, &request).await
     }

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use ctxpin_client::Client;
+use ctxpin_model::mode::Mode;
 use ctxpin_protocol::http::bulk_moves::{BulkMove, BulkMoved, SeenChat};
 use ctxpin_protocol::http::page::PAGE_ITEMS_MAX;
-use ctxpin_protocol::http::pending_changes::{PendingChange, PendingChangeQuery};
+use ctxpin_protocol::http::pending_changes::{PendingChange, PendingChangeQuery, PendingChat};
 use uuid::Uuid;
 
 use crate::command::{Output, PageArguments, say_next};
@@ -113,7 +114,7 @@ impl List {
     }
 }
 
-/// Take changes into every chat that waits for them
+/// Take changes into every chat that waits for them, except observed ones
 #[derive(Debug, Args)]
 struct Take {
     #[command(flatten)]
@@ -158,7 +159,16 @@ impl Chosen {
                 .map(|named| change_named(&pending, named))
                 .collect::<Result<Vec<_>, _>>()?,
         };
-        let chats = chats_of(client, &chosen).await?;
+        let (observed, delivered): (Vec<_>, Vec<_>) = chats_of(client, &chosen)
+            .await?
+            .into_iter()
+            .partition(|chat| chat.mode == Mode::Observed.as_str());
+        // An observed chat can decline a change, but only its client takes one.
+        let (chats, left) = match decline {
+            true => ([observed, delivered].concat(), 0),
+            false => (delivered, observed.len()),
+        };
+        let chats: Vec<_> = chats.iter().map(seen).collect();
         let ids: Vec<_> = chosen.iter().map(|change| change.id.clone()).collect();
         let mut done = BulkMoved {
             results: Vec::new(),
@@ -178,6 +188,12 @@ impl Chosen {
         match self.output.json {
             true => say::print_json(&done)?,
             false => tell(&done)?,
+        }
+        if left > 0 {
+            let chats = counted(left as u64, "observed chat");
+            say::note(&format!(
+                "{chats} left alone: resume their sessions in the client, which then reads the files anew"
+            ));
         }
         Ok(match done.failed_count {
             0 => ExitCode::SUCCESS,
@@ -201,8 +217,11 @@ async fn all_changes(client: &Client) -> Result<Vec<PendingChange>, Failure> {
 }
 
 /// Returns the chats of the changes, each once, as they were listed.
-async fn chats_of(client: &Client, changes: &[&PendingChange]) -> Result<Vec<SeenChat>, Failure> {
-    let mut chats: BTreeMap<Uuid, SeenChat> = BTreeMap::new();
+async fn chats_of(
+    client: &Client,
+    changes: &[&PendingChange],
+) -> Result<Vec<PendingChat>, Failure> {
+    let mut chats: BTreeMap<Uuid, PendingChat> = BTreeMap::new();
     for change in changes {
         let mut query = whole_pages();
         loop {
@@ -215,12 +234,7 @@ async fn chats_of(client: &Client, changes: &[&PendingChange]) -> Result<Vec<See
                 Some(page) => (&page.items, page.next.clone()),
             };
             for chat in items {
-                let seen = SeenChat {
-                    chat_id: chat.chat_id,
-                    pin: chat.pin.clone(),
-                    head: chat.head.clone(),
-                };
-                chats.entry(chat.chat_id).or_insert(seen);
+                chats.entry(chat.chat_id).or_insert_with(|| chat.clone());
             }
             match next {
                 Some(next) => query.cursor = Some(next),
@@ -229,6 +243,14 @@ async fn chats_of(client: &Client, changes: &[&PendingChange]) -> Result<Vec<See
         }
     }
     Ok(chats.into_values().collect())
+}
+
+fn seen(chat: &PendingChat) -> SeenChat {
+    SeenChat {
+        chat_id: chat.chat_id,
+        pin: chat.pin.clone(),
+        head: chat.head.clone(),
+    }
 }
 
 fn whole_pages() -> PendingChangeQuery {

@@ -186,6 +186,7 @@ fn problem_hints(name: ProblemName) -> Vec<Hint> {
         | ProblemName::Fenced
         | ProblemName::MissingBlobs
         | ProblemName::AgentReplaced
+        | ProblemName::ObservedChat
         | ProblemName::Conflict
         | ProblemName::TooLarge
         | ProblemName::UnsupportedMediaType

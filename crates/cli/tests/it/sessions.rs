@@ -104,6 +104,41 @@ fn a_partial_refresh_a_decline_and_a_rollback() {
 }
 
 #[test]
+fn an_observed_chat_is_left_to_its_client() {
+    let mut session = Session::start("shop", AGENTS);
+    for line in [
+        "ctxpin up --detach",
+        "ctxpin chat new --mode observed --client claude-code --reference session-1 --title \"the till\"",
+        "ctxpin chat show",
+    ] {
+        session.run(line);
+    }
+    session.edit("AGENTS.md", AGENTS_EDITED);
+    for line in [
+        "ctxpin chat show",
+        "ctxpin chat refresh",
+        "ctxpin chat refresh --source AGENTS.md",
+        "ctxpin chat rollback 1",
+        "ctxpin chat unpin",
+        "ctxpin chat set --policy follow",
+        "ctxpin change list",
+        "ctxpin change take --all",
+        "ctxpin chat decline",
+        "ctxpin chat list --mode observed",
+        "ctxpin chat set --mode delivered",
+        "ctxpin chat refresh",
+        "ctxpin chat history",
+        "ctxpin chat set --policy follow",
+        "ctxpin chat set --mode observed",
+        "ctxpin chat set --mode watched",
+        "ctxpin down",
+    ] {
+        session.run(line);
+    }
+    session.check("observed");
+}
+
+#[test]
 fn faults_that_need_no_server() {
     let mut session = Session::start("shop", AGENTS);
     for line in [

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::listener::{TOKEN, answer, listener};
 
 const CHAT: &str = r#"{"id":"00000000-0000-0000-0000-000000000007","title":null,"agent_id":null,
-"policy":"manual","tools":"live","archived":false,"created_at":"2026-01-02T03:04:05Z",
+"mode":"delivered","policy":"manual","tools":"live","archived":false,"created_at":"2026-01-02T03:04:05Z",
 "updated_at":"2026-01-02T03:04:05Z","context":{"snapshot":null,"context_hash":null,"pinned_at":null,
 "dirty":false,"dirty_since":null,"declined":false,"error":null}}"#;
 
@@ -172,7 +172,7 @@ async fn a_large_push_is_compressed() {
 
 #[tokio::test]
 async fn an_agent_sends_its_epoch() {
-    let refreshed = answer("200 OK", "", r#"{"refreshed":3}"#);
+    let refreshed = answer("200 OK", "", r#"{"refreshed":3,"observed":1}"#);
     let (client, received) = listener(vec![answer("204 No Content", "", ""), refreshed]).await;
     let bytes = Bytes::from_static(b"abc");
     client

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Change, Subject, Verb};
 use crate::hash::BlobHash;
+use crate::mode::Mode;
 use crate::resource::{Applies, Content, Kind, Resource, Status, spelled};
 use crate::treatment::{TreatedSnapshot, Treatment, Treatments};
 
@@ -47,6 +48,8 @@ pub struct Sides<'t> {
     pub head: &'t Treatments,
     /// The version of the renderer of the pin's prompt, whose treatments are compared.
     pub renderer: i64,
+    /// The mode of the chat. The client of an observed chat reads the bytes themselves, so each of them counts.
+    pub mode: Mode,
 }
 
 impl<'t> Sides<'t> {
@@ -55,6 +58,7 @@ impl<'t> Sides<'t> {
         pinned: Option<&'t TreatedSnapshot>,
         head: Option<&'t TreatedSnapshot>,
         renderer: i64,
+        mode: Mode,
     ) -> Self {
         static NONE: Treatments = Treatments::NONE;
         let treatments = |side: Option<&'t TreatedSnapshot>| match side {
@@ -65,6 +69,7 @@ impl<'t> Sides<'t> {
             pinned: treatments(pinned),
             head: treatments(head),
             renderer,
+            mode,
         }
     }
 }
@@ -90,8 +95,23 @@ pub fn strongest(changes: &[Change<'_>], sides: Sides<'_>) -> Effect {
 }
 
 impl Change<'_> {
-    /// Returns the effect of this change. A text whose treatment is not known counts as different.
+    /// Returns the effect of this change, which is never [`Effect::None`] in an observed chat. A text whose treatment
+    /// is not known counts as different.
     pub fn effect(&self, sides: Sides<'_>) -> Effect {
+        let effect = self.treated_effect(sides);
+        if effect != Effect::None || !sides.mode.is_observed() {
+            return effect;
+        }
+        let mut resources = self.pinned.into_iter().chain(self.head);
+        match self.subject {
+            Subject::Resource(Kind::Skill) => Effect::Skill,
+            Subject::Resource(_) if resources.all(|one| one.applies.is_some()) => Effect::OnDemand,
+            Subject::Resource(_) | Subject::Facts => Effect::Prompt,
+        }
+    }
+
+    /// Returns the effect of this change on a model that gets the treated texts.
+    fn treated_effect(&self, sides: Sides<'_>) -> Effect {
         let Subject::Resource(kind) = self.subject else {
             return Effect::Prompt;
         };

@@ -211,7 +211,7 @@ async fn an_agents_refresh_names_the_agent(test: &TestService) {
         .unwrap();
     test.advance(Duration::from_secs(1));
     let moved = pins::refresh_of_agent(service, agent.credential, agent.epoch).await;
-    assert_eq!(moved.unwrap(), 1);
+    assert_eq!(moved.unwrap().moved, 1);
     let row = log(test, admin).await.pop().unwrap();
     assert_eq!(row.actor, ActorRef::Agent(agent.id));
     assert_eq!(

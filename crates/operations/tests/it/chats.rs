@@ -432,6 +432,8 @@ async fn a_change_of_nothing_does_not_move_updated_at(test: &TestService) {
         title: Some(None),
         archived: Some(false),
         agent: Some(Some(scene.agent.id)),
+        parent: None,
+        mode: Some(before.mode),
         policy: Some(before.policy),
         tools: Some(before.tools),
     };
@@ -664,6 +666,7 @@ async fn chats_are_counted_and_listed_by_state(test: &TestService) {
         unpinned: 1,
         error: 2,
         archived: 1,
+        observed: 0,
         own_drifted: 1,
         agents: 1,
     };

@@ -3,10 +3,12 @@
 
 use std::fmt::Write as _;
 
-use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::chat::{ChatCreate, ChatFilter};
+use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::history::StepRequest;
 use ctxpin_model::id::ProcessId;
+use ctxpin_model::mode::Mode;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{BulkMove, Decision, SeenChat};
 use ctxpin_model::watch::{Detail, Event, Subject};
@@ -24,7 +26,7 @@ use ctxpin_operations::service::Service;
 use ctxpin_operations::turns;
 use ctxpin_operations::watches;
 use ctxpin_store::counts::Counts;
-use ctxpin_testing::chats::TestChat;
+use ctxpin_testing::chats::{TestChat, bound_to};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
 use uuid::Uuid;
@@ -114,6 +116,7 @@ async fn everyday(test: &TestService) -> Vec<(String, Counts)> {
     pages(&scene, &mut ledger, &chat).await;
     watched(&mut scene, &mut ledger, &chat).await;
     decided(&mut scene, &mut ledger).await;
+    observed(&scene, &mut ledger).await;
     ledger.rows
 }
 
@@ -197,6 +200,27 @@ async fn moves(scene: &mut Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) 
         .unwrap();
     ledger.note("archive", other.archive(true)).await.unwrap();
     ledger.note("create a chat with a head", scene.chat()).await;
+}
+
+/// Tells of the sessions of a client.
+async fn observed(scene: &Scene<'_>, ledger: &mut Ledger<'_>) {
+    let request = ChatCreate {
+        mode: Some(Mode::Observed),
+        ..bound_to(scene.agent.id)
+    };
+    let chat = TestChat::create(scene.service, scene.owner, &request).await;
+    let chat = chat.unwrap();
+    let start = |head| chat.start(ClientEvent::Resume, head);
+    let head = chat.snapshot().await;
+    ledger
+        .note("tell of a session's start", start(head))
+        .await
+        .unwrap();
+    ledger.note("tell of it again", start(head)).await.unwrap();
+    ledger
+        .note("tell of it without a scan", start(None))
+        .await
+        .unwrap();
 }
 
 async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {

@@ -16,6 +16,8 @@ mod ingest;
 mod instructions;
 mod makers;
 mod model;
+mod observed;
+mod observed_races;
 mod outcome;
 mod partial;
 mod pending_changes;

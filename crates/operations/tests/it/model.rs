@@ -14,6 +14,7 @@ mod content;
 mod found;
 mod hands;
 mod lifecycle;
+mod observing;
 mod steps;
 
 use std::cell::RefCell;
@@ -90,7 +91,7 @@ fn check<F: Future<Output = TestService>>(normally: u32, open: impl FnOnce() -> 
     runtime.block_on(test.finish());
 }
 
-/// Carries out a history with a new owner, who begins with two agents and two chats.
+/// Carries out a history with a new owner, who begins with two agents and three chats.
 async fn carry_out(test: &TestService, admin: Credential, name: &str, steps: &[Step]) -> Done {
     let mut hands = Hands {
         test,

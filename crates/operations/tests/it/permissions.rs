@@ -225,7 +225,7 @@ impl<'t> World<'t> {
         let chat = chat(service, owner, Some(agent.id)).await.id;
         let turn = TurnRequest {
             reference: None,
-            delivery: Delivery::Delivered,
+            delivery: Some(Delivery::Delivered),
         };
         turns::begin(service, owner, chat, &turn).await.unwrap();
         let second = first.file("AGENTS.md", "Two.\n");
@@ -296,7 +296,7 @@ fn is_on_owned(operation: Operation) -> bool {
     use Operation::*;
     match operation {
         AgentRead | AgentDelete | AgentTokenRotate | AgentUse | HeadList | ChatRead
-        | ChatChange | ChatDelete | ChatInherit | ContextRead | PinMove | PinClear
+        | ChatChange | ChatDelete | ChatInherit | ChatStart | ContextRead | PinMove | PinClear
         | HistoryRead | DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin
         | TurnList | TurnRead | UsageRead => true,
         AgentCreate | EnrolmentCodeCreate | AgentEnrol | AgentList | SessionOpen | ContextPush
@@ -334,6 +334,7 @@ fn noted_as(operation: Operation) -> &'static [Operation] {
         ChatCreate => &[ChatCreate],
         ChatChange => &[ChatChange],
         ChatDelete => &[ChatDelete],
+        ChatStart => &[ChatStart],
         PinMove => &[PinMove],
         PinClear => &[PinClear],
         PinMoveMany => &[PinMoveMany],

@@ -110,6 +110,8 @@ pub fn refusal<T: std::fmt::Debug>(outcome: Result<T, Error>) -> &'static str {
         Error::Invalid(_) | Error::WiderToken(_) => "invalid",
         Error::NoHead(_) => "no-head",
         Error::Archived => "archived",
+        Error::ObservedChat => "observed-chat",
+        Error::Conflict(_) => "conflict",
         Error::PreconditionFailed(_) => "precondition-failed",
         Error::AgentReplaced(_) => "agent-replaced",
         Error::Fenced { .. } => "fenced",

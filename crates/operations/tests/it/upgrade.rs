@@ -1,11 +1,13 @@
 //! Opens a database of an earlier release, whose chats must be unchanged.
 
 use ctxpin_model::audit::AuditFilter;
+use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::effect::Cause;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::{AgentId, ChatId, TokenId};
+use ctxpin_model::mode::Mode;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::pin_move::PinMove;
@@ -60,6 +62,7 @@ on_both_dumps!(
     what_was_stored_before_is_charged,
     finding_11_tokens_that_were_there_have_no_maker,
     rows_of_the_audit_log_that_were_there_have_no_door,
+    chats_that_were_there_are_delivered,
 );
 
 /// The data of the earlier release, and the facts known of it.
@@ -139,6 +142,19 @@ async fn the_prompts_of_pinned_chats_stay(left: &Left<'_>) {
     assert_ne!(chat.prompt().await, prompt);
     chat.rollback(pinned).await.unwrap();
     assert_eq!(chat.prompt().await, prompt);
+}
+
+async fn chats_that_were_there_are_delivered(left: &Left<'_>) {
+    for chat in left.chats() {
+        assert_eq!(chat.record().await.mode, Mode::Delivered);
+        assert!(chat.history().await.iter().all(|pin| !pin.unconfirmed));
+    }
+    let chat = left.chat("manual");
+    let moves = chat.history().await.len();
+    chat.mode(Mode::Observed).await.unwrap();
+    let record = chat.start(ClientEvent::Resume, None).await.unwrap();
+    assert!(record.drift().is_none());
+    assert_eq!(chat.history().await.len(), moves + 1);
 }
 
 async fn a_prompt_is_rendered_anew_on_request(left: &Left<'_>) {

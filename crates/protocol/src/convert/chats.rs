@@ -4,10 +4,11 @@ use std::str::FromStr;
 
 use ctxpin_model::chat::{ChatChange, ChatCreate, ChatFilter, ChatRecord};
 use ctxpin_model::chat_search::ChatSearch;
+use ctxpin_model::client_event::ClientMessage;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::resource::UnknownWord;
 
-use super::members::{InvalidMember, chosen_name, word};
+use super::members::{InvalidMember, chosen_name, hash, word};
 use super::quotas::refused;
 use crate::http::chats::{self, Chat};
 use crate::http::context::ChatContext;
@@ -21,6 +22,7 @@ pub fn chat(chat: &ChatRecord) -> Chat {
         reference: chat.reference.clone(),
         agent_id: chat.agent.map(AgentId::uuid),
         parent_id: chat.parent.map(ChatId::uuid),
+        mode: chat.mode.to_string(),
         policy: chat.policy.to_string(),
         tools: chat.tools.to_string(),
         archived: chat.archived_at.is_some(),
@@ -58,6 +60,7 @@ pub fn chat_create(chat: chats::ChatCreate) -> Result<ChatCreate, InvalidMember>
         agent: chat.agent_id.map(Into::into),
         parent: chat.parent_id.map(Into::into),
         title: named("title", chat.title)?,
+        mode: known("mode", chat.mode)?,
         policy: known("policy", chat.policy)?.unwrap_or_default(),
         tools: known("tools", chat.tools)?.unwrap_or_default(),
     })
@@ -74,8 +77,22 @@ pub fn chat_change(change: chats::ChatChange) -> Result<ChatChange, InvalidMembe
         title: title.transpose()?,
         archived: change.archived,
         agent: change.agent_id.map(|agent| agent.map(Into::into)),
+        parent: change.parent_id.map(Into::into),
+        mode: known("mode", change.mode)?,
         policy: known("policy", change.policy)?,
         tools: known("tools", change.tools)?,
+    })
+}
+
+/// Reads the message of a chat's client.
+///
+/// # Errors
+///
+/// Fails if the event is unknown, or the hash malformed.
+pub fn chat_start(start: chats::ChatStart) -> Result<ClientMessage, InvalidMember> {
+    Ok(ClientMessage {
+        event: word("source", &start.source)?,
+        head: start.head.map(|head| hash("head", &head)).transpose()?,
     })
 }
 
@@ -83,12 +100,13 @@ pub fn chat_change(change: chats::ChatChange) -> Result<ChatChange, InvalidMembe
 ///
 /// # Errors
 ///
-/// Fails if a name is empty, too long or holds control characters.
+/// Fails if a name is empty, too long or holds control characters, or a word is unknown.
 pub fn chat_filter(query: chats::ChatQuery) -> Result<ChatFilter, InvalidMember> {
     Ok(ChatFilter {
         agent: query.agent.map(Into::into),
         dirty: query.dirty,
         state: None,
+        mode: known("mode", query.mode)?,
         archived: query.archived,
         client: named("client", query.client)?,
         reference: named("reference", query.reference)?,

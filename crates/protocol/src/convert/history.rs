@@ -28,6 +28,7 @@ pub fn pin(pin: PinRecord) -> Pin {
         reason: pin.reason.to_string(),
         renderer: pin.rendered.map(|rendered| rendered.renderer),
         mcp_settled: pin.mcp_settled,
+        unconfirmed: pin.unconfirmed,
         actor: Actor {
             kind: pin.actor.kind().to_owned(),
             id: pin.actor.uuid(),

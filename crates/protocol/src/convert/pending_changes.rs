@@ -14,6 +14,7 @@ use crate::http::pending_changes::{LineCounts, PendingChange, PendingChat};
 pub struct ChatsOfChange {
     pub since: Moment,
     pub chat_count: usize,
+    pub observed_count: usize,
     pub workspace_count: usize,
     pub lines: Option<lines::LineCounts>,
     pub newest: Vec<PendingChat>,
@@ -37,6 +38,7 @@ pub fn pending_change(
         head_hash: change.head.map(hash),
         since: chats.since.utc(),
         chat_count: chats.chat_count as u64,
+        observed_count: chats.observed_count as u64,
         workspace_count: chats.workspace_count as u64,
         lines: chats.lines.map(line_counts),
         chats: chats.newest,
@@ -64,5 +66,6 @@ pub fn pending_chat(chat: &ChatRecord, workspace: &str, place: &Place) -> Option
         pin: chat.pin.as_ref()?.pin.snapshot.to_string(),
         head: chat.head?.snapshot.to_string(),
         since: chat.drift()?.since.utc(),
+        mode: chat.mode.to_string(),
     })
 }

@@ -265,6 +265,7 @@ pub(super) fn shape(detail: Option<&Detail>) -> Option<Shape> {
 mod tests {
     use ctxpin_model::hash::BlobHash;
     use ctxpin_model::mcp::ServerShape;
+    use ctxpin_model::mode::Mode;
     use ctxpin_model::treatment::Removed;
     use ctxpin_model::warning::Code;
 
@@ -300,6 +301,7 @@ mod tests {
             pinned: &Treatments::NONE,
             head: &Treatments::NONE,
             renderer: 1,
+            mode: Mode::Delivered,
         };
         let differs = diff::Change {
             subject: diff::Subject::Resource(Kind::Skill),

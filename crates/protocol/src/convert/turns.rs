@@ -63,7 +63,7 @@ fn offer(offer: Offer) -> (Vec<SkillEntry>, Vec<ToolOffer>) {
     (offer.skills.iter().map(entry).collect(), tools.collect())
 }
 
-/// Reads a request to begin a turn. The default delivery is `delivered`.
+/// Reads a request to begin a turn.
 ///
 /// # Errors
 ///
@@ -73,6 +73,6 @@ pub fn turn_request(begin: TurnBegin) -> Result<TurnRequest, InvalidMember> {
     let delivery = begin.delivery.map(|text| word("delivery", &text));
     Ok(TurnRequest {
         reference: reference.transpose()?,
-        delivery: delivery.transpose()?.unwrap_or_default(),
+        delivery: delivery.transpose()?,
     })
 }

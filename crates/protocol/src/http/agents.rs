@@ -221,4 +221,6 @@ pub struct KnownProfile {
 pub struct Refreshed {
     /// The number of chats whose pin moved.
     pub refreshed: u64,
+    /// The number of observed chats, which a refresh leaves alone.
+    pub observed: u64,
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::context::ChatContext;
 use super::page::PageQuery;
 use super::present;
-use super::words::{Policy, ToolsMode};
+use super::words::{Mode, Policy, ToolsMode};
 
 /// A conversation with a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -25,9 +25,11 @@ pub struct Chat {
     /// The agent that the chat is bound to.
     #[schema(required = true)]
     pub agent_id: Option<Uuid>,
-    /// The chat whose pin this one inherited.
+    /// The chat from which this one was forked, or for which it works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Uuid>,
+    #[schema(value_type = Mode)]
+    pub mode: String,
     #[schema(value_type = Policy)]
     pub policy: String,
     #[schema(value_type = ToolsMode)]
@@ -64,7 +66,11 @@ pub struct ChatCreate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200)]
     pub title: Option<String>,
-    /// The default is `manual`.
+    /// The default is the parent's mode, or `delivered` without a parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Mode>)]
+    pub mode: Option<String>,
+    /// The default is `manual`, the only policy of an observed chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Policy>)]
     pub policy: Option<String>,
@@ -101,6 +107,23 @@ pub struct ChatChange {
     )]
     #[schema(value_type = Option<Uuid>)]
     pub agent_id: Option<Option<Uuid>>,
+    /// The chat from which this observed one was forked, once. The pin stays. The parent must be the older chat.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Uuid, required = false)]
+    pub parent_id: Option<Uuid>,
+    /// With `observed`, the policy becomes `manual`. The pin stays until the client tells that it read its files. A
+    /// session that runs goes on as it began.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Mode, required = false)]
+    pub mode: Option<String>,
     #[serde(
         default,
         deserialize_with = "present",
@@ -117,6 +140,25 @@ pub struct ChatChange {
     pub tools: Option<String>,
 }
 
+/// A message that a client, or its hook, sends when a session begins or goes on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChatStart {
+    /// What happened: `startup`, `resume`, `fork`, `clear`, `compact` or `turn`. Claude Code (`claude-code`) and
+    /// Codex (`codex`) read their files at all but `turn`, opencode (`opencode`) at `turn` alone, and other clients
+    /// at each of them.
+    pub source: String,
+    /// The head of a scan that began after the event: the `snapshot` that `ctxpin agent resync --json` prints. Without it, the
+    /// pin moves to the head as it is, and the history notes it as `unconfirmed`.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = String, required = false)]
+    pub head: Option<String>,
+}
+
 /// The filters and the page of a list of chats. A chat must meet every filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -128,6 +170,10 @@ pub struct ChatQuery {
     /// Chats that have drifted, or with `false` those that have not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dirty: Option<bool>,
+    /// Chats of this mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<Mode>)]
+    pub mode: Option<String>,
     /// Chats that are archived, or with `false` those that are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<bool>,

@@ -45,13 +45,18 @@ pub struct Pin {
     #[schema(required = true)]
     pub agent_id: Option<Uuid>,
     /// `create`, `hydrate`, `refresh`, `rebind`, `rollback`, `inherit`, `follow`, `additive`,
-    /// `append`, `settle`, `clear` or `render`.
+    /// `append`, `settle`, `clear`, `render` or `observe`.
     pub reason: String,
     /// The version of the renderer that made the prompt; null if the pin was cleared.
     #[schema(required = true)]
     pub renderer: Option<i64>,
     /// Whether every MCP server had answered or failed at that time.
     pub mcp_settled: bool,
+    /// True if no scan was awaited when the client of an observed chat read its files, which may be newer than the
+    /// snapshot.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub unconfirmed: bool,
     pub actor: Actor,
     pub at: DateTime<Utc>,
 }

@@ -47,6 +47,8 @@ pub struct PendingChange {
     /// When the first of the chats began to drift.
     pub since: DateTime<Utc>,
     pub chat_count: u64,
+    /// How many of the chats are observed: their clients take the change when a session is resumed.
+    pub observed_count: u64,
     /// The number of agents that the chats are bound to.
     pub workspace_count: u64,
     /// The number of lines that differ. Absent if the caller may not read the texts, or if there is too much to
@@ -85,6 +87,8 @@ pub struct PendingChat {
     pub head: String,
     /// When the chat began to drift.
     pub since: DateTime<Utc>,
+    /// `delivered` or `observed`. An observed chat can decline the change; resuming its session takes it.
+    pub mode: String,
 }
 
 /// Whose pending changes to list, and the page.

@@ -39,7 +39,7 @@ pub struct TurnBegin {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200)]
     pub reference: Option<String>,
-    /// The default is `delivered`.
+    /// The default is the chat's mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Delivery>)]
     pub delivery: Option<String>,

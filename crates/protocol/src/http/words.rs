@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use ctxpin_model::delivery;
+use ctxpin_model::mode;
 use ctxpin_model::policy;
 use ctxpin_model::tools_mode;
 use utoipa::openapi::RefOr;
@@ -34,6 +35,8 @@ macro_rules! words {
 }
 
 words! {
+    /// The schema of a [`mode::Mode`].
+    Mode of mode::Mode,
     /// The schema of a [`policy::Policy`].
     Policy of policy::Policy,
     /// The schema of a [`tools_mode::ToolsMode`].

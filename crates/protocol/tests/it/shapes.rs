@@ -29,7 +29,7 @@ const TURN: &str = r#"{"number":3,"snapshot":"sha256:a","prompt_hash":"sha256:b"
 
 const CHAT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","title":"t","client":"c","reference":"r",
 "agent_id":"00000000-0000-0000-0000-000000000002","parent_id":"00000000-0000-0000-0000-000000000003",
-"policy":"manual","tools":"live","archived":false,
+"mode":"delivered","policy":"manual","tools":"live","archived":false,
 "created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05.000001Z",
 "context":{"snapshot":"sha256:a","context_hash":"sha256:b","pinned_at":"2026-01-02T03:04:05Z","dirty":true,
 "dirty_since":"2026-01-02T03:04:05Z","declined":false,"error":null,"renderer":2}}"#;
@@ -96,7 +96,7 @@ fn agents() {
         older.limits.skill_md_bytes_max, None,
         "an older release has one limit for both"
     );
-    check::<Refreshed>(r#"{"refreshed":3}"#);
+    check::<Refreshed>(r#"{"refreshed":3,"observed":1}"#);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn chats() {
     check::<Page<Chat>>(&format!(r#"{{"items":[{CHAT}],"next":"c"}}"#));
     check::<Page<Chat>>(r#"{"items":[],"next":null}"#);
     check::<Chat>(
-        r#"{"id":"00000000-0000-0000-0000-000000000001","title":null,"agent_id":null,"policy":"manual",
+        r#"{"id":"00000000-0000-0000-0000-000000000001","title":null,"agent_id":null,"mode":"delivered","policy":"manual",
 "tools":"live","archived":true,"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z",
 "context":{"snapshot":null,"context_hash":null,"pinned_at":null,"dirty":false,"dirty_since":null,
 "declined":false,"error":null,"renderer":null}}"#,
@@ -141,13 +141,13 @@ fn chats() {
     check::<ChatCreate>("{}");
     check::<ChatCreate>(
         r#"{"client":"c","reference":"r","agent_id":"00000000-0000-0000-0000-000000000001",
-"parent_id":"00000000-0000-0000-0000-000000000002","title":"t","policy":"follow","tools":"pinned"}"#,
+"parent_id":"00000000-0000-0000-0000-000000000002","title":"t","mode":"observed","policy":"manual","tools":"pinned"}"#,
     );
     check::<ChatChange>("{}");
     check::<ChatChange>(r#"{"title":null,"agent_id":null}"#);
     check::<ChatChange>(
         r#"{"title":"t","archived":true,"agent_id":"00000000-0000-0000-0000-000000000001",
-"policy":"additive","tools":"live"}"#,
+"parent_id":"00000000-0000-0000-0000-000000000002","mode":"delivered","policy":"additive","tools":"live"}"#,
     );
     check::<ChatQuery>(
         r#"{"agent":"00000000-0000-0000-0000-000000000001","dirty":true,"archived":false,"client":"c",

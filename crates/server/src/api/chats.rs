@@ -6,13 +6,14 @@ use axum::http::StatusCode;
 use ctxpin_operations::bulk_moves;
 use ctxpin_operations::chats;
 use ctxpin_operations::pins;
+use ctxpin_operations::starts;
 use ctxpin_protocol::convert;
-use ctxpin_protocol::convert::chats::{chat, chat_change, chat_create, chat_filter};
+use ctxpin_protocol::convert::chats::{chat, chat_change, chat_create, chat_filter, chat_start};
 use ctxpin_protocol::convert::pages::{page, page_request};
 use ctxpin_protocol::convert::pins::refresh_filter;
 use ctxpin_protocol::http::agents::Refreshed;
 use ctxpin_protocol::http::bulk_moves::{BulkMove, BulkMoved};
-use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
+use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery, ChatStart};
 use ctxpin_protocol::http::context::RefreshFilter;
 use ctxpin_protocol::http::page::Page;
 
@@ -81,6 +82,23 @@ pub(crate) async fn change(
     Ok(Json(chat(&record)))
 }
 
+/// Tell of an event in a chat's client
+///
+/// A client, or its hook, sends it when a session begins or goes on. In an observed chat, the pin moves to the head of
+/// the scan that began for it, if the client reads its files then. An archived chat is unarchived.
+#[utoipa::path(post, path = "/chats/{chat}/start", operation_id = "chat_start", tag = "chats", params(("chat" = Uuid, Path)),
+    request_body = ChatStart, responses((status = 200, body = Chat), Problems))]
+pub(crate) async fn start(
+    State(app): State<App>,
+    Identity(credential): Identity,
+    path: PathParams,
+    JsonBody(body): JsonBody<ChatStart>,
+) -> ApiResult<Json<Chat>> {
+    let message = chat_start(body)?;
+    let record = starts::start(&app.service, credential, path.id("chat")?, message).await?;
+    Ok(Json(chat(&record)))
+}
+
 /// Delete a chat with its history and its turns
 #[utoipa::path(delete, path = "/chats/{chat}", operation_id = "chat_delete", tag = "chats", params(("chat" = Uuid, Path)),
     responses((status = 204), Problems))]
@@ -102,8 +120,11 @@ pub(crate) async fn refresh_many(
     JsonBody(body): JsonBody<RefreshFilter>,
 ) -> ApiResult<Json<Refreshed>> {
     let filter = refresh_filter(&body)?;
-    let refreshed = pins::refresh_many(&app.service, credential, filter).await?;
-    Ok(Json(Refreshed { refreshed }))
+    let done = pins::refresh_many(&app.service, credential, filter).await?;
+    Ok(Json(Refreshed {
+        refreshed: done.moved,
+        observed: done.observed,
+    }))
 }
 
 /// Decide about the drift of several chats

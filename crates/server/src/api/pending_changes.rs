@@ -65,6 +65,7 @@ fn wire_change(item: PendingItem) -> PendingChange {
     let chats = ChatsOfChange {
         since: item.since,
         chat_count: item.chat_count,
+        observed_count: item.observed_count,
         workspace_count: item.workspace_count,
         lines: item.lines,
         newest: item.chats.iter().filter_map(wire_chat).collect(),

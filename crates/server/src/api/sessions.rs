@@ -93,8 +93,11 @@ pub(crate) async fn refresh(
     headers: HeaderMap,
 ) -> ApiResult<Json<Refreshed>> {
     let epoch = epoch(&headers)?;
-    let refreshed = pins::refresh_of_agent(&app.service, credential, epoch).await?;
-    Ok(Json(Refreshed { refreshed }))
+    let done = pins::refresh_of_agent(&app.service, credential, epoch).await?;
+    Ok(Json(Refreshed {
+        refreshed: done.moved,
+        observed: done.observed,
+    }))
 }
 
 fn epoch(headers: &HeaderMap) -> Result<i64, InvalidMember> {

@@ -109,7 +109,7 @@ pub(crate) async fn chats(State(app): State<App>, form: PageForm) -> ApiResult<R
     };
     let chats = chosen.iter().filter_map(|choice| choice.seen).collect();
     let request = BulkMove { chats, decision };
-    decide(&app, form, request, "all changes", "/chats").await
+    decide(&app, form, request, 0, "all changes", "/chats").await
 }
 
 /// Decides about chosen changes of the inbox, for all their chats.
@@ -121,10 +121,11 @@ pub(crate) async fn changes(State(app): State<App>, form: PageForm) -> ApiResult
     ids.sort_unstable();
     ids.dedup();
     let found = waiting(&app, &form, &ids).await?;
-    let chats = found.chats.iter().filter_map(seen_chat).collect();
     let decision = decision(&form.fields, ids)?;
+    let (chats, left) = deciding(&found, &decision);
     let request = BulkMove { chats, decision };
-    decide(&app, form, request, &named(&found.changes), "/").await
+    let what = named(&found.changes);
+    decide(&app, form, request, left, &what, "/").await
 }
 
 /// Decides about one change, for all its chats or for those that were chosen.
@@ -136,13 +137,28 @@ pub(crate) async fn change(
     let id = pending_change_id("change", path.text("change"))?;
     let chosen = Choice::all(&form.fields)?;
     let found = waiting(&app, &form, &[id]).await?;
-    let mut chats: Vec<_> = chosen.iter().filter_map(|choice| choice.seen).collect();
-    if chats.is_empty() {
-        chats = found.chats.iter().filter_map(seen_chat).collect();
-    }
     let decision = decision(&form.fields, vec![id])?;
+    let chosen: Vec<_> = chosen.iter().filter_map(|choice| choice.seen).collect();
+    let (chats, left) = match chosen.is_empty() {
+        true => deciding(&found, &decision),
+        false => (chosen, 0),
+    };
     let request = BulkMove { chats, decision };
-    decide(&app, form, request, &named(&found.changes), "/").await
+    let what = named(&found.changes);
+    decide(&app, form, request, left, &what, "/").await
+}
+
+/// Returns the chats about which a decision is made, and how many observed ones a decision to take leaves to their
+/// clients.
+fn deciding(found: &PendingChoice, decision: &Decision) -> (Vec<SeenChat>, usize) {
+    let is_taken = matches!(decision, Decision::TakeAll | Decision::Take(_));
+    let is_left = |chat: &&PendingChat| is_taken && chat.drifted.chat.mode.is_observed();
+    let chats = found.chats.iter();
+    let (left, decided): (Vec<_>, Vec<_>) = chats.partition(is_left);
+    (
+        decided.into_iter().filter_map(seen_chat).collect(),
+        left.len(),
+    )
 }
 
 /// Returns the name of one change, or the number of several.
@@ -185,11 +201,13 @@ pub(crate) fn seen_chat(pending: &PendingChat) -> Option<SeenChat> {
     })
 }
 
-/// Decides about chats. `what` names what they take.
+/// Decides about chats. `what` names what they take, and `left` is the number of observed chats that are left to their
+/// clients.
 async fn decide(
     app: &App,
     form: PageForm,
     request: BulkMove,
+    left: usize,
     what: &str,
     page: &str,
 ) -> ApiResult<Response> {
@@ -210,7 +228,7 @@ async fn decide(
         }
     }
     let decided = counted(back.len() as u64, "chat");
-    let (done, opposite) = match request.decision {
+    let (mut done, opposite) = match request.decision {
         _ if back.is_empty() => ("Nothing was there to decide.".to_owned(), ""),
         Decision::TakeAll | Decision::Take(_) => (format!("Took {what} for {decided}."), "undo"),
         Decision::Decline if back.len() == 1 => {
@@ -219,6 +237,10 @@ async fn decide(
         Decision::Decline => (format!("The pins of {decided} are kept."), "undecline"),
         Decision::Undecline => (format!("The changes of {decided} wait again."), "decline"),
     };
+    if left > 0 {
+        let left = counted(left as u64, "observed chat");
+        done += &format!(" {left} left alone: resume their sessions in the client.");
+    }
     let undo = (!back.is_empty()).then(|| {
         back.push(("move", opposite.to_owned()));
         Undo {

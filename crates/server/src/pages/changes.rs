@@ -58,6 +58,13 @@ struct ChangesPage {
     is_complete: bool,
 }
 
+impl ChangesPage {
+    /// Returns whether a chat that is not observed can take one of the changes.
+    fn may_take(&self) -> bool {
+        self.items.iter().any(|item| item.may_take)
+    }
+}
+
 /// One of the newest moves.
 struct Recent {
     chat: ChatId,
@@ -79,6 +86,8 @@ struct Item {
     sums: Sums,
     place: String,
     since: Time,
+    /// Whether a chat that is not observed can take the change.
+    may_take: bool,
     /// The words of the button that keeps the pins.
     keep: String,
 }
@@ -95,6 +104,8 @@ struct ChangePage<'v> {
     is_new: bool,
     since: Option<Time>,
     may_decide: bool,
+    /// Whether a chat that is not observed can take the change.
+    may_take: bool,
     rows: Vec<ChatRow>,
     has_more: bool,
     diff: DiffForm<'v>,
@@ -223,6 +234,10 @@ fn render(
             .min()
             .map(|since| Time::span(since, now)),
         may_decide: frame.may(Operation::PinMove),
+        may_take: has_more
+            || chats
+                .iter()
+                .any(|chat| !chat.drifted.chat.mode.is_observed()),
         rows: chats.iter().map(|chat| row(chat, &frame)).collect(),
         has_more,
         diff: DiffForm {
@@ -262,9 +277,14 @@ fn row(pending: &PendingChat, frame: &Frame) -> ChatRow {
     }
 }
 
-/// Says how many chats a change concerns, and in which workspace, if there is only one.
+/// Says how many chats a change concerns, how many of them are observed, and in which workspace, if there is only one.
 fn place(item: &PendingItem) -> String {
-    let chats = counted(item.chat_count as u64, "chat");
+    let mut chats = counted(item.chat_count as u64, "chat");
+    match item.observed_count {
+        0 => {}
+        observed if observed == item.chat_count => chats += ", observed,",
+        observed => chats += &format!(", {} observed,", Number(observed as u64)),
+    }
     match item.chats.first() {
         Some(chat) if item.workspace_count == 1 => {
             format!("{chats} in {}", chat.drifted.workspace)
@@ -327,6 +347,7 @@ impl Item {
             sums: Sums(item.lines.unwrap_or_default()),
             place: place(item),
             since: Time::span(item.since, now),
+            may_take: item.observed_count < item.chat_count,
             keep: keep(item),
         }
     }

@@ -6,6 +6,7 @@ use axum::response::Response;
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::{ChatCounts, ChatFilter, ChatPlace, ChatState, ChatSummary, ChatsPart};
 use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::mode::Mode;
 use ctxpin_model::page::ListPart;
 use ctxpin_operations::{chats, overview};
 use ctxpin_protocol::convert::members::{InvalidMember, word};
@@ -31,6 +32,9 @@ const PAGE_CHATS: usize = 50;
 
 /// The word in a URL for archived chats.
 const ARCHIVED: &str = "archived";
+
+/// The word in a URL for observed chats.
+const OBSERVED: &str = "observed";
 
 /// The page of the chats that the caller may read.
 #[derive(Template)]
@@ -75,6 +79,8 @@ impl ChatsPage {
 enum Offer {
     /// To take their changes, to keep their pins, or to archive them.
     Decide,
+    /// To keep the pins of observed chats, or to archive these.
+    Keep,
     /// To decide again about what was declined.
     DecideAgain,
     Unarchive,
@@ -126,7 +132,7 @@ pub(crate) enum RowEnd {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatsQuery {
-    /// A state, or `archived`.
+    /// A state, `observed` or `archived`.
     show: Option<String>,
     agent: Option<Uuid>,
     /// The place after which the page begins.
@@ -157,6 +163,7 @@ pub(crate) async fn list(
         offer: match (&filter.state, filter.archived) {
             (_, Some(true)) => Offer::Unarchive,
             (Some(ChatState::Declined), _) => Offer::DecideAgain,
+            _ if filter.mode == Some(Mode::Observed) => Offer::Keep,
             _ => Offer::Decide,
         },
         all_workspaces: query
@@ -212,10 +219,13 @@ fn pager(found: &ChatsPart, query: &ChatsQuery, state: Option<ChatState>, total:
 
 fn filter(query: &ChatsQuery) -> Result<ChatFilter, InvalidMember> {
     let is_archived = query.show.as_deref() == Some(ARCHIVED);
-    let state = query.show.as_deref().filter(|_| !is_archived);
+    let is_observed = query.show.as_deref() == Some(OBSERVED);
+    let state = query.show.as_deref();
+    let state = state.filter(|_| !is_archived && !is_observed);
     Ok(ChatFilter {
         agent: query.agent.map(Into::into),
         state: state.map(|state| word("show", state)).transpose()?,
+        mode: is_observed.then_some(Mode::Observed),
         archived: Some(is_archived),
         ..ChatFilter::default()
     })
@@ -230,6 +240,7 @@ fn filters(counts: &ChatCounts, query: &ChatsQuery) -> Vec<Filter> {
         ("Kept", of_state(ChatState::Declined), counts.declined),
         ("Unpinned", of_state(ChatState::Unpinned), counts.unpinned),
         ("Error", of_state(ChatState::Error), counts.error),
+        ("Observed", Some(OBSERVED), counts.observed),
         ("Archived", Some(ARCHIVED), counts.archived),
     ];
     let filters = filters.map(|(label, show, count)| Filter {

@@ -240,6 +240,7 @@ fn advice(name: Option<ProblemName>, is_read: bool) -> (&'static str, Option<&'s
         Some(ProblemName::MethodNotAllowed) => ("There is nothing to see here", None),
         Some(ProblemName::InvalidRequest) if is_read => ("This address is not right", None),
         Some(ProblemName::PreconditionFailed) => ("This has changed meanwhile", None),
+        Some(ProblemName::ObservedChat) => ("The chat is observed", None),
         _ => ("This did not work", None),
     }
 }

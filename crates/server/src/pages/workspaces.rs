@@ -282,6 +282,7 @@ impl Workspace {
                 behind: 0,
                 is_away: agent.head.is_some() && !is_connected,
                 has_error: agent.refused.is_some(),
+                is_observed: false,
                 is_large: false,
             },
             state,

@@ -121,10 +121,20 @@ pub fn between<'p>(page: &'p str, before: &str, after: &str) -> &'p str {
 
 /// Creates a chat of an agent.
 pub async fn create_chat(server: &Server, agent: Option<Uuid>, title: &str) -> ChatId {
+    create(server, agent, title, None).await
+}
+
+/// Creates an observed chat of an agent.
+pub async fn create_observed(server: &Server, agent: Option<Uuid>, title: &str) -> ChatId {
+    create(server, agent, title, Some("observed")).await
+}
+
+async fn create(server: &Server, agent: Option<Uuid>, title: &str, mode: Option<&str>) -> ChatId {
     let request = ChatCreate {
         agent_id: agent,
         title: Some(title.into()),
         client: Some("test".into()),
+        mode: mode.map(str::to_owned),
         ..ChatCreate::default()
     };
     server

@@ -18,6 +18,7 @@ mod hostile;
 mod hostile_pages;
 mod keyboard;
 mod live;
+mod observed;
 mod on_demand_pages;
 mod open_pages;
 mod page_costs;

@@ -406,6 +406,7 @@ fn body(id: &str, caller: &Caller, version: i64) -> Option<Value> {
         "blob_upload" => json!("bytes"),
         "chat_create" | "pin_move" | "turn_begin" => json!({}),
         "chat_change" => json!({ "title": caller.name }),
+        "chat_start" => json!({ "source": "resume" }),
         "context_push" => json!({
             "epoch": caller.epoch, "version": version, "facts": {}, "resources": [],
         }),

@@ -9,7 +9,7 @@ use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_testing::workspace::Workspace;
 use reqwest::StatusCode;
 
-use crate::browser::{Browser, between, create_chat};
+use crate::browser::{Browser, between, create_chat, create_observed};
 use crate::server::{Agent, Server};
 
 /// The routes of the pages, as the server declares them.
@@ -45,6 +45,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         ..TurnBegin::default()
     };
     client.turn_begin(moved, &turn).await.unwrap();
+    let observed = create_observed(server, Some(agent.id), name).await;
     let head = agent.push(now).await.snapshot;
     let decline = ContextMove {
         decline: head,
@@ -78,6 +79,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         "/chats",
         "/chats?show=drifted",
         "/chats?show=archived",
+        "/chats?show=observed",
         "/chats?show=error",
         "/chats/new",
         "/workspaces/new",
@@ -113,6 +115,9 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         paths.push(format!("/chats/{chat}"));
     }
     paths.extend(pages_of_chat(&reader, drifted).await);
+    for tab in ["", "/history", "/settings"] {
+        paths.push(format!("/chats/{observed}{tab}"));
+    }
     paths.extend(
         [
             "/history",

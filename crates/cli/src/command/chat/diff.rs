@@ -4,7 +4,7 @@ use clap::Args;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::diff::{ChangeText, Diff as Differences, DiffQuery};
 
-use super::{drift, show};
+use super::{drift, settings, show};
 use crate::chat_choice::{self, ChatArgument};
 use crate::command::Output;
 use crate::connect::Connected;
@@ -59,14 +59,18 @@ impl Diff {
             }
         }
         if let (None, Some(head)) = (self.from, &diff.head) {
+            let is_observed = settings::is_observed(&connected.client.chat(chat).await?);
             let chat = match &self.chat.chat {
                 Some(_) => format!(" {}", say::id(chat.uuid())),
                 None => String::new(),
             };
-            say::note(&format!(
-                "`ctxpin chat refresh{chat} --head {}` takes exactly these changes",
-                say::hash(head)
-            ));
+            say::note(&match is_observed {
+                true => "resume the session in the client to take these changes".to_owned(),
+                false => format!(
+                    "`ctxpin chat refresh{chat} --head {}` takes exactly these changes",
+                    say::hash(head)
+                ),
+            });
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ impl History {
             table.row([
                 pin.seq.to_string(),
                 say::since(pin.at, now),
-                pin.reason.clone(),
+                reason(pin),
                 pin.snapshot.as_deref().map_or("none".to_owned(), say::hash),
                 actor(&pin.actor),
                 if is_current { "now" } else { "" }.to_owned(),
@@ -57,6 +57,14 @@ impl History {
         say::print(&table.text())?;
         say_next(page.next.as_deref());
         Ok(())
+    }
+}
+
+/// Returns why a pin moved, and whether what the client read is certain.
+fn reason(pin: &Pin) -> String {
+    match pin.unconfirmed {
+        true => format!("{}, unconfirmed", pin.reason),
+        false => pin.reason.clone(),
     }
 }
 
@@ -196,6 +204,7 @@ mod tests {
             reason: "refresh".to_owned(),
             renderer: snapshot.map(|_| 1),
             mcp_settled: true,
+            unconfirmed: false,
             actor: Actor {
                 kind: "user".to_owned(),
                 id: None,

@@ -1,11 +1,12 @@
 //! `ctxpin chat list`.
 
 use clap::Args;
+use ctxpin_model::mode::Mode;
 use ctxpin_protocol::http::chats::ChatQuery;
 
 use super::state;
 use crate::chat_choice::agent_named;
-use crate::command::{Output, PageArguments, say_next};
+use crate::command::{Output, PageArguments, say_next, words};
 use crate::connect::Connected;
 use crate::say::{self, Failure, Table};
 
@@ -21,6 +22,9 @@ pub struct List {
     /// Only chats that have not drifted
     #[arg(long)]
     clean: bool,
+    /// Only chats of this mode
+    #[arg(long, value_parser = words(Mode::ALL, Mode::as_str))]
+    mode: Option<Mode>,
     /// Only archived chats
     #[arg(long, conflicts_with = "all")]
     archived: bool,
@@ -57,6 +61,7 @@ impl List {
         let query = ChatQuery {
             agent,
             dirty: (self.dirty || self.clean).then_some(self.dirty),
+            mode: self.mode.map(|mode| mode.to_string()),
             archived: (!self.all).then_some(self.archived),
             client: self.client,
             reference: self.reference,

@@ -85,6 +85,9 @@ pub fn state(chat: &Chat) -> String {
         Some(_) if context.dirty => vec!["dirty"],
         Some(_) => vec!["clean"],
     };
+    if settings::is_observed(chat) {
+        words.push("observed");
+    }
     if context.agent_refused.is_some() {
         words.push("agent refused");
     }

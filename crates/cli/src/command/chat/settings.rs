@@ -1,6 +1,7 @@
 //! The settings of a chat: the options of `ctxpin chat new` and `set`, and their lines in `show`.
 
 use clap::Args;
+use ctxpin_model::mode::Mode;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate};
@@ -14,6 +15,8 @@ pub struct Settings {
     /// The chat's title
     #[arg(long)]
     title: Option<String>,
+    #[arg(long, help = Mode::explained(), value_parser = words(Mode::ALL, Mode::as_str))]
+    mode: Option<Mode>,
     #[arg(long, help = Policy::explained(), value_parser = words(Policy::ALL, Policy::as_str))]
     policy: Option<Policy>,
     #[arg(long, help = ToolsMode::explained(), value_parser = words(ToolsMode::ALL, ToolsMode::as_str))]
@@ -25,6 +28,7 @@ impl Settings {
     pub fn create(self) -> ChatCreate {
         ChatCreate {
             title: self.title,
+            mode: self.mode.map(|mode| mode.to_string()),
             policy: self.policy.map(|policy| policy.to_string()),
             tools: self.tools.map(|tools| tools.to_string()),
             ..ChatCreate::default()
@@ -35,6 +39,7 @@ impl Settings {
     pub fn change(self) -> ChatChange {
         ChatChange {
             title: self.title.map(Some),
+            mode: self.mode.map(|mode| mode.to_string()),
             policy: self.policy.map(|policy| policy.to_string()),
             tools: self.tools.map(|tools| tools.to_string()),
             ..ChatChange::default()
@@ -42,7 +47,17 @@ impl Settings {
     }
 }
 
+/// Returns whether the pin of a chat records what its client read.
+pub fn is_observed(chat: &Chat) -> bool {
+    chat.mode == Mode::Observed.as_str()
+}
+
 /// Returns the names and texts of a chat's settings, without its title.
 pub fn facts(chat: &Chat) -> Vec<(&'static str, String)> {
-    vec![("policy", format!("{}, tools {}", chat.policy, chat.tools))]
+    let settings = format!("{}, tools {}", chat.policy, chat.tools);
+    let mode = is_observed(chat).then(|| {
+        let told = "observed: the client reads its files itself, and the pin records them";
+        ("mode", told.to_owned())
+    });
+    mode.into_iter().chain([("policy", settings)]).collect()
 }

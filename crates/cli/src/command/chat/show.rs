@@ -191,6 +191,9 @@ impl Page<'_> {
         if context.pin.snapshot.is_none() {
             let next = match (&context.head, self.chat.archived) {
                 (_, true) => "unarchiving pins it",
+                (Some(_), _) if settings::is_observed(self.chat) => {
+                    "the next push or turn pins it, or a session that begins"
+                }
                 (Some(_), _) => "the next push or turn pins it, or `ctxpin chat refresh` now",
                 (None, _) => "its agent's first push pins it",
             };
@@ -237,10 +240,11 @@ impl Page<'_> {
 
     fn next(&self) -> String {
         let chat = self.named_chat();
-        let mut commands = vec![
-            ("diff", "show the changed lines"),
-            ("refresh", "take the changes"),
-        ];
+        let is_observed = settings::is_observed(self.chat);
+        let mut commands = vec![("diff", "show the changed lines")];
+        if !is_observed {
+            commands.push(("refresh", "take the changes"));
+        }
         if !self.context.pin.declined {
             commands.push(("decline", "keep the pin"));
         }
@@ -249,7 +253,11 @@ impl Page<'_> {
             let width = "ctxpin chat refresh".len() + chat.len();
             format!("  {command:width$}   {what}\n")
         });
-        format!("\n{}", lines.collect::<String>())
+        let resume = match is_observed {
+            true => "  resume the session in the client to take the changes\n",
+            false => "",
+        };
+        format!("\n{}{resume}", lines.collect::<String>())
     }
 }
 

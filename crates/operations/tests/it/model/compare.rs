@@ -108,9 +108,14 @@ fn assert_chat(hands: &Hands<'_>, record: &ChatRecord, index: usize) {
     let parent = chat.parent.map(|parent| hands.chats[parent]);
     assert_eq!(record.parent, parent, "the parent of {chat:?}");
     assert_eq!(
-        (record.archived_at.is_some(), record.policy, record.tools),
-        (chat.is_archived, chat.policy, chat.tools),
-        "archive, policy and tools of {chat:?}"
+        (
+            record.archived_at.is_some(),
+            record.mode,
+            record.policy,
+            record.tools
+        ),
+        (chat.is_archived, chat.mode, chat.policy, chat.tools),
+        "archive, mode, policy and tools of {chat:?}"
     );
     let pin = record.pin.as_ref();
     assert_eq!(
@@ -118,7 +123,7 @@ fn assert_chat(hands: &Hands<'_>, record: &ChatRecord, index: usize) {
         chat.history.last().and_then(|row| {
             let content = row.content.as_ref()?;
             let snapshot = content.snapshot().addresses().id;
-            Some((snapshot, row.at, content.error))
+            Some((snapshot, row.pinned_at, content.error))
         }),
         "the pin of {chat:?}"
     );
@@ -185,7 +190,12 @@ async fn assert_context(hands: &Hands<'_>, index: usize) {
             ),
             "a stamp of {chat:?}"
         );
-        assert_eq!(told.started_at, turn.at, "a turn of {chat:?}");
+        let (delivery, at) = (told.delivery, told.started_at);
+        assert_eq!(
+            (delivery, at),
+            (turn.delivery, turn.at),
+            "a turn of {chat:?}"
+        );
         let reference = turn.reference.map(|reference| reference.to_string());
         assert_eq!(told.reference, reference, "a turn of {chat:?}");
         assert_eq!(told.prompt.is_some(), turn.content.is_some());
@@ -242,11 +252,18 @@ async fn assert_history(hands: &Hands<'_>, real: &TestChat, chat: &Chat) {
     assert_eq!(history.len(), chat.history.len(), "history of {chat:?}");
     for (number, (told, row)) in history.iter().zip(&chat.history).enumerate() {
         assert_eq!(
-            (told.seq, told.snapshot, told.reason, told.at),
+            (
+                told.seq,
+                told.snapshot,
+                told.reason,
+                told.unconfirmed,
+                told.at
+            ),
             (
                 number as i64 + 1,
                 address(row.content.as_ref()),
                 row.reason,
+                row.is_unconfirmed,
                 row.at
             ),
             "row {number} of {chat:?}"

@@ -35,6 +35,7 @@ fn chat(agent: Option<usize>, parent: Option<usize>, policy: Policy, tools: Tool
         agent,
         parent,
         reference: None,
+        mode: None,
         policy,
         tools,
     }
@@ -52,13 +53,13 @@ async fn additions_do_not_settle_the_tools_that_they_leave(test: &TestService) {
         chat(Some(0), None, Policy::Additive, ToolsMode::Live),
         push(0, &[(4, 1)], false),
         push(0, &[(0, 0), (4, 2)], true),
-        turn(2),
-        chat(None, Some(2), Policy::Manual, ToolsMode::Pinned),
         turn(3),
+        chat(None, Some(3), Policy::Manual, ToolsMode::Pinned),
+        turn(4),
     ];
     let admin = first_admin(&test.service).await;
     let done = carry_out(test, admin, "found", &steps).await;
-    let reasons = done.model.chats[3].history.iter().map(|row| row.reason);
+    let reasons = done.model.chats[4].history.iter().map(|row| row.reason);
     let reasons: Vec<_> = reasons.collect();
     assert_eq!(reasons, [Reason::Inherit, Reason::Settle]);
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::{ChatChange, ChatCreate};
+use ctxpin_model::client_event::{ClientEvent, ClientMessage};
 use ctxpin_model::compose::Selector;
-use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
@@ -19,6 +19,7 @@ use ctxpin_operations::error::Error;
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
+use ctxpin_operations::starts;
 use ctxpin_operations::turns;
 use ctxpin_store::error::Error as StoreError;
 use ctxpin_testing::databases::TestService;
@@ -26,7 +27,8 @@ use ctxpin_testing::workspace::claimed;
 use uuid::Uuid;
 
 use super::lifecycle::{Answer, Lifecycle, NewChat, Push};
-use super::steps::{Seen, Step};
+use super::observing::Told;
+use super::steps::{Read, Seen, Step};
 
 /// The real objects in the order of the model's, and the model itself.
 pub struct Hands<'t> {
@@ -60,6 +62,8 @@ fn refusal(error: &Error) -> &'static str {
         Error::Invalid(_) => "invalid",
         Error::NoHead(_) => "no-head",
         Error::Archived => "archived",
+        Error::ObservedChat => "observed-chat",
+        Error::Conflict(_) => "conflict",
         Error::PreconditionFailed(_) => "precondition-failed",
         Error::AgentReplaced(_) => "agent-replaced",
         Error::Fenced { .. } => "fenced",
@@ -168,7 +172,10 @@ impl Hands<'_> {
                 let credential = self.agents[agent].credential;
                 let epoch = self.model.agents[agent].epoch - i64::from(*is_fenced);
                 let refreshed = pins::refresh_of_agent(service, credential, epoch).await;
-                let real = answer(refreshed, Answer::Refreshed);
+                let real = answer(refreshed, |done| Answer::Refreshed {
+                    moved: done.moved,
+                    observed: done.observed,
+                });
                 (real, self.model.agent_refresh(agent, *is_fenced, now))
             }
             other => panic!("not an agent's step: {other:?}"),
@@ -278,6 +285,39 @@ impl Hands<'_> {
                 let real = self.change(chat, &change).await;
                 (real, self.model.set(chat, to, now))
             }
+            Step::Mode { chat, mode } => {
+                let chat = self.chat(*chat)?;
+                let change = ChatChange {
+                    mode: Some(*mode),
+                    ..change
+                };
+                let real = self.change(chat, &change).await;
+                (real, self.model.set_mode(chat, *mode, now))
+            }
+            Step::Parent { chat, parent } => {
+                let (chat, parent) = (self.chat(*chat)?, self.chat(*parent)?);
+                let change = ChatChange {
+                    parent: Some(self.chats[parent]),
+                    ..change
+                };
+                let real = self.change(chat, &change).await;
+                (real, self.model.set_parent(chat, parent, now))
+            }
+            Step::Start { chat, read } => {
+                let chat = self.chat(*chat)?;
+                let told = self.told(chat, *read);
+                let message = ClientMessage {
+                    event: ClientEvent::Resume,
+                    head: match &told {
+                        Told::Nothing => None,
+                        Told::Head(content) => Some(content.snapshot().addresses().id),
+                        Told::Unknown => Some(another()),
+                    },
+                };
+                let service = &self.test.service;
+                let started = starts::start(service, self.owner, self.chats[chat], message).await;
+                (done(started), self.model.start(chat, &told, now))
+            }
             Step::Turn { chat, reference } => self.turn(self.chat(*chat)?, *reference, now).await,
             other => panic!("not a chat's step: {other:?}"),
         })
@@ -293,6 +333,7 @@ impl Hands<'_> {
             agent,
             parent,
             reference,
+            mode,
             policy,
             tools,
         } = *step
@@ -303,6 +344,7 @@ impl Hands<'_> {
             agent: agent.and_then(|pick| self.agent(pick)),
             parent: parent.and_then(|pick| self.chat(pick)),
             reference,
+            mode,
             policy,
             tools,
         };
@@ -311,6 +353,7 @@ impl Hands<'_> {
             reference: reference.map(|reference| reference.to_string()),
             agent: new.agent.map(|agent| self.agents[agent].id),
             parent: new.parent.map(|parent| self.chats[parent]),
+            mode,
             policy,
             tools,
             ..ChatCreate::default()
@@ -328,7 +371,7 @@ impl Hands<'_> {
     async fn turn(&mut self, chat: usize, reference: Option<u8>, now: Moment) -> (Answer, Answer) {
         let request = TurnRequest {
             reference: reference.map(|reference| reference.to_string()),
-            delivery: Delivery::Delivered,
+            delivery: None,
         };
         let id = self.chats[chat];
         let begun = turns::begin(&self.test.service, self.owner, id, &request).await;
@@ -411,6 +454,19 @@ impl Hands<'_> {
             }
             other => panic!("not a pin's step: {other:?}"),
         })
+    }
+
+    fn told(&self, chat: usize, read: Read) -> Told {
+        let agent = self.model.chats[chat].agent;
+        let heads = agent.map_or(&[][..], |agent| &self.model.agents[agent].heads);
+        match read {
+            Read::Unsaid => Told::Nothing,
+            Read::Head(back) => {
+                let head = heads.iter().rev().nth(back);
+                head.map_or(Told::Unknown, |(content, _)| Told::Head(content.clone()))
+            }
+            Read::Another => Told::Unknown,
+        }
     }
 
     async fn move_pin(&self, chat: usize, request: &PinMove, pin: Seen) -> Answer {

@@ -4,7 +4,9 @@
 //! content as content, and finds differences in plain lists. A new event of the lifecycle must be
 //! added here, in [`super::steps`] and in [`super::hands`].
 
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::drift::PINS_READ_MAX;
+use ctxpin_model::mode::Mode;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::policy::Policy;
@@ -42,9 +44,13 @@ pub struct Row {
     pub agent: Option<usize>,
     pub reason: Reason,
     pub is_settled: bool,
+    /// Whether the client may have read newer files.
+    pub is_unconfirmed: bool,
     /// The agent that moved the pin, if it was not the owner.
     pub mover: Option<usize>,
     pub at: Moment,
+    /// Since when the chat has been pinned to the content.
+    pub pinned_at: Moment,
 }
 
 /// The stamp of a turn.
@@ -53,6 +59,7 @@ pub struct Turn {
     pub reference: Option<u8>,
     pub content: Option<Content>,
     pub tools_of: Option<Content>,
+    pub delivery: Delivery,
     pub at: Moment,
 }
 
@@ -64,6 +71,7 @@ pub struct Chat {
     pub parent: Option<usize>,
     pub agent: Option<usize>,
     pub is_archived: bool,
+    pub mode: Mode,
     pub policy: Policy,
     pub tools: ToolsMode,
     pub declined: Option<Content>,
@@ -93,7 +101,10 @@ pub enum Answer {
         number: i64,
         is_new: bool,
     },
-    Refreshed(u64),
+    Refreshed {
+        moved: u64,
+        observed: u64,
+    },
 }
 
 /// The request to create a chat.
@@ -102,6 +113,7 @@ pub struct NewChat {
     pub agent: Option<usize>,
     pub parent: Option<usize>,
     pub reference: Option<u8>,
+    pub mode: Option<Mode>,
     pub policy: Policy,
     pub tools: ToolsMode,
 }
@@ -127,19 +139,21 @@ impl Chat {
         self.history.last()?.content.as_ref()
     }
 
-    fn push_row(&mut self, content: Option<Content>, agent: Option<usize>, why: &Why) {
+    pub(super) fn push_row(&mut self, content: Option<Content>, agent: Option<usize>, why: &Why) {
         self.history.push(Row {
             content,
             agent,
             reason: why.reason,
             is_settled: why.is_settled,
+            is_unconfirmed: false,
             mover: why.mover,
             at: why.at,
+            pinned_at: why.at,
         });
     }
 
     /// Moves the pin, unless it has this content already.
-    fn move_pin(&mut self, content: Content, why: &Why) {
+    pub(super) fn move_pin(&mut self, content: Content, why: &Why) {
         if self.pin() != Some(&content) {
             self.push_row(Some(content), self.agent, why);
         }
@@ -148,15 +162,15 @@ impl Chat {
 
 /// The cause and time of a move of a pin, and whether its new tools are those of settled servers.
 #[derive(Debug, Clone, Copy)]
-struct Why {
-    reason: Reason,
-    is_settled: bool,
-    mover: Option<usize>,
-    at: Moment,
+pub(super) struct Why {
+    pub reason: Reason,
+    pub is_settled: bool,
+    pub mover: Option<usize>,
+    pub at: Moment,
 }
 
 impl Why {
-    fn asked(reason: Reason, is_settled: bool, at: Moment) -> Self {
+    pub fn asked(reason: Reason, is_settled: bool, at: Moment) -> Self {
         Self {
             reason,
             is_settled,
@@ -190,7 +204,7 @@ impl Lifecycle {
         if pin.same(head, chat.tools) {
             return None;
         }
-        let pinned_at = chat.history.last()?.at;
+        let pinned_at = chat.history.last()?.pinned_at;
         let heads = &self.agents[chat.agent?].heads;
         let pins = chat.history.iter().rev().take(1 + PINS_READ_MAX as usize);
         let last_equal = pins
@@ -384,11 +398,15 @@ impl Lifecycle {
         if is_fenced {
             return Answer::Refused("fenced");
         }
-        let mut moved = 0;
+        let (mut moved, mut observed) = (0, 0);
         for index in 0..self.chats.len() {
             let chat = &self.chats[index];
             let is_drifted = self.drift_of(chat).is_some_and(|drift| !drift.is_declined);
             if chat.is_deleted || chat.is_archived || chat.agent != Some(agent) || !is_drifted {
+                continue;
+            }
+            if chat.mode == Mode::Observed {
+                observed += 1;
                 continue;
             }
             let why = Why {
@@ -400,7 +418,7 @@ impl Lifecycle {
                 moved += 1;
             }
         }
-        Answer::Refreshed(moved)
+        Answer::Refreshed { moved, observed }
     }
 
     pub fn chat_create(&mut self, new: &NewChat, at: Moment) -> Answer {
@@ -414,6 +432,7 @@ impl Lifecycle {
             parent: new.parent,
             agent: new.agent,
             is_archived: false,
+            mode: new.mode.unwrap_or_default(),
             policy: new.policy,
             tools: new.tools,
             declined: None,
@@ -430,6 +449,7 @@ impl Lifecycle {
                 return Answer::Refused("invalid");
             }
             chat.agent = parent.agent;
+            chat.mode = new.mode.unwrap_or(parent.mode);
             inherited = parent.history.last().filter(|row| row.content.is_some());
         }
         if let Some(row) = inherited {
@@ -446,6 +466,9 @@ impl Lifecycle {
                 let why = Why::asked(Reason::Create, agent.is_settled, at);
                 chat.move_pin(head.clone(), &why);
             }
+        }
+        if chat.mode == Mode::Observed && chat.policy != Policy::Manual {
+            return Answer::Refused("observed-chat");
         }
         self.chats.push(chat);
         Answer::Chat { is_new: true }
@@ -480,6 +503,9 @@ impl Lifecycle {
     }
 
     pub fn refresh(&mut self, chat: usize, head: Seen, pin: Seen, at: Moment) -> Answer {
+        if let Some(refused) = self.chosen(chat) {
+            return refused;
+        }
         if let Some(refused) = self.demand(chat, Some(head), pin) {
             return refused;
         }
@@ -505,6 +531,9 @@ impl Lifecycle {
     }
 
     pub fn take(&mut self, chat: usize, sources: &[String], is_known: bool, at: Moment) -> Answer {
+        if let Some(refused) = self.chosen(chat) {
+            return refused;
+        }
         if let Some(refused) = self.demand(chat, Some(Seen::Any), Seen::Any) {
             return refused;
         }
@@ -554,6 +583,9 @@ impl Lifecycle {
     }
 
     pub fn rollback(&mut self, chat: usize, target: Option<&Content>, at: Moment) -> Answer {
+        if let Some(refused) = self.chosen(chat) {
+            return refused;
+        }
         if self.chats[chat].is_deleted {
             return Answer::Refused("not-found");
         }
@@ -575,6 +607,9 @@ impl Lifecycle {
     }
 
     pub fn clear(&mut self, chat: usize, pin: Seen, at: Moment) -> Answer {
+        if let Some(refused) = self.chosen(chat) {
+            return refused;
+        }
         if let Some(refused) = self.demand(chat, None, pin) {
             return refused;
         }
@@ -649,6 +684,9 @@ impl Lifecycle {
         if chat.is_deleted {
             return Answer::Refused("not-found");
         }
+        if chat.mode == Mode::Observed && to.0 != Policy::Manual {
+            return Answer::Refused("observed-chat");
+        }
         if (chat.policy, chat.tools) != to {
             (chat.policy, chat.tools) = to;
             chat.updated_at = at;
@@ -667,7 +705,7 @@ impl Lifecycle {
             let is_new = false;
             return Answer::Turn { number, is_new };
         }
-        if state.is_archived {
+        if state.is_archived && state.mode == Mode::Delivered {
             return Answer::Refused("archived");
         }
         self.apply_policy(chat, at);
@@ -679,9 +717,13 @@ impl Lifecycle {
             reference,
             tools_of: live.or(pin.clone()),
             content: pin,
+            delivery: match state.mode {
+                Mode::Delivered => Delivery::Delivered,
+                Mode::Observed => Delivery::Observed,
+            },
             at,
         });
-        state.updated_at = at;
+        (state.is_archived, state.updated_at) = (false, at);
         Answer::Turn {
             number: state.turns.len() as i64,
             is_new: true,
@@ -702,7 +744,8 @@ impl Lifecycle {
             return state.move_pin(head, &why(Reason::Hydrate));
         };
         // Only the servers of the pin itself say whether its tools have settled.
-        let wants_tools = state.tools == ToolsMode::Pinned
+        let wants_tools = state.mode == Mode::Delivered
+            && state.tools == ToolsMode::Pinned
             && state.turns.is_empty()
             && is_settled
             && !row.is_settled;

@@ -2,6 +2,7 @@
 //! number, which the model takes modulo the number of objects, so a shortened history is still
 //! valid.
 
+use ctxpin_model::mode::Mode;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 use proptest::prelude::*;
@@ -46,6 +47,15 @@ impl Seen {
     }
 }
 
+/// The head that a client claims to have read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    Unsaid,
+    /// A head of the chat's agent, counted back from the newest.
+    Head(usize),
+    Another,
+}
+
 /// One step of a history.
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -73,6 +83,7 @@ pub enum Step {
         agent: Option<usize>,
         parent: Option<usize>,
         reference: Option<u8>,
+        mode: Option<Mode>,
         policy: Policy,
         tools: ToolsMode,
     },
@@ -119,6 +130,18 @@ pub enum Step {
         chat: usize,
         tools: ToolsMode,
     },
+    Mode {
+        chat: usize,
+        mode: Mode,
+    },
+    Parent {
+        chat: usize,
+        parent: usize,
+    },
+    Start {
+        chat: usize,
+        read: Read,
+    },
     Turn {
         chat: usize,
         reference: Option<u8>,
@@ -143,6 +166,18 @@ fn policy() -> impl Strategy<Value = Policy> {
         Just(Policy::Manual),
         Just(Policy::Additive),
         Just(Policy::Follow)
+    ]
+}
+
+fn mode() -> impl Strategy<Value = Mode> {
+    prop_oneof![2 => Just(Mode::Delivered), 3 => Just(Mode::Observed)]
+}
+
+fn read() -> impl Strategy<Value = Read> {
+    prop_oneof![
+        3 => Just(Read::Unsaid),
+        5 => prop_oneof![3 => Just(0), 1 => 0..3_usize].prop_map(Read::Head),
+        1 => Just(Read::Another),
     ]
 }
 
@@ -208,12 +243,16 @@ fn chat_create() -> impl Strategy<Value = Step> {
     let reference = prop::option::weighted(0.2, 0..2_u8);
     let agent = prop::option::weighted(0.7, who());
     let parent = prop::option::weighted(0.3, who());
-    (agent, parent, reference, policy(), tools()).prop_map(
-        |(agent, parent, reference, policy, tools)| Step::ChatCreate {
+    // An observed chat with another policy is refused, so a few are enough.
+    let mode = prop::option::weighted(0.3, mode());
+    let policy = prop_oneof![2 => Just(Policy::Manual), 3 => policy()];
+    (agent, parent, reference, mode, policy, tools()).prop_map(
+        |(agent, parent, reference, mode, policy, tools)| Step::ChatCreate {
             // A child that names an agent is usually refused, so a few are enough.
             agent: agent.filter(|agent| parent.is_none() || *agent == 0),
             parent,
             reference,
+            mode,
             policy,
             tools,
         },
@@ -227,6 +266,9 @@ fn of_chats() -> impl Strategy<Value = Step> {
         3 => (who(), any::<bool>()).prop_map(|(chat, archived)| Step::Archive { chat, archived }),
         2 => (who(), policy()).prop_map(|(chat, policy)| Step::Policy { chat, policy }),
         2 => (who(), tools()).prop_map(|(chat, tools)| Step::Tools { chat, tools }),
+        2 => (who(), mode()).prop_map(|(chat, mode)| Step::Mode { chat, mode }),
+        1 => (who(), who()).prop_map(|(chat, parent)| Step::Parent { chat, parent }),
+        8 => (who(), read()).prop_map(|(chat, read)| Step::Start { chat, read }),
         14 => (who(), reference).prop_map(|(chat, reference)| Step::Turn { chat, reference }),
         1 => who().prop_map(Step::ChatDelete),
     ]
@@ -260,18 +302,20 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 /// Returns the steps at the beginning of every history.
-pub fn beginning() -> [Step; 4] {
-    let chat = |policy, tools| Step::ChatCreate {
+pub fn beginning() -> [Step; 5] {
+    let chat = |mode, policy, tools| Step::ChatCreate {
         agent: Some(0),
         parent: None,
         reference: None,
+        mode: Some(mode),
         policy,
         tools,
     };
     [
         Step::AgentCreate { replaces: None },
         Step::AgentCreate { replaces: None },
-        chat(Policy::Manual, ToolsMode::Live),
-        chat(Policy::Additive, ToolsMode::Pinned),
+        chat(Mode::Delivered, Policy::Manual, ToolsMode::Live),
+        chat(Mode::Delivered, Policy::Additive, ToolsMode::Pinned),
+        chat(Mode::Observed, Policy::Manual, ToolsMode::Live),
     ]
 }

@@ -7,6 +7,7 @@ use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::audit::AuditFilter;
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::chat::{ChatChange, ChatCreate};
+use ctxpin_model::client_event::{ClientEvent, ClientMessage};
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::enrolment::{EnrolRequest, EnrolmentCode};
 use ctxpin_model::hash::BlobHash;
@@ -36,6 +37,7 @@ use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
 use ctxpin_operations::sign_in;
 use ctxpin_operations::skills::{self, Reader};
+use ctxpin_operations::starts;
 use ctxpin_operations::turns;
 use ctxpin_operations::watches;
 use ctxpin_operations::{exposures, prompts, quotas};
@@ -63,7 +65,7 @@ pub async fn exercise(
         }
         ChatCreate | ChatList | PendingChangeList | ChatRead | ChatChange | ChatDelete
         | ChatInherit => on_chats(world, operation, objects, caller).await,
-        ContextRead | PinMove | PinClear | PinMoveMany | HistoryRead => {
+        ContextRead | ChatStart | PinMove | PinClear | PinMoveMany | HistoryRead => {
             on_pins(world, operation, objects, caller).await
         }
         DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList
@@ -269,6 +271,13 @@ async fn on_pins(
     let (service, by, chat) = (world.service, caller.credential, objects.chat);
     let outcome = match operation {
         Operation::ContextRead => Outcome::of(&contexts::read(service, by, chat).await),
+        Operation::ChatStart => {
+            let message = ClientMessage {
+                event: ClientEvent::Resume,
+                head: None,
+            };
+            Outcome::of(&starts::start(service, by, chat, message).await)
+        }
         Operation::PinMove => {
             let refresh = PinMove::Refresh { head: None };
             Outcome::of(&pins::pin_move(service, by, chat, &refresh, None).await)
@@ -333,7 +342,7 @@ async fn on_bodies(
         Operation::TurnBegin => {
             let request = TurnRequest {
                 reference: None,
-                delivery: Delivery::Delivered,
+                delivery: Some(Delivery::Delivered),
             };
             vec![Outcome::of(
                 &turns::begin(service, by, chat, &request).await,

@@ -144,8 +144,12 @@ fn render<'v>(
         is_within: false,
         entries: entries(diff, changes, directory, is_alone, Some("?")),
         foot: head.may_move.then(|| Foot {
-            price: price(&view),
+            price: match head.is_observed {
+                true => String::new(),
+                false => price(&view),
+            },
             is_declined: Stand::of(&line) == Stand::Declined,
+            may_take: !head.is_observed,
         }),
     });
     let names = match diff {

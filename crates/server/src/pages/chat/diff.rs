@@ -105,6 +105,8 @@ pub(in crate::pages) struct Foot {
     pub price: String,
     /// Whether the head was declined, so that this can be taken back.
     pub is_declined: bool,
+    /// Whether the changes can be taken. Only the client takes those of an observed chat.
+    pub may_take: bool,
 }
 
 /// A change with its differences.
@@ -450,6 +452,11 @@ impl<'v> DiffForm<'v> {
 
     fn is_single(&self) -> bool {
         self.entries.len() == 1
+    }
+
+    /// Returns whether some of the changes can be chosen and taken.
+    fn may_take(&self) -> bool {
+        self.foot.as_ref().is_some_and(|foot| foot.may_take)
     }
 
     /// Returns what the page compares. Two pages of equal versions show the same differences.

@@ -111,8 +111,10 @@ pub(super) struct ChatHead {
     tabs: Vec<TabLink>,
     /// Whether the agent's last push was refused.
     is_refused: bool,
-    /// Whether the last turn was only observed.
-    is_observed: bool,
+    /// Whether the pin records what the client read, so that no request chooses it.
+    pub is_observed: bool,
+    /// Whether the last turn of a delivered chat was only observed.
+    was_observed: bool,
     next: Option<Next>,
 }
 
@@ -220,7 +222,9 @@ impl ChatHead {
                 .filter(|_| rail.is_away)
                 .map(|at| Time::clock(at, now)),
             is_refused: chat.agent_refused.is_some(),
-            is_observed: line.last_delivery == Some(Delivery::Observed),
+            is_observed: chat.mode.is_observed(),
+            was_observed: !chat.mode.is_observed()
+                && line.last_delivery == Some(Delivery::Observed),
             next: Next::of(line, &rail, tab).filter(|next| match next {
                 Next::Unarchive => may_change,
                 Next::Link { needs, .. } => may(*needs),
@@ -290,6 +294,7 @@ mod tests {
     use ctxpin_model::chat::{ChatRecord, PinState};
     use ctxpin_model::drift::Hashes;
     use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
+    use ctxpin_model::mode::Mode;
     use ctxpin_model::pin::{Pin, Rendered};
     use ctxpin_model::policy::Policy;
     use ctxpin_model::quota::{Limit, Stock};
@@ -349,6 +354,7 @@ mod tests {
             agent: Some(Uuid::from_u128(3).into()),
             parent: None,
             archived_at: None,
+            mode: Mode::Delivered,
             policy: Policy::Manual,
             tools: ToolsMode::Live,
             declined: None,
@@ -470,6 +476,14 @@ mod tests {
                         at: before(5),
                     });
                 }),
+            ),
+            (
+                "observed",
+                with(clean(), |line| line.chat.mode = Mode::Observed),
+            ),
+            (
+                "observed and drifted",
+                with(drifted(), |line| line.chat.mode = Mode::Observed),
             ),
             (
                 "observed turns",

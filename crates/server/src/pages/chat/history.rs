@@ -132,7 +132,9 @@ pub(crate) async fn page(
             is_from: index == 1,
             is_to: index == 0,
             is_current,
-            back: record.snapshot.filter(|_| !is_current && head.may_move),
+            back: record
+                .snapshot
+                .filter(|_| !is_current && head.may_move && !head.is_observed),
             ..Move::new(record, back_to, changes.as_ref(), &head.short, frame.now)
         }
     });
@@ -211,14 +213,19 @@ pub(crate) fn what(reason: Reason) -> &'static str {
         Reason::Settle => "Took the tools that were ready",
         Reason::Clear => "Unpinned",
         Reason::Render => "Rendered again",
+        Reason::Observe => "Read by the client",
     }
 }
 
 /// Returns what a move did, with the names of what it changed, in words.
 pub(super) fn what_it_changed(record: &PinRecord, changes: Option<&PinChanges>) -> String {
-    match changes.filter(|changes| changes.count > 0) {
+    let what = match changes.filter(|changes| changes.count > 0) {
         Some(changes) => what_with(record.reason, &named(changes)),
         None => what(record.reason).to_owned(),
+    };
+    match record.unconfirmed {
+        true => format!("{what} (unconfirmed: it may have read newer files)"),
+        false => what,
     }
 }
 
@@ -243,7 +250,8 @@ fn what_with(reason: Reason, named: &str) -> String {
         | Reason::Follow
         | Reason::Settle
         | Reason::Clear
-        | Reason::Render => format!("{}: {named}", what(reason)),
+        | Reason::Render
+        | Reason::Observe => format!("{}: {named}", what(reason)),
     }
 }
 

@@ -8,6 +8,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::mode::Mode;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::profile::Profile;
@@ -39,6 +40,13 @@ pub(crate) struct PolicyChoice {
     pub is_chosen: bool,
 }
 
+/// A mode as a choice of a form.
+struct ModeChoice {
+    word: &'static str,
+    words: &'static str,
+    is_chosen: bool,
+}
+
 /// A workspace as a choice of a form.
 pub(crate) struct WorkspaceChoice {
     pub id: AgentId,
@@ -52,6 +60,7 @@ pub(crate) struct WorkspaceChoice {
 struct SettingsPage {
     frame: Frame,
     head: ChatHead,
+    modes: Vec<ModeChoice>,
     policies: Vec<PolicyChoice>,
     workspaces: Vec<WorkspaceChoice>,
     is_unbound: bool,
@@ -88,6 +97,7 @@ pub(crate) async fn page(
     .filled("agent=AGENT");
     let typed = frame.typed(&format!("/chats/{}", head.id));
     html(&SettingsPage {
+        modes: modes(&typed, line.chat.mode),
         policies: policies(&typed, line.chat.policy),
         workspaces: workspaces(&app, &caller, &frame, &typed, chosen).await?,
         frame,
@@ -96,6 +106,19 @@ pub(crate) async fn page(
         typed,
         save,
     })
+}
+
+/// Returns the modes as choices of a form.
+fn modes(typed: &Typed, chosen: Mode) -> Vec<ModeChoice> {
+    let choice = |mode: &Mode| ModeChoice {
+        word: mode.as_str(),
+        words: match mode {
+            Mode::Delivered => "The pin, which ctxpin delivers",
+            Mode::Observed => "The client, which reads its files itself",
+        },
+        is_chosen: typed.is_chosen("mode", mode.as_str(), *mode == chosen),
+    };
+    Mode::ALL.iter().map(choice).collect()
 }
 
 /// Returns the policies as choices of a form.
@@ -200,8 +223,16 @@ fn changed(fields: &Fields) -> Result<ChatChange, InvalidMember> {
             id.parse().map(Some).map_err(unknown)
         }
     });
+    let mode = fields.get("mode").map(|text| word("mode", text));
+    let mode: Option<Mode> = mode.transpose()?;
     let policy = fields.get("policy").map(|text| word("policy", text));
+    // The form sends a policy in any case, and an observed chat has no other.
+    let policy = match mode {
+        Some(mode) if mode.is_observed() => None,
+        _ => policy,
+    };
     Ok(ChatChange {
+        mode,
         title: title.transpose()?,
         archived: archived.transpose()?,
         agent: agent.transpose()?,
@@ -298,10 +329,16 @@ mod tests {
             ..ChatChange::default()
         };
         check("agent=&policy=follow", Some(unbound));
+        let observed = ChatChange {
+            mode: Some(Mode::Observed),
+            ..ChatChange::default()
+        };
+        check("mode=observed&policy=follow", Some(observed));
         for body in [
             "archived=yes",
             "agent=x",
             "policy=weekly",
+            "mode=watched",
             "title=a%0Ab",
             "title=++",
         ] {

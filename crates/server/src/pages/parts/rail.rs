@@ -61,6 +61,8 @@ pub(crate) struct Rail {
     pub is_away: bool,
     /// Whether the pinned snapshot has an error.
     pub has_error: bool,
+    /// Whether the pin records what the client read.
+    pub is_observed: bool,
     pub is_large: bool,
 }
 
@@ -73,6 +75,7 @@ impl Rail {
             behind: line.heads_behind(),
             is_away: is_away(line, now),
             has_error: pin.is_some_and(|pin| pin.error.is_some()),
+            is_observed: line.chat.mode.is_observed(),
             is_large: false,
         }
     }
@@ -89,6 +92,9 @@ impl Rail {
         let mut words = self.stand.word().to_owned();
         if matches!(self.stand, Stand::Drifted | Stand::Declined) {
             words += &format!(", {} behind", self.behind);
+        }
+        if self.is_observed {
+            words += ", observed";
         }
         if self.has_error {
             words += ", error";
@@ -174,13 +180,20 @@ impl fmt::Display for Rail {
                 "<line class=\"track\" x1=\"{start}\" y1=\"{y}\" x2=\"{right}\" y2=\"{y}\"/>"
             )?;
         }
-        write!(
-            f,
-            "<circle class=\"head\" cx=\"{ring}\" cy=\"{y}\" r=\"{}\"/>",
-            m.ring
-        )?;
+        // An eye that is at the head stands for both.
+        if is_apart || self.stand == Stand::Unpinned || !self.is_observed {
+            write!(
+                f,
+                "<circle class=\"head\" cx=\"{ring}\" cy=\"{y}\" r=\"{}\"/>",
+                m.ring
+            )?;
+        }
         if self.stand != Stand::Unpinned {
-            let radius = if is_apart { m.pin } else { m.pin - 1.5 };
+            if self.is_observed {
+                write_eye(f, &m)?;
+            }
+            let is_full = is_apart && !self.is_observed;
+            let radius = if is_full { m.pin } else { m.pin - 1.5 };
             write!(
                 f,
                 "<circle class=\"pin\" cx=\"{left}\" cy=\"{y}\" r=\"{radius}\"/>"
@@ -198,6 +211,17 @@ impl fmt::Display for Rail {
         }
         f.write_str("</svg>")
     }
+}
+
+/// Writes an open eye around the pin of an observed chat, which looks on.
+fn write_eye(f: &mut fmt::Formatter<'_>, m: &Measures) -> fmt::Result {
+    let (half, width) = (m.ring + 2, 2 * (m.ring + 2));
+    let (start, lid) = (m.left - half, m.middle + 2);
+    write!(
+        f,
+        "<path class=\"head\" d=\"M{start} {}q{half} -{lid} {width} 0q-{half} {lid} -{width} 0z\"/>",
+        m.middle
+    )
 }
 
 impl Rail {
@@ -239,6 +263,7 @@ mod tests {
             behind,
             is_away: false,
             has_error: false,
+            is_observed: false,
             is_large: false,
         }
     }
@@ -251,6 +276,16 @@ mod tests {
         };
         check(rail(Stand::Clean, 0), "Clean");
         check(rail(Stand::Drifted, 3), "Drifted, 3 behind");
+        let observed = Rail {
+            is_observed: true,
+            ..rail(Stand::Drifted, 1)
+        };
+        check(observed, "Drifted, 1 behind, observed");
+        assert!(
+            observed
+                .to_string()
+                .contains("<path class=\"head\" d=\"M1 8q7 -10 14 0q-7 10 -14 0z\"/>")
+        );
         let broken = Rail {
             has_error: true,
             is_away: true,
