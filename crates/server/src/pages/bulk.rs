@@ -137,6 +137,10 @@ pub(crate) async fn change(
     let id = pending_change_id("change", path.text("change"))?;
     let chosen = Choice::all(&form.fields)?;
     let found = waiting(&app, &form, &[id]).await?;
+    if form.fields.get("move") == Some("chosen") {
+        // None of them means all to the other buttons, and not to the one that says "chosen".
+        count("chat", chosen.len(), BULK_CHATS_MAX)?;
+    }
     let decision = decision(&form.fields, vec![id])?;
     let chosen: Vec<_> = chosen.iter().filter_map(|choice| choice.seen).collect();
     let (chats, left) = match chosen.is_empty() {

@@ -49,6 +49,8 @@ struct ChangesPage {
     frame: Frame,
     /// The number of chats that may drift.
     chat_count: Number,
+    /// The chats of others that are behind, as `3 chats are`. `None` if there are none.
+    others: Option<String>,
     /// The newest moves, if nothing waits.
     recent: Vec<Recent>,
     waiting: String,
@@ -141,11 +143,17 @@ pub(crate) async fn list(
     };
     let overview = overview::read(&app.service, caller.credential).await?;
     let chat_count = Number(overview.counts.all);
+    let others = overview.counts.drifted - overview.counts.own_drifted.min(overview.counts.drifted);
+    let others = (others > 0).then(|| {
+        let verb = if others == 1 { "is" } else { "are" };
+        format!("{} {verb}", counted(others, "chat"))
+    });
     let frame = Frame::of(&app, &caller, overview, Place::Changes, "Changes");
     let now = frame.now;
     html(&ChangesPage {
         recent: recent.iter().map(|one| Recent::new(one, now)).collect(),
         chat_count,
+        others,
         may_decide: frame.may(Operation::PinMove),
         waiting: counted(found.chat_count as u64, "chat"),
         is_complete: found.is_complete,

@@ -3,7 +3,7 @@
 use url::form_urlencoded;
 
 /// The fields of a form, in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {

@@ -18,8 +18,8 @@ const AXE: &str = include_str!("../testdata/axe/axe.min.js");
 const RUN: &str = "axe.run(document, { resultTypes: ['violations'], preload: false }).then(({ violations }) =>
     violations.map(({ id, nodes }) => `${id} ${nodes.length} ${nodes[0].html} ${nodes[0].failureSummary}`))";
 
-/// The widths of a phone, a laptop and a large screen.
-const WIDTHS: [u32; 3] = [360, 1024, 1440];
+/// The widths of a phone, a tablet, a laptop and a large screen.
+const WIDTHS: [u32; 4] = [360, 768, 1024, 1440];
 
 /// Lists the elements that are wider than the window, or the width of the page if it scrolls sideways.
 pub const OVERFLOW: &str = "(() => {

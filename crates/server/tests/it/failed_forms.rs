@@ -38,7 +38,7 @@ async fn failed(browser: &Browser<'_>, path: &str, fields: &[(&str, &str)]) -> S
     let status = response.status();
     let page = response.text().await.unwrap();
     assert!(status.is_client_error(), "{path}: {status} {page}");
-    assert!(page.contains("Nothing was changed."), "{path}: {page}");
+    assert!(page.contains("This did not work."), "{path}: {page}");
     page
 }
 
@@ -96,7 +96,27 @@ async fn every_form_keeps_what_was_typed() {
     has(&page, &format!("id=\"user-{me}\" open>"));
     // Nothing of it stays: the next page is as it was.
     let page = browser.page("/settings/users").await;
-    assert!(!page.contains("Nothing was changed"), "{page}");
+    assert!(!page.contains("This did not work"), "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_filter_that_is_wrong_keeps_what_was_typed() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let path = "/settings/audit?actor=28f0b76d&since=2026-01-02&action=pin_move";
+    let response = browser.get(path).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let page = response.text().await.unwrap();
+    for text in [
+        "value=\"28f0b76d\"",
+        "value=\"2026-01-02\"",
+        "<option selected>pin_move",
+        "id=\"error-actor\">This is not a whole id",
+    ] {
+        assert!(page.contains(text), "no {text} in {page}");
+    }
+    assert!(!page.contains("No such line"), "{page}");
     server.stop().await;
 }
 

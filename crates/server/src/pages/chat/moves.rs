@@ -81,6 +81,12 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
         Some("undecline") if wanted.undecline.is_none() => Err(lacks("head")),
         Some("rollback") if wanted.snapshot.is_none() => Err(lacks("snapshot")),
         Some("all" | "chosen") if wanted.head.is_none() => Err(lacks("head")),
+        // A page whose button and boxes disagree must not take more than its reader chose.
+        Some("all") if fields.get("source").is_some() => {
+            let reason =
+                "some changes are ticked; take the ticked ones, or untick them to take all";
+            Err(InvalidMember::new("source", reason))
+        }
         _ => pin_move(wanted),
     }
 }
@@ -185,6 +191,7 @@ mod tests {
             "move=undecline",
             "move=rollback&head=HEAD",
             "move=all&head=x",
+            "move=all&head=HEAD&source=skill+a",
         ] {
             check(body, None);
         }

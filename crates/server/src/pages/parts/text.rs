@@ -1,5 +1,5 @@
 //! Texts from workspaces and people. HTML escapes alone leave characters that reorder the text around them;
-//! here they are visible.
+//! here they are visible, and so are characters without a width.
 
 use std::fmt::{self, Write};
 
@@ -33,12 +33,15 @@ fn write_character(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
     }
 }
 
-/// Returns whether a character is a control character, or changes the direction of text (UAX 9).
+/// Returns whether a character is a control character, changes the direction of text (UAX 9), or has no width.
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,
             '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+            // Joiners (U+200C, U+200D) are part of scripts and emoji.
+            | '\u{AD}' | '\u{180E}' | '\u{200B}' | '\u{2060}'..='\u{2064}' | '\u{FEFF}'
+            | '\u{E0000}'..='\u{E01EF}'
         )
 }
 
@@ -57,5 +60,6 @@ mod tests {
         check("\" onclick=\"x", "&#34; onclick=&#34;x");
         check("a\u{202E}b\u{2069}", "a[U+202E]b[U+2069]");
         check("a\r\0", "a[U+000D][U+0000]");
+        check("zero\u{200B}width\u{E0041}", "zero[U+200B]width[U+E0041]");
     }
 }

@@ -1,7 +1,10 @@
 //! The audit log, for admins and auditors.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{NaiveDate, NaiveTime};
 use ctxpin_model::access::Operation;
@@ -16,15 +19,21 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::{Tab, TabLink, tabs};
-use crate::api_error::ApiResult;
+use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::cursor::require_items;
+use crate::pages::fields::Fields;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::pager::Pager;
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::time::Time;
+use crate::pages::told::Told;
+use crate::pages::typed::FailedForm;
 use crate::params::QueryParams;
+
+/// The path of the page.
+const PATH: &str = "/settings/audit";
 
 /// The page of the audit log.
 #[derive(Template)]
@@ -83,7 +92,10 @@ pub(crate) async fn page(
     QueryParams(query): QueryParams<AuditPageQuery>,
 ) -> ApiResult<Response> {
     let asked = page_request(query.cursor.as_deref(), None)?;
-    let filter = query.filter()?;
+    let filter = match query.filter() {
+        Ok(filter) => filter,
+        Err(invalid) => return shown_again(&app, caller, query, invalid).await,
+    };
     let log = people::audit_log(&app.service, caller.credential, &filter, &asked).await?;
     if log.next.is_none() {
         require_items(query.cursor.as_deref(), &log.items)?;
@@ -106,6 +118,36 @@ pub(crate) async fn page(
         ),
         query,
     })
+}
+
+/// Shows the form again as it was filled, with what is wrong at its field, and no rows.
+async fn shown_again(
+    app: &App,
+    caller: PageCaller,
+    query: AuditPageQuery,
+    invalid: InvalidMember,
+) -> ApiResult<Response> {
+    let failed = FailedForm {
+        action: PATH.to_owned(),
+        fields: Fields::default(),
+        told: Told::new(&ApiError::from(invalid).into_problem()),
+    };
+    let caller = PageCaller {
+        failed: Some(Arc::new(failed)),
+        ..caller
+    };
+    let overview = overview::read(&app.service, caller.credential).await?;
+    let frame = Frame::of(app, &caller, overview, Place::Settings, "Audit log");
+    frame.require(Operation::AuditRead)?;
+    let mut response = html(&AuditPage {
+        tabs: tabs(Tab::Audit, &frame),
+        frame,
+        rows: Vec::new(),
+        pager: Pager::default(),
+        query,
+    })?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
 }
 
 impl AuditPageQuery {
