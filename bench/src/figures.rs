@@ -12,6 +12,7 @@ pub enum Unit {
     Milliseconds,
     Bytes,
     RequestsPerSecond,
+    Count,
 }
 
 /// The design that a figure belongs to.
@@ -124,15 +125,15 @@ impl Figures {
     }
 
     /// Returns the median of a figure, if it was measured.
-    pub fn median(&self, database: &str, measured: &str, design: Design) -> Option<f64> {
+    pub fn median(&self, database: Option<&str>, measured: &str, design: Design) -> Option<f64> {
         self.find(database, measured, design)
             .map(|figure| figure.summary.median)
     }
 
     /// Returns a figure, if it was measured.
-    pub fn find(&self, database: &str, measured: &str, design: Design) -> Option<&Figure> {
+    pub fn find(&self, database: Option<&str>, measured: &str, design: Design) -> Option<&Figure> {
         self.all.iter().find(|figure| {
-            figure.database.as_deref() == Some(database)
+            figure.database.as_deref() == database
                 && figure.measured == measured
                 && figure.design == design
         })
@@ -152,6 +153,7 @@ fn line(figure: &Figure) -> String {
         Unit::Milliseconds => "ms",
         Unit::Bytes => "bytes",
         Unit::RequestsPerSecond => "requests/s",
+        Unit::Count => "",
     };
     let database = figure.database.as_deref().unwrap_or("any");
     let design = figure.design.name();

@@ -81,7 +81,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the task. Returns `false` if a comparison found and printed a slower figure.
+/// Runs the task. Returns `false` if it printed a slower figure of a comparison, or a goal that was missed and must not
+/// be.
 fn run(task: Task) -> anyhow::Result<bool> {
     raise_open_files()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -93,7 +94,7 @@ fn run(task: Task) -> anyhow::Result<bool> {
         Task::Measure(measure) => runtime.block_on(async {
             // Runs on a thread of the runtime that polls its own I/O, like the handlers of a
             // server.
-            tokio::spawn(measure.run()).await?.map(|()| true)
+            tokio::spawn(measure.run()).await?
         }),
         Task::Compare(compare) => runtime.block_on(async { tokio::spawn(compare.run()).await? }),
         Task::Limits(serve) => runtime.block_on(serve.run()).map(|()| true),
@@ -112,7 +113,7 @@ fn raise_open_files() -> anyhow::Result<()> {
 }
 
 impl Measure {
-    async fn run(self) -> anyhow::Result<()> {
+    async fn run(self) -> anyhow::Result<bool> {
         let begun = Instant::now();
         let mut kinds = vec![Kind::sqlite()];
         kinds.extend(self.postgres);
@@ -134,11 +135,13 @@ impl Measure {
             minutes: begun.elapsed().as_secs_f64() / 60.0,
         };
         match self.output {
-            Some(directory) => report.write(&directory),
-            None => {
-                println!("{}", report.markdown());
-                Ok(())
-            }
+            Some(directory) => report.write(&directory)?,
+            None => println!("{}", report.markdown()),
         }
+        let missed = report.missed();
+        for line in &missed {
+            eprintln!("missed: {line}");
+        }
+        Ok(missed.is_empty())
     }
 }

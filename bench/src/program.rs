@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use ctxpin_model::profile::Profile;
 use tokio::process::{Child, Command};
 
 use crate::database::Fresh;
@@ -62,9 +63,33 @@ impl Process {
 
     /// Returns the resident memory of the process, in bytes.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
+        self.bytes_of("VmRSS:")
+    }
+
+    /// Returns the most memory that the process has had resident, in bytes.
+    pub fn most_resident_bytes(&self) -> anyhow::Result<u64> {
+        self.bytes_of("VmHWM:")
+    }
+
+    /// Returns how many directories the process watches.
+    pub fn file_watches(&self) -> anyhow::Result<usize> {
+        let id = self.child.id().context("the process has ended")?;
+        let mut count = 0;
+        for entry in std::fs::read_dir(format!("/proc/{id}/fdinfo"))? {
+            // A descriptor may be closed meanwhile.
+            let Ok(info) = std::fs::read_to_string(entry?.path()) else {
+                continue;
+            };
+            let watches = info.lines().filter(|line| line.starts_with("inotify wd:"));
+            count += watches.count();
+        }
+        Ok(count)
+    }
+
+    fn bytes_of(&self, name: &str) -> anyhow::Result<u64> {
         let id = self.child.id().context("the process has ended")?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kibibytes = line.and_then(|line| line.split_whitespace().next());
         let kibibytes: u64 = kibibytes.context("no resident size is told")?.parse()?;
         Ok(kibibytes * 1024)
@@ -166,6 +191,7 @@ pub fn agent_start(
     token: &str,
     directory: &Path,
     place: &Path,
+    profile: Profile,
 ) -> anyhow::Result<Process> {
     let mut command = Command::new(program);
     command
@@ -175,6 +201,7 @@ pub fn agent_start(
         .arg(directory)
         .arg("--state-dir")
         .arg(place.join("state"))
+        .args(["--profile", profile.as_str()])
         .env("CTXPIN_TOKEN", token)
         // Nothing of the caller's own shall be found.
         .env("HOME", place);

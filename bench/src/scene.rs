@@ -12,6 +12,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::push::{Position, Push, PushOutcome};
 use ctxpin_model::quota::{Amounts, Quotas, Rates};
 use ctxpin_model::token::{Credential, Token};
@@ -120,11 +121,17 @@ impl Scene {
 
     /// Creates a new agent.
     pub async fn agent(&self, workspace: &str) -> anyhow::Result<Agent> {
+        self.agent_of(workspace, Profile::Neutral).await
+    }
+
+    /// Creates a new agent that follows the rules of a tool.
+    pub async fn agent_of(&self, workspace: &str, profile: Profile) -> anyhow::Result<Agent> {
         let request = AgentRequest {
             workspace: workspace.to_owned(),
             name: "main".to_owned(),
             may_refresh: false,
             replaces: None,
+            profile,
             ..AgentRequest::default()
         };
         let (agent, token) = agents::create(&self.service, self.owner(), &request).await?;

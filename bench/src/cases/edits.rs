@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use ctxpin_model::profile::Profile;
 use rand::RngExt as _;
 
 use crate::database::Kind;
@@ -49,6 +50,7 @@ pub async fn run(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
         &agent_token,
         &directory,
         place.path(),
+        Profile::Neutral,
     )?;
     // The agent's first push pins the chat.
     events.until("event: chat").await?;

@@ -2,13 +2,14 @@
 
 mod edits;
 mod http;
+mod monorepo;
 mod moves;
 pub mod names;
 mod program;
 mod pushes;
 mod reads;
 mod replicas;
-mod scan;
+pub mod scan;
 mod storage;
 mod watchers;
 
@@ -39,6 +40,8 @@ pub enum Case {
     Watchers,
     /// A scan of a workspace.
     Scan,
+    /// Scans and agents of a project of 30,000 directories.
+    Monorepo,
     /// The time from an edit on disk until a watcher sees drift.
     Edits,
     /// Memory and the size of the program.
@@ -64,6 +67,10 @@ impl Run {
             eprintln!("scan");
             return scan::run(self);
         }
+        if case == Case::Monorepo {
+            eprintln!("monorepo");
+            return monorepo::run(self).await;
+        }
         for kind in self.kinds.clone() {
             let begun = Instant::now();
             match case {
@@ -76,7 +83,7 @@ impl Run {
                 Case::Watchers => watchers::run(self, &kind).await?,
                 Case::Edits => edits::run(self, &kind).await?,
                 Case::Program => program::run(self, &kind).await?,
-                Case::Scan => {}
+                Case::Scan | Case::Monorepo => {}
             }
             let took = begun.elapsed().as_secs_f64();
             eprintln!("{case:?} on {} took {took:.1} s", kind.name);

@@ -53,7 +53,10 @@ fn goals_table(report: &Report) -> String {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {met} |",
-            goal.about, goal.goal, goal.database, goal.told
+            goal.about,
+            goal.goal,
+            goal.database.as_deref().unwrap_or("none"),
+            goal.told
         );
     }
     text.push_str(
@@ -147,6 +150,7 @@ fn amount(value: f64, unit: Unit) -> String {
         Unit::Bytes if value >= KIB => (value / KIB, "KiB"),
         Unit::Bytes => (value, "B"),
         Unit::RequestsPerSecond => (value, "/s"),
+        Unit::Count => return format!("{value:.0}"),
     };
     let digits = match value {
         value if value >= 100.0 => 0,

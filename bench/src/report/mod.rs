@@ -60,6 +60,15 @@ impl Report {
         put("results.md", self.markdown())
     }
 
+    /// Returns a line for each goal that a run must meet and has missed.
+    pub fn missed(&self) -> Vec<String> {
+        let goals = goals::all(&self.figures, &self.kinds).into_iter();
+        let missed = goals.filter(|goal| goal.is_demanded && !goal.is_met);
+        missed
+            .map(|goal| format!("{}: {}, and not {}", goal.about, goal.told, goal.goal))
+            .collect()
+    }
+
     /// Returns the tables as Markdown.
     pub fn markdown(&self) -> String {
         markdown::text(self)
