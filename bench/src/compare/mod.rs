@@ -1,15 +1,16 @@
-//! Compares two builds of the product: it sends the same requests alternately to a server of each build,
-//! and reports for each figure how much slower one is.
+//! Compares two builds of the product: it scans with each in turns, sends the same requests alternately to a server of
+//! each build, and reports for each figure how much slower one is.
 //!
 //! This program alone sends the requests over HTTP, so every difference is one of the servers.
 
 mod ratio;
+mod scans;
 mod side;
 
 use std::path::PathBuf;
 
 use anyhow::bail;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::database::Kind;
 use ratio::Ratio;
@@ -33,6 +34,18 @@ pub struct Compare {
     /// A PostgreSQL server, as `name=URL`; repeatable.
     #[arg(long, value_name = "NAME=URL")]
     postgres: Vec<Kind>,
+    /// Compare only this.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+}
+
+/// A part of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Scans of a workspace.
+    Scan,
+    /// Requests to servers.
+    Http,
 }
 
 impl Compare {
@@ -43,7 +56,11 @@ impl Compare {
         println!("| figure | database | before, ms | now, ms | ratio | 95 % of ratios | |");
         println!("|---|---|---|---|---|---|---|");
         let mut is_good = true;
-        for kind in &kinds {
+        let is_wanted = |part| self.only.is_none_or(|only| only == part);
+        if is_wanted(Part::Scan) {
+            is_good &= scans::compare(&self.program, &self.against)?;
+        }
+        for kind in kinds.iter().filter(|_| is_wanted(Part::Http)) {
             is_good &= self.compare(kind).await?;
         }
         println!(
@@ -72,13 +89,12 @@ impl Compare {
             }
             let mut rounds = Vec::new();
             for round in 0..ROUNDS {
-                // The order changes, because the second server finds the machine as the first one left it.
-                rounds.push(if round % 2 == 0 {
-                    let before = before.measure(figure).await?;
-                    (before, now.measure(figure).await?)
-                } else {
+                rounds.push(if is_now_first(round) {
                     let now = now.measure(figure).await?;
                     (before.measure(figure).await?, now)
+                } else {
+                    let before = before.measure(figure).await?;
+                    (before, now.measure(figure).await?)
                 });
             }
             let ratio = Ratio::of(&rounds);
@@ -89,4 +105,10 @@ impl Compare {
         before.stop().await?;
         Ok(is_good)
     }
+}
+
+/// Returns whether the new program begins a round. The order changes, because the second one finds the machine as the
+/// first one left it.
+fn is_now_first(round: usize) -> bool {
+    round % 2 == 1
 }
