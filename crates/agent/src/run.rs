@@ -192,7 +192,7 @@ impl<'r, R: Fn(Told) + Send + Sync> Starter<'r, R> {
         let scans = self.reading.follow(Request {
             directory: place.directory.clone(),
             profile: place.profile,
-            tool_home: standing.tool_home.clone(),
+            tool: standing.tool.clone(),
             ..self.request.clone()
         });
         let (process, report) = (self.process, self.report);

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::people::Secret;
+use ctxpin_scan::roots::ToolEnvironment;
 use uuid::Uuid;
 
 /// One of the agents of a process: it pushes what one tool finds from one directory.
@@ -16,8 +17,7 @@ pub struct Standing {
     pub token: Secret,
     /// The tool whose rules decide what is scanned.
     pub profile: Profile,
-    /// The directory of the tool's settings, if it is not the usual one.
-    pub tool_home: Option<PathBuf>,
+    pub tool: ToolEnvironment,
 }
 
 /// The place of a standing in a process, which has one at each place.

@@ -139,7 +139,7 @@ pub fn agents_here(connected: &Connected) -> Result<Option<(Vec<AgentId>, PathBu
         return Ok(None);
     };
     for directory in current_directory()?.ancestors() {
-        let agents = Profile::OF_AGENTS
+        let agents = Profile::ALL
             .iter()
             .map(|profile| kept_agent(connected, &data, directory, *profile));
         let agents = agents.collect::<Result<Vec<_>, _>>()?;

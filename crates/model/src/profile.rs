@@ -24,9 +24,6 @@ spelled! {
 }
 
 impl Profile {
-    /// The profiles that an agent may have. A snapshot under another one cannot be stored yet.
-    pub const OF_AGENTS: &[Self] = &[Self::Neutral, Self::ClaudeCode, Self::Codex];
-
     /// Returns the newest version of the tool that the rules were compared with. The neutral profile has none.
     pub const fn compared_with(self) -> Option<&'static str> {
         match self {

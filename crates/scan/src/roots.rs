@@ -29,10 +29,7 @@ pub struct Request {
     pub scope: Scope,
     /// Whose rules decide what is found. Every profile but the neutral one covers a project.
     pub profile: Profile,
-    /// The home of the profile's tool, if it is not in its usual place below the person's home.
-    pub tool_home: Option<PathBuf>,
-    /// Environment variables of the profile's tool, of those that [`crate::variables`] names.
-    pub variables: BTreeMap<&'static str, String>,
+    pub tool: ToolEnvironment,
     /// Whether to scan the user roots too.
     pub user_roots: bool,
     /// The person's home directory. User roots and imports of `~/` lie below it.
@@ -43,6 +40,15 @@ pub struct Request {
     pub allowed: Vec<PathBuf>,
     /// Whose roots the scan reads.
     pub trust: Trust,
+}
+
+/// What else decides what a profile's tool finds, besides the files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolEnvironment {
+    /// The absolute path of the tool's home, if it is not in its usual place below the person's home.
+    pub home: Option<PathBuf>,
+    /// The values of environment variables, of those that [`crate::variables`] names.
+    pub variables: BTreeMap<&'static str, String>,
 }
 
 /// How much a request covers.
@@ -68,8 +74,7 @@ impl Request {
             directory: directory.into(),
             scope: Scope::Project,
             profile: Profile::Neutral,
-            tool_home: None,
-            variables: BTreeMap::new(),
+            tool: ToolEnvironment::default(),
             user_roots: false,
             home: home.into(),
             sources: Vec::new(),

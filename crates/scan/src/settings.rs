@@ -10,7 +10,7 @@ use crate::reader::Reader;
 use crate::trust::Trust;
 
 /// The greatest size of a file of settings, in bytes.
-const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
+pub const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Reads the file `name` in the directory of a project. Returns `None` if there is none. Follows a link only
 /// within the directory, and opens only a regular file.

@@ -3,7 +3,7 @@
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::manifest::{Claims, Manifest};
 use ctxpin_model::mcp::{Detail, ServerShape, Tool};
-use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, Rules, Settings};
+use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, OpencodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 
@@ -197,6 +197,14 @@ impl Workspace {
         self.read_by(Settings::ClaudeCode(ClaudeCodeSettings {
             excludes: excludes.iter().map(|glob| (*glob).into()).collect(),
             ..ClaudeCodeSettings::defaults("/home/ada/.claude")
+        }))
+    }
+
+    /// Sets the settings of opencode, by whose rules the workspace is then read.
+    pub fn opencode(self, instructions: &[&str]) -> Self {
+        self.read_by(Settings::Opencode(OpencodeSettings {
+            instructions: instructions.iter().map(|path| (*path).into()).collect(),
+            ..OpencodeSettings::defaults("/home/ada/.config/opencode")
         }))
     }
 

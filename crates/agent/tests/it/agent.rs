@@ -12,6 +12,7 @@ use ctxpin_agent::standing::Standing;
 use ctxpin_client::PlainHttp;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::people::Secret;
+use ctxpin_scan::roots::ToolEnvironment;
 use ctxpin_scan::trust::Trust;
 use tempfile::TempDir;
 use tokio::sync::mpsc::{Receiver, channel};
@@ -48,7 +49,7 @@ impl Workspace {
                 agent: None,
                 token: Secret::new(TOKEN),
                 profile: Profile::Neutral,
-                tool_home: None,
+                tool: ToolEnvironment::default(),
             }],
             plain_http: PlainHttp::Refused,
             directory: base.join("project"),

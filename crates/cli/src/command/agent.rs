@@ -136,7 +136,7 @@ struct NewAgent {
     replaces: Option<String>,
     /// The tool whose rules the agent follows; this never changes
     #[arg(long, value_name = "TOOL", default_value_t = Profile::Neutral,
-          value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+          value_parser = words(Profile::ALL, Profile::as_str))]
     profile: Profile,
     /// The directory of the tool's settings on the agent's machine, if it is not the usual one
     #[arg(long, value_name = "DIR")]
@@ -260,7 +260,7 @@ impl Run {
                 agent: None,
                 token: access.token.secret.clone(),
                 profile,
-                tool_home: self.tool.home()?,
+                tool: self.tool.environment()?,
             }],
             plain_http: access.transport.plain_http(),
             directory,

@@ -57,7 +57,7 @@ impl Push {
         let home = home_directory(needs_home)?;
         let mut request = Request::project(directory, home, self.trust.get()?);
         request.profile = self.tool.profile;
-        request.tool_home = self.tool.home()?;
+        request.tool = self.tool.environment()?;
         request.user_roots = self.user_roots;
         let mut progress = Progress::new();
         progress.tell("pushing");

@@ -31,7 +31,7 @@ pub struct LocalAgent {
     dir: Option<PathBuf>,
     /// The profile of the agent, if several run on the directory [default: the first]
     #[arg(long, global = true, value_name = "TOOL",
-          value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+          value_parser = words(Profile::ALL, Profile::as_str))]
     profile: Option<Profile>,
 }
 
@@ -104,7 +104,7 @@ impl LocalAgent {
         let (mut running, mut others) = (Vec::new(), Vec::new());
         for watched in directory.ancestors() {
             let by_up = data.agent(watched);
-            let by_run = Profile::OF_AGENTS.iter();
+            let by_run = Profile::ALL.iter();
             let by_run = by_run.map(|profile| (data.run_state(watched, *profile), None));
             let by_up = (by_up.state(), Some(by_up.lock()));
             for (state, lock) in std::iter::once(by_up).chain(by_run) {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ctxpin_model::profile::Profile;
+use ctxpin_scan::roots::ToolEnvironment;
+use ctxpin_scan::variables;
 
 use super::absolute::absolute;
 use super::words;
@@ -14,20 +16,20 @@ use crate::say::Failure;
 pub struct ToolArguments {
     /// The tool whose rules decide what is found, as `ctxpin agent create --profile` fixed it
     #[arg(long, value_name = "TOOL", default_value_t = Profile::Neutral,
-          value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+          value_parser = words(Profile::ALL, Profile::as_str))]
     pub profile: Profile,
     #[command(flatten)]
     homes: ToolHomes,
 }
 
 impl ToolArguments {
-    /// Returns the absolute path of the directory of the tool's settings, if it is not the usual one.
+    /// Returns the home of the tool, and what the environment sets for it.
     ///
     /// # Errors
     ///
     /// Fails if the current directory is gone.
-    pub fn home(&self) -> Result<Option<PathBuf>, Failure> {
-        self.homes.of(self.profile)
+    pub fn environment(&self) -> Result<ToolEnvironment, Failure> {
+        self.homes.environment(self.profile)
     }
 }
 
@@ -45,20 +47,31 @@ pub struct ToolHomes {
         hide_env_values = true
     )]
     claude_home: Option<PathBuf>,
+    /// The directory of your own configuration of opencode, if it is not ~/.config/opencode
+    #[arg(long, value_name = "DIR")]
+    opencode_home: Option<PathBuf>,
 }
 
 impl ToolHomes {
-    /// Returns the absolute path of the directory of the settings of a profile's tool, if it is not the usual one.
+    /// Returns the home of a profile's tool, and what the environment sets for it.
     ///
     /// # Errors
     ///
     /// Fails if the current directory is gone.
-    pub fn of(&self, profile: Profile) -> Result<Option<PathBuf>, Failure> {
+    pub fn environment(&self, profile: Profile) -> Result<ToolEnvironment, Failure> {
         let home = match profile {
-            Profile::Neutral | Profile::Opencode => None,
+            Profile::Neutral => None,
             Profile::ClaudeCode => self.claude_home.as_deref(),
             Profile::Codex => self.codex_home.as_deref(),
+            Profile::Opencode => self.opencode_home.as_deref(),
         };
-        home.map(absolute).transpose()
+        let set = variables(profile).iter().filter_map(|name| {
+            let value = std::env::var_os(name)?;
+            Some((*name, value.to_string_lossy().into_owned()))
+        });
+        Ok(ToolEnvironment {
+            home: home.map(absolute).transpose()?,
+            variables: set.collect(),
+        })
     }
 }

@@ -30,7 +30,7 @@ pub struct Up {
     detach: bool,
     /// Serve this tool besides ctxpin's own profile; repeatable [default: each tool whose home or files are
     /// here]
-    #[arg(long, value_name = "TOOL", value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+    #[arg(long, value_name = "TOOL", value_parser = words(Profile::ALL, Profile::as_str))]
     profile: Vec<Profile>,
     #[command(flatten)]
     homes: ToolHomes,
@@ -139,10 +139,10 @@ impl Up {
     }
 
     fn watching(self) -> Result<Watching, Failure> {
-        let tools = Profile::OF_AGENTS.iter().map(|profile| {
+        let tools = Profile::ALL.iter().map(|profile| {
             Ok::<_, Failure>(Tool {
                 profile: *profile,
-                home: self.homes.of(*profile)?,
+                environment: self.homes.environment(*profile)?,
             })
         });
         Ok(Watching {

@@ -1,6 +1,6 @@
 //! The agent and the first chat of a watched directory, as the server knows them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ctxpin_client::Client;
 use ctxpin_model::limits::CHOSEN_NAME_CHARS_MAX;
@@ -8,6 +8,7 @@ use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::agents::AgentCreate;
 use ctxpin_protocol::http::chats::{Chat, ChatCreate, ChatQuery};
 use ctxpin_protocol::problem::ProblemName;
+use ctxpin_scan::roots::ToolEnvironment;
 
 use crate::agent_credentials::AgentCredentials;
 use crate::data_directory::path_key;
@@ -20,8 +21,7 @@ const CHAT_CLIENT: &str = "ctxpin";
 #[derive(Debug, Clone)]
 pub struct Tool {
     pub profile: Profile,
-    /// The absolute path of the tool's settings, if it is not the usual one.
-    pub home: Option<PathBuf>,
+    pub environment: ToolEnvironment,
 }
 
 /// Finds the agent of a directory for a tool, or creates it. Replaces an agent that the server does not know,
@@ -72,7 +72,7 @@ async fn agent_create(
     tool: &Tool,
     replaces: Option<String>,
 ) -> Result<AgentCredentials, Failure> {
-    let home = tool.home.as_ref();
+    let home = tool.environment.home.as_ref();
     let create = AgentCreate {
         workspace: workspace_name(directory),
         name: None,

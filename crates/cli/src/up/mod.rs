@@ -101,10 +101,10 @@ impl OwnMaker {
     async fn agent(&self, place: &StandingPlace) -> Result<Standing, Failure> {
         let mut tools = self.tools.iter();
         let tool = tools.find(|tool| tool.profile == place.profile);
-        let home = tool.and_then(|tool| tool.home.clone());
+        let environment = tool.map(|tool| tool.environment.clone());
         let tool = Tool {
             profile: place.profile,
-            home: home.clone(),
+            environment: environment.unwrap_or_default(),
         };
         let kept = self.data.agent(&place.directory);
         kept.create(&place.directory)?;
@@ -115,7 +115,7 @@ impl OwnMaker {
             agent: Some(agent.id.uuid()),
             token: agent.token,
             profile: place.profile,
-            tool_home: home,
+            tool: tool.environment,
         })
     }
 }
@@ -220,10 +220,10 @@ impl Watching {
     fn tools_here(&self, directory: &Path, home: &Path) -> Vec<Tool> {
         let is_here = |tool: &&Tool| {
             // Without a home, nobody knows where a tool's settings are.
-            let has_home = tool.home.is_some() || !home.as_os_str().is_empty();
+            let has_home = tool.environment.home.is_some() || !home.as_os_str().is_empty();
             let request = Request {
                 profile: tool.profile,
-                tool_home: tool.home.clone(),
+                tool: tool.environment.clone(),
                 ..Request::project(directory, home, self.trust.clone())
             };
             match tool.profile == Profile::Neutral || self.chosen.contains(&tool.profile) {
@@ -471,7 +471,7 @@ impl Session<'_> {
             agent: Some(agent.credentials.id.uuid()),
             token: agent.credentials.token.clone(),
             profile: agent.tool.profile,
-            tool_home: agent.tool.home.clone(),
+            tool: agent.tool.environment.clone(),
         });
         let settings = run::Settings {
             server: self.server.url.clone(),

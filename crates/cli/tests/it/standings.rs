@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::bench::{Bench, Served, assert_says};
+use crate::bench::{Bench, Served, assert_says, said};
 
 /// Waits until the server has what both agents of a directory find now.
 fn settle(bench: &Bench, directory: &Path) {
@@ -264,4 +264,73 @@ fn the_home_of_a_tool_is_named_from_the_current_directory() {
     let found = bench.json(&app, &scan);
     let first = found["effective"][0]["source"].as_str().unwrap();
     assert_eq!(Path::new(first), home.join("CLAUDE.md"));
+}
+
+#[test]
+fn an_agent_of_opencode_finds_what_the_variables_of_its_process_name() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    fs::create_dir_all(app.join("xdg/opencode")).unwrap();
+    fs::write(app.join("rules.md"), "Configured.\n").unwrap();
+    let own = r#"{"instructions": ["rules.md"]}"#;
+    fs::write(app.join("xdg/opencode/opencode.json"), own).unwrap();
+    let Served { url, token, .. } = &bench.serve(&app, &[]);
+    let asking = ["--server", url, "--token-file", token];
+    let agent = bench.root().join("agent-token");
+    let agent = agent.to_str().unwrap();
+    let create = [
+        "agent",
+        "create",
+        "--workspace",
+        "app",
+        "--profile",
+        "opencode",
+    ];
+    let create = [&create[..], &["--write-token", agent], &asking].concat();
+    bench.ok(&app, &create);
+    let push = [
+        "push",
+        "--profile",
+        "opencode",
+        "--server",
+        url,
+        "--token-file",
+        agent,
+    ];
+    let mut pushing = bench.command(&app, &push);
+    let pushed = said(pushing.env("XDG_CONFIG_HOME", app.join("xdg")));
+    assert_says(&pushed.out, &["pushed 2 resources"]);
+    bench.ok(
+        &app,
+        &[&push[..], &["--opencode-home", "xdg/opencode"]].concat(),
+    );
+    let chat = bench.json(
+        &app,
+        &[&["chat", "new", "--agent", "app"][..], &asking].concat(),
+    );
+    let prompt = bench.ok(&app, &[&["prompt", &id(&chat)][..], &asking].concat());
+    assert_says(
+        &prompt,
+        &["Ours.\nInstructions from: ", "/rules.md\nConfigured."],
+    );
+}
+
+#[test]
+fn up_serves_opencode_with_the_variables_that_it_was_started_with() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    let xdg = bench.root().join("xdg");
+    fs::create_dir_all(xdg.join("opencode")).unwrap();
+    fs::write(xdg.join("opencode/AGENTS.md"), "Mine.\n").unwrap();
+    let mut up = bench.command(&app, &["up", "--detach"]);
+    let started = said(up.env("XDG_CONFIG_HOME", &xdg));
+    assert_eq!(started.code, Some(0), "{started:?}");
+    bench.ok(&app, &["agent", "resync", "--profile", "opencode"]);
+    let chat = id(&bench.json(&app, &["chat", "new", "--profile", "opencode"]));
+    let prompt = bench.ok(&app, &["prompt", &chat]);
+    assert_says(
+        &prompt,
+        &["xdg/opencode/AGENTS.md\nMine.", "AGENTS.md\nOurs."],
+    );
+    bench.ok(&app, &["down"]);
 }

@@ -23,6 +23,7 @@ ctxpin_testing::on_both_databases!(
     a_policy_takes_no_addition_under_other_settings,
     a_chat_may_move_to_an_agent_of_another_profile,
     a_prompt_of_claude_code_has_what_every_request_holds,
+    a_prompt_of_opencode_names_the_path_of_each_file,
     what_is_for_some_files_drifts_and_leaves_the_prompt_as_it_is,
 );
 
@@ -63,6 +64,7 @@ async fn an_agent_keeps_its_profile_and_its_home(test: &TestService) {
         (Profile::Codex, None),
         (Profile::Codex, Some(HOME)),
         (Profile::ClaudeCode, Some("/home/ada/.claude")),
+        (Profile::Opencode, None),
     ] {
         let request = request(profile, home);
         let (made, _) = agents::create(service, owner, &request).await.unwrap();
@@ -307,4 +309,21 @@ async fn what_is_for_some_files_drifts_and_leaves_the_prompt_as_it_is(test: &Tes
     );
     let refused = chat.take(&["/w/CLAUDE.md"]).await;
     assert!(refused.is_err(), "{refused:?}");
+}
+
+async fn a_prompt_of_opencode_names_the_path_of_each_file(test: &TestService) {
+    let mut scene = scene_of(test, Profile::Opencode).await;
+    let workspace = agents_md("One.\n")
+        .file("docs/rules.md", "Two.\n")
+        .file_for("api/AGENTS.md", "Below.\n", "/w/api", &[])
+        .opencode(&["docs/*.md"]);
+    scene.push(&workspace).await;
+    let chat = scene.chat().await;
+    assert_eq!(
+        chat.prompt().await,
+        "Instructions from: /w/AGENTS.md\nOne.\nInstructions from: /w/docs/rules.md\nTwo.\n"
+    );
+    assert_sound(&chat).await;
+    let refused = scene.agent.push(scene.service, &agents_md("One.\n")).await;
+    assert!(matches!(refused, Err(Error::WrongProfile { .. })));
 }

@@ -146,7 +146,7 @@ pub async fn assert_sound(chat: &TestChat) {
     let addresses = pinned.addresses();
     assert_eq!(Some(addresses.id), pin.map(|pin| pin.snapshot));
     let mut bodies = ctxpin_model::resource::Bodies::new();
-    for file in pinned.instruction_files() {
+    for file in pinned.rendered_resources() {
         let id = ResourceId::of(file.kind, &file.source);
         let read = contexts::resource(&chat.service, chat.owner, chat.id, id).await;
         let body = read.expect("a pinned resource").body;

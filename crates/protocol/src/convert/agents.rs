@@ -98,18 +98,15 @@ pub fn agent_request(create: AgentCreate) -> Result<AgentRequest, InvalidMember>
 ///
 /// Fails if no agent of this release has it.
 pub(super) fn read_profile(text: &str) -> Result<Profile, InvalidMember> {
-    let mut known = Profile::OF_AGENTS.iter().copied();
-    known
-        .find(|profile| profile.as_str() == text)
-        .ok_or_else(|| {
-            let known = Profile::OF_AGENTS.iter().map(|profile| profile.as_str());
-            let known: Vec<_> = known.collect();
-            let reason = format!(
-                "this server has agents of the profiles {} alone; a newer one may have others",
-                known.join(", ")
-            );
-            InvalidMember::new("profile", reason)
-        })
+    text.parse().map_err(|_| {
+        let known = Profile::ALL.iter().map(|profile| profile.as_str());
+        let known: Vec<_> = known.collect();
+        let reason = format!(
+            "this server has agents of the profiles {} alone; a newer one may have others",
+            known.join(", ")
+        );
+        InvalidMember::new("profile", reason)
+    })
 }
 
 /// Reads the directory of a tool's settings, which is on the agent's machine.

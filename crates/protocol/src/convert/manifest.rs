@@ -107,19 +107,15 @@ fn read_facts(facts: http::Facts) -> Result<Facts, InvalidMember> {
 fn read_rules(facts: &http::Facts) -> Result<Option<Rules>, InvalidMember> {
     let profile = match &facts.profile {
         None => Profile::Neutral,
-        Some(text) => {
-            let mut known = Profile::OF_AGENTS.iter().copied();
-            let found = known.find(|profile| profile.as_str() == text);
-            found.ok_or_else(|| {
-                let known = Profile::OF_AGENTS.iter().map(|known| known.as_str());
-                let known: Vec<_> = known.collect();
-                let reason = format!(
-                    "this server knows the profiles {} alone; upgrade it",
-                    known.join(", ")
-                );
-                InvalidMember::new("facts.profile", reason)
-            })?
-        }
+        Some(text) => text.parse().map_err(|_| {
+            let known = Profile::ALL.iter().map(|known| known.as_str());
+            let known: Vec<_> = known.collect();
+            let reason = format!(
+                "this server knows the profiles {} alone; upgrade it",
+                known.join(", ")
+            );
+            InvalidMember::new("facts.profile", reason)
+        })?,
     };
     if profile == Profile::Neutral {
         let there = [

@@ -206,7 +206,7 @@ pub fn limits(request_bytes_max: u64) -> Limits {
         snapshot_resources_max: limits::SNAPSHOT_RESOURCES_MAX as u64,
         snapshot_listed_max: limits::SNAPSHOT_LISTED_MAX as u64,
         notes_max: warning::NOTES_MAX as u64,
-        profiles: Profile::OF_AGENTS.iter().map(known_profile).collect(),
+        profiles: Profile::ALL.iter().map(known_profile).collect(),
     }
 }
 

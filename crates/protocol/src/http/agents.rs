@@ -111,7 +111,7 @@ pub struct AgentCreate {
     /// `same` for the newest one of the same workspace, name, profile and home.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
-    /// The tool whose rules the agent follows: `claude-code`, `codex`, or the default `neutral`.
+    /// The tool whose rules the agent follows: `claude-code`, `codex`, `opencode`, or the default `neutral`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
     /// The absolute path of the directory with the tool's settings, if it is not the usual one. At most 1,024

@@ -219,7 +219,7 @@ fn rules_of_another_release_are_refused() {
         Some(settings.clone())
     );
     check_refused(
-        "invalid-manifest: `facts.profile`: this server knows the profiles neutral, claude-code, codex",
+        "invalid-manifest: `facts.profile`: this server knows the profiles neutral, claude-code, codex, opencode",
         facts(json!({"profile": "other", "rules": 1, "settings": {}})),
     );
     check_refused(

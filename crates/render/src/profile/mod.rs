@@ -221,18 +221,17 @@ fn condition(applies: &Applies) -> String {
     }
 }
 
-/// Returns the prompt of a pin of this snapshot. Under the neutral profile, and under one that no agent has yet,
-/// that is [`prompt::render`]. Under Claude Code's and Codex's profile, it is what the tool gives its model of the
-/// instruction files, in its order and form and cut where it cuts, but sanitised, and then the list of skills. For
-/// Codex, the text leaves out the files of the tool's home, because the tool gives these itself wherever its other
-/// files come from. Claude Code gives no file itself once its settings exclude them all. `bodies` has those of
-/// [`Snapshot::rendered_resources`].
+/// Returns the prompt of a pin of this snapshot. Under the neutral profile, that is [`prompt::render`]. Under a tool's
+/// profile, it is what the tool gives its model of the instruction files with every request, in its order and form and
+/// cut where it cuts, but sanitised, and then the list of skills. For Codex, the text leaves out the files of the tool's
+/// home, because Codex gives these itself wherever its other files come from. Claude Code and opencode can be kept from
+/// giving any file. `bodies` has those of [`Snapshot::rendered_resources`].
 pub fn delivered(snapshot: &Snapshot, bodies: &Bodies) -> String {
     match &snapshot.facts.rules {
         None => prompt::render(snapshot, bodies),
         Some(rules) => match &rules.settings {
             Settings::ClaudeCode(settings) => claude_code::delivered(snapshot, bodies, settings),
-            Settings::Opencode(_) => prompt::render(snapshot, bodies),
+            Settings::Opencode(_) => opencode::delivered(snapshot, bodies),
             Settings::Codex(settings) => codex::delivered(snapshot, bodies, settings),
         },
     }

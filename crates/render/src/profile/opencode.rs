@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Forms, condition, left_out, listed, whole};
+use super::{Effective, Forms, condition, left_out, listed, whole, with_skills};
 use crate::renderer::Renderer;
-use crate::{sanitise, treat};
+use crate::{prompt, sanitise, treat};
 
 /// What stands between two files.
 const BETWEEN: &str = "\n";
@@ -34,10 +34,35 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
         parts.push(part(file, &text));
     }
     effective.text = parts.join(BETWEEN);
+    effective
+        .given
+        .extend(skills(snapshot).into_iter().map(listed));
+    effective
+}
+
+/// Returns the prompt of a pin: what every request holds, in opencode's order and form, but sanitised, and the list of
+/// skills.
+pub(super) fn delivered(snapshot: &Snapshot, bodies: &Bodies) -> String {
+    let parts = snapshot.due_files().filter_map(|file| {
+        let text = sanitised(bodies.get(&file.body()?)?);
+        let source = sanitise::line(&file.source);
+        (!text.is_empty()).then(|| part_begins(&source) + &text)
+    });
+    let text = parts.collect::<Vec<_>>().join(BETWEEN);
+    let list = prompt::skills(skills(snapshot).into_iter());
+    with_skills(text, list)
+}
+
+/// Returns what the prompt of a pin has of a file.
+fn sanitised(body: &[u8]) -> String {
+    treat::instruction_file(body, Renderer::CURRENT).text
+}
+
+/// Returns the skills in the order in which opencode lists them.
+fn skills(snapshot: &Snapshot) -> Vec<&Resource> {
     let mut skills: Vec<_> = snapshot.skills().collect();
     skills.sort_by_key(|skill| skill.name.clone());
-    effective.given.extend(skills.into_iter().map(listed));
-    effective
+    skills
 }
 
 /// Returns the forms of the instruction files.
@@ -45,8 +70,7 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
     let files = snapshot.instruction_files();
     let forms = files.filter_map(|file| {
         let body = bodies.get(&file.body()?)?;
-        let delivered = treat::instruction_file(body, Renderer::CURRENT).text;
-        Some(Forms::whole(file, text(body), delivered))
+        Some(Forms::whole(file, text(body), sanitised(body)))
     });
     forms.collect()
 }

@@ -161,12 +161,17 @@ fn the_neutral_profile_gives_the_prompt() {
     );
 }
 
-fn opencode(mut sample: Sample) -> Effective {
+fn opencode(sample: Sample) -> Effective {
+    let sample = by_opencode(sample);
+    effective(&sample.snapshot, &sample.bodies)
+}
+
+fn by_opencode(mut sample: Sample) -> Sample {
     sample.snapshot.facts.rules = Some(Rules {
         version: 1,
         settings: Settings::Opencode(OpencodeSettings::defaults("/home/ada/.config/opencode")),
     });
-    effective(&sample.snapshot, &sample.bodies)
+    sample
 }
 
 #[test]
@@ -193,7 +198,7 @@ fn opencode_gives_the_bytes_of_each_file_behind_its_path() {
 
 #[test]
 fn opencode_gives_the_files_on_the_way_to_a_file_that_it_reads() {
-    let mut sample = file(Sample::default(), "/w/a", "outer\n");
+    let mut sample = by_opencode(file(Sample::default(), "/w/a", "outer\n"));
     sample = file(sample, "/w/a/b", "\u{feff}inner\r\n");
     sample = file(sample, "/w/a/b/c", "");
     sample = file(sample, "/w/a/bc", "beside");
@@ -203,10 +208,6 @@ fn opencode_gives_the_files_on_the_way_to_a_file_that_it_reads() {
             globs: Vec::new(),
         });
     }
-    sample.snapshot.facts.rules = Some(Rules {
-        version: 1,
-        settings: Settings::Opencode(OpencodeSettings::defaults("/home/ada/.config/opencode")),
-    });
     let given = |path: &str| {
         let given = on_demand(&sample.snapshot, &sample.bodies, path).into_iter();
         given.map(|given| given.text).collect::<Vec<_>>()
@@ -244,6 +245,36 @@ fn check_delivered_on_demand(sample: &Sample, expected: &[&str]) {
         delivered_on_demand(&sample.snapshot, file, body, Renderer::CURRENT)
     });
     assert_eq!(texts.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_pin_delivers_opencodes_files_sanitised_and_its_skills() {
+    let sample = file(
+        Sample::default(),
+        "/w/sub",
+        "\u{feff}near <!-- hidden -->rule\r\n",
+    );
+    let sample = file(sample, "/w", "<!-- all -->");
+    let sample = file(sample, "/home/ada", "last\u{200b}\n");
+    let mut sample = file(sample, "/w/below", "below");
+    sample.snapshot.resources.last_mut().unwrap().applies = Some(Applies {
+        below: "/w/below".into(),
+        globs: Vec::new(),
+    });
+    let sample = by_opencode(sample.skill("b", "B.").skill("a", "A."));
+    let text = delivered(&sample.snapshot, &sample.bodies);
+    let (files, skills) = text.split_once("\n\n<available-skills>\n").unwrap();
+    assert_eq!(
+        files,
+        "Instructions from: /w/sub/AGENTS.md\nnear rule\n\
+         Instructions from: /home/ada/AGENTS.md\nlast"
+    );
+    assert!(
+        skills.ends_with("\n\n- a: A.\n- b: B.\n</available-skills>\n"),
+        "{skills}"
+    );
+    let empty = by_opencode(Sample::default());
+    assert_eq!(delivered(&empty.snapshot, &empty.bodies), "");
 }
 
 #[test]

@@ -99,7 +99,7 @@ pub(super) fn is_used(request: &Request) -> bool {
 
 /// Returns the canonical path of Codex's home, as far as it exists.
 fn home(request: &Request) -> PathBuf {
-    let named = match &request.tool_home {
+    let named = match &request.tool.home {
         Some(home) => home.clone(),
         None => request.home.join(FOLDER),
     };

@@ -43,7 +43,8 @@ pub(crate) fn find(
 /// Returns the names of the environment variables that decide what a profile's tool finds.
 pub fn variables(profile: Profile) -> &'static [&'static str] {
     match profile {
-        Profile::Neutral | Profile::ClaudeCode | Profile::Codex => &[],
+        Profile::Neutral | Profile::Codex => &[],
+        Profile::ClaudeCode => &claude_code::VARIABLES,
         Profile::Opencode => &opencode::VARIABLES,
     }
 }

@@ -362,6 +362,18 @@ fn settings_decide_what_is_read() {
 }
 
 #[test]
+fn a_variable_turns_instruction_files_off_unless_a_setting_says_otherwise() {
+    let mut w = workspace(&[("project/CLAUDE.md", "one")]);
+    w.check(&["ok project/CLAUDE.md"]);
+    let disable = |value: &str| ("CLAUDE_CODE_DISABLE_CLAUDE_MDS", value.to_owned());
+    w.request.tool.variables.extend([disable("true")]);
+    w.check(&[]);
+    let enabled = "{\"env\": {\"CLAUDE_CODE_DISABLE_CLAUDE_MDS\": \"0\"}}";
+    w.write("project/web/.claude/settings.json", enabled);
+    w.check(&["ok project/CLAUDE.md"]);
+}
+
+#[test]
 fn a_worktree_in_its_repository_does_not_see_the_outer_files() {
     let mut w = workspace(&[
         ("project/.git/worktrees/w/commondir", "../..\n"),

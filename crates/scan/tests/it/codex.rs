@@ -91,7 +91,7 @@ fn the_home_gives_its_first_file_that_is_not_blank() {
         "Codex gives this file of yours to its model; it is read only with --user-roots"
     );
 
-    w.request.tool_home = Some(w.path("outside"));
+    w.request.tool.home = Some(w.path("outside"));
     w.request.user_roots = true;
     w.write("outside/AGENTS.md", "elsewhere");
     w.check(&[

@@ -155,7 +155,7 @@ fn variables_switch_files_and_directories() {
     ]);
     w.request.allowed = vec![w.path("outside")];
     let set = |w: &mut Workspace, name, value: &str| {
-        w.request.variables.insert(name, value.to_owned());
+        w.request.tool.variables.insert(name, value.to_owned());
     };
     let outside = w.text("outside");
     set(&mut w, "OPENCODE_CONFIG_DIR", &outside);
@@ -416,6 +416,7 @@ fn skills_come_from_the_folders_of_several_tools() {
         "ok home/shared/s/SKILL.md",
     ]);
     w.request
+        .tool
         .variables
         .insert("OPENCODE_DISABLE_CLAUDE_CODE", "1".to_owned());
     w.request.user_roots = false;
@@ -428,4 +429,22 @@ fn skills_come_from_the_folders_of_several_tools() {
         "ok project/pkg/web/more/m/SKILL.md",
         "ok home/shared/s/SKILL.md",
     ]);
+}
+
+#[test]
+fn a_configuration_in_a_variable_has_a_bound() {
+    let mut w = workspace(&[("project/x.md", "x")]);
+    let content = |blanks: usize| {
+        let text = format!("{{{}\"instructions\": [\"x.md\"]}}", " ".repeat(blanks));
+        ("OPENCODE_CONFIG_CONTENT", text)
+    };
+    w.request.tool.variables.extend([content(0)]);
+    w.check(&["ok project/x.md"]);
+    w.request.tool.variables.extend([content(1024 * 1024)]);
+    w.check(&[]);
+    let error = w.scan().snapshot.error.unwrap();
+    assert!(
+        error.contains("does not read OPENCODE_CONFIG_CONTENT"),
+        "{error}"
+    );
 }

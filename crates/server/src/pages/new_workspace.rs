@@ -159,7 +159,7 @@ async fn shown(app: &App, caller: &PageCaller, code: Option<Code>) -> ApiResult<
         .filled(
             "workspace=--workspace WORKSPACE;name=--name NAME;may_refresh=--may-refresh;replaces=--replaces AGENT;profile=--profile TOOL;home=--home DIR",
         ),
-        profiles: Profile::OF_AGENTS,
+        profiles: Profile::ALL,
     })
 }
 

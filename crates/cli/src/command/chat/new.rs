@@ -28,7 +28,7 @@ pub struct New {
     /// The tool whose agent on this directory the chat gets; the running `ctxpin up` makes it if it is
     /// missing
     #[arg(long, value_name = "TOOL", conflicts_with_all = ["agent", "no_agent", "parent"],
-          value_parser = words(Profile::OF_AGENTS, Profile::as_str))]
+          value_parser = words(Profile::ALL, Profile::as_str))]
     profile: Option<Profile>,
     /// Create a chat without an agent
     #[arg(long)]

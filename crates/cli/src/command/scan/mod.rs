@@ -3,7 +3,6 @@
 mod effective;
 mod installed;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -148,8 +147,7 @@ impl Scan {
         };
         let mut request = Request {
             profile,
-            tool_home: self.homes.of(profile)?,
-            variables: variables(profile),
+            tool: self.homes.environment(profile)?,
             user_roots: self.user_roots,
             allowed: absolute_paths(&self.allow_roots)?,
             ..request
@@ -157,13 +155,6 @@ impl Scan {
         declare(&mut request)?;
         ctxpin_scan::scan(&request, &|| false).map_err(Failure::of)
     }
-}
-
-/// Returns what the environment sets for a profile's tool.
-fn variables(profile: Profile) -> BTreeMap<&'static str, String> {
-    let names = ctxpin_scan::variables(profile).iter();
-    let set = names.filter_map(|name| Some((*name, std::env::var(name).ok()?)));
-    set.collect()
 }
 
 /// Adds the operator's settings for agents and, for a directory, the declared sources of its agent.

@@ -21,6 +21,7 @@ use ctxpin_model::profile::{InstructionFiles, Rules, Settings};
 use ctxpin_model::resource::Kind;
 
 use self::repository::InnerWorktree;
+pub(super) use self::settings::VARIABLES;
 use self::settings::{FOLDER, MACHINE};
 use self::walk::{Item, Scope, Walk};
 use super::excluded;
@@ -64,7 +65,7 @@ pub(super) fn is_used(request: &Request) -> bool {
 
 /// Returns the path of Claude Code's home, under which its model knows the files there.
 fn home(request: &Request) -> PathBuf {
-    match &request.tool_home {
+    match &request.tool.home {
         Some(home) => home.clone(),
         None => request.home.join(FOLDER),
     }

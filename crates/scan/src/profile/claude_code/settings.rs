@@ -32,6 +32,9 @@ const PLUGIN: &str = "cc-plugin-agents-md@builtin";
 /// The variable that turns instruction files off.
 const DISABLE: &str = "CLAUDE_CODE_DISABLE_CLAUDE_MDS";
 
+/// The environment variables that decide what is found. A file of settings can set them too, and then counts.
+pub(in super::super) const VARIABLES: [&str; 1] = [DISABLE];
+
 /// The greatest number of globs that are kept.
 const EXCLUDES_MAX: usize = TEXTS_MAX;
 
@@ -65,6 +68,8 @@ pub fn read(
         (machine, MACHINE_NAME, true),
     ];
     let mut found = ClaudeCodeSettings::defaults(source_text(home).0);
+    let disable = request.tool.variables.get(DISABLE);
+    found.is_disabled = disable.is_some_and(|value| is_yes(value));
     let mut is_plugin_on = true;
     for (directory, name, configures_plugin) in layers {
         let layer = file(request, directory, name, gathering).unwrap_or_default();
@@ -178,7 +183,7 @@ fn is_yes(value: &str) -> bool {
 
 /// Returns whether the person lets the project import files from elsewhere.
 fn is_approved(request: &Request, repository: &Path, gathering: &mut Gathering) -> bool {
-    let directory: &PathBuf = request.tool_home.as_ref().unwrap_or(&request.home);
+    let directory: &PathBuf = request.tool.home.as_ref().unwrap_or(&request.home);
     let state = object(request, directory, STATE_NAME, gathering).unwrap_or_default();
     let projects = state.get("projects");
     let project = projects.and_then(|projects| projects.get(repository.to_string_lossy().as_ref()));

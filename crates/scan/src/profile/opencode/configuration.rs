@@ -8,10 +8,11 @@ use serde_json::Value;
 
 use super::jsonc;
 use crate::directory::plain_path;
+use crate::file::oversize;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::roots::Request;
-use crate::settings::settings;
+use crate::settings::{SETTINGS_BYTES_MAX, settings};
 
 /// The environment variables that decide what is found.
 pub(in super::super) const VARIABLES: [&str; 9] = [
@@ -83,7 +84,13 @@ impl Configuration {
     /// directories from the worktree's root to the working directory, the folders, the text of a variable, and
     /// what the machine's administrator fixed. The instruction files of all of them count.
     pub fn read(request: &Request, working: &Path, gathering: &mut Gathering) -> Self {
-        let variable = |name: &str| request.variables.get(name).filter(|text| !text.is_empty());
+        let variable = |name: &str| {
+            request
+                .tool
+                .variables
+                .get(name)
+                .filter(|text| !text.is_empty())
+        };
         let path_of = |name: &str| variable(name).map(|path| working.join(path));
         let is_set = |name: &str| {
             let set = variable(name).map(|text| text.to_lowercase());
@@ -108,8 +115,14 @@ impl Configuration {
                 layer.change(reading.files(folder));
             }
         }
-        if let Some(text) = variable(CONFIG_CONTENT) {
-            layer.change(reading.parsed(CONFIG_CONTENT, text));
+        match variable(CONFIG_CONTENT) {
+            Some(text) if text.len() as u64 > SETTINGS_BYTES_MAX => {
+                let reason = oversize(text.len() as u64, SETTINGS_BYTES_MAX);
+                let remark = format!("ctxpin does not read {CONFIG_CONTENT}, because {reason}");
+                reading.gathering.remark(remark);
+            }
+            Some(text) => layer.change(reading.parsed(CONFIG_CONTENT, text)),
+            None => {}
         }
         layer.change(reading.files(Path::new(MANAGED)));
         let home = named.unwrap_or(own);
@@ -141,15 +154,15 @@ impl Configuration {
 /// Returns whether opencode's own configuration exists, or files in the working directory that only opencode reads.
 pub fn is_used(request: &Request) -> bool {
     let here = |name: &str| request.directory.join(name).exists();
-    own_directory(request).is_dir() || here(FOLDER) || here("opencode.json")
+    own_directory(request).is_dir() || here(FOLDER) || NAMES.into_iter().any(here)
 }
 
 /// Returns the directory of a person's own configuration.
 fn own_directory(request: &Request) -> PathBuf {
-    if let Some(home) = &request.tool_home {
+    if let Some(home) = &request.tool.home {
         return home.clone();
     }
-    let configurations = match request.variables.get(XDG_CONFIG_HOME) {
+    let configurations = match request.tool.variables.get(XDG_CONFIG_HOME) {
         Some(path) if !path.is_empty() => PathBuf::from(path),
         _ => request.home.join(".config"),
     };
