@@ -279,6 +279,11 @@ impl Watching {
         };
         let told = || voice.wait(&host::waiting(data));
         let (chat, context, page) = waited(asked, told).await?;
+        // Which tools are served is only a convenience, so errors are ignored.
+        let others = process.status().await.map(|status| status.others);
+        let own = directory.to_string_lossy();
+        let others = others.into_iter().flatten();
+        let here = others.filter(|other| other.directory == own);
         let summary = Summary::new(
             directory,
             &chat,
@@ -286,6 +291,7 @@ impl Watching {
             &server,
             data.path(),
             page.as_ref(),
+            here.map(|other| other.profile).collect(),
         );
         voice.ready(&summary, Place::Elsewhere)
     }
@@ -406,7 +412,8 @@ impl Session<'_> {
                     if pushed.insert(agent.tool.profile) =>
                 {
                     if agent.tool.profile == Profile::Neutral {
-                        let summary = self.summary(&agent.credentials).await?;
+                        let tools = agents.iter().map(|agent| agent.tool.profile);
+                        let summary = self.summary(&agent.credentials, tools).await?;
                         voice.ready(&summary, Place::Foreground)?;
                     }
                 }
@@ -506,8 +513,12 @@ impl Session<'_> {
         }
     }
 
-    /// Returns the state of the directory. Creates the first chat if there is none.
-    async fn summary(&self, agent: &AgentCredentials) -> Result<Summary, Failure> {
+    /// Returns the state of the directory, in which these profiles are served. Creates the first chat if there is none.
+    async fn summary(
+        &self,
+        agent: &AgentCredentials,
+        profiles: impl Iterator<Item = Profile>,
+    ) -> Result<Summary, Failure> {
         let chat = identity::chat_ensure(&self.client, agent, &self.directory).await?;
         let context = self.client.context(ChatId::from(chat.id)).await?;
         let page = page_link(&self.client).await;
@@ -521,6 +532,10 @@ impl Session<'_> {
             &self.server,
             self.data.path(),
             page.as_ref(),
+            profiles
+                .filter(|profile| *profile != Profile::Neutral)
+                .map(|profile| profile.to_string())
+                .collect(),
         ))
     }
 

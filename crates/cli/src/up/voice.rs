@@ -23,6 +23,8 @@ pub struct Summary {
     error: Option<String>,
     removed: Option<String>,
     dirty: bool,
+    /// The tools that have agents of their own here.
+    tools: Vec<String>,
     server: String,
     database: String,
     /// A link that signs a browser in to the web page once. `None` if there is no code now.
@@ -158,6 +160,7 @@ impl Summary {
         server: &RunningServer,
         data_directory: &Path,
         page: Option<&PageLink>,
+        tools: Vec<String>,
     ) -> Self {
         Self {
             page: page.map(|link| link.as_str().to_owned()),
@@ -170,6 +173,7 @@ impl Summary {
             error: context.pin.error.clone(),
             removed: say::removed(context),
             dirty: context.pin.dirty && context.effect != "none",
+            tools,
             server: server.url.to_string().trim_end_matches('/').to_owned(),
             database: match server.database.is_remote() {
                 true => server.database.describe().to_owned(),
@@ -221,6 +225,13 @@ impl Summary {
         if self.dirty {
             let dirty = "dirty: the workspace differs from the chat's pin";
             text += &format!("            {}\n", say::paint(say::WARNING, dirty));
+        }
+        if !self.tools.is_empty() {
+            let tools = self.tools.iter().map(|tool| say::line(tool));
+            text += &format!(
+                "  tools     {}; `ctxpin chat new --profile TOOL` pins a chat to what one of them reads\n",
+                tools.collect::<Vec<_>>().join(", ")
+            );
         }
         text += &format!(
             "  server    {}, {}\n  API       {}/api/v1/openapi.json\n",

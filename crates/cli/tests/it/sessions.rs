@@ -212,14 +212,15 @@ fn faults_of_what_is_named() {
 fn what_a_tool_gives_its_model() {
     let mut session = Session::start("shop", "Use tabs.\n");
     session.file("web/AGENTS.md", "Prefer small components.\n");
-    session.file("web/CLAUDE.md", "Be brief.\n");
+    session.file("web/CLAUDE.md", "Be <!-- very --> brief.\n");
+    session.file("../home/.codex/AGENTS.md", "Mine.\n");
     for name in ["claude", "codex", "opencode"] {
         session.tool(name, "0.0.1");
     }
     session.file(SKILL_PATH, SKILL);
     for line in [
         "git init --quiet",
-        "cd web && ctxpin scan --profile codex",
+        "cd web && ctxpin scan --profile codex --user-roots",
         "cd web && ctxpin scan --profile claude-code",
         "cd web && ctxpin scan --profile opencode",
         "cd web && ctxpin scan --compare neutral,codex,opencode",

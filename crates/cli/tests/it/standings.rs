@@ -75,7 +75,9 @@ fn an_edit_of_claude_md_makes_the_chat_of_claude_code_drift_and_not_that_of_code
     for home in [".codex", ".claude"] {
         fs::create_dir(bench.root().join("home").join(home)).unwrap();
     }
-    bench.ok(&app, &["up", "--detach"]);
+    let tools = "tools     claude-code, codex; `ctxpin chat new --profile TOOL` pins a chat";
+    assert_says(&bench.ok(&app, &["up", "--detach"]), &[tools]);
+    assert_says(&bench.ok(&app, &["up", "--detach"]), &[tools]);
     let status = bench.ok(&app, &["agent", "status"]);
     assert_says(
         &status,
@@ -332,5 +334,49 @@ fn up_serves_opencode_with_the_variables_that_it_was_started_with() {
         &prompt,
         &["xdg/opencode/AGENTS.md\nMine.", "AGENTS.md\nOurs."],
     );
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn an_edit_of_each_kind_of_file_of_claude_code_arrives_by_its_event() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    let home = bench.root().join("home/.claude");
+    let rules = app.join(".claude/rules/deep");
+    for directory in [&home.join("rules"), &rules, &app.join("api")] {
+        fs::create_dir_all(directory).unwrap();
+    }
+    fs::write(app.join("CLAUDE.md"), "Theirs. @notes.md\n").unwrap();
+    fs::write(app.join("api/CLAUDE.md"), "Of the API.\n").unwrap();
+    bench.ok(&app, &["up", "--detach"]);
+    bench.ok(&app, &["agent", "resync", "--profile", "claude-code"]);
+    let chat = id(&bench.json(&app, &["chat", "new", "--profile", "claude-code"]));
+    // The last scan that no event triggered was just before, and the next one is a minute later.
+    for (file, text) in [
+        (app.join("notes.md"), "Imported.\n"),
+        (rules.join("rule.md"), "A rule.\n"),
+        (
+            rules.join("rule.md"),
+            "---\npaths: \"*.rs\"\n---\nFor some files.\n",
+        ),
+        (app.join("api/CLAUDE.md"), "Of the API, too.\n"),
+        (app.join("CLAUDE.local.md"), "Private.\n"),
+        (home.join("CLAUDE.md"), "Mine.\n"),
+        (home.join("rules/mine.md"), "My rule.\n"),
+        (
+            home.join("settings.json"),
+            "{\"claudeMdExcludes\": [\"**/api/**\"]}",
+        ),
+        (
+            app.join(".claude/settings.json"),
+            "{\"env\": {\"CLAUDE_CODE_DISABLE_CLAUDE_MDS\": \"1\"}}",
+        ),
+    ] {
+        fs::write(&file, text).unwrap();
+        bench.until(&app, |state| {
+            state["id"] == chat.as_str() && state["context"]["dirty"] == true
+        });
+        bench.ok(&app, &["chat", "refresh", &chat]);
+    }
     bench.ok(&app, &["down"]);
 }

@@ -48,6 +48,9 @@ pub struct Effective {
     /// The offset in the file at which the tool cuts it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_at: Option<u64>,
+    /// How many bytes a chat's prompt has of it; absent if it has the same text as the tool gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_bytes: Option<u64>,
 }
 
 /// A resource that a tool does not give its model.

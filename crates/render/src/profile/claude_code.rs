@@ -8,7 +8,7 @@ use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Forms, condition, left_out, listed, whole, with_skills};
+use super::{Effective, Forms, given_later, left_out, listed, whole, with_skills};
 use crate::renderer::Renderer;
 use crate::{prompt, sanitise, treat};
 
@@ -35,10 +35,13 @@ pub(super) fn effective(
             let reason = "nothing in it is for the model";
             effective.left_out.push(left_out(file, reason));
         } else if let Some(applies) = &file.applies {
-            effective.left_out.push(left_out(file, condition(applies)));
+            let later = given_later(file, applies, &reading.text);
+            effective.left_out.push(later);
         } else {
             blocks.push(block(&file.source, owners.owner(file), text));
-            effective.given.push(whole(file, text));
+            effective
+                .given
+                .push(whole(file, text, &sanitised(&reading)));
         }
     }
     effective.text = message(&blocks);
@@ -64,10 +67,9 @@ pub(super) fn delivered(
     let due = readings(snapshot, bodies).into_iter();
     let due = due.filter(|(file, _)| file.applies.is_none());
     let blocks = due.filter_map(|(file, reading)| {
-        let treated = sanitise::text(&reading.text).text;
-        let text = trim(&treated);
+        let text = sanitised(&reading);
         let source = sanitise::line(&file.source);
-        (!text.is_empty()).then(|| block(&source, owners.owner(file), text))
+        (!text.is_empty()).then(|| block(&source, owners.owner(file), &text))
     });
     let text = message(&blocks.collect::<Vec<_>>());
     let skills = skills(snapshot, bodies, settings).into_iter();
@@ -79,10 +81,8 @@ pub(super) fn delivered(
 /// Returns the forms of the instruction files.
 pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
     let readings = readings(snapshot, bodies).into_iter();
-    let forms = readings.map(|(file, reading)| {
-        let delivered = sanitise::text(&reading.text).text;
-        Forms::whole(file, reading.given(), trim(&delivered))
-    });
+    let forms =
+        readings.map(|(file, reading)| Forms::whole(file, reading.given(), sanitised(&reading)));
     forms.collect()
 }
 
@@ -99,6 +99,11 @@ pub(super) fn described(description: &str, skill_md: Option<&Arc<[u8]>>) -> Stri
     });
     let texts: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
     texts.join(" - ")
+}
+
+/// Returns what the prompt of a pin has of a file.
+fn sanitised(reading: &Reading) -> String {
+    trim(&sanitise::text(&reading.text).text).to_owned()
 }
 
 /// Returns the instruction files that have a body, as Claude Code reads them.

@@ -6,7 +6,7 @@ use ctxpin_model::profile::CodexSettings;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Forms, Given, LeftOut, left_out, listed, with_skills};
+use super::{Effective, Forms, Given, LeftOut, left_out, listed, whole, with_skills};
 use crate::renderer::Renderer;
 use crate::treated::Fate;
 use crate::{prompt, sanitise, treat};
@@ -39,12 +39,19 @@ pub(super) fn effective(
     for (file, share) in shares(snapshot, bodies, settings) {
         match share {
             Share::Personal(text) => {
-                effective.given.push(given(file, text.len(), None, false));
+                effective.given.push(Given {
+                    delivered_bytes: Some(0),
+                    ..whole(file, &text, "")
+                });
                 personal = Some(text);
             }
             Share::Project { body, kept, text } => {
                 let cut_at = (kept < body.len()).then_some(kept as u64);
-                effective.given.push(given(file, text.len(), cut_at, true));
+                effective.given.push(Given {
+                    cut_at,
+                    counts: true,
+                    ..whole(file, &text, &sanitised(body, kept))
+                });
                 project.push(text);
             }
             Share::Nothing { reason, cut_at } => effective.left_out.push(LeftOut {
@@ -215,17 +222,6 @@ fn is_personal(skill: &Resource, snapshot: &Snapshot) -> bool {
     !root
         .zip(working)
         .is_some_and(|(root, working)| working.starts_with(root))
-}
-
-fn given(file: &Resource, bytes: usize, cut_at: Option<u64>, counts: bool) -> Given {
-    Given {
-        kind: file.kind,
-        source: file.source.clone(),
-        content: file.body(),
-        bytes: bytes as u64,
-        cut_at,
-        counts,
-    }
 }
 
 /// Returns the message, which is empty without any file. It names the directory only if the project has a

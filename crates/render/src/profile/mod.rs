@@ -42,6 +42,9 @@ pub struct Given {
     pub cut_at: Option<u64>,
     /// Whether its bytes count towards the tool's limit.
     pub counts: bool,
+    /// How many bytes the prompt of a pin has of it, if that is another text because it is sanitised or left out.
+    /// Blanks at the end do not count.
+    pub delivered_bytes: Option<u64>,
 }
 
 /// An instruction file that a tool gives its model when it reads certain files.
@@ -89,6 +92,16 @@ pub struct LeftOut {
     pub reason: String,
     /// Where the tool's limit cuts the file, if nothing of it is given because of that.
     pub cut_at: Option<u64>,
+    /// How many bytes the tool gives of it when the model reads certain files. `None` if it then gives nothing either.
+    pub on_demand_bytes: Option<u64>,
+}
+
+impl Effective {
+    /// Returns whether the bytes of a given resource are in the sum: those that the tool limits or, if it limits none,
+    /// all.
+    pub fn counts(&self, given: &Given) -> bool {
+        given.counts || self.bytes_max.is_none()
+    }
 }
 
 /// Returns what the tool of the snapshot's profile gives its model. `bodies` has the bodies of the snapshot's
@@ -243,12 +256,29 @@ fn left_out(resource: &Resource, reason: impl Into<String>) -> LeftOut {
         source: resource.source.clone(),
         reason: reason.into(),
         cut_at: None,
+        on_demand_bytes: None,
     }
 }
 
-/// Returns an instruction file that is given as `text`, without a cut or a limit.
-fn whole(file: &Resource, text: &str) -> Given {
+/// Returns an instruction file that is given as `text` when the model reads certain files.
+fn given_later(file: &Resource, applies: &Applies, text: &str) -> LeftOut {
+    LeftOut {
+        on_demand_bytes: Some(text.len() as u64),
+        ..left_out(file, condition(applies))
+    }
+}
+
+/// Returns the number of bytes of a file in the prompt of a pin, if its text there is another one than the tool's.
+fn delivered_bytes(text: &str, delivered: &str) -> Option<u64> {
+    let is_same = text.trim_end() == delivered.trim_end();
+    (!is_same).then_some(delivered.len() as u64)
+}
+
+/// Returns an instruction file that is given as `text`, without a cut or a limit. The prompt of a pin has it as
+/// `delivered`.
+fn whole(file: &Resource, text: &str, delivered: &str) -> Given {
     Given {
+        delivered_bytes: delivered_bytes(text, delivered),
         kind: file.kind,
         source: file.source.clone(),
         content: file.body(),
@@ -275,5 +305,6 @@ fn listed(skill: &Resource) -> Given {
         bytes: texts.map(|text| text.len() as u64).sum(),
         cut_at: None,
         counts: false,
+        delivered_bytes: None,
     }
 }

@@ -3,7 +3,7 @@
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Forms, condition, left_out, listed, whole};
+use super::{Effective, Forms, given_later, left_out, listed, whole};
 use crate::renderer::Renderer;
 use crate::{prompt, treat};
 
@@ -24,9 +24,9 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
             }
             text => match &file.applies {
                 Some(applies) => {
-                    effective.left_out.push(left_out(file, condition(applies)));
+                    effective.left_out.push(given_later(file, applies, &text));
                 }
-                None => effective.given.push(whole(file, &text)),
+                None => effective.given.push(whole(file, &text, &text)),
             },
         }
     }

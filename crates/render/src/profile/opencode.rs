@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
-use super::{Effective, Forms, condition, left_out, listed, whole, with_skills};
+use super::{Effective, Forms, given_later, left_out, listed, whole, with_skills};
 use crate::renderer::Renderer;
 use crate::{prompt, sanitise, treat};
 
@@ -27,10 +27,10 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
             continue;
         }
         if let Some(applies) = &file.applies {
-            effective.left_out.push(left_out(file, condition(applies)));
+            effective.left_out.push(given_later(file, applies, &text));
             continue;
         }
-        effective.given.push(whole(file, &text));
+        effective.given.push(whole(file, &text, &sanitised(body)));
         parts.push(part(file, &text));
     }
     effective.text = parts.join(BETWEEN);

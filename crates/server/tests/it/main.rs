@@ -38,4 +38,5 @@ mod sign_in;
 mod slow;
 mod strangers;
 mod thread;
+mod tool_contexts;
 mod watch;

@@ -1,7 +1,6 @@
 //! The pages as a browser without JavaScript gets them.
 
 use ctxpin_model::resource::{Kind, Resource, Status};
-use ctxpin_protocol::http::agents::AgentCreate;
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_testing::databases::create_postgres_database;
@@ -762,39 +761,5 @@ async fn a_context_says_why_a_skill_is_not_used_and_what_to_do() {
         page.contains("The workspace has it, and the pin does not"),
         "{page}"
     );
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn a_context_adds_up_towards_the_limit_of_its_tool() {
-    let server = Server::start().await;
-    let browser = Browser::sign_in(&server, &server.token).await;
-    let request = AgentCreate {
-        workspace: "shop".into(),
-        profile: Some("codex".into()),
-        ..AgentCreate::default()
-    };
-    let mut agent = Agent::create_from(&server, &request).await;
-    let workspace = Workspace::new("/home/ada/.codex")
-        .file("AGENTS.md", "Mine.\n")
-        .at("/srv/shop")
-        .file("AGENTS.md", "Write the test first.\n")
-        .file("pay/AGENTS.md", "Keep functions short.\n")
-        .file("pay/api/AGENTS.md", "Ask before a release.\n")
-        .codex(30);
-    agent.push(&workspace).await;
-    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
-    let page = browser.page(&format!("/chats/{chat}/context")).await;
-    check_golden("chat-context-codex", &page);
-    for text in [
-        "What codex gives its model",
-        "30 B of at most 30 B",
-        "cut at byte 8",
-        "Not given: the 30 bytes are used up by the files above.",
-    ] {
-        assert!(page.contains(text), "{text}: {page}");
-    }
-    let page = browser.page(&format!("/workspaces/{}", agent.id)).await;
-    assert!(page.contains("<dt>Profile</dt><dd>codex</dd>"), "{page}");
     server.stop().await;
 }

@@ -23,6 +23,7 @@ fn shape(given: &Given) -> Shape {
         content_hash: given.content.map(|hash| hash.to_string()),
         bytes: given.bytes,
         cut_at: given.cut_at,
+        delivered_bytes: given.delivered_bytes,
     }
 }
 
@@ -62,6 +63,7 @@ pub fn report(found: &Found, effective: &Effective, viewpoint: &Viewpoint) -> St
         true => text += "nothing here reaches the model\n",
         false => text += &given(effective, viewpoint),
     }
+    text += &other_texts(effective, viewpoint);
     if !effective.left_out.is_empty() {
         text += "\nnot given to the model:\n";
         for left_out in &effective.left_out {
@@ -87,7 +89,7 @@ fn given(effective: &Effective, viewpoint: &Viewpoint) -> String {
     let mut table = Table::new(&["no", "kind", "size", "about tokens", &sum, "source"]);
     let mut bytes = 0;
     for (index, given) in effective.given.iter().enumerate() {
-        let counts = given.counts || effective.bytes_max.is_none();
+        let counts = effective.counts(given);
         bytes += if counts { given.bytes } else { 0 };
         let sum = if counts {
             say::size(bytes)
@@ -104,6 +106,23 @@ fn given(effective: &Effective, viewpoint: &Viewpoint) -> String {
         ]);
     }
     table.text()
+}
+
+/// Returns which files a chat's prompt has in another text than the tool gives, because ctxpin sanitises them or leaves
+/// them out.
+fn other_texts(effective: &Effective, viewpoint: &Viewpoint) -> String {
+    let others = effective.given.iter().filter_map(|given| {
+        let source = viewpoint.path(&given.source);
+        Some(match given.delivered_bytes? {
+            0 => format!("  {source}: left out\n"),
+            bytes => format!("  {source}: sanitised, {}\n", say::size(bytes)),
+        })
+    });
+    let others: String = others.collect();
+    match others.is_empty() {
+        true => others,
+        false => format!("\ndifferent in a chat's prompt:\n{others}"),
+    }
 }
 
 fn cut(cut_at: Option<u64>) -> String {

@@ -23,7 +23,7 @@ use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 
-use super::changes::directory;
+use super::changes::{BYTES_PER_TOKEN, directory};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use super::question::{Question, when};
 use crate::api_error::{ApiError, ApiResult};
@@ -107,10 +107,14 @@ enum Glyph {
 /// What the tool of the pin's profile gives its model, in its order.
 struct Given {
     tool: Profile,
-    /// The bytes that count towards the tool's limit.
+    /// The bytes that count towards the tool's limit. Without a limit, all of them.
     used: Size,
+    /// About how many tokens these are.
+    tokens: Number,
     bytes_max: Option<Size>,
     files: Vec<GivenFile>,
+    /// What the tool gives when the model reads certain files, in no sum.
+    on_demand: Vec<OnDemandFile>,
     /// What the tool could read but does not give, by name and reason.
     left_out: Vec<(String, String)>,
     /// How many resources are in neither list, because the page is long enough.
@@ -124,6 +128,14 @@ struct GivenFile {
     /// The part in the tool's limit. `None` if it does not count.
     share: Option<Share>,
     cut_at: Option<Number>,
+}
+
+/// A resource that reaches the model with certain files.
+struct OnDemandFile {
+    name: String,
+    /// With which files, as a message for people.
+    condition: String,
+    size: Size,
 }
 
 /// A resource that is not used, and why.
@@ -445,7 +457,10 @@ impl Given {
             let name = source.strip_prefix(below).unwrap_or(source);
             name.trim_start_matches('/').to_owned()
         };
-        let counted = effective.given.iter().filter(|given| given.counts);
+        let counted = effective
+            .given
+            .iter()
+            .filter(|given| effective.counts(given));
         let used: u64 = counted.map(|given| given.bytes).sum();
         let total = effective.bytes_max.unwrap_or(used).max(used);
         let mut before = 0;
@@ -454,7 +469,7 @@ impl Given {
             if !room.takes(given.source.len()) {
                 return None;
             }
-            let share = given.counts.then_some(Share {
+            let share = effective.counts(given).then_some(Share {
                 before,
                 own: given.bytes,
                 total,
@@ -475,18 +490,31 @@ impl Given {
         };
         // The others are listed as not used.
         let all: Vec<_> = effective.left_out.iter().filter(is_used).collect();
-        let left_out = all.iter();
-        let left_out = left_out
-            .take_while(|left_out| room.takes(left_out.source.len() + left_out.reason.len()))
-            .map(|left_out| (name(&left_out.source), left_out.reason.clone()));
-        let left_out: Vec<_> = left_out.collect();
-        let more = effective.given.len() + all.len() - files.len() - left_out.len();
+        let shown = all.iter();
+        let shown =
+            shown.take_while(|left_out| room.takes(left_out.source.len() + left_out.reason.len()));
+        let shown: Vec<_> = shown.collect();
+        let (mut on_demand, mut left_out) = (Vec::new(), Vec::new());
+        for one in &shown {
+            let (name, reason) = (name(&one.source), one.reason.clone());
+            match one.on_demand_bytes {
+                Some(bytes) => on_demand.push(OnDemandFile {
+                    name,
+                    condition: reason,
+                    size: Size(bytes),
+                }),
+                None => left_out.push((name, reason)),
+            }
+        }
+        let more = effective.given.len() + all.len() - files.len() - shown.len();
         let rules = pinned.map(|pinned| pinned.facts.profile_rules());
         Self {
             tool: rules.map_or(Profile::Neutral, |rules| rules.profile),
             used: Size(used),
+            tokens: Number(used.div_ceil(BYTES_PER_TOKEN)),
             bytes_max: effective.bytes_max.map(Size),
             files,
+            on_demand,
             left_out,
             more: Number(more as u64),
         }
