@@ -23,7 +23,7 @@ use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 
-use super::changes::{BYTES_PER_TOKEN, directory};
+use super::changes::{BYTES_PER_TOKEN, directory, name_from};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use super::question::{Question, when};
 use crate::api_error::{ApiError, ApiResult};
@@ -424,7 +424,7 @@ fn note(resource: &Resource, glyph: Glyph) -> String {
 /// Returns what is not used: what the scan of the pin could not read, the resources of the pin, and those that only
 /// the workspace has.
 fn unused(view: &ContextView) -> Vec<Unused> {
-    let below = directory(view).unwrap_or_default();
+    let below = directory(view);
     let by_id = |side: &Option<Arc<TreatedSnapshot>>| {
         let resources = side.iter().flat_map(|side| &side.resources);
         let statuses = resources.map(|resource| (resource.id(), resource.status));
@@ -452,11 +452,8 @@ fn unused(view: &ContextView) -> Vec<Unused> {
 
 impl Given {
     fn new(effective: &Effective, view: &ContextView) -> Self {
-        let below = directory(view).unwrap_or_default();
-        let name = |source: &str| {
-            let name = source.strip_prefix(below).unwrap_or(source);
-            name.trim_start_matches('/').to_owned()
-        };
+        let below = directory(view);
+        let name = |source: &str| name_from(source, below).to_owned();
         let counted = effective
             .given
             .iter()
@@ -533,7 +530,7 @@ impl Unused {
     }
 
     /// `is_mended` says whether the workspace can use the resource by now.
-    fn new(resource: &Resource, below: &str, is_mended: bool) -> Self {
+    fn new(resource: &Resource, below: Option<&str>, is_mended: bool) -> Self {
         let reason = resource.error.as_deref().unwrap_or("No reason is known");
         let glyph = match resource.status {
             Status::Ok | Status::Excluded => Glyph::Unused,
@@ -547,10 +544,8 @@ impl Unused {
             Status::Unreadable => (reason, "Check that the agent may read it."),
             Status::Invalid => (reason, "Mend it; the next push takes it up."),
         };
-        let source = resource.source.as_str();
-        let name = source.strip_prefix(below).unwrap_or(source);
         Self {
-            name: name.trim_start_matches('/').to_owned(),
+            name: name_from(&resource.source, below).to_owned(),
             glyph,
             reason: reason.to_owned(),
             cure,
@@ -633,9 +628,7 @@ impl HtmlSafe for Share {}
 impl Shown {
     fn new(id: ResourceId, form: Form, text: ReviewedText, page: &ChatPage) -> Self {
         let ReviewedText { resource, pieces } = text;
-        let below = directory(&page.view).unwrap_or_default();
-        let source = resource.source.as_str();
-        let name = source.strip_prefix(below).unwrap_or(source);
+        let name = name_from(&resource.source, directory(&page.view));
         let removed = pieces.iter().filter(|piece| piece.removed.is_some());
         let removed: usize = removed.map(|piece| piece.text.len()).sum();
         let mut room = TextRoom::new();
@@ -648,7 +641,7 @@ impl Shown {
         let pieces: Vec<_> = pieces.collect();
         let shown: usize = pieces.iter().map(|piece| piece.text.len()).sum();
         Self {
-            name: name.trim_start_matches('/').to_owned(),
+            name: name.to_owned(),
             query: format!("resource={id}"),
             form,
             size: Size(resource.size),

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use ctxpin_model::context::ContextView;
 use ctxpin_operations::prompts::{self, PinnedPrompt};
 
-use super::changes::{BYTES_PER_TOKEN, directory};
+use super::changes::{BYTES_PER_TOKEN, directory, name_from};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
@@ -67,11 +67,8 @@ impl PromptText {
     /// Splits the bytes of a prompt. `view` has the directory below which paths are shown, and `whole` is the path of
     /// the whole text.
     pub fn new(bytes: &[u8], renderer: i64, view: &ContextView, whole: String) -> Self {
-        let below = directory(view).unwrap_or_default();
-        let name = |source: &str| {
-            let name = source.strip_prefix(below).unwrap_or(source);
-            name.trim_start_matches('/').to_owned()
-        };
+        let below = directory(view);
+        let name = |source: &str| name_from(source, below).to_owned();
         let mut room = TextRoom::new();
         let (mut parts, mut shown, mut unshown_files) = (Vec::new(), 0, 0);
         for part in prompts::parts(bytes, renderer) {
