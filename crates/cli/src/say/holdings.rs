@@ -1,5 +1,6 @@
 //! The content of a pin, and the part of it that the model does not get.
 
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::context::Context;
 use ctxpin_protocol::http::resources::Removed;
 
@@ -13,13 +14,20 @@ pub fn removed(context: &Context) -> Option<String> {
     let removed: Vec<Removed> = context
         .resources
         .iter()
-        .filter(|resource| resource.kind == "instruction_file")
+        .filter(|resource| resource.kind == "instruction_file" && resource.applies.is_none())
         .filter_map(|resource| resource.removed)
         .filter(|removed| removed.comment + removed.invisible > 0)
         .collect();
+    // The prompt of a tool's rules does not say where a file begins.
+    let is_shown = context.profile.as_deref().unwrap_or_default() == Profile::Neutral.as_str();
+    let shown = if is_shown {
+        "; `ctxpin prompt --removed` shows it"
+    } else {
+        ""
+    };
     (!removed.is_empty()).then(|| {
         format!(
-            "{} in {}; `ctxpin prompt --removed` shows it",
+            "{} in {}{shown}",
             removed_bytes(&removed),
             counted(removed.len(), "file")
         )

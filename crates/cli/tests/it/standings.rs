@@ -102,13 +102,16 @@ fn an_edit_of_claude_md_makes_the_chat_of_claude_code_drift_and_not_that_of_code
 
     // Claude Code reads `AGENTS.md` only without this file.
     fs::write(app.join("CLAUDE.md"), "Theirs. @notes.md\n").unwrap();
-    fs::write(app.join("notes.md"), "Imported.\n").unwrap();
+    fs::write(app.join("notes.md"), "Imported.\n<!--a-->\n").unwrap();
     settle();
     assert!(is_dirty(&bench, &app, &claude_code));
     assert!(!is_dirty(&bench, &app, &codex));
     bench.ok(&app, &["chat", "refresh", &claude_code]);
     let prompt = bench.ok(&app, &["prompt", &claude_code]);
     assert_says(&prompt, &["Theirs. @notes.md", "Imported."]);
+    let shown = bench.ok(&app, &["chat", "show", &claude_code]);
+    assert_says(&shown, &["removed  8 B of comments"]);
+    assert!(!shown.contains("--removed"), "{shown}");
     assert!(!prompt.contains("Ours."), "{prompt}");
 
     fs::write(app.join("notes.md"), "Imported anew.\n").unwrap();
