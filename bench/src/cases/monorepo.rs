@@ -58,7 +58,7 @@ pub async fn run(run: &mut Run) -> anyhow::Result<()> {
     let tree = Tree::make(place.path())?;
     scans(run, &tree)?;
     let kind = run.kinds[0].clone();
-    for profile in Profile::OF_AGENTS {
+    for profile in Profile::ALL {
         agent(run, &kind, &tree, *profile).await?;
     }
     Ok(())

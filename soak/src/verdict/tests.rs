@@ -47,7 +47,7 @@ fn told() -> Told {
     let members = context.as_object_mut().expect("it is one");
     members.extend(pin.as_object().expect("it is one").clone());
     let chat = json!({"id": Uuid::nil(), "title": null, "agent_id": null, "reference": "r",
-        "policy": "manual", "tools": "live", "archived": false, "created_at": AT,
+        "policy": "manual", "mode": "delivered", "tools": "live", "archived": false, "created_at": AT,
         "updated_at": AT, "context": pin});
     let row = |seq: i64, snapshot: &str, reason: &str| {
         json!({"seq": seq, "snapshot": snapshot, "context_hash": "c", "agent_id": null,
