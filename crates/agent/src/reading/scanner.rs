@@ -384,6 +384,11 @@ mod tests {
             handle.resync();
             let all = ["003/CLAUDE.md", "005/CLAUDE.md", "007/CLAUDE.md"];
             assert_eq!(next(&mut scans, &project).await, all);
+            // The new name of a directory is new too.
+            fs::rename(project.join("005"), project.join("moved")).unwrap();
+            assert_eq!(next(&mut scans, &project).await, both);
+            let moved = ["003/CLAUDE.md", "007/CLAUDE.md", "moved/CLAUDE.md"];
+            assert_eq!(next(&mut scans, &project).await, moved);
         };
         tokio::select! {
             ended = reading.run() => panic!("{ended:?}"),
