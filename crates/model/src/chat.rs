@@ -58,6 +58,12 @@ pub struct ChatRecord {
 }
 
 impl ChatRecord {
+    /// Returns whether the pin and the head are where they are in another reading of the chat.
+    pub fn stands_as(&self, other: &Self) -> bool {
+        let head = |chat: &Self| chat.head.map(|head| head.snapshot);
+        self.pin_seq == other.pin_seq && head(self) == head(other)
+    }
+
     /// Returns the drift. `None` if pin and head are the same, or if one is missing.
     pub fn drift(&self) -> Option<Drift> {
         let (pin, head) = (self.pin.as_ref()?, self.head?);

@@ -85,8 +85,7 @@ enum Plan {
 
 /// Returns whether a plan for the chat as it was `before` is valid for the chat as it is `now`.
 fn is_still_valid(before: &ChatRecord, now: &ChatRecord) -> bool {
-    let head = |chat: &ChatRecord| chat.head.map(|head| head.snapshot);
-    before.pin_seq == now.pin_seq && head(before) == head(now) && before.tools == now.tools
+    before.stands_as(now) && before.tools == now.tools
 }
 
 impl Plan {

@@ -115,8 +115,7 @@ struct Plan {
 
 /// Returns whether the chat is still as the plan expects.
 fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
-    let head = |chat: &ChatRecord| chat.head.map(|head| head.snapshot);
-    before.pin_seq == now.pin_seq && head(before) == head(now) && before.mode == now.mode
+    before.stands_as(now) && before.mode == now.mode
 }
 
 async fn plan(

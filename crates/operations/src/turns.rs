@@ -164,9 +164,7 @@ fn require_open(chat: &ChatRecord) -> Result<()> {
 
 /// Returns whether the chat is still as the plan expects.
 fn is_as_planned(before: &ChatRecord, now: &ChatRecord) -> bool {
-    let head = |chat: &ChatRecord| chat.head.map(|head| head.snapshot);
-    before.pin_seq == now.pin_seq
-        && head(before) == head(now)
+    before.stands_as(now)
         && (before.mode, before.policy) == (now.mode, now.policy)
         && before.tools == now.tools
         && before.declined == now.declined
