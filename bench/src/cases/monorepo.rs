@@ -3,13 +3,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use ctxpin_model::profile::Profile;
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::scan;
 use ctxpin_scan::trust::Trust;
-use rand::RngExt as _;
 
 use crate::database::Kind;
 use crate::figures::{Design, Of, Unit};
@@ -19,8 +18,8 @@ use crate::repository::body;
 use crate::scene::Scene;
 use crate::wire::{self, Connection};
 
-use super::Run;
 use super::scan::workspace_in;
+use super::{Run, edits};
 
 const MONOREPO: &str = "monorepo";
 
@@ -188,18 +187,8 @@ async fn agent(run: &mut Run, kind: &Kind, tree: &Tree, profile: Profile) -> any
         profile,
     )?;
     events.until("event: chat").await?;
-    let file = tree.edited(profile);
-    let beside = file.with_extension("md~");
-    let mut times = Samples::default();
-    for _ in 0..run.count(30) {
-        let pause = Duration::from_millis(rand::rng().random_range(20..PAUSE_MS_MAX));
-        tokio::time::sleep(pause).await;
-        fs::write(&beside, body())?;
-        let begun = Instant::now();
-        fs::rename(&beside, &file)?;
-        events.until("\"dirty\":true").await?;
-        times.add_time(begun.elapsed());
-    }
+    let (file, count) = (tree.edited(profile), run.count(30));
+    let times = edits::edited(&mut events, &file, count, PAUSE_MS_MAX).await?;
     let of = Of::new(MONOREPO, kind, Unit::Milliseconds, &edit(profile));
     run.figures.note(&of, Design::Ctxpin, &times);
     let bytes = process.most_resident_bytes()? as f64;
