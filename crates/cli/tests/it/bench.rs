@@ -158,6 +158,17 @@ impl Bench {
         Served { server, url, token }
     }
 
+    /// Creates an agent of a profile at a server, and returns the path of its token.
+    pub fn agent_of(&self, directory: &Path, served: &Served, profile: &str) -> String {
+        let token = self.root().join(format!("{profile}-token"));
+        let token = token.to_str().unwrap().to_owned();
+        let create = ["agent", "create", "--workspace", "app"];
+        let of_profile = ["--profile", profile, "--write-token", &token];
+        let asking = ["--server", &served.url, "--token-file", &served.token];
+        self.ok(directory, &[&create[..], &of_profile, &asking].concat());
+        token
+    }
+
     /// Watches until the JSON of a chat satisfies `is_wanted`, and returns it.
     pub fn until(&self, directory: &Path, is_wanted: impl Fn(&Value) -> bool) -> Value {
         let mut watch = self.start(directory, &["watch", "--json"]);

@@ -159,24 +159,11 @@ fn agents_that_run_apart_on_one_directory_are_found_by_their_profile() {
     let bench = Bench::new();
     let app = bench.workspace("app", "Be brief.\n");
     let served = bench.serve(&app, &[]);
-    let ask = ["--server", &served.url, "--token-file", &served.token];
     let mut running = Vec::new();
     for profile in ["neutral", "codex"] {
-        let token = app.join(format!("{profile}-token"));
-        let token = token.to_str().unwrap();
-        let create = [
-            "agent",
-            "create",
-            "--workspace",
-            "app",
-            "--profile",
-            profile,
-            "--write-token",
-            token,
-        ];
-        bench.ok(&app, &[&create[..], &ask].concat());
+        let token = bench.agent_of(&app, &served, profile);
         let run = ["agent", "run", "--profile", profile, "--server"];
-        let run = [&run[..], &[&served.url, "--token-file", token]].concat();
+        let run = [&run[..], &[&served.url, "--token-file", &token]].concat();
         let mut run = Running::errors_of(&mut bench.command(&app, &run));
         run.until(|line| line.contains("pushed").then_some(()));
         running.push(run);

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::bench::{Bench, Served, assert_says, said};
+use crate::bench::{Bench, assert_says, said};
 
 /// Waits until the server has what both agents of a directory find now.
 fn settle(bench: &Bench, directory: &Path) {
@@ -224,22 +224,9 @@ fn an_agent_that_another_process_replaced_ends_alone() {
 fn an_agent_and_its_process_have_one_profile() {
     let bench = Bench::new();
     let app = bench.workspace("app", "Ours.\n");
-    let Served { url, token, .. } = &bench.serve(&app, &[]);
-    let asking = ["--server", url, "--token-file", token];
-    let agent = bench.root().join("agent-token");
-    let agent = agent.to_str().unwrap();
-    let create = [
-        "agent",
-        "create",
-        "--workspace",
-        "app",
-        "--profile",
-        "codex",
-        "--write-token",
-        agent,
-    ];
-    bench.ok(&app, &[&create[..], &asking].concat());
-    let push = ["push", "--server", url, "--token-file", agent];
+    let served = bench.serve(&app, &[]);
+    let agent = bench.agent_of(&app, &served, "codex");
+    let push = ["push", "--server", &served.url, "--token-file", &agent];
     let refused = bench.fails(&app, &push, 1);
     assert_says(
         &refused,
@@ -279,28 +266,17 @@ fn an_agent_of_opencode_finds_what_the_variables_of_its_process_name() {
     fs::write(app.join("rules.md"), "Configured.\n").unwrap();
     let own = r#"{"instructions": ["rules.md"]}"#;
     fs::write(app.join("xdg/opencode/opencode.json"), own).unwrap();
-    let Served { url, token, .. } = &bench.serve(&app, &[]);
-    let asking = ["--server", url, "--token-file", token];
-    let agent = bench.root().join("agent-token");
-    let agent = agent.to_str().unwrap();
-    let create = [
-        "agent",
-        "create",
-        "--workspace",
-        "app",
-        "--profile",
-        "opencode",
-    ];
-    let create = [&create[..], &["--write-token", agent], &asking].concat();
-    bench.ok(&app, &create);
+    let served = bench.serve(&app, &[]);
+    let asking = ["--server", &served.url, "--token-file", &served.token];
+    let agent = bench.agent_of(&app, &served, "opencode");
     let push = [
         "push",
         "--profile",
         "opencode",
         "--server",
-        url,
+        &served.url,
         "--token-file",
-        agent,
+        &agent,
     ];
     let mut pushing = bench.command(&app, &push);
     let pushed = said(pushing.env("XDG_CONFIG_HOME", app.join("xdg")));
