@@ -2,7 +2,7 @@
 
 use ctxpin_evidence::reading::{Gap, Reading, Source, UnusableState};
 use ctxpin_evidence::rows::Witness;
-use ctxpin_evidence::verdict::{Outcome, Turn, Verdict};
+use ctxpin_evidence::verdict::{Row, Turn, Verdict};
 use ctxpin_model::resource::Status;
 use serde_json::json;
 
@@ -27,6 +27,17 @@ fn check(build: impl FnOnce(&mut Transcript), expected: &str) {
     let known = known(&[sample]);
     let row = row(&known, Source::Transcript, 0, &transcript.record());
     assert_eq!(shown(&row).replace("/w/project/", ""), expected);
+}
+
+/// Returns the verdict and the outcomes of a row.
+fn outcomes(row: &Row) -> String {
+    let outcomes = row.resources.iter();
+    let outcomes = outcomes.map(|resource| format!("{:?}", resource.outcome));
+    format!(
+        "{:?}: {}",
+        row.verdict,
+        outcomes.collect::<Vec<_>>().join(" ")
+    )
 }
 
 /// The files of the workspace, as Claude Code gives them.
@@ -176,18 +187,12 @@ fn equal_bodies_are_one_text() {
         transcript.files(files);
         transcript.request();
         let row = row(&known, Source::Transcript, 0, &transcript.record());
-        let outcomes: Vec<_> = row
-            .resources
-            .iter()
-            .map(|resource| format!("{:?}", resource.outcome))
-            .collect();
-        assert_eq!(outcomes.join(" "), expected);
-        assert_eq!(row.verdict, Verdict::AsPinned);
+        assert_eq!(outcomes(&row), expected);
     };
     let [agents, rules] = [AGENTS, RULES].map(|path| (path, text.trim()));
-    check(&[agents], "Given Given");
-    check(&[agents, rules], "Given Given");
-    check(&[agents, rules, rules], "Repeated Repeated");
+    check(&[agents], "AsPinned: Given Given");
+    check(&[agents, rules], "AsPinned: Given Given");
+    check(&[agents, rules, rules], "AsPinned: Repeated Repeated");
 }
 
 #[test]
@@ -238,15 +243,7 @@ fn an_earlier_text_is_superseded_by_the_present_one_behind_it() {
         }
         transcript.request();
         let row = row(&known, Source::Transcript, 1, &transcript.record());
-        let outcomes: Vec<_> = row
-            .resources
-            .iter()
-            .map(|resource| format!("{:?}", resource.outcome))
-            .collect();
-        assert_eq!(
-            format!("{:?}: {}", row.verdict, outcomes.join(" ")),
-            expected
-        );
+        assert_eq!(outcomes(&row), expected);
     };
     check(&["OLD", "PRESENT"], "AsPinned: Superseded Given");
     check(&["PRESENT", "OLD"], "Deviates: Stale Given");
@@ -266,15 +263,7 @@ fn the_message_of_codex_replaces_those_before() {
         let mut items: Vec<_> = texts.iter().map(|text| codex_files(text)).collect();
         items.push(said("user", "Hello."));
         let row = row(&known, Source::Rollout, 1, &rollout(&items));
-        let outcomes: Vec<_> = row
-            .resources
-            .iter()
-            .map(|resource| format!("{:?}", resource.outcome))
-            .collect();
-        assert_eq!(
-            format!("{:?}: {}", row.verdict, outcomes.join(" ")),
-            expected
-        );
+        assert_eq!(outcomes(&row), expected);
     };
     let [old, present, planted] = ["OLD", "PRESENT", "PLANTED"].map(body);
     check(std::slice::from_ref(&present), "AsPinned: Given");
@@ -347,15 +336,7 @@ fn the_list_of_skills_is_compared() {
         transcript.user(&[list]);
         transcript.request();
         let row = row(&known, Source::Transcript, 1, &transcript.record());
-        let outcomes: Vec<_> = row
-            .resources
-            .iter()
-            .map(|resource| format!("{:?}", resource.outcome))
-            .collect();
-        assert_eq!(
-            format!("{:?}: {}", row.verdict, outcomes.join(" ")),
-            expected
-        );
+        assert_eq!(outcomes(&row), expected);
     };
     let list = |items: &str| {
         format!(
@@ -388,15 +369,7 @@ fn a_description_is_compared_in_the_form_of_the_list() {
     let check = |source: Source, record: String| {
         let sample = Sample::of(source).skill("/w/project/skills", "deploy", written, "");
         let row = row(&known(&[sample]), source, 0, &record);
-        let outcomes: Vec<_> = row
-            .resources
-            .iter()
-            .map(|resource| resource.outcome)
-            .collect();
-        assert_eq!(
-            (row.verdict, outcomes),
-            (Verdict::AsPinned, vec![Outcome::Given])
-        );
+        assert_eq!(outcomes(&row), "AsPinned: Given");
     };
     let mut transcript = Transcript::default();
     transcript.user(&[
@@ -431,15 +404,7 @@ fn a_skill_that_is_used_is_compared() {
         )]);
         transcript.request();
         let row = row(&known, Source::Transcript, 0, &transcript.record());
-        let outcomes: Vec<_> = row
-            .resources
-            .iter()
-            .map(|resource| format!("{:?}", resource.outcome))
-            .collect();
-        assert_eq!(
-            format!("{:?}: {}", row.verdict, outcomes.join(" ")),
-            expected
-        );
+        assert_eq!(outcomes(&row), expected);
     };
     let deploy = "/w/project/.claude/skills/deploy";
     check(deploy, &text, "AsPinned: Given NotAskedFor");

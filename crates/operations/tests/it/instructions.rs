@@ -34,6 +34,14 @@ async fn sources(chat: &TestChat, path: &str) -> Vec<String> {
     sources.collect()
 }
 
+fn texts(found: &OnDemand) -> Vec<&str> {
+    found
+        .given
+        .iter()
+        .map(|given| given.text.as_str())
+        .collect()
+}
+
 fn workspace() -> Workspace {
     agents_md("Be kind.")
         .file_for("ts.md", "Types. <!-- secret -->\n", "/w", &["src/**/*.ts"])
@@ -51,13 +59,8 @@ async fn a_file_brings_what_is_for_it(test: &TestService) {
     let found = read(&chat, "src/a/b.ts").await.unwrap().unwrap();
     assert_eq!(found.path, "/w/src/a/b.ts");
     assert_eq!(Some(found.snapshot), chat.snapshot().await);
-    let texts: Vec<_> = found
-        .given
-        .iter()
-        .map(|given| given.text.as_str())
-        .collect();
     assert_eq!(
-        texts,
+        texts(&found),
         [
             "<context-file source=\"/w/ts.md\">\nTypes.\n</context-file>\n",
             "<context-file source=\"/w/all.md\">\nFor all.\n</context-file>\n",
@@ -88,13 +91,8 @@ async fn it_comes_in_the_form_of_the_tool(test: &TestService) {
     scene.push(&workspace().claude_code(&[])).await;
     let chat = scene.chat().await;
     let found = read(&chat, "api/src/a.ts").await.unwrap().unwrap();
-    let texts: Vec<_> = found
-        .given
-        .iter()
-        .map(|given| given.text.as_str())
-        .collect();
     assert_eq!(
-        texts,
+        texts(&found),
         [
             "Contents of /w/all.md:\n\nFor all.\n",
             "Contents of /w/api/AGENTS.md:\n\nInside.\n",
