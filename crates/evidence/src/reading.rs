@@ -1,7 +1,7 @@
 //! Reads a record from where an earlier reading ended, and says for each request what was found in it.
 //!
-//! What a reading keeps of a message is its hash, its place in the record, and what was found in it. So it goes on in
-//! another process with a [`State`] that holds no text.
+//! What a reading keeps of a message is its hash, and what was found in it. So it goes on in another process with a
+//! [`State`] that holds no text.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
@@ -110,7 +110,7 @@ pub struct State {
     unknown: usize,
     /// The messages of the last request behind these, and those since. `None` is one that the record does not hold.
     request: Vec<Option<usize>>,
-    /// The system prompts, by their hash.
+    /// The message with the system prompt of the last request.
     system: Option<usize>,
     /// The id of the last request.
     last: Option<String>,
@@ -121,6 +121,8 @@ pub struct State {
     /// Whether a message was not the one whose hash the record states.
     is_changed: bool,
     is_parent_missing: bool,
+    /// Whether a message was not kept, because there are as many as are.
+    is_full: bool,
     /// Whether the last item was made by the model.
     is_answering: bool,
     pending: Option<Pending>,
@@ -141,9 +143,6 @@ pub struct LineCounts {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Message {
     hash: Option<String>,
-    /// Its place in the record, in bytes.
-    offset: u64,
-    length: u64,
     findings: Vec<Finding>,
     /// Whether there were more findings than are kept.
     is_cut: bool,
@@ -212,6 +211,7 @@ impl<'k> Reading<'k> {
             is_broken: false,
             is_changed: false,
             is_parent_missing: false,
+            is_full: false,
             is_answering: false,
             pending: None,
             lines: LineCounts::default(),
@@ -257,12 +257,8 @@ impl<'k> Reading<'k> {
                 reading.held.insert(hash, index);
             }
         }
-        for (place, message) in reading.state.request.iter().enumerate() {
-            match message {
-                None => reading.missing += 1,
-                Some(message) if reading.state.is_marked(*message) => reading.marked.push(place),
-                Some(_) => {}
-            }
+        for message in std::mem::take(&mut reading.state.request) {
+            reading.push(message);
         }
         reading
     }
@@ -331,11 +327,8 @@ impl<'k> Reading<'k> {
         if let Line::Bytes(line) = line
             && let Some(transcript::Entry::Row(row)) = transcript::entry(line)
         {
-            self.run_hash(&row, place);
-            // The messages of a transcript stand in its order.
-            let messages = &self.state.messages;
-            let last = messages.binary_search_by_key(&place.at, |message| message.offset);
-            self.run_last = last.ok().or(self.run_last);
+            let hash = self.run_hash(&row, place);
+            self.run_last = hash.and_then(|hash| self.held.get(&hash).copied());
         }
     }
 
@@ -347,7 +340,7 @@ impl<'k> Reading<'k> {
             (Line::Bytes(line), _) if line.iter().all(u8::is_ascii_whitespace) => true,
             (Line::Bytes(line), Source::Transcript) => self.take_transcript(line, place, told),
             (Line::Bytes(line), Source::Rollout) => self.take_rollout(line, place, told),
-            (Line::Bytes(line), Source::Plugin) => self.take_plugin(line, place, told),
+            (Line::Bytes(line), Source::Plugin) => self.take_plugin(line, told),
         };
         if !is_sound {
             self.state.lines.broken += 1;
@@ -375,7 +368,7 @@ impl<'k> Reading<'k> {
                 value,
             }) => {
                 if is_true {
-                    self.keep(Some(hash), place, &transcript::said(&value), None);
+                    self.keep(Some(hash), &transcript::said(&value), None);
                 } else {
                     self.state.is_changed = true;
                 }
@@ -389,7 +382,9 @@ impl<'k> Reading<'k> {
                 let hash = self.run_hash(&row, place);
                 let before = self.run_last.and_then(|last| self.state.marked_at(last));
                 let said = transcript::said_in_row(&row);
-                self.run_last = self.keep(hash, place, &said, before);
+                let kept = self.keep(hash, &said, before);
+                // A resumed reading finds a line again by its hash alone.
+                self.run_last = hash.and(kept);
             }
             Some(Entry::Request(request)) => self.take_request(request, told),
         }
@@ -469,7 +464,7 @@ impl<'k> Reading<'k> {
                 self.state.session = session.id;
                 let text = session.instructions.as_str().unwrap_or_default();
                 let role = Role::Instruction;
-                self.state.system = self.keep(None, place, &[Said { role, text }], None);
+                self.state.system = self.keep(None, &[Said { role, text }], None);
             }
             Entry::Turn(turn) => {
                 self.flush(None, told);
@@ -486,7 +481,7 @@ impl<'k> Reading<'k> {
                 self.state.is_broken = false;
                 self.state.is_parent_missing = false;
                 for item in items {
-                    let message = self.keep(None, place, &item.said(), None);
+                    let message = self.keep(None, &item.said(), None);
                     self.push(message);
                 }
             }
@@ -509,7 +504,7 @@ impl<'k> Reading<'k> {
                 if item.is_summary {
                     self.flush(Some(Gap::Compaction), told);
                 }
-                let message = self.keep(None, place, &item.said(), None);
+                let message = self.keep(None, &item.said(), None);
                 self.push(message);
             }
         }
@@ -524,19 +519,14 @@ impl<'k> Reading<'k> {
         }
     }
 
-    fn take_plugin(
-        &mut self,
-        line: &[u8],
-        place: Place,
-        told: &mut impl FnMut(&Request<'_>),
-    ) -> bool {
+    fn take_plugin(&mut self, line: &[u8], told: &mut impl FnMut(&Request<'_>)) -> bool {
         use plugin::Entry;
         match plugin::entry(line) {
             None => return false,
             Some(Entry::Other) => self.state.lines.passed_over += 1,
             Some(Entry::Compacted) => self.shorten(0),
             Some(Entry::Result(texts)) => {
-                let message = self.keep(None, place, &plugin::said(&texts, Role::Tool), None);
+                let message = self.keep(None, &plugin::said(&texts, Role::Tool), None);
                 self.push(message);
             }
             Some(Entry::System(system)) => {
@@ -545,7 +535,7 @@ impl<'k> Reading<'k> {
                 }
                 self.state.session = system.session;
                 let said = plugin::said(&system.texts, Role::Instruction);
-                self.state.system = self.keep(None, place, &said, None);
+                self.state.system = self.keep(None, &said, None);
                 let messages = self.state.request.len();
                 let (id, turn) = (system.request, system.turn);
                 let gaps = Vec::new();
@@ -567,7 +557,6 @@ impl<'k> Reading<'k> {
     fn keep(
         &mut self,
         hash: Option<Hash>,
-        place: Place,
         said: &[Said<'_>],
         before: Option<usize>,
     ) -> Option<usize> {
@@ -575,6 +564,7 @@ impl<'k> Reading<'k> {
             return Some(*held);
         }
         if self.state.messages.len() >= MESSAGES_MAX {
+            self.state.is_full = true;
             return None;
         }
         let found = look(self.known, self.state.source.profile(), said);
@@ -585,8 +575,6 @@ impl<'k> Reading<'k> {
         }
         self.state.messages.push(Message {
             hash: hash.map(hex::encode),
-            offset: place.at,
-            length: place.length,
             findings: found.found,
             is_cut: found.is_cut,
             before,
@@ -640,10 +628,6 @@ impl<'k> Reading<'k> {
         let marked = marked.filter_map(|place| Some((number(*place), self.state.request[*place]?)));
         for (number, message) in system.into_iter().chain(marked) {
             self.steps += 1;
-            is_cut |= found.len() > FINDINGS_MAX;
-            if is_cut {
-                break;
-            }
             for message in self.state.lines_of(message) {
                 is_cut |= message.is_cut;
                 let findings = message.findings.iter();
@@ -652,12 +636,16 @@ impl<'k> Reading<'k> {
                     finding,
                 }));
             }
+            is_cut |= found.len() > FINDINGS_MAX;
+            if is_cut {
+                break;
+            }
         }
         self.steps += found.len() as u64;
-        if is_cut {
+        if is_cut || self.state.is_full {
             gaps.push(Gap::TooMuch);
-            found.truncate(FINDINGS_MAX);
         }
+        found.truncate(FINDINGS_MAX);
         gaps.sort_unstable();
         gaps.dedup();
         told(&Request {

@@ -8,7 +8,7 @@ use super::{Role, Said};
 /// The greatest number of values in one line. A line of many small values takes many times its length in memory.
 const VALUES_MAX: usize = 250_000;
 
-/// Returns the value of a member of the line's object that is a text, without keeping anything else of the line.
+/// Returns the `type` of the line's object, without keeping anything else of the line.
 pub fn kind(line: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Kind {

@@ -1,6 +1,6 @@
 //! Every record takes steps in proportion to its length, and memory within bounds.
 
-use ctxpin_evidence::reading::{Reading, Source};
+use ctxpin_evidence::reading::{Gap, Reading, Source};
 use ctxpin_evidence::verdict::{ROW_BYTES_MAX, Turn};
 use serde_json::json;
 
@@ -133,4 +133,54 @@ fn a_long_record_is_kept_small() {
         "{}",
         state.len()
     );
+}
+
+#[test]
+fn a_request_with_more_findings_than_are_kept_is_not_whole() {
+    let known =
+        known(&[Sample::of(Source::Transcript).file("/w/project/AGENTS.md", &body("AGENTS"))]);
+    let mut transcript = Transcript::default();
+    let texts: Vec<_> = (0..5_000)
+        .map(|number| {
+            let path = format!("/w/project/{number}.md");
+            reminder(&[(path.as_str(), "foreign")])
+        })
+        .collect();
+    let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+    for text in &texts {
+        transcript.row("user", text);
+    }
+    transcript.in_rows(&texts);
+    transcript.request();
+    let mut told = Vec::new();
+    let mut reading = Reading::new(&known, Source::Transcript);
+    reading
+        .read(&mut transcript.record().as_bytes(), &mut |request| {
+            told.push((request.found.len(), request.gaps.clone()));
+        })
+        .unwrap();
+    assert_eq!(told, [(4_096, vec![Gap::TooMuch])]);
+}
+
+#[test]
+fn a_request_after_more_messages_than_are_kept_is_not_whole() {
+    let known = known(&[Sample::of(Source::Plugin).file("/w/project/AGENTS.md", &body("AGENTS"))]);
+    let line = |text: &str| {
+        let line = json!({ "type": "system", "request": text, "texts": [text] });
+        format!("{line}\n")
+    };
+    let record: String = (0..200_001)
+        .map(|number| line(&number.to_string()))
+        .collect();
+    let mut told = Vec::new();
+    let mut reading = Reading::new(&known, Source::Plugin);
+    reading
+        .read(&mut record.as_bytes(), &mut |request| {
+            told.push(request.gaps.clone());
+        })
+        .unwrap();
+    assert_eq!(told.len(), 200_001);
+    let (last, before) = told.split_last().unwrap();
+    assert!(before.iter().all(Vec::is_empty));
+    assert_eq!(*last, [Gap::TooMuch]);
 }

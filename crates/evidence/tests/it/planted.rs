@@ -548,6 +548,38 @@ fn findings_are_about_the_texts_that_were_known() {
 }
 
 #[test]
+fn a_message_that_was_said_before_is_found_after_a_resumption() {
+    let known = known(&[Sample::of(Source::Transcript).file(AGENTS, &body("AGENTS"))]);
+    let files = reminder(&[(AGENTS, body("AGENTS").trim())]);
+    let mut transcript = Transcript::default();
+    transcript.row("user", &files);
+    transcript.row("assistant", "Yes.");
+    transcript.row("user", &files);
+    let kept = transcript.record().len();
+    transcript.row("user", "Go.");
+    transcript.in_rows(&[&files, "Go."]);
+    transcript.request();
+    let record = transcript.record();
+    let expected = row(&known, Source::Transcript, 0, &record);
+
+    let mut reading = Reading::new(&known, Source::Transcript);
+    reading
+        .read(&mut &record.as_bytes()[..kept], &mut |_| ())
+        .unwrap();
+    let state = reading.state().clone();
+    let from = usize::try_from(state.offset()).unwrap();
+    let mut reading = Reading::resume(&known, state).unwrap();
+    let mut turn = Turn::new(&known, Source::Transcript, Some(0));
+    reading
+        .read(&mut &record.as_bytes()[from..], &mut |request| {
+            turn.add(request);
+        })
+        .unwrap();
+    assert_eq!(shown(&turn.row()), shown(&expected));
+    assert_eq!(outcomes(&expected), "AsPinned: Given");
+}
+
+#[test]
 fn the_plugin_hands_over_each_system_text() {
     let sample = Sample::of(Source::Plugin)
         .file(AGENTS, &body("AGENTS"))

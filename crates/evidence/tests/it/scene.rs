@@ -144,6 +144,24 @@ impl Transcript {
         self.hashes.push(hash);
     }
 
+    /// Adds a line of the conversation.
+    pub fn row(&mut self, role: &str, text: &str) {
+        let content = json!([{ "type": "text", "text": text }]);
+        self.lines
+            .push(json!({ "type": role, "message": { "role": role, "id": "message-1", "content": content } }));
+    }
+
+    /// Lets all requests from here on have a message that stands in the conversation: lines of the user with these
+    /// texts.
+    pub fn in_rows(&mut self, texts: &[&str]) {
+        let blocks = texts
+            .iter()
+            .map(|text| json!({ "type": "text", "text": text }));
+        let content: Value = blocks.collect();
+        self.hashes
+            .push(hash(&json!({ "role": "user", "content": content })));
+    }
+
     /// Adds a message of the user with texts.
     pub fn user(&mut self, texts: &[&str]) {
         let blocks = texts

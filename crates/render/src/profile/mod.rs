@@ -182,8 +182,8 @@ pub fn delivered_on_demand(
     }
 }
 
-/// Returns the forms of the instruction files and of the skills that have a body, in the snapshot's order. `bodies` has
-/// the bodies of the snapshot's resources.
+/// Returns the forms of the instruction files and then of the skills that have a body, each in the snapshot's order; by
+/// Codex's rules, only those of the files for the whole work. `bodies` has the bodies of the snapshot's resources.
 pub fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
     let settings = snapshot.facts.rules.as_ref().map(|rules| &rules.settings);
     let mut forms = match settings {
