@@ -304,6 +304,7 @@ mod tests {
     #[test]
     fn texts_as_sentences() {
         let check = |text: &str, expected: &str| assert_eq!(sentence(text), expected);
+        check("MCP server", "MCP server.");
         check("the chat has no pin", "The chat has no pin.");
         check("what now?", "What now?");
         check("sha256:ab is not there", "sha256:ab is not there.");

@@ -32,7 +32,7 @@ use super::parts::rail::Stand;
 use super::parts::sums::Sums;
 use super::parts::text::Text;
 use super::parts::time::Time;
-use crate::api_error::ApiResult;
+use crate::api_error::{ApiResult, sentence};
 use crate::app::App;
 use crate::params::{PathParams, QueryParams};
 
@@ -101,7 +101,8 @@ struct ChangePage<'v> {
     frame: Frame,
     id: PendingChangeId,
     path: String,
-    kind: &'static str,
+    /// The kind of the resource, as a sentence.
+    kind: String,
     /// Whether the pins lack the resource.
     is_new: bool,
     since: Option<Time>,
@@ -143,7 +144,8 @@ pub(crate) async fn list(
     };
     let overview = overview::read(&app.service, caller.credential).await?;
     let chat_count = Number(overview.counts.all);
-    let others = overview.counts.drifted - overview.counts.own_drifted.min(overview.counts.drifted);
+    let counts = &overview.counts;
+    let others = counts.drifted.saturating_sub(counts.own_drifted);
     let others = (others > 0).then(|| {
         let verb = if others == 1 { "is" } else { "are" };
         format!("{} {verb}", counted(others, "chat"))
@@ -235,7 +237,7 @@ fn render(
             None | Some("") => "Facts of the workspace".to_owned(),
             Some(path) => path.to_owned(),
         },
-        kind: entries.first().map_or("", |entry| entry.kind),
+        kind: sentence(entries.first().map_or("", |entry| entry.kind)),
         is_new: change.is_some_and(|change| change.pinned.is_none()) && !facts,
         since: since
             .map(|drift| drift.since)
