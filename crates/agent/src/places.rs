@@ -2,15 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
-use ctxpin_private_files::file;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AgentError;
-use crate::sources::read;
 use crate::standing::StandingPlace;
+use crate::state_directory::{ListKind, replace_list};
 
 /// The file with the places, in the state directory.
 const FILE_NAME: &str = "places.json";
+
+const LIST: ListKind = ListKind {
+    what: "a list of the directories that are served",
+    remedy: "move it away; `ctxpin chat new` in a directory serves it again",
+};
 
 /// The places as JSON in their file.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -37,18 +41,7 @@ impl Places {
     /// Reads the places of before. One of a profile that this release does not know is passed over.
     pub fn open(state_directory: &Path) -> Result<Self, AgentError> {
         let path = state_directory.join(FILE_NAME);
-        let kept: Kept = match read(&path)? {
-            None => Kept::default(),
-            Some((bytes, _)) => serde_json::from_slice(&bytes).map_err(|error| {
-                let (line, column) = (error.line(), error.column());
-                AgentError::Corrupt {
-                    path: path.clone(),
-                    what: "a list of the directories that are served",
-                    reason: format!("at line {line} column {column}"),
-                    remedy: "move it away; `ctxpin chat new` in a directory serves it again",
-                }
-            })?,
-        };
+        let kept: Kept = LIST.read(&path)?;
         let places = kept.places.into_iter().filter_map(|kept| {
             Some(StandingPlace {
                 profile: kept.profile.parse().ok()?,
@@ -71,26 +64,54 @@ impl Places {
         if self.places.contains(place) {
             return Ok(());
         }
-        self.places.push(place.clone());
-        self.keep()
+        let mut places = self.places.clone();
+        places.push(place.clone());
+        self.keep(places)
     }
 
     /// Removes a place.
     pub fn remove(&mut self, place: &StandingPlace) -> Result<(), String> {
-        self.places.retain(|known| known != place);
-        self.keep()
+        let mut places = self.places.clone();
+        places.retain(|known| known != place);
+        self.keep(places)
     }
 
-    fn keep(&self) -> Result<(), String> {
-        let places = self.places.iter().map(|place| KeptPlace {
+    /// Replaces the places, on disk first.
+    fn keep(&mut self, places: Vec<StandingPlace>) -> Result<(), String> {
+        let kept = places.iter().map(|place| KeptPlace {
             directory: place.directory.clone(),
             profile: place.profile.to_string(),
         });
         let kept = Kept {
-            places: places.collect(),
+            places: kept.collect(),
         };
-        let json = serde_json::to_vec_pretty(&kept).map_err(|error| error.to_string())?;
-        file::replace(&self.path, &json)
-            .map_err(|error| format!("{} cannot be written: {error}", self.path.display()))
+        replace_list(&self.path, &kept)?;
+        self.places = places;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use ctxpin_model::profile::Profile;
+
+    use super::*;
+
+    #[test]
+    fn a_place_that_could_not_be_written_is_written_later() {
+        let base = tempfile::tempdir().unwrap();
+        let state = base.path().join("state");
+        let mut places = Places::open(&state).unwrap();
+        let place = StandingPlace {
+            directory: "/w/below".into(),
+            profile: Profile::Codex,
+        };
+        places.add(&place).unwrap_err();
+        assert_eq!(places.all(), []);
+        fs::create_dir(&state).unwrap();
+        places.add(&place).unwrap();
+        assert_eq!(Places::open(&state).unwrap().all(), [place]);
     }
 }

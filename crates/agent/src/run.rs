@@ -17,7 +17,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
-use crate::control::handler::{Added, Adding, ControlHandler, StandingHandle, standings_lock};
+use crate::control::handler::{Added, Adding, ControlHandler, StandingHandle, lock};
 use crate::control::{serve::Socket, socket_path};
 use crate::error::AgentError;
 use crate::places::Places;
@@ -202,7 +202,7 @@ impl<'r, R: Fn(Told) + Send + Sync> Starter<'r, R> {
             agent: standing.agent,
             session: SessionHandle::of(&newest, &push_state),
         };
-        let mut standings = standings_lock(&self.standings);
+        let mut standings = lock(&self.standings);
         standings.retain(|known| known.place != place);
         standings.push(handle);
         Box::pin(async move {

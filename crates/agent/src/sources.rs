@@ -1,19 +1,17 @@
 //! The declared sources. Every agent scans the sources of the machine's operator. A user declares further
 //! sources through the control socket, and they survive a restart.
 
-use std::fs::Metadata;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::limits::SOURCE_BYTES_MAX;
 use ctxpin_private_files::exposure::{Demand, Exposure};
-use ctxpin_private_files::file;
 use ctxpin_protocol::control::{DeclaredBy, Source};
 use ctxpin_scan::roots::{Declared, Request, check_source};
 use ctxpin_scan::trust::Trust;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AgentError;
+use crate::state_directory::{ListKind, read, replace_list};
 
 /// The file in which the machine's operator configures every agent.
 pub const OPERATOR_CONFIG: &str = "/etc/ctxpin/agent.toml";
@@ -24,8 +22,10 @@ const FILE_NAME: &str = "sources.json";
 /// Maximum number of sources that a user may declare. Every scan reads each of them.
 const SOURCES_MAX: usize = 200;
 
-/// Longest configuration or list of sources, in bytes.
-const FILE_BYTES_MAX: u64 = 1024 * 1024;
+const LIST: ListKind = ListKind {
+    what: "a list of declared sources",
+    remedy: "repair it, or move it away and declare the sources again with `ctxpin source add`",
+};
 
 /// The operator's configuration, in TOML. All paths are absolute.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -127,21 +127,10 @@ impl Sources {
     /// Reads the sources that were declared before.
     pub fn open(state_directory: &Path, operator: Operator) -> Result<Self, AgentError> {
         let path = state_directory.join(FILE_NAME);
-        let corrupt = |reason| AgentError::Corrupt {
-            path: path.clone(),
-            what: "a list of declared sources",
-            reason,
-            remedy: "repair it, or move it away and declare the sources again with `ctxpin source add`",
-        };
-        let user: UserSources = match read(&path)? {
-            None => UserSources::default(),
-            Some((bytes, _)) => serde_json::from_slice(&bytes).map_err(|error| {
-                let (line, column) = (error.line(), error.column());
-                corrupt(format!("at line {line} column {column}"))
-            })?,
-        };
+        let user: UserSources = LIST.read(&path)?;
         if let Some(relative) = user.sources.iter().find(|path| !path.is_absolute()) {
-            return Err(corrupt(format!("{} is not absolute", relative.display())));
+            let reason = format!("{} is not absolute", relative.display());
+            return Err(LIST.corrupt(&path, reason));
         }
         Ok(Self {
             state_directory: state_directory.to_owned(),
@@ -229,10 +218,7 @@ impl Sources {
     /// Replaces the list.
     fn keep(&mut self, sources: Vec<PathBuf>) -> Result<(), String> {
         let user = UserSources { sources };
-        let path = self.state_directory.join(FILE_NAME);
-        let json = serde_json::to_vec_pretty(&user).map_err(|error| error.to_string())?;
-        file::replace(&path, &json)
-            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        replace_list(&self.state_directory.join(FILE_NAME), &user)?;
         self.user = user;
         Ok(())
     }
@@ -263,16 +249,6 @@ fn no_operators(exposure: Exposure) -> String {
             "it belongs to the user {owner}, who could allow and trust anything in everybody's name; `chown root` it"
         ),
         _ => "everybody may write it; `chmod o-w` it".to_owned(),
-    }
-}
-
-/// Reads a file and its metadata. Returns `None` if it does not exist.
-pub(crate) fn read(path: &Path) -> Result<Option<(Vec<u8>, Metadata)>, AgentError> {
-    match file::read(path, FILE_BYTES_MAX) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        read => read
-            .map(Some)
-            .map_err(|error| AgentError::state(path, &error)),
     }
 }
 

@@ -1,16 +1,24 @@
 //! The state directory of one agent, with its files and its control socket. Only the user may enter it, and
 //! one agent at a time holds it.
 
+use std::fs::Metadata;
+use std::io;
 use std::path::Path;
 
-use ctxpin_private_files::directory;
 use ctxpin_private_files::exposure::Demand;
 use ctxpin_private_files::lock::Lock;
+use ctxpin_private_files::{directory, file};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::error::AgentError;
 
 /// The file that the running agent has locked.
 const LOCK_NAME: &str = "agent.lock";
+
+/// Longest configuration or list, in bytes.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Creates the directory if it is missing, and takes its lock, which this process holds until the lock is dropped.
 pub(crate) fn hold(directory: &Path) -> Result<Lock, AgentError> {
@@ -22,6 +30,54 @@ pub(crate) fn hold(directory: &Path) -> Result<Lock, AgentError> {
         Ok(None) => Err(AgentError::AlreadyRuns { lock: path }),
         Err(error) => Err(AgentError::state(&path, &error)),
     }
+}
+
+/// Reads a file and its metadata. Returns `None` if it does not exist.
+pub(crate) fn read(path: &Path) -> Result<Option<(Vec<u8>, Metadata)>, AgentError> {
+    match file::read(path, FILE_BYTES_MAX) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read
+            .map(Some)
+            .map_err(|error| AgentError::state(path, &error)),
+    }
+}
+
+/// What a list of the state directory holds, for the error that it cannot be read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListKind {
+    pub what: &'static str,
+    /// What the user can do about one that is corrupt.
+    pub remedy: &'static str,
+}
+
+impl ListKind {
+    /// Returns the error that the list at a path is corrupt.
+    pub fn corrupt(self, path: &Path, reason: String) -> AgentError {
+        AgentError::Corrupt {
+            path: path.to_owned(),
+            what: self.what,
+            reason,
+            remedy: self.remedy,
+        }
+    }
+
+    /// Reads the list at a path. A missing file is the empty list.
+    pub fn read<T: DeserializeOwned + Default>(self, path: &Path) -> Result<T, AgentError> {
+        let Some((bytes, _)) = read(path)? else {
+            return Ok(T::default());
+        };
+        serde_json::from_slice(&bytes).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            self.corrupt(path, format!("at line {line} column {column}"))
+        })
+    }
+}
+
+/// Replaces the list at a path in one step.
+pub(crate) fn replace_list(path: &Path, list: &impl Serialize) -> Result<(), String> {
+    let json = serde_json::to_vec_pretty(list).map_err(|error| error.to_string())?;
+    file::replace(path, &json)
+        .map_err(|error| format!("{} cannot be written: {error}", path.display()))
 }
 
 #[cfg(test)]

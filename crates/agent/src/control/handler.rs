@@ -105,7 +105,7 @@ impl ControlHandler {
     fn status(&self) -> AgentStatus {
         let now = Instant::now();
         let scan_state = self.reading.state().borrow().clone();
-        let standings = standings_lock(&self.standings);
+        let standings = lock(&self.standings);
         let mut standings = standings.iter().map(|standing| standing.status(now));
         let first = standings.next().unwrap_or_default();
         AgentStatus {
@@ -136,7 +136,7 @@ impl ControlHandler {
         &self,
         (directory, profile): (Option<&str>, Option<&str>),
     ) -> Result<SessionHandle, String> {
-        let standings = standings_lock(&self.standings);
+        let standings = lock(&self.standings);
         let own = self.request.directory.as_path();
         let directory = directory.map_or(own, Path::new);
         let is_it = |standing: &&StandingHandle| {
@@ -172,7 +172,7 @@ impl ControlHandler {
         // One at a time, so that a place gets one agent.
         let adder = self.adding.adder.lock().await;
         let running = {
-            let standings = standings_lock(&self.standings);
+            let standings = lock(&self.standings);
             let is_alive = |standing: &&StandingHandle| {
                 let state = standing.session.push_state.borrow();
                 standing.place == place && !matches!(state.status, PushStatus::Ended(_))
@@ -196,7 +196,7 @@ impl ControlHandler {
         let standing = maker.make(&place).await?;
         // Which tools are served in its own directory, the process is told at each start.
         if place.directory != self.request.directory {
-            self.places().add(&place)?;
+            lock(&self.places).add(&place)?;
         }
         let agent = standing.agent;
         let (answer, answered) = oneshot::channel();
@@ -217,14 +217,14 @@ impl ControlHandler {
         if self.adding.maker.is_none() {
             return;
         }
-        let places = self.places().all();
+        let places = lock(&self.places).all();
         for place in places {
             let attached = match place.directory.is_dir() {
                 true => {
                     let profile = place.profile.as_str();
                     self.attach(&place.directory, profile).await.map(drop)
                 }
-                false => self.places().remove(&place),
+                false => lock(&self.places).remove(&place),
             };
             if let Err(reason) = attached {
                 let is_unauthenticated = false;
@@ -237,10 +237,6 @@ impl ControlHandler {
                 });
             }
         }
-    }
-
-    fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the canonical path of a directory of the project. A directory of another project is refused, such as one
@@ -351,7 +347,7 @@ impl ControlHandler {
     async fn source_show(&self, path: PathBuf) -> Result<Response, String> {
         let sources = Arc::clone(&self.sources);
         let newest = {
-            let standings = standings_lock(&self.standings);
+            let standings = lock(&self.standings);
             let first = standings.first();
             first.and_then(|first| first.session.newest.borrow().clone())
         };
@@ -480,15 +476,8 @@ fn seconds_until(until: Instant, now: Instant) -> u64 {
     left.as_millis().div_ceil(1000) as u64
 }
 
-/// Locks the sources. A panic under the lock leaves them valid: they change in one step, after the file
-/// was written.
-fn lock(sources: &Mutex<Sources>) -> std::sync::MutexGuard<'_, Sources> {
-    sources.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Locks the standings. A panic under the lock leaves them valid.
-pub(crate) fn standings_lock(
-    standings: &Mutex<Vec<StandingHandle>>,
-) -> std::sync::MutexGuard<'_, Vec<StandingHandle>> {
-    standings.lock().unwrap_or_else(PoisonError::into_inner)
+/// Locks what requests share. A panic under the lock leaves it valid: lists change in one step, after their file was
+/// written.
+pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
