@@ -133,8 +133,8 @@ impl Prepared {
         })
     }
 
-    /// Moves the pin of a locked chat to the target and updates `chat`. Writes nothing if the pin is at the
-    /// target already.
+    /// Moves the pin of a locked chat to the target and updates `chat`. If the pin is at the target already, writes
+    /// nothing, unless the client has read it again, which the history notes.
     pub async fn carry_out(
         &self,
         transaction: &mut Transaction,
@@ -144,10 +144,11 @@ impl Prepared {
         deed: &mut Deed,
     ) -> Result<()> {
         let pin = chat.pin.as_ref().map(|pin| pin.pin);
-        let prompt = match step(pin.as_ref(), &self.target) {
-            Step::Stay => return Ok(()),
-            Step::Keep(prompt) => prompt,
-            Step::Render => {
+        let prompt = match (step(pin.as_ref(), &self.target), pin) {
+            (Step::Stay, Some(pin)) if cause.reason == Reason::Observe => pin.prompt,
+            (Step::Stay, _) => return Ok(()),
+            (Step::Keep(prompt), _) => prompt,
+            (Step::Render, _) => {
                 let prompt = self.prompt.as_ref().ok_or_else(Error::overtaken)?;
                 prompt
                     .keep(transaction, granted, self.target.hashes.context)

@@ -16,7 +16,7 @@ use ctxpin_store::grant::{Granted, object, right};
 use crate::error::{Error, Result};
 use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, write};
 use crate::ground::Ground;
-use crate::moves::{Cause, Prepared, write_move};
+use crate::moves::{Cause, Prepared};
 use crate::service::Service;
 
 /// Takes a message of a chat's client, and returns the chat afterwards. Unarchives the chat. If the chat is observed and
@@ -165,8 +165,7 @@ fn unknown_head(snapshot: impl std::fmt::Display) -> Error {
 }
 
 impl Plan {
-    /// Moves the pin of the locked chat. A pin that is at the snapshot already gets a row of the history, because the
-    /// client has read it again.
+    /// Moves the pin of the locked chat.
     async fn carry_out(
         &self,
         transaction: &mut Transaction,
@@ -178,18 +177,8 @@ impl Plan {
             unconfirmed: self.unconfirmed,
             ..Cause::of(self.reason, chat, granted.at())
         };
-        let target = self.prepared.target;
-        match chat.pin.as_ref().map(|pin| pin.pin) {
-            Some(pin) if pin.snapshot == target.snapshot => {
-                let to = Some((target, pin.prompt));
-                write_move(transaction, granted, chat, to, &cause, deed).await
-            }
-            _ => {
-                let prepared = &self.prepared;
-                prepared
-                    .carry_out(transaction, granted, chat, &cause, deed)
-                    .await
-            }
-        }
+        self.prepared
+            .carry_out(transaction, granted, chat, &cause, deed)
+            .await
     }
 }
