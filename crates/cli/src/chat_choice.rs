@@ -62,8 +62,8 @@ pub async fn chat(connected: &Connected, named: Option<&str>) -> Result<ChatId, 
         ));
         return Ok(chat);
     }
-    let (agents, directory) =
-        agents_here(connected)?.ok_or_else(|| not_watched(connected, IdKind::Chat))?;
+    let (agents, directory) = agents_here(connected, Profile::ALL)?
+        .ok_or_else(|| not_watched(connected, IdKind::Chat))?;
     let mut chats = Vec::new();
     for agent in agents {
         let query = ChatQuery {
@@ -127,47 +127,28 @@ fn is_watched_by_up() -> bool {
     directories.any(|directory| data.agent(directory).directory().is_some())
 }
 
-/// Returns the agents that `ctxpin up` or `ctxpin agent run` keeps for the current directory, or for the
-/// nearest watched directory above it, and that directory. The agent of the neutral profile is the first.
+/// Returns the agents of these profiles that `ctxpin up` or `ctxpin agent run` keeps for the current directory, or for
+/// the nearest directory above it that has one, and that directory. They come in the order of the profiles.
 ///
 /// # Errors
 ///
 /// Fails if what is kept cannot be read.
-pub fn agents_here(connected: &Connected) -> Result<Option<(Vec<AgentId>, PathBuf)>, Failure> {
+pub fn agents_here(
+    connected: &Connected,
+    profiles: &[Profile],
+) -> Result<Option<(Vec<AgentId>, PathBuf)>, Failure> {
     // Without a data directory, nothing is kept.
     let Ok(data) = DataDirectory::locate() else {
         return Ok(None);
     };
     for directory in current_directory()?.ancestors() {
-        let agents = Profile::ALL
+        let agents = profiles
             .iter()
             .map(|profile| kept_agent(connected, &data, directory, *profile));
         let agents = agents.collect::<Result<Vec<_>, _>>()?;
         let agents: Vec<_> = agents.into_iter().flatten().collect();
         if !agents.is_empty() {
             return Ok(Some((agents, directory.to_owned())));
-        }
-    }
-    Ok(None)
-}
-
-/// Returns the agent of a profile that `ctxpin up` or `ctxpin agent run` keeps for the current directory, or for
-/// the nearest directory above it that has one.
-///
-/// # Errors
-///
-/// Fails if what is kept cannot be read.
-pub fn agent_of_profile_here(
-    connected: &Connected,
-    profile: Profile,
-) -> Result<Option<AgentId>, Failure> {
-    // Without a data directory, nothing is kept.
-    let Ok(data) = DataDirectory::locate() else {
-        return Ok(None);
-    };
-    for directory in current_directory()?.ancestors() {
-        if let Some(agent) = kept_agent(connected, &data, directory, profile)? {
-            return Ok(Some(agent));
         }
     }
     Ok(None)

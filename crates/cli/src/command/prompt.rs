@@ -13,7 +13,7 @@ use ctxpin_render::renderer::Renderer;
 use ctxpin_render::review::{self, File, Stretch};
 use ctxpin_render::treated::Reason;
 
-use super::absolute::absolute;
+use super::absolute::absolute_in_real_directory;
 use crate::chat_choice::{self, ChatArgument};
 use crate::connect::Connection;
 use crate::say::{self, Failure, Hint, NextCommand, Viewpoint};
@@ -88,7 +88,7 @@ async fn on_demand(
     file: &Path,
     as_json: bool,
 ) -> Result<(), Failure> {
-    let path = real(file)?;
+    let path = absolute_in_real_directory(file)?;
     let path = path.to_str().ok_or_else(|| {
         Failure::new(format!(
             "{} is not UTF-8, and no pin names such a file",
@@ -124,17 +124,6 @@ async fn on_demand(
     }
     let texts: Vec<_> = found.items.iter().map(|item| item.text.as_str()).collect();
     say::print_bytes(texts.join("\n").as_bytes())
-}
-
-/// Returns the absolute path of a file, with the links on the way to it resolved if its directory exists. A pin has
-/// real paths.
-fn real(file: &Path) -> Result<PathBuf, Failure> {
-    let path = absolute(file)?;
-    let real = path.parent().and_then(|parent| parent.canonicalize().ok());
-    Ok(match (real, path.file_name()) {
-        (Some(parent), Some(name)) => parent.join(name),
-        _ => path,
-    })
 }
 
 /// Returns the prompt together with the text that was removed from its files.

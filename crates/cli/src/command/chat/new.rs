@@ -8,8 +8,7 @@ use ctxpin_protocol::http::chats::ChatCreate;
 use super::settings::Settings;
 use super::{name, state};
 use crate::chat_choice::{
-    IdKind, agent_named, agent_of_profile_here, agents_here, chat_named, current_directory,
-    not_watched,
+    IdKind, agent_named, agents_here, chat_named, current_directory, not_watched,
 };
 use crate::command::source::LocalAgent;
 use crate::command::{Output, words};
@@ -49,9 +48,12 @@ pub struct New {
 impl New {
     /// Returns the agent of this directory: the one of the profile, or the first one if none is named.
     async fn agent_here(&self, connected: &Connected) -> Result<AgentId, Failure> {
+        let first_of = |profiles| {
+            let here = agents_here(connected, profiles)?;
+            Ok::<_, Failure>(here.and_then(|(agents, _)| agents.into_iter().next()))
+        };
         let Some(profile) = self.profile else {
-            let here = agents_here(connected)?;
-            let first = here.and_then(|(agents, _)| agents.into_iter().next());
+            let first = first_of(Profile::ALL)?;
             return first.ok_or_else(|| not_watched(connected, IdKind::Agent));
         };
         // The process that watches the project makes the agent of this very directory.
@@ -61,7 +63,7 @@ impl New {
                 return Ok(AgentId::from(agent));
             }
         }
-        agent_of_profile_here(connected, profile)?.ok_or_else(|| {
+        first_of(&[profile])?.ok_or_else(|| {
             Failure::new(format!(
                 "no agent of the profile `{profile}` watches this directory"
             ))

@@ -8,7 +8,7 @@ use ctxpin_render::estimate;
 use ctxpin_render::profile::{Effective, Given, effective};
 use ctxpin_scan::Scan as Found;
 
-use crate::command::absolute::absolute;
+use crate::command::absolute::absolute_in_real_directory;
 use crate::say::{self, Failure, Table, Viewpoint};
 
 /// Returns the wire shapes of what reaches the model.
@@ -168,20 +168,14 @@ pub fn compared(scans: &[(Profile, Found)]) -> String {
 ///
 /// Fails if there is no such file.
 pub fn who(scans: &[(Profile, Found)], file: &Path) -> Result<Vec<FileInTool>, Failure> {
-    let path = absolute(file)?;
-    if let Err(error) = path.symlink_metadata() {
+    let own = absolute_in_real_directory(file)?;
+    if let Err(error) = own.symlink_metadata() {
         let shown = say::path(&file);
         return Err(Failure::usage(format!("{shown} cannot be found")).because(error));
     }
     // Some tools list a file under its own name, others under the name of a link's target.
-    let directory = path
-        .parent()
-        .and_then(|directory| directory.canonicalize().ok());
-    let own = directory
-        .zip(path.file_name())
-        .map(|(directory, name)| directory.join(name));
-    let target = path.canonicalize().ok();
-    let sources: Vec<_> = own.into_iter().chain(target).collect();
+    let target = own.canonicalize().ok();
+    let sources: Vec<_> = std::iter::once(own).chain(target).collect();
     let sources: Vec<_> = sources.iter().map(|path| path.to_string_lossy()).collect();
     let tools = scans.iter().map(|(profile, found)| {
         let effective = of(found);
