@@ -1,8 +1,8 @@
 //! The secret of an owner, under which foreign texts are named and texts are hashed for the search.
 
 use ctxpin_model::hash::BlobHash;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
+use ctxpin_model::proof;
+use hmac::Mac as _;
 
 /// What separates the names of foreign texts from any other use of the key.
 const FOREIGN: &[u8] = b"ctxpin foreign text\0";
@@ -35,19 +35,9 @@ impl Key {
     }
 
     fn mac(&self, purpose: &[u8], input: &[u8]) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new(&padded(&self.0).into());
-        mac.update(purpose);
-        mac.update(input);
+        let mac = proof::mac(&self.0, purpose).chain_update(input);
         mac.finalize().into_bytes().into()
     }
-}
-
-/// Returns the key at the block size of SHA-256. HMAC pads a short key with zeros (RFC 2104, section 2), so this is
-/// the same key, of a length checked at compile time.
-fn padded(key: &[u8; 32]) -> [u8; 64] {
-    let mut block = [0; 64];
-    block[..32].copy_from_slice(key);
-    block
 }
 
 #[cfg(test)]

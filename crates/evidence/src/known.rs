@@ -232,7 +232,7 @@ struct Builder {
 impl Builder {
     fn add(&mut self, number: usize, given: Given<'_>) -> KnownSnapshot {
         let Given { snapshot, bodies } = given;
-        let settings = snapshot.facts.rules.as_ref().map(|rules| &rules.settings);
+        let settings = snapshot.facts.settings();
         let home = settings.map(home);
         self.roots.extend(snapshot.facts.directory.clone());
         self.roots.extend(home.map(str::to_owned));

@@ -93,7 +93,7 @@ pub fn decoy_hash(random: &[u8; BYTES], token: TokenId) -> [u8; BYTES] {
 }
 
 /// Returns the HMAC of an input under a key.
-pub(crate) fn mac(key: &[u8; BYTES], input: &[u8]) -> Hmac<Sha256> {
+pub fn mac(key: &[u8; BYTES], input: &[u8]) -> Hmac<Sha256> {
     // HMAC pads a short key with zeros, so this is the same key, of a length checked at compile time.
     let mut block = [0; BLOCK_BYTES];
     block[..BYTES].copy_from_slice(key);

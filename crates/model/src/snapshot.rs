@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
-use crate::profile::{Profile, ProfileRules, Rules};
+use crate::profile::{Profile, ProfileRules, Rules, Settings};
 use crate::resource::{Kind, Resource, ResourceId};
 
 /// Facts about a workspace.
@@ -19,6 +19,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Returns the settings of the tool. `None` under the neutral profile.
+    pub fn settings(&self) -> Option<&Settings> {
+        self.rules.as_ref().map(|rules| &rules.settings)
+    }
+
     /// Returns the rules of these facts without their settings.
     pub fn profile_rules(&self) -> ProfileRules {
         let rules = self.rules.as_ref();

@@ -22,6 +22,7 @@ use ctxpin_store::grant::{Granted, object, right};
 use crate::error::{Error, Result};
 use crate::frame::read_bodies;
 use crate::prompts::weight;
+use crate::pushes::bytes_of;
 use crate::service::Service;
 
 /// Returns about how many bytes a context has.
@@ -240,7 +241,7 @@ pub async fn effective(
         .bodies_of(&mut transaction, &pinned, &hashes)
         .await?;
     drop(transaction);
-    let bytes = bodies.values().map(|body| body.len() as u64).sum();
+    let bytes = bytes_of(&bodies);
     let effective = service.work(user, bytes, move || profile::effective(&pinned, &bodies));
     Ok(Some(effective.await?))
 }

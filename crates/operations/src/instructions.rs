@@ -17,6 +17,7 @@ use ctxpin_render::renderer::Renderer;
 use crate::contexts;
 use crate::error::{Error, Result};
 use crate::frame::read_bodies;
+use crate::pushes::bytes_of;
 use crate::service::Service;
 use crate::workshop::Watch;
 
@@ -92,7 +93,7 @@ pub async fn on_demand(
             .await?;
         drop(transaction);
         let renderer = Renderer::of_number(pin.prompt.renderer).unwrap_or(Renderer::CURRENT);
-        let bytes = bodies.values().map(|body| body.len() as u64).sum();
+        let bytes = bytes_of(&bodies);
         let work = move || rendered(&pinned, matched, &bodies, renderer);
         given = service.work(user, bytes, work).await?;
     }

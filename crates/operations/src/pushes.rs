@@ -495,7 +495,8 @@ async fn prepare(
     prepared.await?.map(Ok)
 }
 
-fn bytes_of(bodies: &Bodies) -> u64 {
+/// Returns the number of bytes of all bodies.
+pub(crate) fn bytes_of(bodies: &Bodies) -> u64 {
     bodies.values().map(|bytes| bytes.len() as u64).sum()
 }
 

@@ -144,7 +144,7 @@ pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDema
     let files = files.filter(|file| file.comes_with(path));
     let given = files.filter_map(|file| {
         let body = bodies.get(&file.body()?)?;
-        let text = match snapshot.facts.rules.as_ref().map(|rules| &rules.settings) {
+        let text = match snapshot.facts.settings() {
             Some(Settings::ClaudeCode(_)) => claude_code::on_demand(file, body),
             Some(Settings::Opencode(_)) => opencode::on_demand(file, body),
             Some(Settings::Codex(_)) | None => neutral::on_demand(file, body, Renderer::CURRENT),
@@ -160,7 +160,7 @@ pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDema
 pub fn conditional(snapshot: &Snapshot) -> Vec<&Resource> {
     let files = snapshot.instruction_files();
     let mut files: Vec<_> = files.filter(|file| file.applies.is_some()).collect();
-    match snapshot.facts.rules.as_ref().map(|rules| &rules.settings) {
+    match snapshot.facts.settings() {
         Some(Settings::Opencode(_)) => opencode::sort_on_demand(&mut files),
         Some(Settings::ClaudeCode(_) | Settings::Codex(_)) | None => {}
     }
@@ -175,7 +175,7 @@ pub fn delivered_on_demand(
     body: &[u8],
     renderer: Renderer,
 ) -> Option<String> {
-    match snapshot.facts.rules.as_ref().map(|rules| &rules.settings) {
+    match snapshot.facts.settings() {
         Some(Settings::ClaudeCode(_)) => claude_code::delivered_on_demand(file, body, renderer),
         Some(Settings::Opencode(_)) => opencode::delivered_on_demand(file, body, renderer),
         Some(Settings::Codex(_)) | None => neutral::on_demand(file, body, renderer),
@@ -185,7 +185,7 @@ pub fn delivered_on_demand(
 /// Returns the forms of the instruction files and then of the skills that have a body, each in the snapshot's order; by
 /// Codex's rules, only those of the files for the whole work. `bodies` has the bodies of the snapshot's resources.
 pub fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
-    let settings = snapshot.facts.rules.as_ref().map(|rules| &rules.settings);
+    let settings = snapshot.facts.settings();
     let mut forms = match settings {
         None => neutral::forms(snapshot, bodies),
         Some(Settings::ClaudeCode(_)) => claude_code::forms(snapshot, bodies),
@@ -212,7 +212,7 @@ pub fn descriptions(snapshot: &Snapshot, bodies: &Bodies, skill: &Resource) -> [
     let description = skill.description.as_deref().unwrap_or_default();
     let body = skill.body().and_then(|body| bodies.get(&body));
     let own = prompt::description(description);
-    let settings = snapshot.facts.rules.as_ref().map(|rules| &rules.settings);
+    let settings = snapshot.facts.settings();
     let listed = match settings {
         None => own.clone(),
         Some(Settings::ClaudeCode(_)) => claude_code::described(description, body),
