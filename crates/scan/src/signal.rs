@@ -194,17 +194,16 @@ impl Armourer {
 impl Armour {
     fn set_places(&mut self, places: &[Place]) -> Result<bool, WatchError> {
         let mut wanted: HashMap<PathBuf, Interest> = HashMap::new();
+        let mut directories = Vec::new();
         for place in places {
             match wanted.get_mut(&place.directory) {
                 Some(interest) => interest.widen(place.interest.clone()),
                 None => {
                     wanted.insert(place.directory.clone(), place.interest.clone());
+                    directories.push(place.directory.clone());
                 }
             }
         }
-        let directories = places.iter().map(|place| place.directory.clone());
-        let mut seen = HashSet::new();
-        let mut directories: Vec<_> = directories.filter(|one| seen.insert(one.clone())).collect();
         let count = directories.len();
         directories.truncate(WATCHES_MAX);
         let (stale, all_stale) = self.shared.expect(wanted);

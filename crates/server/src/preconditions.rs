@@ -13,7 +13,8 @@ pub(crate) fn etag(hash: impl std::fmt::Display) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("\"{hash}\"")).ok()
 }
 
-/// Returns a weak entity tag: the hash of a response before its compression.
+/// Returns a weak entity tag: the hash of a response before its compression. It is weak, because all encodings of the
+/// response share it.
 pub(crate) fn weak_etag(hash: impl std::fmt::Display) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("W/\"{hash}\"")).ok()
 }

@@ -20,7 +20,8 @@ fn beside<'q>(query: Query<'q>, words: &'static str, place: ChatPlace) -> Query<
     query.push(", ").value(&place.chat).push(")")
 }
 
-/// Reads the ids of a part of the drifted chats, the longest drifted first, and the number of the first of them.
+/// Reads the ids of a part of the drifted chats, the longest drifted first, each with its number in the list. The part
+/// before a place comes in the reverse order.
 async fn part_by_drift(
     transaction: &mut Transaction,
     owner: Option<&UserId>,

@@ -121,10 +121,15 @@ pub(crate) async fn refresh_many(
 ) -> ApiResult<Json<Refreshed>> {
     let filter = refresh_filter(&body)?;
     let done = pins::refresh_many(&app.service, credential, filter).await?;
-    Ok(Json(Refreshed {
+    Ok(Json(wire_refreshed(done)))
+}
+
+/// Returns how many chats were moved and left alone, in the shape of the API.
+pub(super) fn wire_refreshed(done: pins::Refreshed) -> Refreshed {
+    Refreshed {
         refreshed: done.moved,
         observed: done.observed,
-    }))
+    }
 }
 
 /// Decide about the drift of several chats

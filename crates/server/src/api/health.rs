@@ -25,7 +25,7 @@ use crate::identify::Identity;
 use crate::metrics::METRICS_MEDIA_TYPE;
 use crate::metrics::MetricsReaders;
 use crate::params::QueryParams;
-use crate::preconditions::{IfNoneMatch, accepts_gzip};
+use crate::preconditions::{IfNoneMatch, accepts_gzip, weak_etag};
 
 /// The API's document as JSON. It is compressed once and shared by every response, because anyone may
 /// request it and leave it unread.
@@ -154,8 +154,7 @@ pub(crate) async fn document(
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-    // The tag is weak, because both encodings share it.
-    if let Ok(tag) = HeaderValue::from_str(&format!("W/\"{hash}\"")) {
+    if let Some(tag) = weak_etag(hash) {
         headers.insert(ETAG, tag);
     }
     Ok(response)

@@ -14,6 +14,7 @@ use ctxpin_protocol::http::agents::{EPOCH_HEADER, Refreshed, Session, SessionOpe
 use ctxpin_protocol::http::push::{Push, PushAnswer};
 use ctxpin_protocol::problem::Problem;
 
+use super::chats::wire_refreshed;
 use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::body::RawBody;
@@ -94,10 +95,7 @@ pub(crate) async fn refresh(
 ) -> ApiResult<Json<Refreshed>> {
     let epoch = epoch(&headers)?;
     let done = pins::refresh_of_agent(&app.service, credential, epoch).await?;
-    Ok(Json(Refreshed {
-        refreshed: done.moved,
-        observed: done.observed,
-    }))
+    Ok(Json(wire_refreshed(done)))
 }
 
 fn epoch(headers: &HeaderMap) -> Result<i64, InvalidMember> {
