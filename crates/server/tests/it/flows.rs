@@ -488,6 +488,10 @@ async fn a_chat_is_renamed_in_its_place() -> Result<()> {
         "Split the payment step"
     );
     browser.click(".title summary").await?;
+    // The field has the focus only some time after the form has opened, and the key must not come before.
+    browser
+        .until(&format!("document.activeElement === {field}"))
+        .await?;
     browser
         .evaluate(&format!("{field}.value = 'Another name'"))
         .await?;
