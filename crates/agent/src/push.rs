@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::blocking::blocking;
 use crate::error::AgentError;
-use crate::reading::ProjectScan;
+use crate::reading::{ProjectScan, ViewScans};
 use crate::report::Report;
 use crate::session::{PushState, Session};
 
@@ -47,7 +47,10 @@ pub async fn once(
     let scan = blocking(move || scan(&request, &|| false)).await?;
     let scan = Arc::new(ProjectScan::new(scan, None, 0));
     // Keep the sender until the end, because a session ends with its reading.
-    let (_reading, scans) = watch::channel(Some(Arc::clone(&scan)));
+    let (_reading, scans) = watch::channel(ViewScans {
+        newest: Some(Arc::clone(&scan)),
+        failure: None,
+    });
     let session = Session::new(client, Uuid::new_v4(), profile, scans, &report);
     let state = session.handle().push_state;
     let mut pushed = state.clone();

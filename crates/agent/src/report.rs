@@ -45,7 +45,7 @@ pub enum Report {
         /// How many of the resources cannot be used.
         unusable: usize,
     },
-    /// A scan failed. The snapshot of the last successful scan stays.
+    /// A scan failed, other than the one before. The snapshot of the last successful scan stays.
     ScanFailed { reason: String },
     /// The server has a new head.
     Pushed {

@@ -200,7 +200,7 @@ impl<'r, R: Fn(Told) + Send + Sync> Starter<'r, R> {
         let handle = StandingHandle {
             place: place.clone(),
             agent: standing.agent,
-            session: SessionHandle::of(&newest, &push_state),
+            session: SessionHandle::of(&scans, &newest, &push_state),
         };
         let mut standings = lock(&self.standings);
         standings.retain(|known| known.place != place);

@@ -8,6 +8,7 @@
 //! know, because a newer agent may add some.
 
 use chrono::{DateTime, Utc};
+use ctxpin_model::profile::Profile;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -168,7 +169,7 @@ impl From<String> for RefusalKind {
     }
 }
 
-/// The status of a process: of its first agent, and of the others.
+/// The status of a process and of its agents. On the wire, the members of the first agent are its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentStatus {
     pub pid: u32,
@@ -177,31 +178,44 @@ pub struct AgentStatus {
     /// The absolute path of the control socket; empty from an agent of an older release.
     #[serde(default)]
     pub socket: String,
-    /// The workspace's directory.
-    pub directory: String,
     /// The server's address.
     pub server: String,
-    /// The profile of the first agent; empty from an agent of an older release, which is neutral.
+    /// What the first scan waits for; null once it has begun.
+    pub not_ready: Option<String>,
+    /// Why the process polls files; null while it watches them.
+    pub polling: Option<String>,
+    /// The number of declared sources.
+    pub sources: u64,
+    /// The first agent, which watches the process's own directory.
+    #[serde(flatten)]
+    pub first: StandingStatus,
+    /// The other agents of the process, each of another profile or directory.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<StandingStatus>,
+}
+
+/// The status of one agent of a process.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StandingStatus {
+    /// The profile; empty from an agent of an older release, which is neutral.
     #[serde(default)]
     pub profile: String,
-    /// The id of the first agent; null if the process does not know it.
+    /// The canonical path of the directory.
+    #[serde(default)]
+    pub directory: String,
+    /// The agent's id; null if the process does not know it.
     #[serde(default)]
     pub agent_id: Option<Uuid>,
     /// The number of the session; null until the server has opened one.
     pub epoch: Option<i64>,
-    /// What the first scan waits for; null once it has begun.
-    pub not_ready: Option<String>,
-    /// Why the agent polls files; null while it watches them.
-    pub polling: Option<String>,
     /// Why the last scan failed; null if it succeeded, and before the first scan.
+    #[serde(default)]
     pub scan_error: Option<String>,
-    /// What the last scan found; null before the first scan.
+    /// What the last scan that succeeded found; null before the first scan.
     pub found: Option<ScanSummary>,
     /// The last push that the server acknowledged; null before the first.
     pub pushed: Option<LastPush>,
     pub pushing: PushStatus,
-    /// The number of declared sources.
-    pub sources: u64,
     /// The quotas that the agent's owner has nearly or fully used, according to the server's latest
     /// response.
     #[serde(default)]
@@ -210,44 +224,21 @@ pub struct AgentStatus {
     /// does not expire, or if the server has not responded yet.
     #[serde(default)]
     pub token_expires_at: Option<DateTime<Utc>>,
-    /// The other agents of the process, each of another profile.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub others: Vec<StandingStatus>,
-}
-
-/// The status of one of several agents of a process. Its members mean what those of [`AgentStatus`] do.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "`AgentStatus` documents the fields")]
-pub struct StandingStatus {
-    pub profile: String,
-    #[serde(default)]
-    pub directory: String,
-    /// The agent's id; null if the process does not know it.
-    #[serde(default)]
-    pub agent_id: Option<Uuid>,
-    pub epoch: Option<i64>,
-    pub found: Option<ScanSummary>,
-    pub pushed: Option<LastPush>,
-    pub pushing: PushStatus,
-    #[serde(default)]
-    pub quota_warnings: Vec<QuotaWarning>,
-    #[serde(default)]
-    pub token_expires_at: Option<DateTime<Utc>>,
 }
 
 impl AgentStatus {
-    /// Returns the status of the first agent.
-    pub fn first(&self) -> StandingStatus {
-        StandingStatus {
-            profile: self.profile.clone(),
-            directory: self.directory.clone(),
-            agent_id: self.agent_id,
-            epoch: self.epoch,
-            found: self.found.clone(),
-            pushed: self.pushed.clone(),
-            pushing: self.pushing.clone(),
-            quota_warnings: self.quota_warnings.clone(),
-            token_expires_at: self.token_expires_at,
+    /// Returns the agents of the process, the first one first.
+    pub fn agents(&self) -> impl Iterator<Item = &StandingStatus> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+}
+
+impl StandingStatus {
+    /// Returns the name of the profile.
+    pub fn profile_name(&self) -> &str {
+        match self.profile.as_str() {
+            "" => Profile::Neutral.as_str(),
+            named => named,
         }
     }
 }

@@ -44,6 +44,25 @@ impl Interest {
     }
 }
 
+/// Returns what to watch while a path does not exist: its nearest existing ancestor, for the next name on the way.
+/// When that name appears, the next scan watches one step further. Returns `None` if no ancestor can be reached.
+pub fn awaited(path: &Path) -> Option<Place> {
+    let (existing, name) = nearest(path)?;
+    Some(Place {
+        directory: existing.canonicalize().ok()?,
+        interest: Interest::Names(BTreeSet::from([name.to_owned()])),
+    })
+}
+
+/// Returns the nearest existing ancestor of a path, and the next name on the way.
+fn nearest(path: &Path) -> Option<(&Path, &OsStr)> {
+    let ways: Vec<_> = path.ancestors().collect();
+    // From the longest to `/`. A path below a missing directory is missing too.
+    let above = ways.get(1..).unwrap_or_default();
+    let nearest = above.partition_point(|way| !way.is_dir());
+    above.get(nearest).copied().zip(ways[nearest].file_name())
+}
+
 /// The places of a scan, each directory once.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
@@ -71,17 +90,12 @@ impl Places {
         }
     }
 
-    /// Watches for a path that does not exist: watches its nearest existing ancestor for the next name on
-    /// the way. When that name appears, the next scan watches one step further.
+    /// Watches for a path that does not exist, as [`awaited`] does.
     pub fn awaited(&mut self, path: &Path) {
-        let ways: Vec<_> = path.ancestors().collect();
-        // From the longest to `/`. A path below a missing directory is missing too.
-        let above = ways.get(1..).unwrap_or_default();
-        let nearest = above.partition_point(|way| !way.is_dir());
-        let Some((existing, name)) = above.get(nearest).zip(ways[nearest].file_name()) else {
+        let Some((existing, name)) = nearest(path) else {
             return;
         };
-        let real = match self.canonical.get(*existing) {
+        let real = match self.canonical.get(existing) {
             Some(real) => real.clone(),
             None => {
                 let Ok(real) = existing.canonicalize() else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{
     AgentStatus, Attached, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, RESYNC_SECONDS_MAX, Request,
-    Response, ResyncReply, Source, SourceChange, SourceDetails,
+    Response, ResyncReply, Source, SourceChange, SourceDetails, StandingStatus,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// Requests a scan and a push of every agent of the process, and waits until the server has acknowledged the push
-    /// of the agent of this profile, or of the first one. `wait` is rounded down to whole seconds, from 1 to 600.
+    /// of one agent, which a status has told, or of the first one. `wait` is rounded down to whole seconds, from 1 to 600.
     ///
     /// # Errors
     ///
@@ -90,14 +90,14 @@ impl Client {
     pub async fn resync(
         &self,
         wait: Duration,
-        profile: Option<&str>,
+        agent: Option<&StandingStatus>,
     ) -> Result<ResyncReply, ControlError> {
         let wait_seconds = wait.as_secs().clamp(1, RESYNC_SECONDS_MAX);
         let time_max = Duration::from_secs(wait_seconds) + RESPONSE_TIME_MAX;
         let request = Request::Resync {
             wait_seconds,
-            profile: profile.map(str::to_owned),
-            directory: None,
+            profile: agent.map(|agent| agent.profile_name().to_owned()),
+            directory: agent.map(|agent| agent.directory.clone()),
         };
         match self.send(&request, time_max).await? {
             Response::Resynced(resynced) => Ok(resynced),

@@ -13,13 +13,13 @@ use ctxpin_protocol::control::{
 use ctxpin_protocol::convert::resources;
 use ctxpin_scan::roots::Roots;
 use ctxpin_scan::{roots, scan};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
 use crate::places::Places;
-use crate::reading::{ReadingHandle, ScanState};
+use crate::reading::ReadingHandle;
 use crate::report::{Report, Told};
 use crate::session::{PushStatus, SessionHandle};
 use crate::sources::Sources;
@@ -104,7 +104,7 @@ impl ControlHandler {
     /// Returns the status without waiting, not even for a disk.
     fn status(&self) -> AgentStatus {
         let now = Instant::now();
-        let scan_state = self.reading.state().borrow().clone();
+        let reading = self.reading.state().borrow().clone();
         let standings = lock(&self.standings);
         let mut standings = standings.iter().map(|standing| standing.status(now));
         let first = standings.next().unwrap_or_default();
@@ -112,20 +112,11 @@ impl ControlHandler {
             pid: std::process::id(),
             process: self.process,
             socket: self.socket.to_string_lossy().into_owned(),
-            directory: self.request.directory.to_string_lossy().into_owned(),
             server: self.server.clone(),
-            epoch: first.epoch,
-            not_ready: scan_state.not_ready,
-            polling: scan_state.polling,
-            scan_error: scan_state.failure.map(|failure| failure.reason),
-            profile: first.profile,
-            agent_id: first.agent_id,
-            found: first.found,
-            pushed: first.pushed,
-            pushing: first.pushing,
+            not_ready: reading.not_ready,
+            polling: reading.polling,
             sources: self.reading.source_count() as u64,
-            quota_warnings: first.quota_warnings,
-            token_expires_at: first.token_expires_at,
+            first,
             others: standings.collect(),
         }
     }
@@ -139,22 +130,22 @@ impl ControlHandler {
         let standings = lock(&self.standings);
         let own = self.request.directory.as_path();
         let directory = directory.map_or(own, Path::new);
-        let is_it = |standing: &&StandingHandle| {
-            let place = &standing.place;
-            let is_named = profile.is_none_or(|profile| place.profile.as_str() == profile);
-            place.directory == directory && is_named
+        let here = standings.iter();
+        let mut here = here.filter(|standing| standing.place.directory == directory);
+        let is_named = |standing: &&StandingHandle| {
+            profile.is_none_or(|profile| standing.place.profile.as_str() == profile)
         };
-        let found = standings.iter().find(is_it);
-        let found = found.ok_or_else(|| {
-            let served = standings
-                .iter()
-                .map(|standing| standing.place.profile.as_str());
-            format!(
-                "no agent of the profile `{}` runs on {}, but of {}",
-                profile.unwrap_or_default(),
-                directory.display(),
-                served.collect::<Vec<_>>().join(", ")
-            )
+        let found = here.clone().find(is_named).ok_or_else(|| {
+            let directory = directory.display();
+            let served = here.by_ref().map(|here| here.place.profile.as_str());
+            match (profile, served.collect::<Vec<_>>().join(", ")) {
+                (Some(profile), served) if !served.is_empty() => {
+                    format!(
+                        "no agent of the profile `{profile}` runs on {directory}, but of {served}"
+                    )
+                }
+                _ => format!("this process runs no agent on {directory}"),
+            }
         });
         found.map(|standing| standing.session.clone())
     }
@@ -171,21 +162,21 @@ impl ControlHandler {
         };
         // One at a time, so that a place gets one agent.
         let adder = self.adding.adder.lock().await;
-        let running = {
-            let standings = lock(&self.standings);
-            let is_alive = |standing: &&StandingHandle| {
-                let state = standing.session.push_state.borrow();
-                standing.place == place && !matches!(state.status, PushStatus::Ended(_))
-            };
-            if let Some(standing) = standings.iter().find(is_alive) {
+        {
+            let mut standings = lock(&self.standings);
+            let is_this =
+                |standing: &&StandingHandle| standing.place == place && !standing.has_ended();
+            if let Some(standing) = standings.iter().find(is_this) {
                 return Ok(attached(&place, standing.agent));
             }
-            standings.len()
-        };
-        if running >= STANDINGS_MAX {
-            return Err(format!(
-                "this process has {STANDINGS_MAX} agents already, and takes no more"
-            ));
+            if standings.len() >= STANDINGS_MAX {
+                // The first one answers requests that name none.
+                let mut later = standings.iter().skip(1);
+                let ended = later.position(StandingHandle::has_ended).ok_or_else(|| {
+                    format!("this process has {STANDINGS_MAX} agents already, and takes no more")
+                })?;
+                standings.remove(ended + 1);
+            }
         }
         let Some(maker) = &self.adding.maker else {
             return Err(format!(
@@ -281,9 +272,7 @@ impl ControlHandler {
         }
         let number = self.reading.resync();
         let wait = Duration::from_secs(wait_seconds);
-        match tokio::time::timeout(wait, resync_outcome(&session, self.reading.state(), number))
-            .await
-        {
+        match tokio::time::timeout(wait, resync_outcome(&session, number)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 let state = session.push_state.borrow();
@@ -402,14 +391,21 @@ fn attached(place: &StandingPlace, agent: Option<Uuid>) -> Response {
 }
 
 impl StandingHandle {
+    fn has_ended(&self) -> bool {
+        let state = self.session.push_state.borrow();
+        matches!(state.status, PushStatus::Ended(_))
+    }
+
     fn status(&self, now: Instant) -> StandingStatus {
         let push_state = self.session.push_state.borrow().clone();
         let newest = self.session.newest.borrow().clone();
+        let failure = self.session.scans.borrow().failure.clone();
         StandingStatus {
             profile: self.place.profile.to_string(),
             directory: self.place.directory.to_string_lossy().into_owned(),
             agent_id: self.agent,
             epoch: push_state.epoch,
+            scan_error: failure.map(|failure| failure.reason),
             found: newest.map(|newest| newest.to_wire()),
             pushed: push_state.acknowledged.map(|push| LastPush {
                 snapshot: push.snapshot,
@@ -424,12 +420,8 @@ impl StandingHandle {
 }
 
 /// Waits for the outcome of the resync with this number.
-async fn resync_outcome(
-    session: &SessionHandle,
-    mut scan_state: watch::Receiver<ScanState>,
-    number: u64,
-) -> Result<ResyncReply, String> {
-    let mut push_state = session.push_state.clone();
+async fn resync_outcome(session: &SessionHandle, number: u64) -> Result<ResyncReply, String> {
+    let (mut scans, mut push_state) = (session.scans.clone(), session.push_state.clone());
     loop {
         {
             let state = push_state.borrow_and_update();
@@ -439,13 +431,13 @@ async fn resync_outcome(
                 _ => {}
             }
         }
-        if let Some(failure) = &scan_state.borrow_and_update().failure
+        if let Some(failure) = &scans.borrow_and_update().failure
             && failure.resync >= number
         {
             return Err(format!("the scan failed: {}", failure.reason));
         }
         let changed = tokio::select! {
-            changed = scan_state.changed() => changed,
+            changed = scans.changed() => changed,
             changed = push_state.changed() => changed,
         };
         if changed.is_err() {

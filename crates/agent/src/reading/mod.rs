@@ -36,7 +36,7 @@ pub struct Reading<'r> {
     ready: Option<Readiness>,
     report: Reporter<'r>,
     triggers: watch::Sender<ScanTriggers>,
-    state: watch::Sender<ScanState>,
+    state: watch::Sender<ReadingState>,
 }
 
 /// What one tool finds in the project. A view without followers is scanned no more.
@@ -44,7 +44,16 @@ pub struct Reading<'r> {
 struct View {
     /// The request of the scans. The triggers name the sources of each scan.
     request: Request,
-    scans: watch::Sender<Option<Arc<ProjectScan>>>,
+    scans: watch::Sender<ViewScans>,
+}
+
+/// What the scans of one view came to.
+#[derive(Debug, Clone, Default)]
+pub struct ViewScans {
+    /// The newest scan that succeeded; `None` before the first one.
+    pub(crate) newest: Option<Arc<ProjectScan>>,
+    /// The failure of the last scan, or `None` if it succeeded.
+    pub(crate) failure: Option<ScanFailure>,
 }
 
 /// The way in which a reading notices changes.
@@ -61,7 +70,7 @@ pub enum ChangeDetection {
 #[derive(Debug, Clone)]
 pub struct ReadingHandle {
     triggers: watch::Sender<ScanTriggers>,
-    state: watch::Receiver<ScanState>,
+    state: watch::Receiver<ReadingState>,
 }
 
 /// The result of one scan.
@@ -89,16 +98,14 @@ struct ScanTriggers {
 
 /// The state of a reading.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ScanState {
+pub(crate) struct ReadingState {
     /// The condition that the first scan still waits for.
     pub not_ready: Option<String>,
     /// The reason for polling.
     pub polling: Option<String>,
-    /// The failure of the last scan, or `None` if it succeeded.
-    pub failure: Option<ScanFailure>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ScanFailure {
     pub reason: String,
     /// The number of the last resync that the failed scan answers.
@@ -144,7 +151,7 @@ impl<'r> Reading<'r> {
     ///
     /// # Errors
     ///
-    /// Fails if every first scan fails. A later scan that fails is reported and repeated.
+    /// Fails if every first scan fails. Any other scan that fails is repeated.
     pub async fn run(self) -> Result<(), AgentError> {
         if let Some(readiness) = &self.ready {
             self.await_readiness(readiness).await;
@@ -166,15 +173,15 @@ impl<'r> Reading<'r> {
 
 impl ReadingHandle {
     /// Scans by another request too, from now on and for as long as a receiver exists. Returns a receiver of
-    /// the newest scan, which is `None` before the first one.
-    pub fn follow(&self, request: Request) -> watch::Receiver<Option<Arc<ProjectScan>>> {
-        let (scans, receiver) = watch::channel(None);
+    /// what the scans come to.
+    pub fn follow(&self, request: Request) -> watch::Receiver<ViewScans> {
+        let (scans, receiver) = watch::channel(ViewScans::default());
         self.triggers
             .send_modify(|triggers| triggers.views.push(View { request, scans }));
         receiver
     }
 
-    pub(crate) fn state(&self) -> watch::Receiver<ScanState> {
+    pub(crate) fn state(&self) -> watch::Receiver<ReadingState> {
         self.state.clone()
     }
 

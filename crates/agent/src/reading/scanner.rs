@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use ctxpin_scan::place::Place;
+use ctxpin_scan::place::{Place, awaited};
 use ctxpin_scan::signal::{WatchError, Watcher, sends_events};
 use ctxpin_scan::{Scan, ScanError, Searches, scan_again};
 use tokio::sync::watch;
@@ -12,14 +12,14 @@ use tokio::sync::watch;
 use super::debounce::Burst;
 use super::search_schedule::SearchSchedule;
 use super::{
-    ChangeDetection, ProjectScan, RESCAN_INTERVAL, Reading, ScanFailure, ScanState, ScanTriggers,
-    View,
+    ChangeDetection, ProjectScan, RESCAN_INTERVAL, Reading, ReadingState, ScanFailure,
+    ScanTriggers, View,
 };
 use crate::blocking::blocking;
 use crate::error::AgentError;
 use crate::report::{Report, Reporter};
 
-/// The pause between scans where files cannot be watched, and after a scan that failed.
+/// The pause between scans where files cannot be watched, and after a pass in which every scan failed.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The pause between scans while directories appear and disappear too fast to be watched.
@@ -38,7 +38,7 @@ pub(super) struct Scanner<'r> {
     triggers: watch::Receiver<ScanTriggers>,
     /// Removes the views that nobody follows any more.
     views: watch::Sender<ScanTriggers>,
-    state: watch::Sender<ScanState>,
+    state: watch::Sender<ReadingState>,
     report: Reporter<'r>,
     /// One pass at a time locks it.
     project_watch: Arc<Mutex<ProjectWatch>>,
@@ -97,18 +97,34 @@ impl Pass {
 }
 
 impl View {
-    /// Publishes a scan, unless it found the same as the last published scan and answers no further
+    /// Publishes a scan, unless it found the same as the last scan, which succeeded too, and answers no further
     /// resync.
     fn publish(&self, scan: ProjectScan) {
-        self.scans.send_if_modified(|newest| {
-            let is_known = newest.as_ref().is_some_and(|newest| {
+        self.scans.send_if_modified(|scans| {
+            let had_failed = scans.failure.take().is_some();
+            let is_known = scans.newest.as_ref().is_some_and(|newest| {
                 newest.resync >= scan.resync && newest.is_same_content(&scan)
             });
             if !is_known {
-                *newest = Some(Arc::new(scan));
+                scans.newest = Some(Arc::new(scan));
             }
+            had_failed || !is_known
+        });
+    }
+
+    /// Publishes the failure of a scan, unless the last scan failed likewise and this one answers no further resync.
+    /// The newest scan that succeeded stays.
+    fn publish_failure(&self, failure: ScanFailure) {
+        self.scans.send_if_modified(|scans| {
+            let is_known = scans.failure.as_ref() == Some(&failure);
+            scans.failure = Some(failure);
             !is_known
         });
+    }
+
+    /// Returns whether a scan of this view has succeeded.
+    fn has_scan(&self) -> bool {
+        self.scans.borrow().newest.is_some()
     }
 }
 
@@ -141,36 +157,41 @@ impl<'r> Scanner<'r> {
     pub async fn run(mut self) -> Result<(), AgentError> {
         loop {
             let (pass, triggers) = self.settled_pass().await;
+            let has_scan = pass.has_scan();
             let mut pause = match &pass.watched {
+                _ if !has_scan => POLL_INTERVAL,
                 Ok(false) => RESCAN_INTERVAL,
                 Ok(true) => SETTLE_INTERVAL,
                 Err(_) => POLL_INTERVAL,
             };
             let polling = pass.watched.as_ref().err();
-            if pass.has_scan() {
+            if has_scan {
                 self.set_polling(polling.map(ToString::to_string).as_deref());
             }
             // Readers of the chat should know that its context may be two seconds old, unless the user asked for
             // polling.
             let failed = polling.filter(|error| error.is_failure());
             let failed = failed.map(ToString::to_string);
-            let (mut failure, mut found) = (None, false);
+            let (mut first_failure, mut found) = (None, false);
             for (view, scan) in pass.scans {
                 match scan {
                     Ok(scan) => {
                         view.publish(ProjectScan::new(scan, failed.as_deref(), triggers.resyncs));
                     }
-                    Err(error) => _ = failure.get_or_insert(error),
+                    Err(error) => {
+                        view.publish_failure(ScanFailure {
+                            reason: error.to_string(),
+                            resync: triggers.resyncs,
+                        });
+                        first_failure.get_or_insert(error);
+                    }
                 }
-                found |= view.scans.borrow().is_some();
+                found |= view.has_scan();
             }
-            match failure {
-                None => self.clear_failure(),
-                Some(error) if !found => return Err(error.into()),
-                Some(error) => {
-                    pause = POLL_INTERVAL;
-                    self.set_failure(error.to_string(), triggers.resyncs);
-                }
+            if let Some(error) = first_failure
+                && !found
+            {
+                return Err(error.into());
             }
             if let Some(due_at) = self.schedule.due_at() {
                 pause = pause.min(due_at.saturating_duration_since(Instant::now()));
@@ -224,8 +245,12 @@ impl<'r> Scanner<'r> {
                 (view, scan)
             });
             let scans: Vec<_> = scans.collect();
-            let found = scans.iter().filter_map(|(_, scan)| scan.as_ref().ok());
-            let places: Vec<_> = found.flat_map(|scan| scan.places.clone()).collect();
+            let places = scans.iter().flat_map(|(view, scan)| match scan {
+                Ok(scan) => scan.places.clone(),
+                // Its directory is gone, or not to be read.
+                Err(_) => awaited(&view.request.directory).into_iter().collect(),
+            });
+            let places: Vec<_> = places.collect();
             let mut pass = Pass {
                 scans,
                 watched: Ok(false),
@@ -265,14 +290,6 @@ impl<'r> Scanner<'r> {
         }
     }
 
-    fn clear_failure(&self) {
-        self.state.send_if_modified(|state| {
-            let had_failed = state.failure.is_some();
-            state.failure = None;
-            had_failed
-        });
-    }
-
     fn set_polling(&self, polling: Option<&str>) {
         let is_other = self.state.send_if_modified(|state| {
             let is_other = state.polling.as_deref() != polling;
@@ -286,21 +303,6 @@ impl<'r> Scanner<'r> {
                 },
                 None => Report::Watching,
             });
-        }
-    }
-
-    fn set_failure(&self, reason: String, resync: u64) {
-        let mut is_other = false;
-        self.state.send_modify(|state| {
-            let known = state.failure.as_ref().map(|failure| &failure.reason);
-            is_other = known != Some(&reason);
-            state.failure = Some(ScanFailure {
-                reason: reason.clone(),
-                resync,
-            });
-        });
-        if is_other {
-            (self.report)(Report::ScanFailed { reason });
         }
     }
 }
@@ -328,6 +330,7 @@ mod tests {
     use ctxpin_scan::roots::Request;
 
     use super::*;
+    use crate::reading::ViewScans;
 
     #[test]
     fn the_third_scan_counts_in_any_case() {
@@ -338,13 +341,10 @@ mod tests {
     }
 
     /// Returns the paths of a scan's resources below `project`, once there is a newer scan.
-    async fn next(
-        scans: &mut watch::Receiver<Option<Arc<ProjectScan>>>,
-        project: &Path,
-    ) -> Vec<String> {
+    async fn next(scans: &mut watch::Receiver<ViewScans>, project: &Path) -> Vec<String> {
         let wait = tokio::time::timeout(Duration::from_secs(30), scans.changed());
         wait.await.unwrap().unwrap();
-        let scan = scans.borrow_and_update().clone().unwrap();
+        let scan = scans.borrow_and_update().newest.clone().unwrap();
         let resources = scan.snapshot.resources.iter();
         let prefix = format!("{}/", project.display());
         let paths = resources.map(|resource| resource.source.replace(&prefix, ""));

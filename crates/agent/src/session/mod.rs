@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::error::AgentError;
-use crate::reading::ProjectScan;
+use crate::reading::ViewScans;
 use crate::report::{Report, Reporter};
 use pusher::Pusher;
 
@@ -35,7 +35,7 @@ pub struct Session<'r> {
     client: Client,
     process: Uuid,
     profile: Profile,
-    scans: watch::Receiver<Option<Arc<ProjectScan>>>,
+    scans: watch::Receiver<ViewScans>,
     newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
     push_state: watch::Sender<PushState>,
     report: Reporter<'r>,
@@ -44,18 +44,21 @@ pub struct Session<'r> {
 /// Follows a [`Session`].
 #[derive(Debug, Clone)]
 pub(crate) struct SessionHandle {
+    pub scans: watch::Receiver<ViewScans>,
     /// The newest snapshot; `None` before the first scan.
     pub newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
     pub push_state: watch::Receiver<PushState>,
 }
 
 impl SessionHandle {
-    /// Returns a handle of the session that publishes through these channels.
+    /// Returns a handle of the session that follows these scans and publishes through these channels.
     pub fn of(
+        scans: &watch::Receiver<ViewScans>,
         newest: &watch::Sender<Option<Arc<LocalSnapshot>>>,
         push_state: &watch::Sender<PushState>,
     ) -> Self {
         Self {
+            scans: scans.clone(),
             newest: newest.subscribe(),
             push_state: push_state.subscribe(),
         }
@@ -73,7 +76,7 @@ impl<'r> Session<'r> {
         client: Client,
         process: Uuid,
         profile: Profile,
-        scans: watch::Receiver<Option<Arc<ProjectScan>>>,
+        scans: watch::Receiver<ViewScans>,
         report: Reporter<'r>,
     ) -> Self {
         Self {
@@ -88,7 +91,7 @@ impl<'r> Session<'r> {
     }
 
     pub(crate) fn handle(&self) -> SessionHandle {
-        SessionHandle::of(&self.newest, &self.push_state)
+        SessionHandle::of(&self.scans, &self.newest, &self.push_state)
     }
 
     /// Returns the session with these channels, which a handle follows already.
@@ -135,16 +138,34 @@ impl<'r> Session<'r> {
     }
 }
 
-/// Computes the snapshot of each scan until the reading ends. Runs beside the pusher, so that the
-/// newest snapshot is known while a request is in progress.
+/// Computes the snapshot of each scan until the reading ends, and reports scans that fail. Runs beside the pusher, so
+/// that the newest snapshot is known while a request is in progress.
 async fn follow(
-    mut scans: watch::Receiver<Option<Arc<ProjectScan>>>,
+    mut scans: watch::Receiver<ViewScans>,
     newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
     report: Reporter<'_>,
 ) {
+    let (mut scan_known, mut failure_known) = (None, None);
     loop {
-        let scan = scans.borrow_and_update().clone();
-        if let Some(scan) = scan {
+        let ViewScans {
+            newest: scan,
+            failure,
+        } = scans.borrow_and_update().clone();
+        let failure = failure.map(|failure| failure.reason);
+        if let Some(reason) = &failure
+            && failure != failure_known
+        {
+            report(Report::ScanFailed {
+                reason: reason.clone(),
+            });
+        }
+        failure_known = failure;
+        let is_known = |scan: &Arc<_>| {
+            let known = scan_known.as_ref();
+            known.is_some_and(|known| Arc::ptr_eq(known, scan))
+        };
+        if let Some(scan) = scan.filter(|scan| !is_known(scan)) {
+            scan_known = Some(Arc::clone(&scan));
             let snapshot = LocalSnapshot::of(scan);
             if newest.borrow().as_ref().map(|newest| newest.id) != Some(snapshot.id) {
                 report(Report::Scanned {

@@ -28,13 +28,13 @@ async fn status_tells_how_it_stands() {
     agent.pushed(1).await;
     let status = agent.control.status().await.unwrap();
     assert_eq!(status.pid, std::process::id());
-    assert_eq!(status.epoch, Some(1));
-    assert_eq!(status.pushing, PushStatus::Settled);
-    assert_eq!(status.directory, w.path("project").to_str().unwrap());
+    assert_eq!(status.first.epoch, Some(1));
+    assert_eq!(status.first.pushing, PushStatus::Settled);
+    assert_eq!(status.first.directory, w.path("project").to_str().unwrap());
     let head = server.held.lock().unwrap().head.unwrap().to_string();
-    let pushed = status.pushed.unwrap();
+    let pushed = status.first.pushed.unwrap();
     assert_eq!((pushed.snapshot, pushed.seq), (head.clone(), 1));
-    let found = status.found.unwrap();
+    let found = status.first.found.unwrap();
     assert_eq!((found.snapshot, found.resources), (head, 1));
     let path = socket_path(&w.settings.state_directory);
     assert_eq!(status.socket, path.to_str().unwrap());

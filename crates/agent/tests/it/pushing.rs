@@ -91,8 +91,8 @@ async fn what_may_pass_is_tried_again() {
     let waiting = |report: &Report| matches!(report, Report::Waiting { .. });
     agent.until(waiting).await;
     let status = agent.control.status().await.unwrap();
-    assert_eq!(status.epoch, None);
-    assert!(matches!(status.pushing, PushStatus::Waiting { .. }));
+    assert_eq!(status.first.epoch, None);
+    assert!(matches!(status.first.pushing, PushStatus::Waiting { .. }));
     let paused = Fault::new(ProblemName::SyncPaused, "later").with_header("retry-after: 1");
     server.fail_next_push(paused);
     for _ in 0..1_000 {
@@ -111,7 +111,7 @@ async fn what_may_pass_is_tried_again() {
     agent.until(|r| matches!(r, Report::Scanned { .. })).await;
     server.held.lock().unwrap().faults.clear();
     agent.pushed(1).await;
-    let found = agent.control.status().await.unwrap().found.unwrap();
+    let found = agent.control.status().await.unwrap().first.found.unwrap();
     let head = server.held.lock().unwrap().head.unwrap();
     assert_eq!(found.snapshot, head.to_string());
     agent.shut_down().await;
@@ -125,14 +125,14 @@ async fn a_refusal_waits_for_a_change() {
     let mut agent = w.start();
     agent.until(|r| matches!(r, Report::Refused { .. })).await;
     let status = agent.control.status().await.unwrap();
-    let PushStatus::Refused { reason, .. } = status.pushing else {
+    let PushStatus::Refused { reason, .. } = status.first.pushing else {
         panic!("{status:?}");
     };
     assert!(reason.contains("not this"), "{reason}");
     w.write("project/AGENTS.md", "another");
     agent.pushed(1).await;
     let status = agent.control.status().await.unwrap();
-    assert_eq!(status.pushing, PushStatus::Settled);
+    assert_eq!(status.first.pushing, PushStatus::Settled);
     agent.shut_down().await;
 }
 
@@ -158,7 +158,7 @@ async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
         agent.until(|r| matches!(r, Report::Scanned { .. })).await;
     }
     let status = agent.control.status().await.unwrap();
-    assert!(matches!(status.pushing, PushStatus::Waiting { .. }));
+    assert!(matches!(status.first.pushing, PushStatus::Waiting { .. }));
     agent.pushed(2).await;
     {
         let held = server.held.lock().unwrap();
@@ -192,14 +192,14 @@ async fn finding_06_without_room_the_agent_goes_on_watching() {
     let PushStatus::Refused {
         reason,
         seconds: Some(seconds),
-    } = status.pushing
+    } = status.first.pushing
     else {
         panic!("{status:?}");
     };
     assert!(reason.contains("full") && seconds > 500, "{reason}");
-    assert_eq!(status.quota_warnings, [warning]);
-    assert_eq!(status.token_expires_at, ends.map(Moment::utc));
-    assert_eq!(status.pushed, None);
+    assert_eq!(status.first.quota_warnings, [warning]);
+    assert_eq!(status.first.token_expires_at, ends.map(Moment::utc));
+    assert_eq!(status.first.pushed, None);
     // The agent tries every change. The first change that fits becomes the head.
     server.fail_next_push(no_room());
     w.write("project/AGENTS.md", "two");
@@ -207,7 +207,7 @@ async fn finding_06_without_room_the_agent_goes_on_watching() {
     w.write("project/AGENTS.md", "three");
     agent.pushed(1).await;
     let status = agent.control.status().await.unwrap();
-    assert_eq!(status.pushing, PushStatus::Settled);
+    assert_eq!(status.first.pushing, PushStatus::Settled);
     agent.shut_down().await;
 }
 
@@ -292,7 +292,7 @@ async fn without_events_it_polls_on_request() {
     let status = agent.control.status().await.unwrap();
     assert_eq!(status.polling.as_deref(), Some("it was asked for"));
     // The snapshot has no error, since the user asked for polling.
-    assert_eq!(status.found.unwrap().error, None);
+    assert_eq!(status.first.found.unwrap().error, None);
     agent.shut_down().await;
 }
 
@@ -307,7 +307,7 @@ async fn a_directory_that_is_gone_is_waited_for() {
         .until(|r| matches!(r, Report::ScanFailed { .. }))
         .await;
     let status = agent.control.status().await.unwrap();
-    assert!(status.scan_error.unwrap().contains("does not exist"));
+    assert!(status.first.scan_error.unwrap().contains("does not exist"));
     let error = agent.control.resync(Duration::from_secs(20), None).await;
     assert!(error.unwrap_err().to_string().contains("does not exist"));
     // The previous head stays, and no empty snapshot was pushed.
@@ -315,7 +315,7 @@ async fn a_directory_that_is_gone_is_waited_for() {
     fs::rename(w.path("away"), w.path("project")).unwrap();
     w.write("project/AGENTS.md", "back");
     agent.pushed(2).await;
-    assert_eq!(agent.control.status().await.unwrap().scan_error, None);
+    assert_eq!(agent.control.status().await.unwrap().first.scan_error, None);
     agent.shut_down().await;
 }
 

@@ -31,7 +31,7 @@ async fn a_file_is_waited_for() {
     let reason = not_ready(&mut agent).await;
     assert!(reason.contains("home/ready"), "{reason}");
     let status = agent.control.status().await.unwrap();
-    assert_eq!((status.not_ready, status.found), (Some(reason), None));
+    assert_eq!((status.not_ready, status.first.found), (Some(reason), None));
     let error = agent.control.resync(Duration::from_secs(20), None).await;
     assert!(error.unwrap_err().to_string().contains("not ready yet"));
     fs::create_dir(w.path("project")).unwrap();

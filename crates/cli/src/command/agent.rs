@@ -210,10 +210,7 @@ impl Noun {
                 output,
                 agent,
             } => {
-                let (wait, profile) = (Duration::from_secs(timeout), agent.profile());
-                let agent = agent.find().await?;
-                let profile = profile.map(Profile::as_str);
-                let resynced = agent.resync(wait, profile).await?;
+                let resynced = agent.resync(Duration::from_secs(timeout)).await?;
                 if output.json {
                     return say::print_json(&resynced);
                 }
@@ -495,34 +492,29 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
 type Facts = Vec<(&'static str, String)>;
 
 fn status_text(status: &AgentStatus) -> String {
-    let first = status.first();
+    let first = &status.first;
     let mut facts = vec![
         ("server", status.server.trim_end_matches('/').to_owned()),
         ("process", status.pid.to_string()),
     ];
-    // An agent of an older release names no profile.
-    let is_neutral = ["", Profile::Neutral.as_str()].contains(&first.profile.as_str());
+    let is_neutral = first.profile_name() == Profile::Neutral.as_str();
     if !is_neutral || !status.others.is_empty() {
-        facts.push(("profile", first.profile.clone()));
+        facts.push(("profile", first.profile_name().to_owned()));
     }
-    facts.extend(push_facts(&first));
-    let troubles = [
-        ("waiting", &status.not_ready),
-        ("polling", &status.polling),
-        ("scan", &status.scan_error),
-    ];
+    facts.extend(push_facts(first));
+    let troubles = [("waiting", &status.not_ready), ("polling", &status.polling)];
     for (name, trouble) in troubles {
         if let Some(trouble) = trouble {
             facts.push((name, trouble.clone()));
         }
     }
     facts.push(("sources", status.sources.to_string()));
-    facts.extend(remarks(&first));
-    let heading = format!("agent on {}", say::line(&status.directory));
+    facts.extend(remarks(first));
+    let heading = format!("agent on {}", say::line(&first.directory));
     let mut text = format!("{}\n{}", say::paint(say::BOLD, &heading), lines(&facts));
     for other in &status.others {
         let mut facts = vec![("profile", other.profile.clone())];
-        if other.directory != status.directory {
+        if other.directory != first.directory {
             facts.push(("on", other.directory.clone()));
         }
         facts.extend(push_facts(other));
@@ -542,6 +534,9 @@ fn lines(facts: &Facts) -> String {
 fn push_facts(status: &StandingStatus) -> Facts {
     let epoch = status.epoch.map(|epoch| epoch.to_string());
     let mut facts = vec![("session", epoch.unwrap_or_else(|| "none yet".to_owned()))];
+    if let Some(error) = &status.scan_error {
+        facts.push(("scan", format!("failed: {error}")));
+    }
     match &status.found {
         Some(found) => {
             facts.push(("found", found_text(found)));

@@ -1,11 +1,15 @@
 //! `ctxpin source`: the declared sources of the agent of this directory.
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use ctxpin_agent::control::{Client, ControlError};
 use ctxpin_model::profile::Profile;
-use ctxpin_protocol::control::{AgentStatus, DeclaredBy, SourceChange};
+use ctxpin_protocol::control::{
+    AgentStatus, DeclaredBy, ResyncReply, SourceChange, StandingStatus,
+};
 
 use super::absolute::absolute;
 use super::{Output, words};
@@ -66,13 +70,8 @@ enum Verb {
 }
 
 impl LocalAgent {
-    /// Returns the profile that was named.
-    pub fn profile(&self) -> Option<Profile> {
-        self.profile
-    }
-
-    /// Finds the process that runs the agent of the directory, or of the nearest one above it. If a profile was
-    /// named, it is the process that runs an agent of that profile.
+    /// Finds the process that runs the agent of the named directory, or of the nearest one at or above the current one.
+    /// If a profile was named, it is the process that runs an agent of that profile.
     ///
     /// # Errors
     ///
@@ -80,6 +79,56 @@ impl LocalAgent {
     pub async fn find(&self) -> Result<Client, Failure> {
         let mut running = self.running().await?;
         Ok(running.swap_remove(0).0)
+    }
+
+    /// Scans and pushes what the process finds, and waits at most that long for the agent of the named directory and
+    /// profile, or for the first one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no such agent runs there, or its scan or push fails.
+    pub async fn resync(&self, wait: Duration) -> Result<ResyncReply, Failure> {
+        let (client, status) = self.running().await?.swap_remove(0);
+        let is_named = self.profile.is_some() || self.dir.is_some();
+        let agent = match is_named {
+            true => self.agent(&status, &self.directory()?, self.profile),
+            false => None,
+        };
+        Ok(client.resync(wait, agent).await?)
+    }
+
+    /// Returns the agent of a profile that a process runs on a directory or, if no directory was named, on the nearest
+    /// one above it.
+    fn agent<'s>(
+        &self,
+        status: &'s AgentStatus,
+        directory: &Path,
+        profile: Option<Profile>,
+    ) -> Option<&'s StandingStatus> {
+        let is_there = |agent: &&StandingStatus| match self.dir {
+            Some(_) => directory == Path::new(&agent.directory),
+            None => directory.starts_with(&agent.directory),
+        };
+        let is_named = |agent: &&StandingStatus| {
+            profile.is_none_or(|profile| agent.profile_name() == profile.as_str())
+        };
+        let there = status.agents().filter(is_there).filter(is_named);
+        there.min_by_key(|agent| Reverse(agent.directory.len()))
+    }
+
+    /// Returns the canonical path of the directory.
+    fn directory(&self) -> Result<PathBuf, Failure> {
+        match &self.dir {
+            // The directory may have been deleted: its agent waits until it exists again.
+            Some(directory) => directory
+                .canonicalize()
+                .or_else(|_| std::path::absolute(directory))
+                .map_err(|error| {
+                    Failure::usage(format!("{} cannot be found", say::path(&directory)))
+                        .because(error)
+                }),
+            None => current_directory(),
+        }
     }
 
     /// Finds the processes that run agents of the directory, or of the nearest one above it, each with its
@@ -90,17 +139,7 @@ impl LocalAgent {
     /// Fails if no such agent runs there.
     pub async fn running(&self) -> Result<Vec<(Client, AgentStatus)>, Failure> {
         let data = DataDirectory::locate()?;
-        let directory = match &self.dir {
-            // The directory may have been deleted: its agent waits until it exists again.
-            Some(directory) => directory
-                .canonicalize()
-                .or_else(|_| std::path::absolute(directory))
-                .map_err(|error| {
-                    Failure::usage(format!("{} cannot be found", say::path(&directory)))
-                        .because(error)
-                })?,
-            None => current_directory()?,
-        };
+        let directory = self.directory()?;
         let (mut running, mut others) = (Vec::new(), Vec::new());
         for watched in directory.ancestors() {
             let by_up = data.agent(watched);
@@ -116,16 +155,17 @@ impl LocalAgent {
                     say::note(&format!("waiting for the agent on {watched}{who}"));
                 });
                 match status.await {
-                    Ok(status) => {
-                        let served = profiles(&status);
-                        match self
-                            .profile
-                            .is_none_or(|named| served.contains(&named.as_str()))
-                        {
-                            true => running.push((client, status)),
-                            false => others.extend(served.into_iter().map(str::to_owned)),
+                    Ok(status) => match self.agent(&status, &directory, self.profile) {
+                        Some(_) => running.push((client, status)),
+                        None => {
+                            let runs = |profile: &&Profile| {
+                                let profile = Some(**profile);
+                                self.agent(&status, &directory, profile).is_some()
+                            };
+                            let served = Profile::ALL.iter().filter(runs);
+                            others.extend(served.map(ToString::to_string));
                         }
-                    }
+                    },
                     Err(ControlError::NotRunning { .. }) => {}
                     Err(error) => {
                         return Err(Failure::new(format!(
@@ -139,9 +179,6 @@ impl LocalAgent {
             }
             if !running.is_empty() {
                 return Ok(running);
-            }
-            if self.dir.is_some() {
-                break;
             }
         }
         let shown = say::path(&directory);
@@ -159,18 +196,6 @@ impl LocalAgent {
         };
         Err(failure.hint(Hint::set(Setting::Directory, "names another directory")))
     }
-}
-
-/// Returns the profiles whose agents a process runs.
-fn profiles(status: &AgentStatus) -> Vec<&str> {
-    let first = std::iter::once(&status.profile);
-    let all = first.chain(status.others.iter().map(|other| &other.profile));
-    // An agent of an older release names no profile.
-    all.map(|profile| match profile.as_str() {
-        "" => Profile::Neutral.as_str(),
-        named => named,
-    })
-    .collect()
 }
 
 impl Noun {

@@ -177,6 +177,30 @@ fn a_directory_of_the_project_gets_an_agent_of_its_own() {
     let status = bench.json(&app, &["agent", "status"]);
     assert_eq!(status["others"].as_array().unwrap().len(), 1, "{status}");
 
+    let resync = ["agent", "resync", "--profile", "codex"];
+    bench.ok(&below, &resync);
+    assert_says(
+        &bench.fails(&app, &resync, 1),
+        &["no agent of the profile `codex` runs on", "but of neutral"],
+    );
+
+    // Its scan fails alone, until the directory is there again.
+    let away = app.join("packages/away");
+    fs::rename(&below, &away).unwrap();
+    let below_text = below.to_str().unwrap();
+    let of_below = [&resync[..], &["--dir", below_text]].concat();
+    assert_says(&bench.fails(&app, &of_below, 1), &["does not exist"]);
+    bench.ok(&app, &["agent", "resync"]);
+    let status = bench.ok(&app, &["agent", "status"]);
+    assert_says(&status, &["scan     failed: ", "packages/a does not exist"]);
+    fs::rename(&away, &below).unwrap();
+    fs::write(below.join("AGENTS.md"), "Of a, back.\n").unwrap();
+    bench.ok(&app, &of_below);
+    assert_says(
+        &bench.ok(&below, &["chat", "diff", &chat]),
+        &["+Of a, back."],
+    );
+
     // Another repository below is never bound to this one.
     let sub = app.join("vendor/sub");
     let refused = bench.fails(&sub, &["chat", "new", "--profile", "codex"], 1);
