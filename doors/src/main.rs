@@ -14,12 +14,15 @@ mod workspace;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Parser;
 
 use client::Client;
 use standin::Standin;
-use trial::Trial;
+use trial::{Outcome, Trial};
+
+/// After so many workspaces in a row without an answer, the tool or the machine is at fault and not a workspace.
+const UNANSWERED_MAX: usize = 5;
 
 /// Compares what tools give their models with what ctxpin says.
 #[derive(Debug, Parser)]
@@ -70,43 +73,61 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             versions.insert(0, "latest");
         }
         for (index, version) in versions.iter().enumerate() {
-            let program = install::installed(&arguments.tools, client, version)?;
-            // One workspace is asked as people start the tool.
-            let server = match arguments.seed {
-                Some(_) => None,
-                None => client.serve(&program, &standin.url()).await?,
-            };
-            let trial = Trial {
-                client,
-                version,
-                program: &program,
-                server: server.as_ref(),
-                standin: &standin,
-            };
             let count = match index {
                 0 => arguments.count,
                 _ => arguments.count.div_ceil(4),
             };
-            let seeds = arguments.seed.map_or(0..count, |seed| seed..seed + 1);
-            let mut different = Vec::new();
-            for seed in seeds.clone() {
-                let is_shown = arguments.seed.is_some();
-                let equal = trial.run(seed, is_shown).await;
-                if !equal.with_context(|| format!("in the workspace {seed}"))? {
-                    different.push(seed);
-                }
-            }
-            let name = client.name();
-            println!(
-                "{name} {version}: {} workspaces, {} different",
-                seeds.count(),
-                different.len()
-            );
-            for seed in &different {
-                println!("  `cargo xtask doors --only {name} --seed {seed}` shows one");
-            }
-            is_equal &= different.is_empty();
+            is_equal &= compare(arguments, client, version, count, &standin).await?;
         }
     }
     Ok(is_equal)
+}
+
+/// Compares one version of a tool. True if there is no difference, and the tool answered in every workspace.
+async fn compare(
+    arguments: &Arguments,
+    client: Client,
+    version: &str,
+    count: u64,
+    standin: &Standin,
+) -> anyhow::Result<bool> {
+    let program = install::installed(&arguments.tools, client, version)?;
+    // One workspace is asked as people start the tool.
+    let is_shown = arguments.seed.is_some();
+    let mut trial = Trial::new(client, version, &program, standin, !is_shown).await?;
+    let seeds = arguments.seed.map_or(0..count, |seed| seed..seed + 1);
+    let name = client.name();
+    let (mut different, mut unanswered) = (Vec::new(), Vec::new());
+    let mut in_a_row = 0;
+    for seed in seeds.clone() {
+        let outcome = trial.run(seed, is_shown).await;
+        match outcome.with_context(|| format!("in the workspace {seed}"))? {
+            Outcome::Equal => in_a_row = 0,
+            Outcome::Different => {
+                in_a_row = 0;
+                different.push(seed);
+            }
+            Outcome::Unanswered(error) => {
+                println!("{name} {version}: no answer in the workspace {seed}: {error:#}");
+                in_a_row += 1;
+                unanswered.push(seed);
+            }
+        }
+        if in_a_row == UNANSWERED_MAX {
+            bail!(
+                "{name} {version} gave no answer in {UNANSWERED_MAX} workspaces in a row, the last of them {seed}; look \
+                 at its last words above, or try again when the machine is less busy"
+            );
+        }
+    }
+    println!(
+        "{name} {version}: {} workspaces, {} different, {} without an answer",
+        seeds.count(),
+        different.len(),
+        unanswered.len()
+    );
+    for seed in different.iter().chain(&unanswered) {
+        println!("  `cargo xtask doors --only {name} --seed {seed}` shows one");
+    }
+    Ok(different.is_empty() && unanswered.is_empty())
 }

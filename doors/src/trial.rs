@@ -29,12 +29,22 @@ const LINE_SHOWN_MAX: usize = 200;
 
 /// A tool to compare.
 pub struct Trial<'a> {
-    pub client: Client,
-    pub version: &'a str,
-    pub program: &'a Path,
+    client: Client,
+    version: &'a str,
+    program: &'a Path,
     /// A server of the tool, which answers faster than a process for each question.
-    pub server: Option<&'a Server>,
-    pub standin: &'a Standin,
+    server: Option<Server>,
+    standin: &'a Standin,
+}
+
+/// The result of a comparison.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The instruction texts are equal, byte for byte, and so are the lists of skills.
+    Equal,
+    Different,
+    /// The tool failed, or did not end within its time.
+    Unanswered(anyhow::Error),
 }
 
 /// What a tool gives its model.
@@ -47,16 +57,61 @@ struct Texts {
     skills: Option<Vec<String>>,
 }
 
-impl Trial<'_> {
-    /// Compares both sides in the workspace of a seed. True if the instruction texts are equal, byte for byte.
-    pub async fn run(&self, seed: u64, is_shown: bool) -> anyhow::Result<bool> {
+impl<'a> Trial<'a> {
+    /// Prepares comparisons of a tool. If `is_served`, a server of the tool answers, if the tool has one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server does not start.
+    pub async fn new(
+        client: Client,
+        version: &'a str,
+        program: &'a Path,
+        standin: &'a Standin,
+        is_served: bool,
+    ) -> anyhow::Result<Self> {
+        let mut trial = Self {
+            client,
+            version,
+            program,
+            server: None,
+            standin,
+        };
+        if is_served {
+            trial.server = trial.serve().await?;
+        }
+        Ok(trial)
+    }
+
+    async fn serve(&self) -> anyhow::Result<Option<Server>> {
+        let url = self.standin.url();
+        let server = timeout(ANSWER_TIME_MAX, self.client.serve(self.program, &url)).await;
+        server.context("the tool's server did not start")?
+    }
+
+    /// Compares both sides in the workspace of a seed. Prints what both say if they differ, or if `is_shown`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the workspace cannot be made or scanned, or a server that gave no answer does not start anew.
+    pub async fn run(&mut self, seed: u64, is_shown: bool) -> anyhow::Result<Outcome> {
         let mut workspace = generate::workspace(self.client, seed);
         self.client.age(&mut workspace, self.version);
         let directory = tempfile::tempdir()?;
         let base = directory.path().canonicalize()?;
         workspace.make(&base)?;
         let (said, effective) = self.said(&base, &workspace)?;
-        let given = self.given(&base, &workspace).await?;
+        let given = match self.given(&base, &workspace).await {
+            Ok(given) => given,
+            Err(error) => {
+                // What it still does belongs to no other workspace.
+                if self.server.take().is_some() {
+                    self.server = self.serve().await?;
+                }
+                self.standin.take()?;
+                return Ok(Outcome::Unanswered(error));
+            }
+        };
         let unread = effective.left_out.iter();
         let unread = unread.filter(|file| file.reason.starts_with(GIVEN_UNREAD));
         let unread: Vec<_> = unread.map(|file| file.source.as_str()).collect();
@@ -77,7 +132,10 @@ impl Trial<'_> {
             }
             println!("skills that the tool lists: {skills:#?}");
         }
-        Ok(is_equal)
+        Ok(match is_equal {
+            true => Outcome::Equal,
+            false => Outcome::Different,
+        })
     }
 
     /// Returns both texts as one, without what cannot be equal.
@@ -133,7 +191,7 @@ impl Trial<'_> {
     async fn given(&self, base: &Path, workspace: &Workspace) -> anyhow::Result<Texts> {
         let working = base.join(&workspace.working);
         let wanted = workspace.wanted.as_ref().map(|wanted| base.join(wanted));
-        match self.server {
+        match &self.server {
             Some(server) => server.ask(base, &working, wanted.as_deref()).await?,
             None => self.start(base, &working, wanted.as_deref()).await?,
         }
@@ -173,13 +231,17 @@ impl Trial<'_> {
         let output = timeout(ANSWER_TIME_MAX, command.kill_on_drop(true).output()).await;
         let output = output.context("the tool did not end")??;
         let last_words = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "the tool failed: {last_words}");
+        ensure!(
+            output.status.success(),
+            "the tool failed: {}",
+            last_words.trim()
+        );
         Ok(())
     }
 
     /// Returns a text of the tool with the true path of the home. A server knows the home under another.
     fn text(&self, base: &Path, text: &str) -> String {
-        match self.server {
+        match &self.server {
             None => text.to_owned(),
             Some(server) => {
                 let home = base.join(HOME);
