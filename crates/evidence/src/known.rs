@@ -7,7 +7,7 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::{Profile, Settings};
 use ctxpin_model::resource::{Bodies, Kind, Status};
 use ctxpin_model::snapshot::Snapshot;
-use ctxpin_render::profile::{descriptions, effective, forms};
+use ctxpin_render::profile::{descriptions, forms, listed_skills};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -120,30 +120,15 @@ impl Known {
         let finder = Finder::new(&key, &texts)?;
         roots.sort_by_key(|root| std::cmp::Reverse(root.len()));
         roots.dedup();
-        let mut digest = Sha256::new();
-        for (text, owners) in texts.iter().zip(&owners) {
-            digest.update(BlobHash::of(text.as_bytes()).bytes());
-            for owner in owners {
-                digest.update(owner.snapshot.to_le_bytes());
-                digest.update(owner.resource.to_le_bytes());
-            }
-        }
-        for snapshot in &snapshots {
-            digest.update(snapshot.resources.len().to_le_bytes());
-            for resource in &snapshot.resources {
-                digest.update(BlobHash::of(resource.source.as_bytes()).bytes());
-            }
-        }
-        let mut described: Vec<_> = skills.iter().collect();
-        described.sort_by_key(|(name, _)| *name);
-        for (name, skills) in described {
-            digest.update(BlobHash::of(name.as_bytes()).bytes());
-            for skill in skills {
-                for description in &skill.descriptions {
-                    digest.update(BlobHash::of(description.as_bytes()).bytes());
-                }
-            }
-        }
+        let digest = Digested {
+            key: &key,
+            texts: &texts,
+            owners: &owners,
+            snapshots: &snapshots,
+            skills: &skills,
+            roots: &roots,
+        };
+        let digest = digest.hash();
         let resource =
             |owner: &ResourceNumber| &snapshots[owner.snapshot].resources[owner.resource];
         let short = numbers.into_iter();
@@ -176,11 +161,11 @@ impl Known {
             skills,
             snapshots,
             roots,
-            digest: digest.finalize().into(),
+            digest,
         })
     }
 
-    /// Returns a hash of all texts, which tells whether findings are about them.
+    /// Returns a hash of everything on which findings depend, which tells whether they are about these texts.
     pub(crate) fn digest(&self) -> [u8; 32] {
         self.digest
     }
@@ -219,6 +204,68 @@ impl Known {
     }
 }
 
+/// Everything on which the findings in a record depend.
+struct Digested<'d> {
+    key: &'d Key,
+    texts: &'d [Arc<str>],
+    owners: &'d [Vec<ResourceNumber>],
+    snapshots: &'d [KnownSnapshot],
+    skills: &'d HashMap<String, Vec<Skill>>,
+    roots: &'d [String],
+}
+
+impl Digested<'_> {
+    /// Returns the hash. Each text is hashed by itself and each list begins with its length, so different things are
+    /// different bytes.
+    fn hash(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        digest.update(self.key.base().to_le_bytes());
+        digest.update(self.key.name_of_foreign(BlobHash::of(b"")));
+        digest.update(self.roots.len().to_le_bytes());
+        for root in self.roots {
+            add_text(&mut digest, root);
+        }
+        digest.update(self.texts.len().to_le_bytes());
+        for (text, owners) in self.texts.iter().zip(self.owners) {
+            add_text(&mut digest, text);
+            digest.update(owners.len().to_le_bytes());
+            for owner in owners {
+                add_number(&mut digest, *owner);
+            }
+        }
+        digest.update(self.snapshots.len().to_le_bytes());
+        for snapshot in self.snapshots {
+            digest.update(snapshot.resources.len().to_le_bytes());
+            for resource in &snapshot.resources {
+                add_text(&mut digest, &resource.source);
+            }
+        }
+        let mut skills: Vec<_> = self.skills.iter().collect();
+        skills.sort_by_key(|(name, _)| *name);
+        digest.update(skills.len().to_le_bytes());
+        for (name, skills) in skills {
+            add_text(&mut digest, name);
+            digest.update(skills.len().to_le_bytes());
+            for skill in skills {
+                add_number(&mut digest, skill.number);
+                for description in &skill.descriptions {
+                    add_text(&mut digest, description);
+                }
+            }
+        }
+        digest.finalize().into()
+    }
+}
+
+fn add_text(digest: &mut Sha256, text: &str) {
+    digest.update(BlobHash::of(text.as_bytes()).bytes());
+}
+
+fn add_number(digest: &mut Sha256, number: ResourceNumber) {
+    digest.update(number.snapshot.to_le_bytes());
+    digest.update(number.resource.to_le_bytes());
+}
+
 /// What [`Known::new`] gathers.
 #[derive(Default)]
 struct Builder {
@@ -239,11 +286,8 @@ impl Builder {
         let roots = snapshot.resources.iter();
         self.roots
             .extend(roots.filter_map(|resource| resource.root.clone()));
-        let listed = effective(snapshot, bodies).given;
-        let is_listed = |source: &str| {
-            let mut skills = listed.iter().filter(|given| given.kind == Kind::Skill);
-            skills.any(|given| given.source == source)
-        };
+        let listed = listed_skills(snapshot, bodies);
+        let listed: HashSet<&str> = listed.iter().map(|skill| skill.source.as_str()).collect();
         let mut resources = Vec::new();
         for forms in forms(snapshot, bodies) {
             let resource = forms.resource;
@@ -259,7 +303,7 @@ impl Builder {
             texts.dedup();
             let is_skill = resource.kind == Kind::Skill;
             let is_due = match is_skill {
-                true => is_listed(&resource.source),
+                true => listed.contains(resource.source.as_str()),
                 false => resource.applies.is_none(),
             };
             if let Some(name) = resource.name.clone().filter(|_| is_skill && is_due) {

@@ -1,5 +1,6 @@
 //! What somebody put into a record, or took from it.
 
+use ctxpin_evidence::known::Known;
 use ctxpin_evidence::reading::{Gap, Reading, Source, UnusableState};
 use ctxpin_evidence::rows::Witness;
 use ctxpin_evidence::verdict::{Row, Turn, Verdict};
@@ -7,7 +8,7 @@ use ctxpin_model::resource::Status;
 use serde_json::json;
 
 use crate::scene::{
-    Sample, Transcript, body, codex_files, known, reminder, rollout, row, said, shown,
+    Sample, Transcript, body, codex_files, known, known_under, reminder, rollout, row, said, shown,
 };
 
 const AGENTS: &str = "/w/project/AGENTS.md";
@@ -542,8 +543,35 @@ fn findings_are_about_the_texts_that_were_known() {
     let before = known(&samples[..2]);
     let state = Reading::new(&before, Source::Transcript).state().clone();
     assert!(Reading::resume(&known(&samples[..2]), state.clone()).is_ok());
-    let changed = known(&samples);
-    let refused = Reading::resume(&changed, state);
+    let refused = |changed: &Known| {
+        let refused = Reading::resume(changed, state.clone());
+        assert_eq!(refused.err(), Some(UnusableState::Known));
+    };
+    refused(&known(&samples));
+    refused(&known_under(8, &samples[..2]));
+    // A path is named relative to another root.
+    let mut moved = samples.clone();
+    moved[0].snapshot.facts.directory = Some("/w".into());
+    refused(&known(&moved[..2]));
+}
+
+#[test]
+fn findings_are_about_the_skills_that_were_known() {
+    // Only the names say which skill is which.
+    let sample = |names: [&str; 2]| {
+        let mut sample = Sample::of(Source::Transcript);
+        for directory in ["/w/project/a", "/w/project/b"] {
+            sample = sample.skill(directory, "deploy", "Deploys", &body("SKILL"));
+        }
+        for (resource, name) in sample.snapshot.resources.iter_mut().zip(names) {
+            resource.name = Some(name.to_owned());
+        }
+        sample
+    };
+    let before = known(&[sample(["ship", "land"])]);
+    let state = Reading::new(&before, Source::Transcript).state().clone();
+    let swapped = known(&[sample(["land", "ship"])]);
+    let refused = Reading::resume(&swapped, state);
     assert_eq!(refused.err(), Some(UnusableState::Known));
 }
 

@@ -85,6 +85,11 @@ impl Sample {
 
 /// Returns what is known of snapshots.
 pub fn known(samples: &[Sample]) -> Known {
+    known_under(7, samples)
+}
+
+/// Returns what is known of snapshots under another key.
+pub fn known_under(key: u8, samples: &[Sample]) -> Known {
     let given: Vec<_> = samples
         .iter()
         .map(|sample| Given {
@@ -92,7 +97,7 @@ pub fn known(samples: &[Sample]) -> Known {
             bodies: &sample.bodies,
         })
         .collect();
-    Known::new(Key::new([7; 32]), &given).unwrap()
+    Known::new(Key::new([key; 32]), &given).unwrap()
 }
 
 /// Reads a record whole, and returns what it says about all of its requests as one turn.

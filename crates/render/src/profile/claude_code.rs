@@ -72,10 +72,19 @@ pub(super) fn delivered(
         (!text.is_empty()).then(|| block(&source, owners.owner(file), &text))
     });
     let text = message(&blocks.collect::<Vec<_>>());
+    let list = prompt::skills(listed_skills(snapshot, bodies, settings).into_iter());
+    with_skills(text, list)
+}
+
+/// Returns the skills that Claude Code lists, in its order.
+pub(super) fn listed_skills<'s>(
+    snapshot: &'s Snapshot,
+    bodies: &Bodies,
+    settings: &ClaudeCodeSettings,
+) -> Vec<&'s Resource> {
     let skills = skills(snapshot, bodies, settings).into_iter();
     let listed = skills.filter(|(_, is_hidden)| !is_hidden);
-    let list = prompt::skills(listed.map(|(skill, _)| skill));
-    with_skills(text, list)
+    listed.map(|(skill, _)| skill).collect()
 }
 
 /// Returns the forms of the instruction files.

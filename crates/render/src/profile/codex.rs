@@ -63,8 +63,7 @@ pub(super) fn effective(
     let directory = snapshot.facts.directory.as_deref().unwrap_or_default();
     effective.text = message(directory, personal, &project);
     for skill in skills(snapshot) {
-        let body = skill.body().and_then(|body| bodies.get(&body));
-        match body.is_some_and(|body| body.starts_with(BYTE_ORDER_MARK)) {
+        match is_unreadable(skill, bodies) {
             true => effective.left_out.push(left_out(
                 skill,
                 "Codex does not read a SKILL.md that begins with a byte order mark",
@@ -212,6 +211,19 @@ fn skills(snapshot: &Snapshot) -> Vec<&Resource> {
     let mut skills: Vec<_> = snapshot.skills().collect();
     skills.sort_by_key(|skill| (is_personal(skill, snapshot), skill.name.clone()));
     skills
+}
+
+/// Returns the skills that Codex lists, in its order.
+pub(super) fn listed_skills<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<&'s Resource> {
+    let mut skills = skills(snapshot);
+    skills.retain(|skill| !is_unreadable(skill, bodies));
+    skills
+}
+
+/// Returns whether Codex does not read the SKILL.md, because it begins with a byte order mark.
+fn is_unreadable(skill: &Resource, bodies: &Bodies) -> bool {
+    let body = skill.body().and_then(|body| bodies.get(&body));
+    body.is_some_and(|body| body.starts_with(BYTE_ORDER_MARK))
 }
 
 /// Returns whether a skill lies in none of the directories above the working directory. Codex lists the

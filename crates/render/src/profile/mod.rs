@@ -206,6 +206,18 @@ pub fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
     forms
 }
 
+/// Returns the skills that the list of the snapshot's tool has. `bodies` has the bodies of the snapshot's resources.
+pub fn listed_skills<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<&'s Resource> {
+    match snapshot.facts.settings() {
+        None => snapshot.skills().collect(),
+        Some(Settings::ClaudeCode(settings)) => {
+            claude_code::listed_skills(snapshot, bodies, settings)
+        }
+        Some(Settings::Codex(_)) => codex::listed_skills(snapshot, bodies),
+        Some(Settings::Opencode(_)) => opencode::skills(snapshot),
+    }
+}
+
 /// Returns the description of a skill as the list of skills of the snapshot's tool has it, and as ctxpin's has it. The
 /// tool may cut it. `bodies` has the bodies of the snapshot's resources.
 pub fn descriptions(snapshot: &Snapshot, bodies: &Bodies, skill: &Resource) -> [String; 2] {

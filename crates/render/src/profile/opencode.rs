@@ -59,7 +59,7 @@ fn sanitised(body: &[u8]) -> String {
 }
 
 /// Returns the skills in the order in which opencode lists them.
-fn skills(snapshot: &Snapshot) -> Vec<&Resource> {
+pub(super) fn skills(snapshot: &Snapshot) -> Vec<&Resource> {
     let mut skills: Vec<_> = snapshot.skills().collect();
     skills.sort_by_key(|skill| skill.name.clone());
     skills
