@@ -25,6 +25,9 @@ spelled! {
         Read = "read",
         /// Write the user's own objects.
         Write = "write",
+        /// Follow the user's clients: find and create chats, tell of their sessions and turns, and hand in evidence. It
+        /// moves no pin by choice, and reads the bodies of the user's own chats. Read and write together allow as much.
+        Observe = "observe",
         /// Create agents whose tokens outlive this one, and agents for other users.
         Provision = "provision",
         /// Do what an admin may do beyond a member.
@@ -49,16 +52,6 @@ macro_rules! word_sets {
             /// Returns whether the word is in the set.
             pub fn has(self, word: $word) -> bool {
                 self.0 & (1 << word as u8) != 0
-            }
-
-            /// Returns whether every word of `other` is in this set.
-            pub fn covers(self, other: Self) -> bool {
-                self.0 & other.0 == other.0
-            }
-
-            /// Returns the first word of `other` that is not in this set.
-            pub fn missing(self, other: Self) -> Option<$word> {
-                other.words().find(|word| !self.has(*word))
             }
 
             /// Returns whether the set has no words.
@@ -106,6 +99,18 @@ word_sets! {
     Roles of Role,
     /// The scopes of a token.
     Scopes of Scope,
+}
+
+impl Scopes {
+    /// Returns the first scope of `others` that these do not allow.
+    pub fn lacking(self, others: Self) -> Option<Scope> {
+        let is_allowed = |scope: Scope| {
+            let follows =
+                scope == Scope::Observe && self.has(Scope::Read) && self.has(Scope::Write);
+            self.has(scope) || follows
+        };
+        others.words().find(|scope| !is_allowed(*scope))
+    }
 }
 
 /// The authenticated caller.
@@ -370,6 +375,28 @@ impl Operation {
         }
     }
 
+    /// Returns whether the scope [`Scope::Observe`] suffices for the operation, on the caller's own objects.
+    fn is_for_observers(self) -> bool {
+        matches!(
+            self,
+            Self::AgentUse
+                | Self::ChatCreate
+                | Self::ChatInherit
+                | Self::ChatList
+                | Self::ChatRead
+                | Self::ChatStart
+                | Self::ContextRead
+                | Self::HistoryRead
+                | Self::ResourceRead
+                | Self::PromptRead
+                | Self::SkillRead
+                | Self::ToolRead
+                | Self::TurnBegin
+                | Self::TurnList
+                | Self::TurnRead
+        )
+    }
+
     /// Returns whether the operation needs an agent's token rather than a user's.
     pub fn is_for_agents(self) -> bool {
         matches!(self.rule().0, Who::Agent | Who::RefreshingAgent)
@@ -425,7 +452,8 @@ pub enum Refusal {
 }
 
 /// Decides whether `actor` may do `operation` on `object`, and with which reach. The decision depends on
-/// nothing else. A token without the scope `read` gets no bodies.
+/// nothing else. A token without the scope `read` gets no bodies, except that the scope `observe` allows those of the
+/// caller's own chats.
 pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
     let (who, scope) = operation.rule();
     match *actor {
@@ -446,10 +474,13 @@ pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
         } => {
             let reads_all = roles.has(Role::Auditor) || roles.has(Role::Admin);
             let owns = object == Object::Owned(id);
+            let observes = scopes.has(Scope::Observe)
+                && operation.is_for_observers()
+                && (owns || object == Object::Collection);
             if matches!(object, Object::Owned(_)) && !owns && !reads_all {
                 return Decision::NotFound;
             }
-            if let Some(scope) = scope.filter(|scope| !scopes.has(*scope)) {
+            if let Some(scope) = scope.filter(|scope| !scopes.has(*scope) && !observes) {
                 return Decision::Forbidden(Refusal::ScopeMissing(scope));
             }
             let refusal = match who {
@@ -481,7 +512,7 @@ pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
                 | Who::Agent
                 | Who::RefreshingAgent => Reach::Metadata,
             };
-            let reach = match scopes.has(Scope::Read) {
+            let reach = match scopes.has(Scope::Read) || observes {
                 true => reach,
                 false => Reach::Metadata,
             };
@@ -494,18 +525,21 @@ pub fn decide(actor: &Actor, operation: Operation, object: Object) -> Decision {
 ///
 /// # Errors
 ///
-/// Returns [`Refusal::RevokesWider`] with the first scope of `others` that is not in `scopes`.
+/// Returns [`Refusal::RevokesWider`] with the first scope of `others` that `scopes` do not allow.
 pub fn require_no_wider(scopes: Scopes, others: Scopes) -> Result<(), Refusal> {
-    match scopes.missing(others) {
+    match scopes.lacking(others) {
         Some(scope) => Err(Refusal::RevokesWider(scope)),
         None => Ok(()),
     }
 }
 
-/// Returns whether the actor may read the metadata of all users' objects.
+/// Returns whether the actor may read the metadata of all users' objects. A token of an auditor that only observes may
+/// not.
 pub fn reads_all(actor: &Actor) -> bool {
     match actor {
-        Actor::User { roles, .. } => roles.has(Role::Auditor) || roles.has(Role::Admin),
+        Actor::User { roles, scopes, .. } => {
+            (roles.has(Role::Auditor) || roles.has(Role::Admin)) && scopes.has(Scope::Read)
+        }
         Actor::Agent { .. } => false,
         Actor::System => true,
     }
@@ -541,12 +575,15 @@ mod tests {
         let owner: UserId = Uuid::from_u128(1).into();
         let all = Scopes::all();
         let read: Scopes = [Scope::Read].into_iter().collect();
+        let observe: Scopes = [Scope::Observe].into_iter().collect();
         let actors = [
             ("owner", user(1, "member", all)),
             ("owner, read only", user(1, "member", read)),
+            ("owner, observes", user(1, "member", observe)),
             ("owner, no scope", user(1, "member", Scopes::default())),
             ("stranger", user(2, "member", all)),
             ("auditor", user(3, "auditor", all)),
+            ("auditor, observes", user(3, "auditor", observe)),
             ("admin", user(4, "admin", all)),
             ("admin, no admin scope", user(4, "admin", read)),
             ("agent", agent(false)),
@@ -583,11 +620,23 @@ mod tests {
     }
 
     #[test]
+    fn read_and_write_allow_observing() {
+        let check = |own: &str, others: &str, lacking| {
+            let [own, others] = [own, others].map(|scopes| scopes.parse::<Scopes>().unwrap());
+            assert_eq!(own.lacking(others), lacking, "{own} against {others}");
+        };
+        check("read write", "observe", None);
+        check("read write", "read observe", None);
+        check("write", "observe", Some(Scope::Observe));
+        check("observe", "read", Some(Scope::Read));
+        check("observe", "write observe", Some(Scope::Write));
+        check("read write", "admin", Some(Scope::Admin));
+    }
+
+    #[test]
     fn sets_are_written_in_order() {
         let roles: Roles = "admin member".parse().unwrap();
         assert_eq!(roles.to_string(), "member admin");
-        assert!(roles.covers("admin".parse().unwrap()));
-        assert!(!roles.covers(Roles::all()));
         assert!("root".parse::<Roles>().is_err());
     }
 }

@@ -297,7 +297,7 @@ async fn token_create_once(
     if request.scopes.is_empty() {
         return Err(Error::Invalid("a token needs at least one scope".into()));
     }
-    if !scopes.covers(request.scopes) {
+    if scopes.lacking(request.scopes).is_some() {
         return Err(Error::WiderToken(format!(
             "with more scopes than its own, which are: {scopes}"
         )));

@@ -189,7 +189,8 @@ async fn sessions_end_once(
         }
         Ended::Others(kept) => {
             let kept = kept.hash(service.pass_binding.as_ref());
-            sessions.retain(|session| session.hash != kept && own.covers(session.scopes));
+            sessions
+                .retain(|session| session.hash != kept && own.lacking(session.scopes).is_none());
         }
     }
     if sessions.is_empty() {

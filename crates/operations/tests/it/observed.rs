@@ -15,8 +15,9 @@ use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::{bulk_moves, people, pins};
-use ctxpin_testing::chats::{TestChat, bound_to};
+use ctxpin_testing::chats::{TestChat, bound_to, given};
 use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::{member, token_request};
 use ctxpin_testing::workspace::Workspace;
 
 use crate::scene::{Scene, agents_md, assert_sound, refusal, rendered};
@@ -37,6 +38,7 @@ ctxpin_testing::on_both_databases!(
     every_byte_has_an_effect,
     decisions_about_many_chats_leave_it_alone,
     the_mode_selects_chats,
+    a_token_of_a_hook_follows_a_client_and_chooses_nothing,
 );
 
 /// Returns a request for an observed chat of a client.
@@ -476,4 +478,46 @@ async fn the_mode_selects_chats(test: &TestService) {
     let counts = chats::counts_of_agent(scene.service, scene.owner, scene.agent.id).await;
     let counts = counts.unwrap();
     assert_eq!((counts.all, counts.observed), (2, 1));
+}
+
+async fn a_token_of_a_hook_follows_a_client_and_chooses_nothing(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("One.\n")).await;
+    let other = member(scene.service, scene.owner, "other").await;
+    TestChat::create(scene.service, other, &ChatCreate::default())
+        .await
+        .unwrap();
+    let delivered = scene.chat().await;
+    let request = token_request("observe");
+    let made = people::token_create(scene.service, scene.owner, &request).await;
+    let hook = made.unwrap().1.credential();
+    // An admin sees the chats of all, but not by this token.
+    let filter = ChatFilter::default();
+    let listed = async |by| {
+        let page = PageRequest::newest(9);
+        let listed = chats::list(scene.service, by, &filter, &page).await;
+        listed.unwrap().items.len()
+    };
+    assert_eq!((listed(scene.owner).await, listed(hook).await), (2, 1));
+    let request = observed(&scene, "claude-code");
+    let chat = TestChat::create(scene.service, hook, &request)
+        .await
+        .unwrap();
+    let record = chat.start(ClientEvent::Startup, None).await.unwrap();
+    let turn = chat.turn().await.unwrap();
+    assert_eq!(
+        turn.turn.snapshot,
+        record.pin.map(|pin| pin.pin.snapshot),
+        "the turn is stamped"
+    );
+    assert_eq!(given(&turn).prompt, rendered(&agents_md("One.\n")));
+    let chosen = TestChat {
+        owner: hook,
+        ..delivered
+    };
+    assert_eq!(refusal(chosen.refresh().await), "forbidden");
+    assert_eq!(refusal(chosen.archive(true).await), "forbidden");
+    assert_eq!(refusal(chosen.delete().await), "forbidden");
+    let more = people::token_create(scene.service, hook, &token_request("observe")).await;
+    assert_eq!(refusal(more), "forbidden");
 }

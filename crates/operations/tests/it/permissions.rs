@@ -107,13 +107,14 @@ impl<'t> World<'t> {
     }
 
     async fn add_users(&mut self) {
-        let all = "read write provision admin";
+        let all = "read write observe provision admin";
         let owner = self.owner.0;
         for (name, scopes) in [
             ("owner", "read write"),
             ("owner, every scope", all),
             ("owner, reads", "read"),
             ("owner, writes", "write"),
+            ("owner, observes", "observe"),
             ("owner, neither", "provision"),
         ] {
             self.add_user(name, owner, "member", scopes).await;
@@ -122,6 +123,7 @@ impl<'t> World<'t> {
             ("stranger", "member", all),
             ("auditor", "auditor", all),
             ("auditor, reads", "auditor", "read"),
+            ("auditor and member, observes", "member auditor", "observe"),
             ("auditor and member", "member auditor", all),
             ("admin, no member", "admin", all),
             ("admin and member", "member admin", all),

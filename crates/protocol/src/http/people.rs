@@ -93,7 +93,7 @@ pub struct Token {
     /// The name that its owner gave it.
     #[schema(required = true)]
     pub label: Option<String>,
-    /// Any of `read`, `write`, `provision` and `admin`.
+    /// Any of `read`, `write`, `observe`, `provision` and `admin`.
     pub scopes: Vec<String>,
     /// The user that the token or its agent belongs to.
     pub user: Uuid,
@@ -146,7 +146,7 @@ pub struct TokenCreate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(min_length = 1, max_length = 200)]
     pub label: Option<String>,
-    /// Any of `read`, `write`, `provision` and `admin`. The default is `read` and `write`.
+    /// Any of `read`, `write`, `observe`, `provision` and `admin`. The default is `read` and `write`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<String>>,
     /// When the token expires. The default is the expiry of the request's token, or never.

@@ -106,15 +106,17 @@ impl World {
     }
 
     async fn add_users(&mut self) {
-        let all = "read write provision admin";
+        let all = "read write observe provision admin";
         for (name, roles, scopes) in [
             ("owner", "member", "read write"),
             ("owner", "member", "read"),
             ("owner", "member", "write"),
+            ("owner", "member", "observe"),
             ("owner", "member", "provision"),
             ("stranger", "member", all),
             ("auditor", "auditor", all),
             ("auditor and member", "member auditor", "read write"),
+            ("observing auditor", "member auditor", "observe"),
             ("another admin", "member admin", all),
             ("admin without admin scope", "member admin", "read write"),
             ("nothing in particular", "", all),

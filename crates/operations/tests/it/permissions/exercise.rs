@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ctxpin_model::access::{Actor, Operation, Roles};
+use ctxpin_model::access::{Actor, Operation, Roles, Scope};
 use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::audit::AuditFilter;
 use ctxpin_model::chat::ChatFilter;
@@ -109,11 +109,16 @@ async fn on_agents(
         }
         Operation::HeadList => vec![Outcome::of(&agents::heads(service, by, agent, &seqs).await)],
         Operation::AgentUse => {
+            let bound = Outcome::of(&chats::create(service, by, &bound_to(agent)).await);
+            // To replace an agent takes a new agent, which a token that only observes cannot make.
+            let observes = matches!(&caller.actor, Some(Actor::User { scopes, .. })
+                if scopes.has(Scope::Observe) && !scopes.has(Scope::Write));
+            if observes && bound == Outcome::Done {
+                return vec![bound];
+            }
             let replaces = agent_request(Some(Replaces::Agent(agent)));
-            vec![
-                Outcome::of(&chats::create(service, by, &bound_to(agent)).await),
-                Outcome::of(&agents::create(service, by, &replaces).await),
-            ]
+            let replaced = agents::create(service, by, &replaces).await;
+            vec![bound, Outcome::of(&replaced)]
         }
         other => unreachable!("{other} is not on agents"),
     }

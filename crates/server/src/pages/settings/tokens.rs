@@ -93,6 +93,10 @@ impl ScopeChoice {
         let (words, is_chosen) = match scope {
             Scope::Read => ("Read texts", true),
             Scope::Write => ("Move pins, make and change chats", true),
+            Scope::Observe => (
+                "Follow your clients: their chats, sessions and turns",
+                false,
+            ),
             Scope::Provision => ("Make agents for others", false),
             Scope::Admin => ("Manage users, their quotas and their tokens", false),
         };
@@ -129,7 +133,8 @@ async fn shown(
     let scopes = frame.scopes();
     // A token gives none that it lacks, and only an admin can use the last one.
     let is_given = |scope: &Scope| {
-        scopes.has(*scope) && (*scope != Scope::Admin || frame.may(Operation::UserList))
+        scopes.lacking([*scope].into_iter().collect()).is_none()
+            && (*scope != Scope::Admin || frame.may(Operation::UserList))
     };
     let may_revoke = frame.may(Operation::TokenRevoke);
     let command = "ctxpin token create --label LABEL --scope read --scope write";
