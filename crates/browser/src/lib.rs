@@ -57,10 +57,7 @@ impl Chromium {
     ///
     /// Fails if the browser cannot be installed or started.
     pub async fn start() -> Result<Self> {
-        if Command::new("chromium").arg("--version").output().is_err() {
-            let why = "The pages are looked at in a browser";
-            ctxpin_cluster::install::package("chromium", why)?;
-        }
+        ctxpin_cluster::install::program("chromium", "The pages are looked at in a browser")?;
         let directory = tempfile::tempdir()?;
         let path = |name: &str| directory.path().join(name);
         for pipe in ["requests", "responses"] {

@@ -12,8 +12,6 @@ use crate::programs::{self, Missing, Programs, VERSION_MIN};
 /// cluster of its own, which the setting forbids for as long as the installation takes. Its
 /// messages go to standard error, because standard output is for the line that a shell evaluates.
 const SCRIPT: &str = "
-set -eu
-exec >&2
 export DEBIAN_FRONTEND=noninteractive
 settings=/etc/postgresql-common/createcluster.d
 mkdir -p \"$settings\"
@@ -31,7 +29,35 @@ enum Rights {
     None,
 }
 
+/// What each script begins with. Tests run beside each other and may miss the same program, and apt-get waits for no
+/// other one.
+const BEGIN: &str = "
+set -eu
+exec >&2
+exec 9> /run/lock/ctxpin-install
+flock 9
+";
+
+/// Installs the package of a program that has its name, if the program is missing and that is allowed. `why` says what
+/// does not work without it.
+///
+/// # Errors
+///
+/// Fails if the program is missing and cannot be installed.
+pub fn program(name: &str, why: &str) -> anyhow::Result<()> {
+    let mut find = Command::new("sh");
+    find.args(["-c", "command -v \"$0\"", name]);
+    match command::output_of(&mut find) {
+        Ok(_) => Ok(()),
+        Err(_) => package(name, why),
+    }
+}
+
 /// Installs one of Debian's packages, if that is allowed. `why` says what does not work without it.
+///
+/// # Errors
+///
+/// Fails if it cannot be installed.
 pub fn package(name: &str, why: &str) -> anyhow::Result<()> {
     let rights = rights();
     if !has_apt_get() || rights == Rights::None {
@@ -39,7 +65,7 @@ pub fn package(name: &str, why: &str) -> anyhow::Result<()> {
     }
     eprintln!("{why}.\nInstalling Debian's package `{name}` with apt-get.");
     let install = format!("apt-get install -y --no-install-recommends {name}");
-    let script = format!("exec >&2; {install} || {{ apt-get update && {install}; }}");
+    let script = format!("{install} || {{ apt-get update && {install}; }}");
     run(rights, &script).with_context(|| format!("{why}: install {name} and run this again"))
 }
 
@@ -76,7 +102,7 @@ fn run(rights: Rights, script: &str) -> anyhow::Result<()> {
         Rights::Root | Rights::None => Command::new("sh"),
     };
     let status = shell
-        .args(["-c", script])
+        .args(["-c", &format!("{BEGIN}{script}")])
         .env("DEBIAN_FRONTEND", "noninteractive")
         .stdin(Stdio::null())
         .status()

@@ -17,3 +17,4 @@ mod standings;
 mod terminal;
 mod together;
 mod trust;
+mod walkthrough;

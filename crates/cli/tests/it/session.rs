@@ -101,7 +101,7 @@ pub fn stable(text: &str) -> String {
         r"|(?<token>\bctxpin_[0-9a-f]{32}_[0-9a-f]{64}\b)",
         r"|(?<hash>\b(?:[0-9a-f]{64}|[0-9a-f]{12})\b)",
         r"|(?<id>\b[0-9a-f]{8}\b)",
-        r"|(?<time>\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC(?: \([^)]*\))?",
+        r"|(?<time>\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC(?: \([^)]*\))?|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z",
         r"|\bjust now\b|\b\d+ (?:second|minute)s? ago\b)",
         r"|(?<port>127\.0\.0\.1:\d{4,5}\b)",
         r"|(?<process>\bprocess +\d+)",
