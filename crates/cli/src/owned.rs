@@ -43,6 +43,12 @@ pub fn token_demand(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
     require(path, Ok(exposure), Kind::Token)
 }
 
+/// Returns whether everybody on this machine can read the user's own file. One that root owns, such as a mounted secret,
+/// must be readable for others.
+pub fn is_for_all(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o004 != 0 && metadata.uid() == geteuid().as_raw()
+}
+
 /// Refuses root a new directory below a directory of another user, because that user could not use it.
 ///
 /// # Errors
@@ -105,6 +111,12 @@ fn refusal(path: &Path, exposure: Exposure, kind: Kind) -> Failure {
             Setting::DataDirectoryVariable,
             "names a directory of yours",
         )),
+        Exposure::OthersWrite { .. } if kind == Kind::Token => {
+            Failure::new(format!("{shown} is not trusted: {exposure}")).hint(Hint::say(format!(
+                "if nobody else has written there, `chmod 600 {shown}` makes it yours alone; \
+                 others may have read the token, and `ctxpin token revoke` ends it"
+            )))
+        }
         Exposure::OthersWrite { .. } | Exposure::OthersEnter { .. } => {
             Failure::new(format!("{shown} is not trusted: {exposure}")).hint(Hint::say(format!(
                 "if nobody else has written there, `chmod go-w {shown}` makes it yours alone"

@@ -164,6 +164,12 @@ pub fn token_read(path: &Path) -> Result<Secret, Failure> {
     let (bytes, metadata) =
         file::read(path, TOKEN_BYTES_MAX).map_err(|error| unreadable().because(error))?;
     owned::token_demand(path, &metadata)?;
+    if owned::is_for_all(&metadata) {
+        let shown = say::path(&path);
+        say::note(&format!(
+            "every user of this machine can read the token in {shown}; `chmod 600 {shown}` ends that"
+        ));
+    }
     let text = String::from_utf8(bytes).map_err(|_| unreadable().because("it is not UTF-8"))?;
     match text.trim() {
         "" => Err(Failure::new(format!("{} holds no token", say::path(&path)))),
@@ -246,7 +252,10 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             let said = format!("{:?}", token_read(&link).unwrap_err());
             assert!(said.contains("others may write it"), "{said}");
-            assert!(said.contains("chmod go-w"), "{said}");
+            assert!(
+                said.contains("chmod 600") && said.contains("ctxpin token revoke"),
+                "{said}"
+            );
         }
         // A FIFO does not block, and an endless file is not read.
         let fifo = temporary.path().join("fifo");

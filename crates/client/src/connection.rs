@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use crate::error::ClientError;
+use crate::error::{ClientError, is_transient};
 use crate::proof::{ProofLayer, ProofSecret, Unproven};
 use crate::proxy::UsedProxy;
 use crate::this_machine::leads_to_this_machine;
@@ -499,6 +499,12 @@ fn unreachable(address: &Url, source: reqwest::Error) -> ClientError {
     match Unproven::find(&source) {
         Some(Unproven::NoToken(_)) => ClientError::MalformedToken { token_origin: None },
         Some(Unproven::WrongCode) => ClientError::UnknownCode { server },
+        Some(Unproven::Refused(problem)) if is_transient(problem.status) => {
+            ClientError::ProofDelayed {
+                server,
+                reason: problem.to_string(),
+            }
+        }
         Some(unproven) => ClientError::Unproven {
             server,
             reason: unproven.to_string(),

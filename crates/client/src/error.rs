@@ -45,6 +45,15 @@ pub enum ClientError {
         /// The origin of the token, if the client knows it.
         token_origin: Option<Arc<str>>,
     },
+    /// The process that listens on this machine says that it cannot prove itself now.
+    #[error(
+        "the process that listens at {server} cannot prove now that it is your ctxpin server, and was sent no token: {reason}"
+    )]
+    ProofDelayed {
+        server: String,
+        /// What the process says.
+        reason: String,
+    },
     /// The process that listens on this machine has not proved that it knows the enrolment code.
     #[error(
         "the process that listens at {server} does not know this enrolment code, and was not sent it: the code is mistyped, older than ten minutes, or another server's, or another process has the server's port"
@@ -103,6 +112,7 @@ impl ClientError {
             Self::Unreachable { .. }
             | Self::TimedOut { .. }
             | Self::StreamBroken { .. }
+            | Self::ProofDelayed { .. }
             // The server may be the next process that listens there.
             | Self::Unproven { .. } => true,
             Self::Problem { problem, .. } => is_transient(problem.status),

@@ -70,6 +70,8 @@ spelled! {
         RootLeftOut = "root-left-out",
         /// The scan did not look for files in or below a directory. Detail: why.
         SearchCut = "search-cut",
+        /// The scan does not list all that the workspace gives. Detail: why.
+        ScanIncomplete = "scan-incomplete",
         /// There are more notes than are reported. Detail: their number.
         NotesCut = "notes-cut",
         /// A resource breaks a rule and is not used. Detail: its error.
@@ -119,6 +121,7 @@ impl Code {
             | Self::Unreadable
             | Self::Oversize
             | Self::Excluded
+            | Self::ScanIncomplete
             | Self::FileMissing
             | Self::InvisibleRemoved => Level::Problem,
             Self::CommentKept

@@ -79,6 +79,7 @@ fn is_final(error: &ClientError) -> bool {
         ClientError::Unexpected { .. }
         | ClientError::Unreachable { .. }
         | ClientError::Unproven { .. }
+        | ClientError::ProofDelayed { .. }
         | ClientError::TimedOut { .. }
         | ClientError::StreamBroken { .. } => false,
     }

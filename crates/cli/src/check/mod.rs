@@ -174,6 +174,11 @@ fn of_scan(scan: &Scan, project: &Path) -> Vec<Finding> {
         let source = note.source.as_deref().unwrap_or_default();
         found.push(finding(source, &note.warning));
     }
+    if let Some(error) = &scan.snapshot.error {
+        let root = project.to_string_lossy();
+        let warning = Warning::new(Code::ScanIncomplete);
+        found.push(finding(&root, &warning.about(error)));
+    }
     found
 }
 

@@ -41,7 +41,6 @@ use crate::setting::{blamed_variable, without_empty_variables};
     name = "ctxpin",
     version,
     max_term_width = 100,
-    disable_help_subcommand = true,
     after_help = "Start with `ctxpin scan`, which needs no server, or with `ctxpin up`.\n\
                   Exit codes: 0 done, 1 failed, 2 usage; `chat show --exit-code` adds 3."
 )]
@@ -287,8 +286,9 @@ mod tests {
     fn help_write(command: &mut clap::Command, help: &mut String) {
         let name = command.get_bin_name().unwrap_or("ctxpin").to_owned();
         *help += &format!("$ {name} --help\n{}\n", command.render_long_help());
-        for below in command.get_subcommands_mut() {
-            help_write(below, help);
-        }
+        let below = command.get_subcommands_mut();
+        below
+            .filter(|below| below.get_name() != "help")
+            .for_each(|below| help_write(below, help));
     }
 }

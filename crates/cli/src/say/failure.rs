@@ -133,6 +133,11 @@ impl From<ClientError> for Failure {
                 error,
                 ClientError::MalformedToken { .. } | ClientError::Unproven { .. }
             );
+        if let ClientError::ProofDelayed { .. } = error {
+            return failure.hint(Hint::say(
+                "try again; if it stays so, the server's log says why",
+            ));
+        }
         match error.token_origin() {
             Some(told) if is_refused => failure.hint(Hint::say(told)),
             _ => {

@@ -99,7 +99,7 @@ fn sentence(code: Code, detail: &str) -> String {
             )
         }
         Code::FileLeftOut => format!("it names {detail}, which is not part of the skill"),
-        Code::RootLeftOut | Code::SearchCut => detail.to_owned(),
+        Code::RootLeftOut | Code::SearchCut | Code::ScanIncomplete => detail.to_owned(),
         Code::NotesCut => format!("{detail} more are not shown"),
         Code::Invalid | Code::Unreadable | Code::Oversize | Code::Excluded | Code::SameName => {
             detail.to_owned()

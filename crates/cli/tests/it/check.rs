@@ -282,6 +282,30 @@ fn a_directory_without_resources_is_not_reported_as_clean() {
 }
 
 #[test]
+fn what_a_scan_does_not_list_is_a_problem() {
+    let bench = Bench::new();
+    let root = bench.workspace("app", "Ours.\n");
+    let skills = root.join(".agents/skills");
+    for index in 0..2_010 {
+        let skill = skills.join(format!("s{index}"));
+        fs::create_dir_all(&skill).unwrap();
+        let text = format!("---\nname: s{index}\ndescription: d\n---\n");
+        fs::write(skill.join("SKILL.md"), text).unwrap();
+    }
+    let said = bench.run(&root, &["check", "--json"]);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    let found: Value = serde_json::from_str(&said.out).unwrap();
+    let findings = found["findings"].as_array().unwrap().iter();
+    let mut cut = findings.filter(|finding| finding["code"] == "scan-incomplete");
+    let detail = "11 more resources were found than the 2000 that a snapshot lists";
+    let expected = json!({
+        "level": "problem", "code": "scan-incomplete", "path": ".", "detail": detail, "message": detail,
+    });
+    assert_eq!(cut.next(), Some(&expected));
+    assert_eq!(cut.next(), None);
+}
+
+#[test]
 fn every_code_has_its_section() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/check.md");
     let page = fs::read_to_string(page).unwrap();

@@ -291,6 +291,33 @@ fn finding_08_a_server_behind_a_proxy_needs_its_public_url() {
     assert_eq!(again.server.terminate(), Some(0));
 }
 
+/// A token is used although everybody can read it, and the person is told.
+#[test]
+fn a_token_that_everybody_can_read_is_pointed_at() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    let served = bench.serve(&app, &[]);
+    let list = [
+        "chat",
+        "list",
+        "--server",
+        &served.url,
+        "--token-file",
+        &served.token,
+    ];
+    let told = |mode| {
+        fs::set_permissions(&served.token, Permissions::from_mode(mode)).unwrap();
+        let told = bench.run(&app, &list);
+        assert_eq!(told.code, Some(0), "{told:#?}");
+        told.err
+    };
+    let words = "every user of this machine can read the token in ";
+    assert_says(&told(0o644), &[words, "`chmod 600 "]);
+    for mode in [0o640, 0o600, 0o400] {
+        assert!(!told(mode).contains(words), "{mode:o}");
+    }
+}
+
 /// A server proves its identity only for tokens that it knows, so the agent itself cannot find out.
 #[test]
 fn finding_08_an_agent_that_was_deleted_meanwhile_is_replaced() {

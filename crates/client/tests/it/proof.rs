@@ -160,6 +160,28 @@ async fn finding_08_a_port_that_changed_hands_between_two_requests() {
     }
 }
 
+/// A server whose database is down cannot look up the token. It is not said to be a false one.
+#[tokio::test]
+async fn a_server_that_cannot_look_up_the_token_is_asked_again_later() {
+    let problem = r#"{"type":"urn:ctxpin:problem:unavailable","title":"the server cannot answer now","status":503,
+"detail":"the database is not available"}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = client(&format!("http://{}", listener.local_addr().unwrap()));
+    let received = squatter(listener, answer("503 Service Unavailable", "", problem), 1);
+    let error = client.me().await.unwrap_err();
+    assert!(
+        matches!(error, ClientError::ProofDelayed { .. }),
+        "{error:?}"
+    );
+    assert!(error.is_transient() && error.token_origin().is_none());
+    let text = error.to_string();
+    assert!(text.contains("cannot prove now"), "{text}");
+    assert!(text.ends_with("the database is not available"), "{text}");
+    for request in received.await.unwrap() {
+        assert_eq!(request.header("authorization"), None);
+    }
+}
+
 #[tokio::test]
 async fn finding_08_what_is_no_token_is_sent_nowhere() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
