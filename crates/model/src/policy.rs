@@ -30,7 +30,7 @@ impl Policy {
         match self {
             Self::Manual => "never",
             Self::Additive => "takes new resources at the next turn",
-            Self::Follow => "takes every change",
+            Self::Follow => "takes every change at the next turn",
         }
     }
 

@@ -28,7 +28,9 @@ pub struct Chat {
     /// The chat from which this one was forked, or for which it works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<Uuid>,
-    #[schema(value_type = Mode)]
+    // A server of an older release names none, and has no others.
+    #[serde(default = "delivered")]
+    #[schema(value_type = Mode, required = true)]
     pub mode: String,
     #[schema(value_type = Policy)]
     pub policy: String,
@@ -41,6 +43,10 @@ pub struct Chat {
     pub updated_at: DateTime<Utc>,
     /// The pin and its drift in brief.
     pub context: ChatContext,
+}
+
+fn delivered() -> String {
+    ctxpin_model::mode::Mode::Delivered.to_string()
 }
 
 /// A request to create a chat, or to return the one of the same client and reference.
@@ -203,5 +209,25 @@ impl From<PageQuery> for ChatQuery {
             limit: page.limit,
             ..Self::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chat_of_an_older_server_is_delivered() {
+        let chat: Chat = serde_json::from_str(
+            r#"{
+                "id": "01a22094-3a09-7e07-b182-bf8db57cbc39", "title": "t", "agent_id": null, "policy": "manual",
+                "tools": "live", "archived": false, "created_at": "2026-11-01T00:00:00Z",
+                "updated_at": "2026-11-01T00:00:00Z",
+                "context": {"snapshot": null, "context_hash": null, "pinned_at": null, "dirty": false,
+                            "dirty_since": null, "declined": false, "error": null, "renderer": null}
+            }"#,
+        )
+        .unwrap();
+        assert_eq!(chat.mode, "delivered");
     }
 }
