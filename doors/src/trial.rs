@@ -5,11 +5,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use ctxpin_model::resource::Kind;
 use ctxpin_render::profile::{Effective, effective, on_demand};
 use ctxpin_scan::roots::Request;
-use ctxpin_scan::scan;
 use ctxpin_scan::trust::Trust;
+use ctxpin_scan::{Scan, scan};
 use similar::TextDiff;
 use tokio::time::timeout;
 
@@ -53,7 +52,7 @@ struct Texts {
     due: String,
     /// What comes with the file that the model reads.
     on_demand: Vec<String>,
-    /// The paths of the skills. `None` if they are not compared.
+    /// The list of skills. `None` if it is not compared.
     skills: Option<Vec<String>>,
 }
 
@@ -100,7 +99,9 @@ impl<'a> Trial<'a> {
         let directory = tempfile::tempdir()?;
         let base = directory.path().canonicalize()?;
         workspace.make(&base)?;
-        let (said, effective) = self.said(&base, &workspace)?;
+        let found = self.scan(&base, &workspace)?;
+        let effective = effective(&found.snapshot, &found.bodies);
+        let said = Self::said(&base, &workspace, &found, &effective);
         let given = match self.given(&base, &workspace).await {
             Ok(given) => given,
             Err(error) => {
@@ -115,10 +116,10 @@ impl<'a> Trial<'a> {
         let unread = effective.left_out.iter();
         let unread = unread.filter(|file| file.reason.starts_with(GIVEN_UNREAD));
         let unread: Vec<_> = unread.map(|file| file.source.as_str()).collect();
-        let skills = given.skills.as_ref();
-        let are_skills_equal = skills.is_none_or(|skills| lists(&effective, skills));
+        let listed = given.skills.as_deref().unwrap_or_default();
+        let [said_skills, given_skills] = self.client.lists(&found, &effective, listed);
         let [said_text, given_text] = [&said, &given].map(|texts| self.comparable(texts, &unread));
-        let is_equal = said_text == given_text && are_skills_equal;
+        let is_equal = said_text == given_text && said_skills == given_skills;
         if is_shown {
             workspace.print();
             println!("given by ctxpin's account: {:#?}", effective.given);
@@ -130,7 +131,11 @@ impl<'a> Trial<'a> {
             for line in diff.lines() {
                 println!("{}", line.chars().take(LINE_SHOWN_MAX).collect::<String>());
             }
-            println!("skills that the tool lists: {skills:#?}");
+            let diff = TextDiff::from_slices(&borrowed(&given_skills), &borrowed(&said_skills));
+            for change in diff.iter_all_changes() {
+                let line: String = change.value().chars().take(LINE_SHOWN_MAX).collect();
+                println!("skill {} {line}", change.tag());
+            }
         }
         Ok(match is_equal {
             true => Outcome::Equal,
@@ -160,8 +165,8 @@ impl<'a> Trial<'a> {
         format!("{due}\n\n--- on demand ---\n\n{}", on_demand.join("\n\n"))
     }
 
-    /// Returns what ctxpin says.
-    fn said(&self, base: &Path, workspace: &Workspace) -> anyhow::Result<(Texts, Effective)> {
+    /// Scans as ctxpin does.
+    fn scan(&self, base: &Path, workspace: &Workspace) -> anyhow::Result<Scan> {
         let (working, home) = (base.join(&workspace.working), base.join(HOME));
         let mut request = Request::project(working, home, Trust::of_process());
         request.profile = self.client.profile();
@@ -169,21 +174,22 @@ impl<'a> Trial<'a> {
         if self.client.reads_beyond_project() {
             request.allowed = vec![base.to_owned()];
         }
-        let found = scan(&request, &|| false)?;
-        let effective = effective(&found.snapshot, &found.bodies);
+        Ok(scan(&request, &|| false)?)
+    }
+
+    /// Returns what ctxpin says of a scan.
+    fn said(base: &Path, workspace: &Workspace, found: &Scan, effective: &Effective) -> Texts {
         let wanted = workspace.wanted.iter().flat_map(|wanted| {
             let wanted = base.join(wanted);
             on_demand(&found.snapshot, &found.bodies, &wanted.to_string_lossy())
         });
         let mut on_demand: Vec<_> = wanted.map(|given| given.text).collect();
         on_demand.sort_unstable();
-        let due = effective.text.clone();
-        let texts = Texts {
-            due,
+        Texts {
+            due: effective.text.clone(),
             on_demand,
             skills: None,
-        };
-        Ok((texts, effective))
+        }
     }
 
     /// Returns what the tool gives its model in its first request, and in the last one with the file that the
@@ -251,17 +257,6 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Returns whether a tool's list of skills is what ctxpin says. Of several skills of one name, any may be listed,
-/// because opencode takes the one that it finishes reading last.
-fn lists(said: &Effective, skills: &[String]) -> bool {
-    let name = |source: &str| Some(Path::new(source).parent()?.file_name()?.to_owned());
-    let given = said.given.iter().filter(|given| given.kind == Kind::Skill);
-    let given = given.map(|given| given.source.as_str());
-    let others = said
-        .left_out
-        .iter()
-        .map(|left_out| left_out.source.as_str());
-    let known: Vec<_> = given.clone().chain(others).collect();
-    let is_known = |skill: &String| known.contains(&skill.as_str());
-    given.map(name).eq(skills.iter().map(|skill| name(skill))) && skills.iter().all(is_known)
+fn borrowed(lines: &[String]) -> Vec<&str> {
+    lines.iter().map(String::as_str).collect()
 }

@@ -7,7 +7,7 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::{Profile, Settings};
 use ctxpin_model::resource::{Bodies, Kind, Status};
 use ctxpin_model::snapshot::Snapshot;
-use ctxpin_render::profile::{descriptions, forms, listed_skills};
+use ctxpin_render::profile::{descriptions, forms, listed_skills, skill_names};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -306,11 +306,13 @@ impl Builder {
                 true => listed.contains(resource.source.as_str()),
                 false => resource.applies.is_none(),
             };
-            if let Some(name) = resource.name.clone().filter(|_| is_skill && is_due) {
-                self.skills.entry(name).or_default().push(Skill {
-                    number: owner,
-                    descriptions: descriptions(snapshot, bodies, resource),
-                });
+            if is_skill && is_due {
+                for name in skill_names(snapshot, resource) {
+                    self.skills.entry(name.to_owned()).or_default().push(Skill {
+                        number: owner,
+                        descriptions: descriptions(snapshot, bodies, resource),
+                    });
+                }
             }
             resources.push(KnownResource {
                 kind: resource.kind,

@@ -65,8 +65,11 @@ fn lines<'s>(
             let (name, behind) = item.split_once(':').unwrap_or((item, ""));
             let blanks = behind.len() - behind.trim_start_matches(' ').len();
             let colon = usize::from(name.len() < item.len());
+            // Claude Code has the name of the frontmatter behind that of the directory.
+            let is_named_twice = name.ends_with(')');
+            let own = name.split_once(" (").filter(|_| is_named_twice);
             items.push(Item {
-                name,
+                name: own.map_or(name, |(own, _)| own),
                 at: at + "- ".len() + name.len() + colon + blanks,
                 ends,
             });
@@ -157,12 +160,13 @@ mod tests {
         check(
             Profile::ClaudeCode,
             "Agents.\n\nThe following skills are available for use with the Skill tool:\n\n- one: Does a thing\n\
-             - two: Does…\n- three\n- four: Was: changed\n",
+             - two: Does…\n- three\n- four: Was: changed\n- five (other-name): Does a thing\n",
             &[
                 ("one", "Does a thing", Share::Whole),
                 ("two", "Does another", Share::First(4)),
                 ("three", "Has none", Share::First(0)),
                 ("four", "Is changed", Share::Other),
+                ("five", "Does a thing", Share::Whole),
             ],
         );
         check(

@@ -86,10 +86,26 @@ pub fn is_text(name: &str) -> bool {
     }
 }
 
-/// Returns whether Claude Code keeps a skill out of the list that its model gets.
+/// Returns whether the `disable-model-invocation` of a skill keeps it out of the list that Claude Code's model gets.
 pub fn is_skill_hidden(skill_md: &[u8]) -> bool {
-    let flag = skill_value(skill_md, "disable-model-invocation");
-    flag.is_some_and(|flag| flag == true || flag == "true")
+    match skill_value(skill_md, "disable-model-invocation") {
+        Some(Value::Bool(flag)) => flag,
+        Some(Value::String(word)) => is_yes(&word),
+        Some(Value::Number(number)) => is_yes(&number.to_string()),
+        Some(Value::Null | Value::Array(_) | Value::Object(_)) | None => false,
+    }
+}
+
+/// Returns whether Claude Code lists a skill only after it read a file that the skill's `paths` match.
+pub fn is_skill_for_files(skill_md: &[u8]) -> bool {
+    let whole = String::from_utf8_lossy(skill_md);
+    split(&whole).0.and_then(globs).is_some()
+}
+
+/// Returns whether a word of a setting turns something on.
+pub fn is_yes(word: &str) -> bool {
+    let word = word.trim().to_lowercase();
+    ["1", "true", "yes", "on"].contains(&word.as_str())
 }
 
 /// Returns when to use a skill, which the list of skills has behind the description.

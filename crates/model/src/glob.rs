@@ -151,9 +151,11 @@ impl Pattern {
             true => pattern.to_lowercase(),
             false => pattern.to_owned(),
         };
+        // Claude Code's rules know no other negation of a set.
+        let negations: &[char] = if is_folded { &['^'] } else { &['!', '^'] };
         let parts = pattern.split('/').map(|part| match part {
             "**" => Part::AnyDepth,
-            part => Part::Name(tokens(part)),
+            part => Part::Name(tokens(part, negations)),
         });
         Self {
             parts: parts.collect(),
@@ -246,8 +248,8 @@ impl Token {
     }
 }
 
-/// Returns the tokens of a part of a pattern.
-fn tokens(part: &str) -> Vec<Token> {
+/// Returns the tokens of a part of a pattern. `negations` are the characters that negate a set at its beginning.
+fn tokens(part: &str, negations: &[char]) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut rest = part.chars();
     while let Some(c) = rest.next() {
@@ -255,7 +257,7 @@ fn tokens(part: &str) -> Vec<Token> {
             '*' => Token::Star,
             '?' => Token::Any,
             '\\' => Token::Character(rest.next().unwrap_or('\\')),
-            '[' => match set(rest.as_str()) {
+            '[' => match set(rest.as_str(), negations) {
                 Some((set, length)) => {
                     rest = rest.as_str()[length..].chars();
                     set
@@ -269,8 +271,8 @@ fn tokens(part: &str) -> Vec<Token> {
 }
 
 /// Returns the set of characters behind a `[`, and its length with the `]`.
-fn set(text: &str) -> Option<(Token, usize)> {
-    let is_negative = text.starts_with(['!', '^']);
+fn set(text: &str, negations: &[char]) -> Option<(Token, usize)> {
+    let is_negative = text.starts_with(negations);
     let mut characters = text.char_indices().skip(usize::from(is_negative));
     let mut ranges: Vec<(char, char)> = Vec::new();
     let mut is_range = false;
@@ -408,5 +410,8 @@ mod tests {
         check_rules(&["\\#a", "\\!b"], &["#a", "!b"], &["a"]);
         check_rules(&["a\\ ", "b  "], &["a ", "b"], &["a"]);
         check_rules(&["[ab].md"], &["b.md"], &["c.md"]);
+        check_rules(&["[^ab].md"], &["c.md"], &["b.md"]);
+        // Claude Code takes the `!` for one of the characters.
+        check_rules(&["[!ab].md"], &["b.md", "!.md"], &["c.md"]);
     }
 }

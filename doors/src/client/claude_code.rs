@@ -1,8 +1,13 @@
 //! Claude Code, through its option `-p`.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use ctxpin_model::resource::{Kind, Status};
+use ctxpin_model::skill::directory_name;
+use ctxpin_render::profile::{Effective, descriptions};
+use ctxpin_scan::Scan;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -27,7 +32,8 @@ pub const FILE_NAMES: [&str; 5] = [
     ".claude/AGENTS.md",
 ];
 
-/// A version that reads no `AGENTS.md`, and writes LF in every text with a comment, even if it cuts none.
+/// A version that reads no `AGENTS.md`, lists skills in another form, and writes LF in every text with a comment, even
+/// if it cuts none.
 const OLDER: &str = VERSIONS[1];
 
 /// What begins the instructions.
@@ -37,6 +43,18 @@ const END: &str = "\n</system-reminder>";
 
 /// What follows the blocks of the older version.
 const AFTER: &str = "\n\n<total_tokens>";
+
+/// What begins the list of skills.
+const SKILLS_BEGIN: &str = "The following skills are available for use with the Skill tool:\n\n";
+
+/// The names of generated skills, and the beginning of those of generated commands, which no other skill has.
+const SKILL_NAMES: [&str; 8] = [
+    "gen-a", "gen-B", "gen_c", "gen.d", "gen-e-f", "gen-9", "gen", "genéé",
+];
+const COMMAND: &str = "command-";
+
+/// The longest text behind the name of a skill in the list, in UTF-16 code units.
+const LISTED_UNITS_MAX: usize = 1_536;
 
 /// What begins the block of a file.
 const BLOCK: &str = "\n\nContents of /";
@@ -97,6 +115,7 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
     workspace.write(format!("{HOME}/.claude/docs.md"), "Of the person.\n");
     workspace.write(format!("{HOME}/notes.txt"), "Of the home.\n");
     write_settings(random, workspace);
+    write_skills(random, workspace, &directories);
     let below = directories
         .iter()
         .filter(|directory| Path::new(directory).starts_with(&workspace.working));
@@ -106,6 +125,70 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
         let wanted = format!("{directory}/{}", name.copied().unwrap_or("main.ts"));
         workspace.write(wanted.clone(), "Something to read.\n");
         workspace.wanted = Some(wanted);
+    }
+}
+
+/// Writes skills and commands of the person and of the project.
+fn write_skills(random: &mut StdRng, workspace: &mut Workspace, directories: &[String]) {
+    let homes = directories.iter().map(String::as_str).chain([HOME]);
+    for home in homes.collect::<Vec<_>>() {
+        let count = [0, 0, 1, 3].choose(random).copied().unwrap_or(0);
+        for name in SKILL_NAMES.sample(random, count) {
+            let skill = skill(random, name);
+            workspace.write(format!("{home}/.claude/skills/{name}/SKILL.md"), skill);
+        }
+        if random.random_bool(0.1) {
+            let path = format!("{home}/.claude/commands/{COMMAND}a.md");
+            workspace.write(path, "Do something.\n");
+        }
+    }
+}
+
+/// Returns a `SKILL.md`. Its name is that of its directory, or one that no other skill has.
+fn skill(random: &mut StdRng, name: &str) -> String {
+    let number: u32 = random.random_range(0..1_000_000);
+    let descriptions = [
+        "Plain words.",
+        "\"Quoted <b>: & words\"",
+        "|\n  Two\n  lines\twith a tab",
+        ">-\n  Folded\n\n  lines",
+        "\"\\n a blank \\t\\t line \"",
+        "42",
+    ];
+    let description = descriptions.choose(random).copied().unwrap_or("None");
+    let description = match random.random_range(0..12) {
+        0 => String::new(),
+        1 => "description: \"\"\n".to_owned(),
+        2 => format!("description: {}x\n", "wörd ".repeat(320)),
+        _ => format!("description: {description}\n"),
+    };
+    let lines = [
+        "",
+        "",
+        "",
+        "when_to_use: When asked.\n",
+        "when_to_use: |\n  When\n  asked.\n",
+        "disable-model-invocation: true\n",
+        "disable-model-invocation: yes\n",
+        "disable-model-invocation: off\n",
+        "disable-model-invocation: 1\n",
+        "user-invocable: false\n",
+        "paths: src/**\n",
+        "paths: \"**\"\n",
+        "paths: [a.rs, \"**/*.md\"]\n",
+        "license: MIT\n",
+    ];
+    let line = lines.choose(random).copied().unwrap_or_default();
+    let name = match random.random_range(0..6) {
+        0 => format!("name: other-{number}\n"),
+        1 => String::new(),
+        _ => format!("name: {name}\n"),
+    };
+    let text = format!("---\n{name}{description}{line}---\n\n# Body {number}\n\nText.\n");
+    match random.random_range(0..6) {
+        0 => text.replace('\n', "\r\n"),
+        1 => format!("\u{feff}{text}"),
+        _ => text,
     }
 }
 
@@ -140,6 +223,8 @@ fn settings(random: &mut StdRng, is_personal: bool) -> String {
             "[\"**/rules/{a,deep/*}.md\", \"**/api/**\"]",
             "[\"**/.claude/CLAUDE.md\", \"nothing\"]",
             "[\"**/*.txt\", \"/**/[a-d]*/AGENTS.md\"]",
+            "[\"!**/*.md\", \"**/[B-D]*.local.md\"]",
+            "[\"{base}/project/[aw]*/**\", \"**/[!A]*.MD\"]",
             "[]",
             "\"**\"",
         ];
@@ -179,6 +264,8 @@ pub fn age(workspace: &mut Workspace, version: &str) {
     if version != OLDER {
         return;
     }
+    // It lists skills in another form.
+    workspace.remove("SKILL.md");
     let plugin = "{\"enabledPlugins\": {\"cc-plugin-agents-md@builtin\": false}}";
     let path = format!("{}/.claude/settings.local.json", workspace.working);
     workspace.write(path, plugin);
@@ -199,6 +286,16 @@ fn rule(random: &mut StdRng) -> String {
         "---\npaths: **/*.py\n---\n",
         "---\npaths: []\n---\n",
         "---\ntitle: x\n---\n",
+        "---\npaths: \"*.@(ts|rs)\"\n---\n",
+        "---\npaths: \"!(lib).*\"\n---\n",
+        "---\npaths: [\"+(x|main).??\", \"README?(.md)\"]\n---\n",
+        "---\npaths: \"**/{main,x{1..3}}.*\"\n---\n",
+        "---\npaths: \"{a..x}.py\"\n---\n",
+        "---\npaths: \"[[:alpha:]]*.rs\"\n---\n",
+        "---\npaths: \"[!a-l]*.[tr]s\"\n---\n",
+        "---\npaths: [\"*.rs\", \"!lib.rs\"]\n---\n",
+        "---\npaths: \"/main.ts, lib.rs/\"\n---\n",
+        "---\npaths: \"\\\\*.rs\"\n---\n",
     ];
     let frontmatter = frontmatter.choose(random).copied().unwrap_or_default();
     format!("{frontmatter}{}", importing(random))
@@ -269,6 +366,70 @@ pub fn instructions(request: &Value) -> String {
         Some(text.strip_suffix(END).unwrap_or(text))
     });
     found.unwrap_or_default().to_owned()
+}
+
+/// Returns the generated skills that a request lists, each as its line without what begins it. A line has the name of
+/// the directory, and behind it the name of the frontmatter, which is left out here.
+pub fn skills(request: &Value) -> Vec<String> {
+    let messages = request["messages"].as_array().into_iter().flatten();
+    let texts = messages.flat_map(|message| {
+        let content = &message["content"];
+        let texts = content.as_array().into_iter().flatten();
+        texts
+            .filter_map(|content| content["text"].as_str())
+            .chain(content.as_str())
+    });
+    let lists = texts.filter_map(|text| Some(text.split_once(SKILLS_BEGIN)?.1));
+    let lines = lists.flat_map(|list| list.lines().map_while(|line| line.strip_prefix("- ")));
+    let lines = lines.filter_map(|line| {
+        let (name, description) = line.split_once(": ")?;
+        let name = name.split(" (").next().unwrap_or_default();
+        SKILL_NAMES
+            .contains(&name)
+            .then(|| format!("{name}: {description}"))
+    });
+    lines.collect()
+}
+
+/// Returns the list of skills as ctxpin says it, and a tool's list, both without names of which ctxpin takes a skill for
+/// invalid or shadowed. Claude Code knows no invalid skill, and one that is kept out of the list shadows none.
+pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
+    let name = |source: &str| directory_name(source).unwrap_or_default().to_owned();
+    let resources = found.snapshot.resources.iter();
+    let is_shadowed = |reason: &String| reason.starts_with("shadowed by ");
+    let unlike = resources
+        .filter(|r| r.status == Status::Invalid || r.error.as_ref().is_some_and(is_shadowed));
+    let unlike = unlike.map(|r| name(&r.source));
+    // A folder outside of what ctxpin reads is named as a whole.
+    let resources = found.snapshot.resources.iter();
+    let unread = resources.filter(|r| r.kind == Kind::Skill && r.source.ends_with("/skills"));
+    let unread = unread.flat_map(|r| fs::read_dir(&r.source).into_iter().flatten().flatten());
+    let unread = unread.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let unlike: Vec<_> = unlike.chain(unread).collect();
+    let is_alike = |line: &&String| {
+        let name = line.split(": ").next().unwrap_or_default();
+        !unlike.iter().any(|unlike| unlike == name)
+    };
+    let given = said.given.iter().filter(|given| given.kind == Kind::Skill);
+    let lines = given.filter_map(|given| {
+        let skill = found.snapshot.skills().find(|s| s.source == given.source)?;
+        let [description, _] = descriptions(&found.snapshot, &found.bodies, skill);
+        Some(line(&name(&given.source), &description))
+    });
+    let lines: Vec<_> = lines.collect();
+    [lines.as_slice(), skills].map(|lines| lines.iter().filter(is_alike).cloned().collect())
+}
+
+/// Returns the line of a skill in the list.
+fn line(name: &str, description: &str) -> String {
+    let units: Vec<_> = description.encode_utf16().collect();
+    match units.len() > LISTED_UNITS_MAX {
+        true => {
+            let kept = String::from_utf16_lossy(&units[..LISTED_UNITS_MAX - 1]);
+            format!("{name}: {kept}…")
+        }
+        false => format!("{name}: {description}"),
+    }
 }
 
 /// Returns the blocks of the files that the request has because the model read a file, in the order of their paths.

@@ -9,6 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 use ctxpin_model::profile::Profile;
+use ctxpin_render::profile::Effective;
+use ctxpin_scan::Scan;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
@@ -143,11 +145,22 @@ impl Client {
         }
     }
 
-    /// Returns the paths of the skills that a request lists. Returns `None` if they are not compared.
+    /// Returns the skills that a request lists: their paths, or if the list has none, their lines. Returns `None` if they
+    /// are not compared.
     pub fn skills(self, request: &Value) -> Option<Vec<String>> {
         match self {
-            Self::ClaudeCode | Self::Codex => None,
+            Self::ClaudeCode => Some(claude_code::skills(request)),
+            Self::Codex => None,
             Self::Opencode => Some(opencode::skills_listed(request)),
+        }
+    }
+
+    /// Returns the list of skills as ctxpin says it of a scan, and a tool's list, without what cannot be equal.
+    pub fn lists(self, found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
+        match self {
+            Self::ClaudeCode => claude_code::lists(found, said, skills),
+            Self::Codex => [const { Vec::new() }; 2],
+            Self::Opencode => opencode::lists(said, skills),
         }
     }
 

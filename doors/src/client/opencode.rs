@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context as _, ensure};
+use ctxpin_model::resource::Kind;
+use ctxpin_render::profile::Effective;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -429,6 +431,30 @@ pub fn skills_listed(request: &Value) -> Vec<String> {
     });
     let locations = locations.filter(|location| !location.ends_with(OWN_SKILL));
     locations.collect()
+}
+
+/// Returns the names of the skills that ctxpin lists, and those of a tool's list. Of several skills of one name, any may
+/// be listed, because opencode takes the one that it finishes reading last. A skill that ctxpin does not know has its
+/// whole path as its name.
+pub fn lists(said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
+    let name = |source: &str| {
+        let directory = Path::new(source).parent().and_then(Path::file_name);
+        directory.map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    };
+    let given = said.given.iter().filter(|given| given.kind == Kind::Skill);
+    let given = given.map(|given| given.source.as_str());
+    let others = said
+        .left_out
+        .iter()
+        .map(|left_out| left_out.source.as_str());
+    let known: Vec<_> = given.clone().chain(others).collect();
+    let listed = skills
+        .iter()
+        .map(|skill| match known.contains(&skill.as_str()) {
+            true => name(skill),
+            false => skill.clone(),
+        });
+    [given.map(name).collect(), listed.collect()]
 }
 
 /// Returns the path of an address.

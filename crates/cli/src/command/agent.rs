@@ -80,7 +80,7 @@ struct Run {
     dir: PathBuf,
     #[command(flatten)]
     tool: ToolArguments,
-    /// Also scan ~/.agents, ~/.claude and ~/.codex
+    /// Also scan ~/.agents, ~/.claude, ~/.codex, ~/.config/opencode and ~/.opencode
     #[arg(long)]
     user_roots: bool,
     /// The directory for the agent's declared sources and its control socket [default: in your data

@@ -28,7 +28,7 @@ pub struct Push {
     directory: PathBuf,
     #[command(flatten)]
     tool: ToolArguments,
-    /// Also scan ~/.agents, ~/.claude and ~/.codex
+    /// Also scan ~/.agents, ~/.claude, ~/.codex, ~/.config/opencode and ~/.opencode
     #[arg(long)]
     user_roots: bool,
     #[command(flatten)]

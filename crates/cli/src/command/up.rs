@@ -34,7 +34,7 @@ pub struct Up {
     profile: Vec<Profile>,
     #[command(flatten)]
     homes: ToolHomes,
-    /// Do not scan ~/.agents, ~/.claude and ~/.codex
+    /// Do not scan ~/.agents, ~/.claude, ~/.codex, ~/.config/opencode and ~/.opencode
     #[arg(long)]
     no_user_roots: bool,
     #[command(flatten)]

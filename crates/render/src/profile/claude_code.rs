@@ -1,11 +1,14 @@
 //! Claude Code: one block for each instruction file, which names its path and whose file it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use ctxpin_model::claude_code::{LOCAL_NAME, Reading, is_skill_hidden, skill_when, trim};
+use ctxpin_model::claude_code::{
+    LOCAL_NAME, Reading, is_skill_for_files, is_skill_hidden, skill_when, trim,
+};
 use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{Bodies, Resource};
+use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::Snapshot;
 
 use super::{Effective, Forms, given_later, left_out, listed, whole, with_skills};
@@ -15,6 +18,9 @@ use crate::{prompt, sanitise, treat};
 /// What begins the instructions.
 const BEGIN: &str = "Codebase and user instructions are shown below. Be sure to adhere to these instructions. IMPORTANT: These \
 instructions OVERRIDE any default behavior and you MUST follow them exactly as written.";
+
+/// The punctuation of ASCII in the order in which JavaScript's `localeCompare` has it, before digits and letters.
+const PUNCTUATION: &str = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";
 
 /// What separates two files.
 const BETWEEN: &str = "\n\n";
@@ -45,13 +51,10 @@ pub(super) fn effective(
         }
     }
     effective.text = message(&blocks);
-    for (skill, is_hidden) in skills(snapshot, bodies, settings) {
-        match is_hidden {
-            true => effective.left_out.push(left_out(
-                skill,
-                "`disable-model-invocation` keeps it out of the list",
-            )),
-            false => effective.given.push(listed(skill)),
+    for (skill, reason) in judged_skills(snapshot, bodies, settings) {
+        match reason {
+            Some(reason) => effective.left_out.push(left_out(skill, reason)),
+            None => effective.given.push(listed(skill)),
         }
     }
     effective
@@ -72,19 +75,47 @@ pub(super) fn delivered(
         (!text.is_empty()).then(|| block(&source, owners.owner(file), &text))
     });
     let text = message(&blocks.collect::<Vec<_>>());
-    let list = prompt::skills(listed_skills(snapshot, bodies, settings).into_iter());
+    let skills = skills(snapshot, bodies, settings).into_iter();
+    // A model that ctxpin serves learns of a skill for some files from this list alone.
+    let listed = skills.filter(|(_, body)| !body.is_some_and(|body| is_skill_hidden(body)));
+    let list = prompt::skills(listed.map(|(skill, _)| skill));
     with_skills(text, list)
 }
 
-/// Returns the skills that Claude Code lists, in its order.
+/// Returns the skills that Claude Code lists at the start, in its order.
 pub(super) fn listed_skills<'s>(
     snapshot: &'s Snapshot,
     bodies: &Bodies,
     settings: &ClaudeCodeSettings,
 ) -> Vec<&'s Resource> {
-    let skills = skills(snapshot, bodies, settings).into_iter();
-    let listed = skills.filter(|(_, is_hidden)| !is_hidden);
+    let judged = judged_skills(snapshot, bodies, settings).into_iter();
+    let listed = judged.filter(|(_, reason)| reason.is_none());
     listed.map(|(skill, _)| skill).collect()
+}
+
+/// Returns the skills in the order of Claude Code's list, each with the reason that keeps it out of the list at the
+/// start, if there is one.
+fn judged_skills<'s>(
+    snapshot: &'s Snapshot,
+    bodies: &Bodies,
+    settings: &ClaudeCodeSettings,
+) -> Vec<(&'s Resource, Option<&'static str>)> {
+    let mut names = HashSet::new();
+    let skills = skills(snapshot, bodies, settings).into_iter();
+    let judged = skills.map(|(skill, body)| {
+        let reason = match body {
+            Some(body) if is_skill_hidden(body) => {
+                Some("`disable-model-invocation` keeps it out of the list")
+            }
+            Some(body) if is_skill_for_files(body) => {
+                Some("it is listed after Claude Code read a file that its `paths` match")
+            }
+            _ if names.insert(directory_name(&skill.source)) => None,
+            _ => Some("another skill in a directory of this name counts"),
+        };
+        (skill, reason)
+    });
+    judged.collect()
 }
 
 /// Returns the forms of the instruction files.
@@ -99,12 +130,19 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
 /// `>` as references. Several control characters in a row make one blank.
 pub(super) fn described(description: &str, skill_md: Option<&Arc<[u8]>>) -> String {
     let when = skill_md.and_then(|skill_md| skill_when(skill_md));
-    let texts = [Some(description), when.as_deref()];
+    let texts = [Some(trim(description)), when.as_deref()];
     let texts = texts.into_iter().flatten().map(|text| {
-        let pieces = text.split(|c: char| c.is_control());
-        let pieces: Vec<_> = pieces.filter(|piece| !piece.is_empty()).collect();
-        let line = pieces.join(" ").replace('<', "&lt;").replace('>', "&gt;");
-        line.trim().to_owned()
+        let mut line = String::new();
+        let mut is_behind_control = false;
+        for c in text.chars() {
+            match c {
+                c if !c.is_control() => line.push(c),
+                _ if is_behind_control => {}
+                _ => line.push(' '),
+            }
+            is_behind_control = c.is_control();
+        }
+        line.replace('<', "&lt;").replace('>', "&gt;")
     });
     let texts: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
     texts.join(" - ")
@@ -197,22 +235,36 @@ impl<'s> Owners<'s> {
     }
 }
 
-/// Returns the skills in the order of Claude Code's list, each with whether it is kept out of the list: the person's,
-/// then those of the working directory and of each directory above it.
-fn skills<'s>(
+/// Returns the skills in the order of Claude Code's list, each with its `SKILL.md`: the person's, then those of the
+/// working directory and of each directory above it.
+fn skills<'s, 'b>(
     snapshot: &'s Snapshot,
-    bodies: &Bodies,
+    bodies: &'b Bodies,
     settings: &ClaudeCodeSettings,
-) -> Vec<(&'s Resource, bool)> {
+) -> Vec<(&'s Resource, Option<&'b Arc<[u8]>>)> {
     let mut skills: Vec<_> = snapshot.skills().collect();
-    skills.sort_by_key(|skill| {
+    skills.sort_by_cached_key(|skill| {
         let root = skill.root.as_deref().unwrap_or_default();
         let is_personal = root == settings.home;
-        (!is_personal, std::cmp::Reverse(root.len()), &skill.source)
+        let name = directory_name(&skill.source).unwrap_or_default();
+        let place = (!is_personal, std::cmp::Reverse(root.len()));
+        (place, collated(name), &skill.source)
     });
     let skills = skills.into_iter().map(|skill| {
         let body = skill.body().and_then(|body| bodies.get(&body));
-        (skill, body.is_some_and(|body| is_skill_hidden(body)))
+        (skill, body)
     });
     skills.collect()
+}
+
+/// Returns a key that orders names as JavaScript's `localeCompare` does, but only for ASCII: of two names that differ
+/// in nothing but the case of letters, the one with the first small letter comes first.
+fn collated(name: &str) -> (Vec<(u8, u32)>, Vec<bool>) {
+    let rank = |c: char| match PUNCTUATION.find(c) {
+        Some(at) => (0, at as u32),
+        None if c.is_ascii_digit() => (1, c.into()),
+        None => (2, c.to_ascii_lowercase().into()),
+    };
+    let letters = name.chars().map(rank).collect();
+    (letters, name.chars().map(char::is_uppercase).collect())
 }

@@ -10,6 +10,7 @@ use ctxpin_model::claude_code::skill_text;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Settings;
 use ctxpin_model::resource::{Applies, Bodies, Kind, Resource, Status};
+use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::Snapshot;
 
 use crate::renderer::Renderer;
@@ -216,6 +217,18 @@ pub fn listed_skills<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<&'s Res
         Some(Settings::Codex(_)) => codex::listed_skills(snapshot, bodies),
         Some(Settings::Opencode(_)) => opencode::skills(snapshot),
     }
+}
+
+/// Returns the names by which lists of skills have a skill: that of ctxpin, and that of the snapshot's tool if it is
+/// another one. Claude Code names a skill by its directory.
+pub fn skill_names<'s>(snapshot: &Snapshot, skill: &'s Resource) -> Vec<&'s str> {
+    let own = skill.name.as_deref();
+    let listed = match snapshot.facts.settings() {
+        Some(Settings::ClaudeCode(_)) => directory_name(&skill.source),
+        Some(Settings::Codex(_) | Settings::Opencode(_)) | None => None,
+    };
+    let listed = listed.filter(|listed| Some(*listed) != own);
+    own.into_iter().chain(listed).collect()
 }
 
 /// Returns the description of a skill as the list of skills of the snapshot's tool has it, and as ctxpin's has it. The

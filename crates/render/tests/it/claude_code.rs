@@ -227,3 +227,52 @@ fn the_list_says_when_to_use_a_skill() {
     );
     assert_eq!(listed, "Does a thing - asked &lt;x&gt; to");
 }
+
+/// Adds a skill with a `SKILL.md`.
+fn with_skill(sample: Sample, name: &str, skill_md: &str) -> Sample {
+    let mut sample = sample.skill(name, "Does a thing");
+    let skill = sample.snapshot.resources.last().unwrap();
+    let hash = skill.body().unwrap();
+    sample.bodies.insert(hash, skill_md.as_bytes().into());
+    sample
+}
+
+#[test]
+fn skills_are_listed_in_the_order_of_their_names_unless_their_frontmatter_keeps_them_out() {
+    let mut sample = Sample::default();
+    for name in ["Zed", "ab", "a.c", "a-b", "A_b", "9"] {
+        sample = with_skill(sample, name, name);
+    }
+    for (name, line) in [
+        ("off", "disable-model-invocation: yes"),
+        ("off1", "disable-model-invocation: 1"),
+        ("on", "disable-model-invocation: no"),
+        ("some", "paths: src/**"),
+        ("all", "paths: \"**\""),
+    ] {
+        sample = with_skill(sample, name, &format!("---\nname: {name}\n{line}\n---\n"));
+    }
+    let sample = ruled(sample);
+    let effective = effective(&sample.snapshot, &sample.bodies);
+    let name = |source: &str| source.rsplit('/').nth(1).unwrap().to_owned();
+    let given: Vec<_> = effective
+        .given
+        .iter()
+        .map(|given| name(&given.source))
+        .collect();
+    assert_eq!(given, ["9", "A_b", "a-b", "a.c", "ab", "all", "on", "Zed"]);
+    let left_out = effective.left_out.iter();
+    let left_out: Vec<_> = left_out
+        .map(|file| (name(&file.source), &*file.reason))
+        .collect();
+    let hidden = "`disable-model-invocation` keeps it out of the list";
+    let later = "it is listed after Claude Code read a file that its `paths` match";
+    let expected = [("off", hidden), ("off1", hidden), ("some", later)];
+    assert_eq!(
+        left_out,
+        expected.map(|(name, reason)| (name.to_owned(), reason))
+    );
+    // The prompt of a pin is all that its model learns of skills.
+    let delivered = delivered(&sample.snapshot, &sample.bodies);
+    assert!(!delivered.contains("- off") && delivered.contains("- some: "));
+}

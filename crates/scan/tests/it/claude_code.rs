@@ -404,3 +404,79 @@ fn the_persons_skills_come_before_those_of_the_project() {
         "ok home/.claude/skills/a/SKILL.md",
     ]);
 }
+
+#[test]
+fn what_no_pin_holds_is_listed_with_the_reason() {
+    let w = workspace(&[
+        ("home/.claude/commands/mine.md", "Do."),
+        ("home/.claude/plugins/known.json", "{}"),
+        (
+            "home/.claude/settings.json",
+            r#"{"enabledPlugins": {"deploy@shop": true, "off@shop": true, "x@builtin": true}}"#,
+        ),
+        ("project/.claude/commands/ship.md", "Do."),
+        (
+            "project/web/.claude/settings.json",
+            r#"{"enabledPlugins": {"off@shop": false}}"#,
+        ),
+    ]);
+    let project = w.path("project").to_string_lossy().into_owned();
+    let name = project.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let memory = format!("home/.claude/projects/{name}/memory/MEMORY.md");
+    w.write(&memory, "Ada likes tabs.");
+    let commands = [
+        "excluded project/.claude/commands",
+        "excluded home/.claude/commands",
+        "excluded home/.claude/plugins",
+    ];
+    let found = w.check(&[&[&*format!("excluded {memory}")], &commands[..]].concat());
+    assert_eq!(
+        w.error(&found, &memory),
+        "Claude Code gives these notes of its own to its model, and changes them while it works; no pin holds them"
+    );
+    assert_eq!(
+        w.error(&found, "home/.claude/plugins"),
+        "Claude Code lists the skills of the plugins that its settings turn on to its model (deploy@shop), but no pin \
+         holds them"
+    );
+    w.write(
+        "project/.claude/settings.local.json",
+        r#"{"autoMemoryEnabled": false}"#,
+    );
+    w.check(&commands);
+}
+
+#[test]
+fn without_a_repository_skills_of_all_directories_above_count() {
+    let w = workspace(&[]);
+    fs::remove_dir_all(w.path("project/.git")).unwrap();
+    w.skill("project/.claude/skills/a");
+    w.skill("project/web/.claude/skills/b");
+    let found = w.check(&[
+        "excluded project/.claude/skills",
+        "ok project/web/.claude/skills/b/SKILL.md",
+    ]);
+    assert_eq!(
+        w.error(&found, "project/.claude/skills"),
+        "the tool lists the skills in it to its model, but it lies outside of what ctxpin reads"
+    );
+}
+
+#[test]
+fn an_extended_glob_that_excludes_files_is_remarked() {
+    let w = workspace(&[
+        ("project/web/CLAUDE.md", "Use tabs."),
+        (
+            "home/.claude/settings.json",
+            r#"{"claudeMdExcludes": ["**/{a,b}.md", "**/@(CLAUDE|AGENTS).md"]}"#,
+        ),
+    ]);
+    let found = w.check(&["ok project/web/CLAUDE.md"]);
+    assert_eq!(
+        found.snapshot.error.as_deref(),
+        Some(
+            "`**/@(CLAUDE|AGENTS).md` in Claude Code's `claudeMdExcludes` is an extended glob, which is not read here; \
+             Claude Code may pass over files that are listed"
+        )
+    );
+}

@@ -53,7 +53,8 @@ pub struct Scan {
     who: Option<PathBuf>,
     #[command(flatten)]
     homes: ToolHomes,
-    /// Also scan ~/.agents, ~/.claude and ~/.codex, as `ctxpin up` does
+    /// Also scan ~/.agents, ~/.claude, ~/.codex, ~/.config/opencode and ~/.opencode, as `ctxpin up`
+    /// does
     #[arg(long)]
     user_roots: bool,
     /// Also follow links of the user roots, and read declared sources, below this directory;

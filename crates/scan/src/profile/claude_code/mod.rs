@@ -11,6 +11,7 @@ mod repository;
 mod rules;
 mod settings;
 mod skills;
+mod unpinned;
 mod walk;
 
 use std::collections::HashSet;
@@ -45,15 +46,23 @@ pub(super) fn find(
     gathering: &mut Gathering,
 ) -> Result<Rules, ScanError> {
     let home = home(request);
-    let settings = settings::read(request, &home, &roots.directory, gathering);
+    let working = &roots.directory;
+    let (settings, unpinned) = settings::read(request, &home, working, gathering);
     if !settings.is_disabled {
         let mut walk = Walk::new(request, roots, &home, &settings, boundaries, gathering);
         let items = instruction_files(&mut walk, settings.instruction_files)?;
         for item in items {
             gathering.add(item.finding);
         }
+        unpinned::instruction_files(&home, working, unpinned.has_memory, gathering);
     }
     skills::find(request, roots, &home, boundaries, gathering)?;
+    unpinned::skills(
+        &home,
+        skills::directories(request, working),
+        &unpinned.plugins,
+        gathering,
+    );
     Ok(Rules::newest(Settings::ClaudeCode(settings)))
 }
 

@@ -1,7 +1,9 @@
 //! What Claude Code's own settings say about its instruction files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use ctxpin_model::claude_code::is_yes;
 use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
 use ctxpin_model::profile::{ClaudeCodeSettings, InstructionFiles, TEXTS_MAX};
 use serde_json::{Map, Value};
@@ -29,6 +31,9 @@ const STATE_NAME: &str = ".claude.json";
 /// The built-in plugin that reads `AGENTS.md`.
 const PLUGIN: &str = "cc-plugin-agents-md@builtin";
 
+/// What ends the name of a plugin that is part of Claude Code.
+const BUILT_IN: &str = "@builtin";
+
 /// The variable that turns instruction files off.
 const DISABLE: &str = "CLAUDE_CODE_DISABLE_CLAUDE_MDS";
 
@@ -38,13 +43,29 @@ pub(in super::super) const VARIABLES: [&str; 1] = [DISABLE];
 /// The greatest number of globs that are kept.
 const EXCLUDES_MAX: usize = TEXTS_MAX;
 
+/// How much of a glob a remark shows, in bytes.
+const GLOB_SHOWN_BYTES_MAX: usize = 200;
+
+/// What begins the alternatives of an extended glob, or a class of characters.
+const EXTENDED: [&str; 6] = ["@(", "!(", "+(", "?(", "*(", "[[:"];
+
 /// The members of one file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Layer {
     excludes: Vec<String>,
     is_disabled: Option<bool>,
-    is_plugin_on: Option<bool>,
+    plugins: BTreeMap<String, bool>,
     instruction_files: Option<InstructionFiles>,
+    has_memory: Option<bool>,
+}
+
+/// What the settings turn on that no pin holds.
+#[derive(Debug)]
+pub struct Unpinned {
+    /// Whether the model gets Claude Code's notes of the project.
+    pub has_memory: bool,
+    /// The names of the plugins that are on, without those that are part of Claude Code.
+    pub plugins: Vec<String>,
 }
 
 /// Reads all layers. The globs of all of them count together. Of another member that several set, the last counts:
@@ -55,7 +76,7 @@ pub fn read(
     home: &Path,
     working: &Path,
     gathering: &mut Gathering,
-) -> ClaudeCodeSettings {
+) -> (ClaudeCodeSettings, Unpinned) {
     let repository = repository::root(working).unwrap_or(working);
     let project = working.join(FOLDER);
     let local = repository.join(FOLDER);
@@ -70,7 +91,8 @@ pub fn read(
     let mut found = ClaudeCodeSettings::defaults(source_text(home).0);
     let disable = request.tool.variables.get(DISABLE);
     found.is_disabled = disable.is_some_and(|value| is_yes(value));
-    let mut is_plugin_on = true;
+    let mut plugins = BTreeMap::from([(PLUGIN.to_owned(), true)]);
+    let mut has_memory = true;
     for (directory, name, configures_plugin) in layers {
         let layer = file(request, directory, name, gathering).unwrap_or_default();
         let new: Vec<_> = layer
@@ -80,11 +102,13 @@ pub fn read(
             .collect();
         found.excludes.extend(new);
         found.is_disabled = layer.is_disabled.unwrap_or(found.is_disabled);
-        is_plugin_on = layer.is_plugin_on.unwrap_or(is_plugin_on);
+        has_memory = layer.has_memory.unwrap_or(has_memory);
+        plugins.extend(layer.plugins);
         let names = layer.instruction_files.filter(|_| configures_plugin);
         found.instruction_files = names.unwrap_or(found.instruction_files);
     }
-    if !is_plugin_on {
+    plugins.retain(|_, is_on| *is_on);
+    if !plugins.contains_key(PLUGIN) {
         found.instruction_files = InstructionFiles::ClaudeMd;
     }
     if found.excludes.len() > EXCLUDES_MAX {
@@ -93,11 +117,29 @@ pub fn read(
         ));
         found.excludes.truncate(EXCLUDES_MAX);
     }
+    if let Some(glob) = found.excludes.iter().find(|glob| is_extended(glob)) {
+        gathering.remark(format!(
+            "`{}` in Claude Code's `claudeMdExcludes` is an extended glob, which is not read here; Claude Code may pass \
+             over files that are listed",
+            cut(glob, GLOB_SHOWN_BYTES_MAX)
+        ));
+    }
     for glob in &mut found.excludes {
         *glob = cut(glob, FACT_BYTES_MAX).to_owned();
     }
     found.allows_external_imports = is_approved(request, repository, gathering);
-    found
+    let plugins = plugins.into_keys().filter(|name| !name.ends_with(BUILT_IN));
+    let unpinned = Unpinned {
+        has_memory,
+        plugins: plugins.collect(),
+    };
+    (found, unpinned)
+}
+
+/// Returns whether Claude Code reads more in a glob than ctxpin does.
+fn is_extended(glob: &str) -> bool {
+    let has_range = glob.contains('{') && glob.contains("..");
+    has_range || EXTENDED.iter().any(|mark| glob.contains(mark))
 }
 
 /// Reads a file of settings. One that cannot be read counts as empty, and the snapshot's error says so.
@@ -157,8 +199,9 @@ impl Layer {
             Some(value) => serde_json::from_value(value.clone()).ok()?,
         };
         let disable = object.get("env").and_then(|env| env.get(DISABLE));
-        let plugins = object.get("enabledPlugins");
-        let plugin = plugins.and_then(|plugins| plugins.get(PLUGIN));
+        let plugins = object.get("enabledPlugins").and_then(Value::as_object);
+        let plugins = plugins.into_iter().flatten();
+        let plugins = plugins.filter_map(|(name, value)| Some((name.clone(), value.as_bool()?)));
         let options = object
             .get("pluginConfigs")
             .and_then(|configs| configs.get(PLUGIN))
@@ -167,18 +210,13 @@ impl Layer {
         Some(Self {
             excludes,
             is_disabled: disable.and_then(Value::as_str).map(is_yes),
-            is_plugin_on: plugin.and_then(Value::as_bool),
+            plugins: plugins.collect(),
             instruction_files: names
                 .and_then(Value::as_str)
                 .and_then(|word| word.parse().ok()),
+            has_memory: object.get("autoMemoryEnabled").and_then(Value::as_bool),
         })
     }
-}
-
-/// Returns whether the value of a variable turns something on.
-fn is_yes(value: &str) -> bool {
-    let value = value.trim().to_lowercase();
-    ["1", "true", "yes", "on"].contains(&value.as_str())
 }
 
 /// Returns whether the person lets the project import files from elsewhere.

@@ -1,0 +1,107 @@
+//! What Claude Code gives its model and no pin holds. A scan lists it, and does not read it.
+
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::resource::Kind;
+
+use super::super::excluded;
+use super::settings::{FOLDER, MACHINE};
+use super::{RULES, repository};
+use crate::gather::Gathering;
+use crate::known_files::SKILLS;
+use crate::path_text::source_text;
+
+/// The folder of commands, an older form of skills.
+const COMMANDS: &str = "commands";
+
+/// The folders of a home with what Claude Code notes of each project, and with plugins.
+const PROJECTS: &str = "projects";
+const PLUGINS: &str = "plugins";
+
+/// The file of notes of a project.
+const MEMORY: [&str; 2] = ["memory", "MEMORY.md"];
+
+/// The longest name of a folder of notes. Claude Code shortens a longer one in a way that is not known here.
+const PROJECT_NAME_CHARS_MAX: usize = 200;
+
+/// Adds the folder with the rules of the machine, and Claude Code's notes of the project.
+pub fn instruction_files(home: &Path, working: &Path, has_memory: bool, gathering: &mut Gathering) {
+    let rules = Path::new(MACHINE).join(FOLDER).join(RULES);
+    if rules.is_dir() {
+        let reason =
+            "Claude Code gives its model the machine's rules in it, but they belong to no project";
+        add(
+            Kind::InstructionFile,
+            &rules,
+            Path::new(MACHINE),
+            reason,
+            gathering,
+        );
+    }
+    let Some(memory) = memory(home, working).filter(|_| has_memory) else {
+        return;
+    };
+    gathering.places.awaited(&memory);
+    if memory.is_file() {
+        let reason = "Claude Code gives these notes of its own to its model, and changes them while it works; no pin holds them";
+        add(Kind::InstructionFile, &memory, home, reason, gathering);
+    }
+}
+
+/// Adds the folders of commands, the machine's skills, and the folder of plugins. `directories` are those of the project.
+pub fn skills<'d>(
+    home: &Path,
+    directories: impl Iterator<Item = &'d Path>,
+    plugins: &[String],
+    gathering: &mut Gathering,
+) {
+    let of_project =
+        directories.map(|directory| (directory.join(FOLDER).join(COMMANDS), directory));
+    for (commands, root) in of_project.chain([(home.join(COMMANDS), home)]) {
+        gathering.places.awaited(&commands);
+        if commands.is_dir() {
+            let reason = "Claude Code lists the commands in it to its model, but no pin holds them; a skill in `.claude/skills` is the newer form of a command";
+            add(Kind::Skill, &commands, root, reason, gathering);
+        }
+    }
+    let of_machine = Path::new(MACHINE).join(FOLDER).join(SKILLS);
+    if of_machine.is_dir() {
+        let reason = "Claude Code lists the machine's skills in it to its model, but they belong to no project";
+        add(
+            Kind::Skill,
+            &of_machine,
+            Path::new(MACHINE),
+            reason,
+            gathering,
+        );
+    }
+    let folder = home.join(PLUGINS);
+    gathering.places.awaited(&folder);
+    if !plugins.is_empty() && folder.is_dir() {
+        let names = plugins.join(", ");
+        let reason = format!(
+            "Claude Code lists the skills of the plugins that its settings turn on to its model ({names}), but no pin holds them"
+        );
+        add(Kind::Skill, &folder, home, &reason, gathering);
+    }
+}
+
+fn add(kind: Kind, path: &Path, root: &Path, reason: &str, gathering: &mut Gathering) {
+    let source = source_text(path).0;
+    gathering.add(excluded(kind, &source, root, reason));
+}
+
+/// Returns the path of Claude Code's notes of a project.
+fn memory(home: &Path, working: &Path) -> Option<PathBuf> {
+    let project = repository::root(working).unwrap_or(working);
+    let name = project.to_string_lossy();
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = name.chars().map(plain).collect();
+    let is_known = name.len() <= PROJECT_NAME_CHARS_MAX;
+    is_known.then(|| {
+        home.join(PROJECTS)
+            .join(name)
+            .join(MEMORY[0])
+            .join(MEMORY[1])
+    })
+}
