@@ -17,7 +17,7 @@ use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_protocol::http::agents::{Agent, TimelineHead};
 use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::context::Context;
-use ctxpin_protocol::http::history::Pin;
+use ctxpin_protocol::http::history::{HistoryEntry, MOVE};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::Turn;
 use ctxpin_protocol::problem::ProblemName;
@@ -34,7 +34,7 @@ struct Told {
     chat: Chat,
     context: Context,
     /// Ordered by age, the oldest first.
-    history: Vec<Pin>,
+    history: Vec<HistoryEntry>,
     /// Ordered by age, the oldest first.
     turns: Vec<Turn>,
     prompt: Vec<u8>,
@@ -112,7 +112,8 @@ async fn read(client: &Client, id: Uuid) -> anyhow::Result<Option<Told>> {
         Err(error) => bail!("reading chat {id}: {error}"),
     };
     let context = client.context(id).await?;
-    let history = every(async |page| client.history(id, &page.clone().into()).await).await?;
+    let mut history = every(async |page| client.history(id, &page.clone().into()).await).await?;
+    history.retain(|entry| entry.kind == MOVE);
     let turns = every(async |page| client.turns(id, page).await).await?;
     let Prompt::Bytes { bytes, etag } = client.prompt(id, None).await? else {
         bail!("the prompt of chat {id} was called unchanged without a tag to compare");

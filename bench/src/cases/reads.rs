@@ -87,7 +87,7 @@ async fn lists(run: &mut Run, kind: &Kind) -> anyhow::Result<()> {
                 pages.add_time(time);
                 listed += list.items.len();
                 match list.next {
-                    Some(next) => page.after = Some(next),
+                    Some(next) => page = page.on(next),
                     None => return Ok(listed),
                 }
             }

@@ -1,7 +1,7 @@
 //! Calls for a chat's pin history.
 
 use ctxpin_model::id::ChatId;
-use ctxpin_protocol::http::history::{HistoryQuery, Pin};
+use ctxpin_protocol::http::history::{HistoryEntry, HistoryQuery};
 use ctxpin_protocol::http::page::Page;
 
 use crate::connection::Client;
@@ -13,7 +13,7 @@ impl Client {
         &self,
         chat: ChatId,
         query: &HistoryQuery,
-    ) -> Result<Page<Pin>, ClientError> {
+    ) -> Result<Page<HistoryEntry>, ClientError> {
         let chat = chat.to_string();
         self.json(self.query_request(&["chats", &chat, "context", "history"], query)?)
             .await

@@ -7,7 +7,8 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::diff::{self, Change};
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::history::{
-    HistoryRequest, PinChanges, PinRecord, PinStep, RecentMove, StepRequest,
+    HistoryEntry, HistoryPlace, HistoryRequest, PinChanges, PinRecord, PinStep, RecentMove,
+    StepRequest,
 };
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::Page;
@@ -35,7 +36,7 @@ pub async fn list(
     credential: Credential,
     chat: ChatId,
     request: HistoryRequest,
-) -> Result<Page<PinRecord, i64>> {
+) -> Result<Page<HistoryEntry, HistoryPlace>> {
     let (mut transaction, granted) =
         read_chat(service, credential, Operation::HistoryRead, chat).await?;
     Ok(granted.history(&mut transaction, request).await?)
@@ -57,11 +58,12 @@ pub async fn read(
     Ok(granted.history_at(&mut transaction, seq).await?)
 }
 
-/// The two snapshots of a move. `None` if there was no pin before it or after it, or if both are the same.
+/// The two snapshots of a move, or of a decision: the pin that was kept and the head. `None` if there was no pin before
+/// the move or after it, or if both are the same.
 type Step = Option<[SnapshotId; 2]>;
 
-/// Returns what each of some consecutive moves changed, newest first. `None` for a move without a pin before it or
-/// after it, and for one that kept the snapshot.
+/// Returns what each of some consecutive moves changed and each decision was about, newest first. `None` for a move
+/// without a pin before it or after it, and for one that kept the snapshot.
 ///
 /// # Errors
 ///
@@ -71,22 +73,27 @@ pub async fn changes(
     service: &Service,
     credential: Credential,
     chat: ChatId,
-    moves: &[PinRecord],
+    entries: &[HistoryEntry],
 ) -> Result<Vec<Option<PinChanges>>> {
-    let mut before: Vec<Option<SnapshotId>> =
-        moves.iter().skip(1).map(|record| record.snapshot).collect();
-    if let Some(oldest) = moves.last() {
-        let older = match oldest.seq {
-            ..=1 => None,
-            seq => read(service, credential, chat, seq - 1).await?,
+    let mut steps: Vec<Step> = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.iter().enumerate() {
+        let step = match entry {
+            HistoryEntry::Decision(decision) => decision.kept.snapshot.zip(Some(decision.head)),
+            HistoryEntry::Move(record) => {
+                let before = match entries.get(index + 1) {
+                    Some(older) => older.pin().snapshot,
+                    None if record.seq > 1 => {
+                        let older = read(service, credential, chat, record.seq - 1).await?;
+                        older.and_then(|record| record.snapshot)
+                    }
+                    None => None,
+                };
+                before.zip(record.snapshot)
+            }
         };
-        before.push(older.and_then(|record| record.snapshot));
+        let step = step.map(|(from, to)| [from, to]);
+        steps.push(step.filter(|[from, to]| from != to));
     }
-    let steps = moves.iter().zip(before).map(|(record, before)| {
-        let step = before.zip(record.snapshot).map(|(from, to)| [from, to]);
-        step.filter(|[from, to]| from != to)
-    });
-    let steps: Vec<Step> = steps.collect();
     let sides = || {
         let steps = steps.iter();
         steps.map(|step| step.iter().flatten().copied())

@@ -111,19 +111,17 @@ pub async fn list(
             let id = change.id;
             Some(PendingChangeCursor { since, id })
         })
-        .filter(|cursor| page.after.is_none_or(|after| *cursor < after))
         .collect();
     cursors.sort_unstable_by(|a, b| b.cmp(a));
-    let cursors = Page::of(cursors, page.limit, |cursor| *cursor);
+    let cursors = Page::of(page.of_sorted(cursors, |cursor| *cursor), page, |cursor| {
+        *cursor
+    });
     let items = cursors.items.iter();
     let items = items.filter_map(|cursor| collected.item(*cursor));
     let mut items: Vec<_> = items.collect();
     count_lines(service, credential, &mut items).await?;
     Ok(PendingList {
-        page: Page {
-            items,
-            next: cursors.next,
-        },
+        page: cursors.with(items),
         chat_count: collected.groups.iter().map(|group| group.chats.len()).sum(),
         is_complete: collected.is_complete,
     })
@@ -144,16 +142,11 @@ pub async fn chats(
 ) -> Result<Page<PendingChat, IdCursor>> {
     let collected = Collected::collect(service, credential, own).await?;
     let change = collected.found.get(id);
-    let mut chats = change.map_or_else(Vec::new, |change| collected.chats(&change.places));
-    chats.retain(|(drifted, _)| {
-        page.after
-            .is_none_or(|after| drifted.chat.id.uuid() < after)
-    });
-    let limit = usize::try_from(page.limit).unwrap_or(0);
-    chats.truncate(limit + 1);
+    let chats = change.map_or_else(Vec::new, |change| collected.chats(&change.places));
+    let chats = page.of_sorted(chats, |(drifted, _)| drifted.chat.id.uuid());
     let chats = chats.into_iter().map(pending_chat).collect();
     let cursor = |chat: &PendingChat| chat.drifted.chat.id.uuid();
-    Ok(Page::of(chats, page.limit, cursor))
+    Ok(Page::of(chats, page, cursor))
 }
 
 /// Returns some of the pending changes, and the newest chats that have not taken one of them, at most `limit`.

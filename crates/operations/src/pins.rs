@@ -5,8 +5,8 @@ use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::{ChatChange, ChatRecord};
 use ctxpin_model::compose::{Inseparable, Selector, partial};
 use ctxpin_model::context::ContextView;
-use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::history::Decision;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::pending_change;
 use ctxpin_model::pin::{Reason, Rendered, Target};
@@ -69,8 +69,8 @@ enum Plan {
         /// of the head.
         mcp_settled: Option<bool>,
     },
-    /// Records the declined head. `None` takes a decline back.
-    Decline(Option<Hashes>),
+    /// Records a decision about the head.
+    Decide(Decision, Target),
     Rollback {
         target: Target,
         rendered: Rendered,
@@ -112,9 +112,15 @@ impl Plan {
                     .carry_out(transaction, granted, chat, &cause, deed)
                     .await
             }
-            Self::Decline(hashes) => {
-                granted.decline(transaction, *hashes).await?;
-                chat.declined = *hashes;
+            Self::Decide(decision, head) => {
+                let pin = chat.pin_seq;
+                granted
+                    .decide(transaction, *decision, head, pin, deed)
+                    .await?;
+                chat.declined = match decision {
+                    Decision::Decline => Some(head.hashes),
+                    Decision::Undecline => None,
+                };
                 Ok(())
             }
             Self::Stay => Ok(()),
@@ -329,12 +335,18 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
                 return Err(Error::Invalid("the chat has no pin to keep".into()));
             }
             let head = chat.head.ok_or_else(|| no_head(chat))?;
-            Ok(Plan::Decline(Some(head.hashes)))
+            Ok(match chat.declined == Some(head.hashes) {
+                true => Plan::Stay,
+                false => Plan::Decide(Decision::Decline, head.target()),
+            })
         }
         PinMove::Undecline(head) => {
             require_head(chat, Some(*head))?;
+            let head = chat.head.ok_or_else(|| no_head(chat))?;
             Ok(match chat.drift() {
-                Some(drift) if drift.declined => Plan::Decline(None),
+                Some(drift) if drift.declined => {
+                    Plan::Decide(Decision::Undecline, head.target())
+                }
                 _ => Plan::Stay,
             })
         }

@@ -13,7 +13,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
-use ctxpin_model::page::{IdCursor, PAGE_ITEMS_MAX, PageRequest};
+use ctxpin_model::page::{IdCursor, ListPart, PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::pass::Pass;
 use ctxpin_model::token::Credential;
 use ctxpin_model::watch::{Changed, Detail, Event, Subject};
@@ -504,7 +504,7 @@ impl Watch {
 
     fn page_request(&self, listing: &Listing) -> PageRequest<IdCursor> {
         PageRequest {
-            after: listing.after,
+            part: ListPart::after(listing.after),
             limit: PAGE_ITEMS_MAX,
         }
     }

@@ -285,12 +285,10 @@ impl<R> Granted<Account, R> {
         if let Some(state) = state {
             query = in_state(query.push(" and "), state, &since);
         }
-        if let Some(after) = &page.after {
-            query = query.push(" and a.id < ").value(after);
-        }
-        let query = query.push(" order by a.id desc limit ");
-        let agents = query.value(&(page.limit + 1)).all(Row::take).await?;
-        Ok(Page::of(agents, page.limit, |agent| agent.id.uuid()))
+        let agents = query.page("a.id", page).all(Row::take).await?;
+        Ok(Page::of(agents, page, |agent: &AgentRecord| {
+            agent.id.uuid()
+        }))
     }
 }
 
@@ -342,17 +340,16 @@ impl<R> Granted<Agent, R> {
         let heads = transaction
             .query(
                 "select seq, snapshot_id, context_hash, tools_hash, received_at from agent_heads \
-                 where agent_id = $1 and seq < $2 order by seq desc limit $3",
+                 where agent_id = ",
             )
-            .bind(&agent)
-            .bind(&page.after.unwrap_or(i64::MAX))
-            .bind(&(page.limit + 1))
+            .value(&agent)
+            .page("seq", page)
             .all(|row| {
                 let head: Option<Head> = row.take()?;
                 head.ok_or_else(|| Error::Unexpected("a column of a head is null".into()))
             })
             .await?;
-        Ok(Page::of(heads, page.limit, |head| head.seq))
+        Ok(Page::of(heads, page, |head: &Head| head.seq))
     }
 }
 

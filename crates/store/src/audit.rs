@@ -13,6 +13,7 @@ use ctxpin_model::moment::Moment;
 use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
 use crate::grant::{Caller, Granted, Upkeep, object::Account, task};
+use crate::pages::Sieve;
 use crate::query::{Query, Tuple};
 use crate::together::Together;
 use crate::values::{Columns, Row, Value, columns};
@@ -246,9 +247,7 @@ impl<R> Granted<Account, R> {
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<AuditRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
-        let limit = usize::try_from(page.limit).unwrap_or(0);
-        let mut found = Vec::new();
-        let mut after = page.after;
+        let mut found = Sieve::new(page);
         let (mut read, mut at_once) = (0, page.limit + 1);
         while read < READ_MAX {
             let query = transaction
@@ -256,34 +255,26 @@ impl<R> Granted<Account, R> {
                 .push(COLUMNS)
                 .push(" from audit_log where ");
             let query = by_index(query, filter);
-            let query = in_time(query, filter, after).push(" order by id desc limit ");
-            let rows: Vec<AuditRecord> = query.value(&at_once).all(Row::take).await?;
+            let part = PageRequest {
+                part: found.rest(),
+                limit: at_once - 1,
+            };
+            let query = in_time(query, filter).page("id", &part);
+            let rows: Vec<AuditRecord> = query.all(Row::take).await?;
             let is_last = (rows.len() as i64) < at_once;
             (read, at_once) = (read + at_once, READ_AT_ONCE);
             for row in rows {
                 let id = row.id.uuid();
-                if filter.accepts(&row) {
-                    if found.len() == limit {
-                        return Ok(Page {
-                            items: found,
-                            next: after,
-                        });
-                    }
-                    found.push(row);
+                let accepted = Some(row).filter(|row| filter.accepts(row));
+                if found.take(id, accepted) {
+                    return Ok(found.page(true));
                 }
-                after = Some(id);
             }
             if is_last {
-                return Ok(Page {
-                    items: found,
-                    next: None,
-                });
+                return Ok(found.page(false));
             }
         }
-        Ok(Page {
-            items: found,
-            next: after,
-        })
+        Ok(found.page(true))
     }
 }
 
@@ -306,11 +297,8 @@ fn by_index<'q>(query: Query<'q>, filter: &AuditFilter) -> Query<'q> {
 }
 
 /// Adds the conditions of the time, by the ids, whose beginning is the time in milliseconds.
-fn in_time<'q>(query: Query<'q>, filter: &AuditFilter, after: Option<IdCursor>) -> Query<'q> {
+fn in_time<'q>(query: Query<'q>, filter: &AuditFilter) -> Query<'q> {
     let mut query = query;
-    if let Some(after) = &after {
-        query = query.push(" and id < ").value(after);
-    }
     if let Some(since) = filter.since {
         query = query
             .push(" and id >= ")

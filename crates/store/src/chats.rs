@@ -2,20 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use ctxpin_model::access::ActorRef;
 use ctxpin_model::chat::{
     ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatRecord, ChatState, ChatSummary, PinState,
 };
 use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
+use ctxpin_model::history::Decision;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::pin::{Pin, Rendered};
+use ctxpin_model::pin::{Pin, Rendered, Target};
 use ctxpin_model::pin_move::RefreshFilter;
 
 use crate::database::{CHUNK, Transaction};
+use crate::deed::Deed;
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, object::Chat, right::Write};
+use crate::pages::Sieve;
 use crate::query::Query;
 use crate::values::{Columns, Row, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -150,12 +154,7 @@ fn filtered<'q>(
     filter: &ChatFilter,
     page: &PageRequest<IdCursor>,
 ) -> Query<'q> {
-    let mut query = conditions(query, owner, filter);
-    if let Some(after) = &page.after {
-        query = query.push(" and c.id < ").value(after);
-    }
-    let query = query.push(" order by c.id desc limit ");
-    query.value(&(page.limit + 1))
+    conditions(query, owner, filter).page("c.id", page)
 }
 
 /// Adds the conditions of a filter.
@@ -211,13 +210,11 @@ async fn searched(
     search: &ChatSearch,
     page: &PageRequest<IdCursor>,
 ) -> Result<Page<ChatId, IdCursor>> {
-    let mut found = Vec::new();
-    let limit = usize::try_from(page.limit).unwrap_or(0);
-    let mut after = page.after;
+    let mut found = Sieve::new(page);
     for _ in 0..SEARCHED_MAX / SEARCHED_AT_ONCE {
         // A filtered statement reads one row more than its page has.
         let part = PageRequest {
-            after,
+            part: found.rest(),
             limit: SEARCHED_AT_ONCE - 1,
         };
         let query = transaction
@@ -227,28 +224,16 @@ async fn searched(
         let lines = filtered(query, owner, filter, &part).all(read).await?;
         let is_last = (lines.len() as i64) < SEARCHED_AT_ONCE;
         for (id, title) in lines {
-            if search.finds(id, title.as_deref()) {
-                if found.len() == limit {
-                    return Ok(Page {
-                        items: found,
-                        next: after,
-                    });
-                }
-                found.push(id);
+            let is_found = search.finds(id, title.as_deref());
+            if found.take(id.uuid(), is_found.then_some(id)) {
+                return Ok(found.page(true));
             }
-            after = Some(id.uuid());
         }
         if is_last {
-            return Ok(Page {
-                items: found,
-                next: None,
-            });
+            return Ok(found.page(false));
         }
     }
-    Ok(Page {
-        items: found,
-        next: after,
-    })
+    Ok(found.page(true))
 }
 
 /// Completes a statement that reads the chats of these ids, newest first.
@@ -401,9 +386,7 @@ impl<R> Granted<Account, R> {
         }
         let query = filtered(select(transaction), owner.as_ref(), filter, page);
         let chats = query.all(Row::take).await?;
-        Ok(Page::of(chats, page.limit, |chat: &ChatRecord| {
-            chat.id.uuid()
-        }))
+        Ok(Page::of(chats, page, |chat: &ChatRecord| chat.id.uuid()))
     }
 
     /// Returns a page of summaries of the chats that the caller may read, newest first.
@@ -426,7 +409,7 @@ impl<R> Granted<Account, R> {
         }
         let query = filtered(select_summary(transaction), owner.as_ref(), filter, page);
         let chats = query.all(Row::take).await?;
-        Ok(Page::of(chats, page.limit, |line: &ChatSummary| {
+        Ok(Page::of(chats, page, |line: &ChatSummary| {
             line.chat.id.uuid()
         }))
     }
@@ -664,19 +647,47 @@ impl Granted<Chat, Write> {
         Ok(())
     }
 
-    /// Records the head that the chat declines. `None` forgets it.
+    /// Records a decision about a head, in the chat, in its history and in the audit log. `pin` is the number of the
+    /// pin that is kept.
     ///
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn decline(&self, transaction: &mut Transaction, head: Option<Hashes>) -> Result<()> {
+    pub async fn decide(
+        &self,
+        transaction: &mut Transaction,
+        decision: Decision,
+        head: &Target,
+        pin: i64,
+        deed: &mut Deed,
+    ) -> Result<()> {
         let chat = self.id();
-        let (context, tools) = head.map(|head| (head.context, head.tools)).unzip();
+        let declined = match decision {
+            Decision::Decline => Some(head.hashes),
+            Decision::Undecline => None,
+        };
+        let (context, tools) = declined.map(|head| (head.context, head.tools)).unzip();
+        let actor = ActorRef::of(self.actor());
         self.within(transaction)?
-            .query("update chats set declined_context = $2, declined_tools = $3 where id = $1")
+            .together()
+            .write("update chats set declined_context = $2, declined_tools = $3 where id = $1")
             .bind(&chat)
             .bind_optional(context.as_ref())
             .bind_optional(tools.as_ref())
+            .write(
+                "insert into chat_decisions (chat_id, seq, pin_seq, head_snapshot, decline, actor_kind, actor_id, door, \
+                 decided_at) select $1, coalesce(max(seq), 0) + 1, $2, $3, $4, $5, $6, $7, $8 from chat_decisions \
+                 where chat_id = $1",
+            )
+            .bind(&chat)
+            .bind(&pin)
+            .bind(&head.snapshot)
+            .bind(&(decision == Decision::Decline))
+            .bind(&actor.kind().to_owned())
+            .bind_optional(actor.uuid().as_ref())
+            .bind(&self.door())
+            .bind(&self.at())
+            .audit(deed)
             .execute()
             .await?;
         Ok(())

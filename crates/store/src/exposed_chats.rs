@@ -100,17 +100,13 @@ fn chats<'q>(query: Query<'q>, owner: Option<&UserId>, page: &PageRequest<IdCurs
             "chats",
         ),
     };
-    let mut query = query
+    query
         .push(" select c.id, c.title, (select a.workspace from agents a where a.id = c.agent_id) from (")
         .push(exposed)
         .push(") e join ")
         .push(readable)
-        .push(" c on c.id = e.chat_id");
-    if let Some(after) = &page.after {
-        query = query.push(" where c.id < ").value(after);
-    }
-    let query = query.push(" order by c.id desc limit ");
-    query.value(&(page.limit + 1))
+        .push(" c on c.id = e.chat_id where true")
+        .page("c.id", page)
 }
 
 /// Adds these chats, as `own`.
@@ -200,7 +196,7 @@ impl<R> Granted<Account, R> {
             })
         };
         let found = chats(query, owner.as_ref(), page).all(read).await?;
-        let mut found = Page::of(found, page.limit, |exposed| exposed.chat.uuid());
+        let mut found = Page::of(found, page, |exposed: &ChatExposure| exposed.chat.uuid());
         let ids: Vec<_> = found.items.iter().map(|exposed| exposed.chat).collect();
         if ids.is_empty() {
             return Ok(found);

@@ -3,14 +3,15 @@
 use ctxpin_model::agent::Head;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::history::{
-    HistoryRequest, PinRecord, PinStep, RecentMove, StepRequest, StepStand,
+    Decision, DecisionRecord, HistoryEntry, HistoryPlace, HistoryRequest, PinRecord, PinStep,
+    RecentMove, StepRequest, StepStand,
 };
-use ctxpin_model::page::Page;
+use ctxpin_model::page::{ListPart, Page};
 
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, object::Account, object::Chat};
-use crate::values::{Row, columns};
+use crate::values::{Columns, Row, columns};
 
 columns! {
     COLUMNS of PinRecord {
@@ -33,6 +34,46 @@ const TABLES: &str = " from chat_pins p";
 
 const JOINS: &str = " left join snapshots s on s.id = p.snapshot_id \
      left join users u on u.id = p.actor_id left join agents a on a.id = p.actor_id";
+
+/// The order and the number of entries of a part of a history.
+const BACKWARDS: &str = " order by e.seq desc, e.decision desc limit $4";
+const FORWARDS: &str = " order by e.seq, e.decision limit $4";
+
+/// The moves on one side of the place `$2`, `$3` in the history of the chat `$1`, at most `$4`: the numbers of their
+/// pins, and 0 as that of a decision.
+const MOVES_BEFORE: &str = "select seq, 0 as decision from chat_pins where chat_id = $1 \
+     and (seq < $2 or (seq = $2 and $3 > 0)) order by seq desc limit $4";
+const MOVES_AFTER: &str = "select seq, 0 as decision from chat_pins where chat_id = $1 and seq > $2 \
+     order by seq limit $4";
+
+/// The decisions on one side of the place: the numbers of the pins that were kept, and their own.
+const DECISIONS_BEFORE: &str = "select pin_seq, seq from chat_decisions where chat_id = $1 \
+     and (pin_seq < $2 or (pin_seq = $2 and seq < $3)) order by seq desc limit $4";
+const DECISIONS_AFTER: &str = "select pin_seq, seq from chat_decisions where chat_id = $1 \
+     and (pin_seq > $2 or (pin_seq = $2 and seq > $3)) order by seq limit $4";
+
+impl Columns for HistoryEntry {
+    fn take(row: &mut Row) -> Result<Self> {
+        let number: Option<i64> = row.take()?;
+        let record: PinRecord = row.take()?;
+        let Some(number) = number else {
+            return Ok(Self::Move(record));
+        };
+        Ok(Self::Decision(DecisionRecord {
+            number,
+            kept: record,
+            head: row.take()?,
+            decision: match row.take()? {
+                true => Decision::Decline,
+                false => Decision::Undecline,
+            },
+            actor: row.take()?,
+            actor_name: row.take()?,
+            door: row.take()?,
+            at: row.take()?,
+        }))
+    }
+}
 
 impl<R> Granted<Account, R> {
     /// Returns the newest moves of the user's chats, newest first. Leaves out chats that have no pin now.
@@ -126,20 +167,41 @@ impl<R> Granted<Chat, R> {
         &self,
         transaction: &mut Transaction,
         request: HistoryRequest,
-    ) -> Result<Page<PinRecord, i64>> {
+    ) -> Result<Page<HistoryEntry, HistoryPlace>> {
         let chat = self.id();
         let HistoryRequest { page } = request;
-        let pins = self
+        let newest = HistoryPlace {
+            pin: i64::MAX,
+            decision: 0,
+        };
+        let (place, moves, decisions, order) = match page.part {
+            ListPart::First => (newest, MOVES_BEFORE, DECISIONS_BEFORE, BACKWARDS),
+            ListPart::After(place) => (place, MOVES_BEFORE, DECISIONS_BEFORE, BACKWARDS),
+            ListPart::Before(place) => (place, MOVES_AFTER, DECISIONS_AFTER, FORWARDS),
+        };
+        let entries = self
             .within(transaction)?
-            .query("select ")
-            .push_all([COLUMNS, TABLES, JOINS])
-            .push(" where p.chat_id = $1 and p.seq < $2 order by p.seq desc limit $3")
+            .query("select d.seq, ")
+            .push(COLUMNS)
+            .push(
+                ", d.head_snapshot, d.decline, d.actor_kind, d.actor_id, coalesce(du.name, da.name), d.door, \
+                 d.decided_at from (select * from (",
+            )
+            .push_all([moves, ") m union all select * from (", decisions])
+            .push(") n) e join chat_pins p on p.chat_id = $1 and p.seq = e.seq")
+            .push(JOINS)
+            .push(
+                " left join chat_decisions d on d.chat_id = $1 and d.seq = e.decision \
+                 left join users du on du.id = d.actor_id left join agents da on da.id = d.actor_id",
+            )
+            .push(order)
             .bind(&chat)
-            .bind(&page.after.unwrap_or(i64::MAX))
+            .bind(&place.pin)
+            .bind(&place.decision)
             .bind(&(page.limit + 1))
             .all(Row::take)
             .await?;
-        Ok(Page::of(pins, page.limit, |pin| pin.seq))
+        Ok(Page::of(entries, &page, HistoryEntry::place))
     }
 
     /// Returns the newest row of the history that has the snapshot.

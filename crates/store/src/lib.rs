@@ -25,6 +25,7 @@ pub mod history;
 pub mod kept;
 pub mod last_used;
 pub mod migrations;
+mod pages;
 pub mod passes;
 pub mod pending_changes;
 pub mod pins;

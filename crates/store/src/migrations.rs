@@ -55,6 +55,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0017_profiles"),
     migration!(both, "0018_applies"),
     migration!(each, "0019_modes"),
+    migration!(each, "0020_decisions"),
 ];
 
 /// The version of the newest schema that this release knows.

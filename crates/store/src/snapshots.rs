@@ -607,9 +607,10 @@ impl<R> Granted<Chat, R> {
         let chat = self.id();
         let transaction = self.within(transaction)?;
         let reached = transaction
-            .query("select distinct snapshot_id from chat_pins where chat_id = ")
-            .value(&chat)
-            .push(" and snapshot_id in ")
+            .query("select snapshot_id from chat_pins where chat_id = $1 and snapshot_id in ")
+            .bind(&chat)
+            .list(ids)
+            .push(" union select head_snapshot from chat_decisions where chat_id = $1 and head_snapshot in ")
             .list(ids)
             .all(|row| row.take::<SnapshotId>())
             .await?;

@@ -408,16 +408,14 @@ impl<R> Granted<Account, R> {
     ) -> Result<Page<TokenRecord, IdCursor>> {
         let owner = self.owner();
         let transaction = self.within(transaction)?;
-        let mut query = transaction
+        let query = transaction
             .query("select ")
             .push_all([COLUMNS, " from tokens t", JOINS, " where t.user_id = "])
             .value(&owner);
-        if let Some(after) = &page.after {
-            query = query.push(" and t.id < ").value(after);
-        }
-        let query = query.push(" order by t.id desc limit ");
-        let tokens = query.value(&(page.limit + 1)).all(Row::take).await?;
-        Ok(Page::of(tokens, page.limit, |token| token.id.uuid()))
+        let tokens = query.page("t.id", page).all(Row::take).await?;
+        Ok(Page::of(tokens, page, |token: &TokenRecord| {
+            token.id.uuid()
+        }))
     }
 
     /// Returns the user's token of that id. With `owner`, returns it only if it is theirs.
@@ -454,7 +452,7 @@ impl<R> Granted<Account, R> {
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<TokenRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
-        let mut query = transaction
+        let query = transaction
             .query(CHILDREN)
             .push_all([
                 " select ",
@@ -465,11 +463,9 @@ impl<R> Granted<Account, R> {
             .push(" where t.revoked_at is null and (t.expires_at is null or t.expires_at > $2)")
             .bind(&token)
             .bind(&now);
-        if let Some(after) = &page.after {
-            query = query.push(" and t.id < ").value(after);
-        }
-        let query = query.push(" order by t.id desc limit ");
-        let tokens = query.value(&(page.limit + 1)).all(Row::take).await?;
-        Ok(Page::of(tokens, page.limit, |token| token.id.uuid()))
+        let tokens = query.page("t.id", page).all(Row::take).await?;
+        Ok(Page::of(tokens, page, |token: &TokenRecord| {
+            token.id.uuid()
+        }))
     }
 }

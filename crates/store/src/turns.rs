@@ -77,13 +77,12 @@ impl<R> Granted<Chat, R> {
             .within(transaction)?
             .query("select ")
             .push(COLUMNS)
-            .push(" from turns where chat_id = $1 and number < $2 order by number desc limit $3")
-            .bind(&chat)
-            .bind(&page.after.unwrap_or(i64::MAX))
-            .bind(&(page.limit + 1))
+            .push(" from turns where chat_id = ")
+            .value(&chat)
+            .page("number", page)
             .all(Row::take)
             .await?;
-        Ok(Page::of(turns, page.limit, |turn| turn.number))
+        Ok(Page::of(turns, page, |turn: &TurnRecord| turn.number))
     }
 
     /// Returns the chat's turn with the caller's reference.

@@ -153,15 +153,11 @@ impl<R> Granted<Account, R> {
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<UserRecord, IdCursor>> {
         let transaction = self.within(transaction)?;
-        let mut query = transaction
+        let query = transaction
             .query("select ")
-            .push_all([COLUMNS, " from users"]);
-        if let Some(after) = &page.after {
-            query = query.push(" where id < ").value(after);
-        }
-        let query = query.push(" order by id desc limit ");
-        let users = query.value(&(page.limit + 1)).all(Row::take).await?;
-        Ok(Page::of(users, page.limit, |user| user.id.uuid()))
+            .push_all([COLUMNS, " from users where true"]);
+        let users = query.page("id", page).all(Row::take).await?;
+        Ok(Page::of(users, page, |user: &UserRecord| user.id.uuid()))
     }
 
     /// Returns the user of the caller. For an agent's token it is the owner.

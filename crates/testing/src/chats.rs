@@ -7,7 +7,7 @@ use ctxpin_model::compose::Selector;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
-use ctxpin_model::history::{HistoryRequest, PinRecord};
+use ctxpin_model::history::{HistoryEntry, HistoryRequest, PinRecord};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::mode::Mode;
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
@@ -107,21 +107,27 @@ impl TestChat {
         self.record().await.drift().is_some()
     }
 
-    /// Returns every pin of the chat's history, oldest first.
-    pub async fn history(&self) -> Vec<PinRecord> {
+    /// Returns every entry of the chat's history, oldest first.
+    pub async fn entries(&self) -> Vec<HistoryEntry> {
         let mut request = HistoryRequest::newest(PAGE_ITEMS_MAX);
-        let mut pins = Vec::new();
+        let mut entries = Vec::new();
         loop {
             let read = history::list(&self.service, self.owner, self.id, request).await;
             let read = read.expect("the chat is there");
-            pins.extend(read.items);
+            entries.extend(read.items);
             match read.next {
-                Some(next) => request.page.after = Some(next),
+                Some(next) => request.page = request.page.on(next),
                 None => break,
             }
         }
-        pins.reverse();
-        pins
+        entries.reverse();
+        entries
+    }
+
+    /// Returns every move of the chat's history, oldest first.
+    pub async fn history(&self) -> Vec<PinRecord> {
+        let entries = self.entries().await.into_iter();
+        entries.filter_map(HistoryEntry::into_move).collect()
     }
 
     /// Returns the reasons in the chat's history, oldest first, with blanks between them.

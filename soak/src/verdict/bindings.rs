@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ctxpin_protocol::http::history::Pin;
+use ctxpin_protocol::http::history::HistoryEntry;
 use uuid::Uuid;
 
 use super::{Agents, Told};
@@ -131,7 +131,7 @@ fn check_takeovers(state: &mut State, told: &Told, book: &ChatBook, agents: &Age
         let Some((_, heads)) = agents.get(&new) else {
             continue;
         };
-        let is_takeover = |pin: &&Pin| {
+        let is_takeover = |pin: &&HistoryEntry| {
             let is_agent = pin.actor.kind == "agent" && pin.actor.id == Some(new);
             is_agent && pin.reason == "rebind"
         };
@@ -170,7 +170,7 @@ fn successions(state: &State) -> Vec<(Uuid, Uuid)> {
 }
 
 /// Returns whether the last pin is one of that agent.
-fn is_of(history: &[Pin], agent: Uuid) -> bool {
+fn is_of(history: &[HistoryEntry], agent: Uuid) -> bool {
     history
         .last()
         .is_some_and(|pin| pin.agent_id == Some(agent))

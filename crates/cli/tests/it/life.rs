@@ -59,8 +59,7 @@ fn a_chat_is_pinned_drifts_and_moves_only_when_asked() {
         .iter()
         .map(|pin| pin["reason"].clone())
         .collect();
-    assert_eq!(reasons.len(), 2, "{history}");
-    assert_eq!(reasons[0], "refresh");
+    assert_eq!(reasons, ["refresh", "decline", "create"], "{history}");
     assert_says(&bench.ok(&app, &["chat", "history"]), &["refresh", "now"]);
 
     let rolled = bench.ok(&app, &["chat", "rollback"]);

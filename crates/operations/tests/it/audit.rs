@@ -328,7 +328,7 @@ async fn it_is_read_page_by_page_newest_first(test: &TestService) {
         assert!(page.items.len() <= 3);
         times.extend(page.items.iter().map(|row| row.at));
         match page.next {
-            Some(next) => request.after = Some(next),
+            Some(next) => request = request.on(next),
             None => break,
         }
     }
@@ -418,7 +418,7 @@ async fn filters_choose_rows_page_by_page(test: &TestService) {
                 .unwrap();
             found.extend(page.items.iter().map(|row| row.id));
             match page.next {
-                Some(next) => request.after = Some(next),
+                Some(next) => request = request.on(next),
                 None => break,
             }
         }

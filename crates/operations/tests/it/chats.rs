@@ -613,10 +613,7 @@ async fn chats_are_found_by_title_and_by_id(test: &TestService) {
     assert_eq!(both, (vec![chats[2], chats[0]], None));
     let (first, next) = found(scene.owner, search.clone(), &PageRequest::newest(1)).await;
     assert_eq!(first, [chats[2]]);
-    let after = PageRequest {
-        after: next,
-        limit: 1,
-    };
+    let after = PageRequest::newest(1).on(next.unwrap());
     let (second, _) = found(scene.owner, search.clone(), &after).await;
     assert_eq!(second, [chats[0]]);
     let id = chats[1].uuid().simple().to_string();

@@ -163,7 +163,7 @@ async fn lists_show_everything_once(test: &TestService) {
             .unwrap();
         told.extend(listed.items.into_iter().map(|chat| chat.id));
         let Some(next) = listed.next else { break };
-        page.after = Some(next);
+        page = page.on(next);
     }
     assert_eq!(told.len(), created.len());
     assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), created);

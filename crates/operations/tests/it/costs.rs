@@ -282,7 +282,7 @@ async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
 /// Reads what the pages of a person need.
 async fn pages(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {
     let (service, owner) = (scene.service, scene.owner);
-    let moves = chat.history().await;
+    let moves = chat.entries().await;
     let moves: Vec<_> = moves.into_iter().rev().take(10).collect();
     let changes = || history::changes(service, owner, chat.id, &moves);
     changes().await.unwrap();

@@ -139,9 +139,9 @@ async fn chats_come_in_pages(test: &TestService) {
         let part = part.unwrap();
         assert!(part.items.len() <= 2);
         found.extend(part.items.iter().map(|exposed| exposed.chat));
-        page.after = part.next;
-        if page.after.is_none() {
-            break;
+        match part.next {
+            Some(next) => page = page.on(next),
+            None => break,
         }
     }
     assert_eq!(found, chats);

@@ -3,8 +3,9 @@
 use ctxpin_model::access::ActorRef;
 use ctxpin_model::diff::lines::LineCounts;
 use ctxpin_model::door::Door;
-use ctxpin_model::history::{HistoryRequest, PinChanges};
+use ctxpin_model::history::{Decision, HistoryEntry, HistoryRequest, PinChanges};
 use ctxpin_model::id::ChatId;
+use ctxpin_model::page::{ListPart, PageRequest};
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::{history, pins, sign_in};
@@ -18,6 +19,8 @@ use crate::scene::{Scene, agents_md, refusal};
 ctxpin_testing::on_both_databases!(
     moves_say_what_they_changed,
     a_long_history_costs_no_more_statements,
+    decisions_stand_between_the_moves,
+    a_history_is_gone_through_both_ways,
     an_auditor_learns_names_and_no_lines,
     the_newest_moves_of_all_own_chats,
     a_move_on_the_page_has_its_door,
@@ -115,6 +118,111 @@ async fn a_long_history_costs_no_more_statements(test: &TestService) {
     assert_eq!(statements(19).await, statements(2).await);
 }
 
+/// Writes entries with their places, oldest first.
+fn places(entries: &[HistoryEntry]) -> Vec<String> {
+    let words = entries.iter().map(|entry| {
+        let word = match entry {
+            HistoryEntry::Move(record) => record.reason.as_str(),
+            HistoryEntry::Decision(record) => match record.decision {
+                Decision::Decline => "decline",
+                Decision::Undecline => "undecline",
+            },
+        };
+        format!("{} {word}", entry.place())
+    });
+    words.collect()
+}
+
+async fn decisions_stand_between_the_moves(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&two_files("One.\n", "A.\n")).await;
+    let chat = scene.chat().await;
+    let second = scene.push(&two_files("One.\nTwo.\n", "A.\n")).await;
+    let head = second.head.unwrap().snapshot;
+    scene.minute();
+    let decided_at = test.clock.now();
+    chat.move_to(PinMove::Decline(head)).await.unwrap();
+    // Neither of these decides anything new.
+    chat.move_to(PinMove::Decline(head)).await.unwrap();
+    chat.move_to(PinMove::Undecline(head)).await.unwrap();
+    chat.move_to(PinMove::Undecline(head)).await.unwrap();
+    chat.refresh().await.unwrap();
+    let third = scene.push(&two_files("One.\nTwo.\n", "B.\n")).await;
+    let third = third.head.unwrap().snapshot;
+    chat.move_to(PinMove::Decline(third)).await.unwrap();
+    let entries = chat.entries().await;
+    assert_eq!(
+        places(&entries),
+        [
+            "1 create",
+            "1.1 decline",
+            "1.2 undecline",
+            "2 refresh",
+            "2.3 decline"
+        ]
+    );
+    let HistoryEntry::Decision(first) = &entries[1] else {
+        panic!("{:?} is no decision", entries[1]);
+    };
+    assert_eq!(first.head, head);
+    assert_eq!(first.at, decided_at);
+    assert_eq!(
+        (first.door, first.actor),
+        (Door::Api, entries[0].pin().actor)
+    );
+    assert_eq!(first.actor_name, entries[0].pin().actor_name);
+    let expected = [
+        "1: docs/AGENTS.md +1 -1",
+        "1: AGENTS.md +1 -0",
+        "1: AGENTS.md +1 -0",
+        "1: AGENTS.md +1 -0",
+        "-",
+    ];
+    let all = changes(&scene, scene.owner, &chat, 50).await;
+    assert_eq!(told(&all), expected);
+    // What was declined stays named in a chat of another workspace.
+    let other = scene.other_agent().await;
+    chat.bind(Some(other.id)).await.unwrap();
+    let all = changes(&scene, scene.owner, &chat, 50).await;
+    assert!(told(&all).ends_with(&expected.map(str::to_owned)));
+    let (_, auditor) = user(scene.service, scene.owner, "auditor", "auditor", "read").await;
+    let all = changes(&scene, auditor, &chat, 50).await;
+    assert!(told(&all).contains(&"1: docs/AGENTS.md untold".to_owned()));
+    chat.delete().await.unwrap();
+}
+
+async fn a_history_is_gone_through_both_ways(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("0")).await;
+    let chat = scene.chat().await;
+    for number in 1..=3 {
+        let head = scene.push(&agents_md(&number.to_string())).await;
+        let head = head.head.unwrap().snapshot;
+        chat.move_to(PinMove::Decline(head)).await.unwrap();
+        chat.move_to(PinMove::Undecline(head)).await.unwrap();
+        chat.refresh().await.unwrap();
+    }
+    let mut all = places(&chat.entries().await);
+    all.reverse();
+    let read = async |part| {
+        let page = PageRequest { part, limit: 3 };
+        let list = history::list(scene.service, scene.owner, chat.id, HistoryRequest { page });
+        list.await.unwrap()
+    };
+    let mut pages = vec![read(ListPart::First).await];
+    while let Some(next) = pages.last().and_then(|page| page.next) {
+        pages.push(read(ListPart::After(next)).await);
+    }
+    let found: Vec<_> = pages.iter().flat_map(|page| places(&page.items)).collect();
+    assert_eq!(found, all);
+    assert_eq!(pages.len(), 4);
+    for (page, earlier) in pages.iter().zip(&pages[1..]) {
+        let back = read(ListPart::Before(earlier.previous.unwrap())).await;
+        assert_eq!(places(&back.items), places(&page.items));
+        assert_eq!(back.next, page.next);
+    }
+}
+
 async fn an_auditor_learns_names_and_no_lines(test: &TestService) {
     let mut scene = Scene::new(test).await;
     scene.push(&agents_md("one")).await;
@@ -125,7 +233,7 @@ async fn an_auditor_learns_names_and_no_lines(test: &TestService) {
     let all = changes(&scene, auditor, &chat, 50).await;
     assert_eq!(told(&all), ["1: AGENTS.md untold", "-"]);
     let stranger = member(scene.service, scene.owner, "stranger").await;
-    let moves = chat.history().await;
+    let moves = chat.entries().await;
     let refused = history::changes(scene.service, stranger, chat.id, &moves).await;
     assert_eq!(refusal(refused), "not-found");
 }

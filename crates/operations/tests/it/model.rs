@@ -11,6 +11,7 @@
 
 mod compare;
 mod content;
+mod deciding;
 mod found;
 mod hands;
 mod lifecycle;

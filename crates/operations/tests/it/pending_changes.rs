@@ -245,7 +245,7 @@ async fn pages_continue_where_they_ended(test: &TestService) {
         let listed = listed.unwrap().page;
         ids.extend(listed.items.iter().map(|item| item.change.id));
         match listed.next {
-            Some(next) => page.after = Some(next),
+            Some(next) => page = page.on(next),
             None => break,
         }
     }
@@ -262,7 +262,7 @@ async fn the_chats_of_a_change_are_paged(test: &TestService) {
     let mut page = PageRequest::newest(2);
     let first = pending_changes::chats(service, owner, true, id, &page).await;
     let first = first.unwrap();
-    page.after = first.next;
+    page = page.on(first.next.unwrap());
     let second = pending_changes::chats(service, owner, true, id, &page).await;
     let second = second.unwrap();
     assert_eq!(second.next, None);

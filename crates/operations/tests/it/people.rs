@@ -161,7 +161,7 @@ async fn users_are_listed_newest_first(test: &TestService) {
     let page = people::users(&test.service, admin, &request).await.unwrap();
     let names: Vec<_> = page.items.iter().map(|user| user.name.as_str()).collect();
     assert_eq!(names, ["three", "two", "one"]);
-    request.after = page.next;
+    request = request.on(page.next.unwrap());
     let page = people::users(&test.service, admin, &request).await.unwrap();
     assert_eq!((page.items.len(), page.next), (1, None));
     assert_eq!(page.items[0].name, people::FIRST_USER_NAME);

@@ -7,7 +7,7 @@ use ctxpin_model::agent::{AgentRecord, Head};
 use ctxpin_model::chat::ChatChange;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::history::HistoryRequest;
+use ctxpin_model::history::{HistoryEntry, HistoryRequest};
 use ctxpin_model::mcp::{Detail, ServerShape, Tool};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin::Reason;
@@ -353,7 +353,7 @@ async fn the_timeline_has_no_gap_and_tells_the_newest_first(test: &TestService) 
         assert!(page.items.len() <= 2);
         listed.extend(page.items.iter().map(|head| (head.seq, head.received_at)));
         match page.next {
-            Some(next) => request.after = Some(next),
+            Some(next) => request = request.on(next),
             None => break,
         }
     }
@@ -431,7 +431,8 @@ async fn a_push_hydrates_every_chat_without_a_pin_and_no_archived_one(test: &Tes
             "a list of chats does not reorder because an agent pushed"
         );
         let history = history::list(service, owner, chat, HistoryRequest::newest(9)).await;
-        let rows = history.unwrap().items;
+        let entries = history.unwrap().items;
+        let rows: Vec<_> = entries.iter().map(HistoryEntry::pin).collect();
         assert_eq!(rows.len(), 1);
         assert_eq!((rows[0].seq, rows[0].reason), (1, Reason::Hydrate));
         assert_eq!(
@@ -498,7 +499,9 @@ async fn a_hydrated_chat_notes_whether_tools_had_settled(test: &TestService) {
         let history = history::list(service, owner, hydrated, HistoryRequest::newest(9)).await;
         let rows = history.unwrap().items;
         assert_eq!(
-            rows.iter().map(|row| row.mcp_settled).collect::<Vec<_>>(),
+            rows.iter()
+                .map(|row| row.pin().mcp_settled)
+                .collect::<Vec<_>>(),
             [settled]
         );
     }

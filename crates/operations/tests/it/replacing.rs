@@ -50,7 +50,7 @@ async fn read(test: &TestService, owner: Credential, chat: ChatId) -> ChatRecord
 
 async fn newest_row(test: &TestService, owner: Credential, chat: ChatId) -> PinRecord {
     let page = history::list(&test.service, owner, chat, HistoryRequest::newest(1)).await;
-    page.unwrap().items.remove(0)
+    page.unwrap().items[0].pin().clone()
 }
 
 fn with_text(text: &str) -> Workspace {

@@ -76,9 +76,13 @@ async fn a_chat_is_pinned_drifts_and_is_refreshed(test: &TestService) {
     let history = history::list(service, owner, chat.id, HistoryRequest::newest(10))
         .await
         .unwrap();
-    let reasons: Vec<_> = history.items.iter().map(|pin| pin.reason).collect();
+    let reasons: Vec<_> = history
+        .items
+        .iter()
+        .map(|entry| entry.pin().reason)
+        .collect();
     assert_eq!(reasons, [Reason::Refresh, Reason::Hydrate]);
-    let oldest = history.items[1].snapshot.unwrap();
+    let oldest = history.items[1].pin().snapshot.unwrap();
     let context = pins::pin_move(service, owner, chat.id, &PinMove::Rollback(oldest), None)
         .await
         .unwrap();

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use ctxpin_model::page::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest};
+use ctxpin_model::page::{ListPart, PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX, Page, PageRequest};
 
 use super::members::InvalidMember;
 use crate::http::page;
@@ -27,7 +27,10 @@ pub fn page_request<C: FromStr>(
         let reason = format!("it must be from 1 to {PAGE_ITEMS_MAX}");
         return Err(InvalidMember::new("limit", reason));
     }
-    Ok(PageRequest { after, limit })
+    Ok(PageRequest {
+        part: ListPart::after(after),
+        limit,
+    })
 }
 
 /// Returns the wire shape of a page, with the wire shape of each item.
@@ -46,7 +49,10 @@ mod tests {
     fn pages() {
         let check = |cursor, limit, expected: Option<(Option<i64>, i64)>| {
             let found = page_request::<i64>(cursor, limit).ok();
-            let found = found.map(|request| (request.after, request.limit));
+            let found = found.map(|request| match request.part {
+                ListPart::After(after) => (Some(after), request.limit),
+                ListPart::First | ListPart::Before(_) => (None, request.limit),
+            });
             assert_eq!(found, expected, "{cursor:?} {limit:?}");
         };
         check(None, None, Some((None, 50)));

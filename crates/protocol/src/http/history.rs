@@ -30,10 +30,18 @@ impl From<PageQuery> for HistoryQuery {
     }
 }
 
-/// A move of a pin, as the chat's history records it.
+/// An entry of a chat's history: a move of its pin, or a decision that left the pin where it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Pin {
-    /// The number of the move in the chat's history, counted from 1.
+pub struct HistoryEntry {
+    /// `move`, `decline` or `undecline`. A decline and an undecline name the pin that was kept.
+    #[serde(default = "move_kind")]
+    #[schema(required = true)]
+    pub kind: String,
+    /// The head that was declined, or that waits for a decision again; absent for a move.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<String>,
+    /// The number of the move in the chat's history, counted from 1. For a decision, the number of the move to the pin that
+    /// was kept.
     pub seq: i64,
     /// The pinned snapshot; null if the pin was cleared.
     #[schema(required = true)]
@@ -45,7 +53,7 @@ pub struct Pin {
     #[schema(required = true)]
     pub agent_id: Option<Uuid>,
     /// `create`, `hydrate`, `refresh`, `rebind`, `rollback`, `inherit`, `follow`, `additive`,
-    /// `append`, `settle`, `clear`, `render` or `observe`.
+    /// `append`, `settle`, `clear`, `render` or `observe`; for a decision its kind.
     pub reason: String,
     /// The version of the renderer that made the prompt; null if the pin was cleared.
     #[schema(required = true)]
@@ -61,7 +69,15 @@ pub struct Pin {
     pub at: DateTime<Utc>,
 }
 
-/// The user, the agent or the system that moved a pin, and the door through which the request came.
+/// Returns the kind of an entry of a server that tells of moves alone.
+fn move_kind() -> String {
+    MOVE.to_owned()
+}
+
+/// The kind of a move.
+pub const MOVE: &str = "move";
+
+/// The user, the agent or the system that moved a pin or decided, and the door through which the request came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Actor {
     /// `user`, `agent` or `system`.

@@ -8,7 +8,7 @@ use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery};
 use ctxpin_protocol::http::context::{Context, ContextMove, RefreshFilter};
 use ctxpin_protocol::http::diff::{Diff, DiffQuery};
 use ctxpin_protocol::http::exposure::{ChatExposure, Exposure, KnownHashes};
-use ctxpin_protocol::http::history::{HistoryQuery, Pin};
+use ctxpin_protocol::http::history::{HistoryEntry, HistoryQuery};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::people::{
     Me, Token, TokenCreate, TokenCreated, TokenRevoke, User, UserChange, UserCreate,
@@ -202,8 +202,8 @@ fn contexts() {
     check::<RefreshFilter>(
         r#"{"agent_id":"00000000-0000-0000-0000-000000000001","content_hash":"sha256:a"}"#,
     );
-    check::<Pin>(
-        r#"{"seq":2,"snapshot":null,"context_hash":null,"agent_id":null,"reason":"clear","renderer":null,"mcp_settled":true,
+    check::<HistoryEntry>(
+        r#"{"kind":"move","seq":2,"snapshot":null,"context_hash":null,"agent_id":null,"reason":"clear","renderer":null,"mcp_settled":true,
 "actor":{"kind":"user","id":"00000000-0000-0000-0000-000000000001","name":"n","door":"api"},
 "at":"2026-01-02T03:04:05Z"}"#,
     );

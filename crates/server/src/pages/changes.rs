@@ -15,7 +15,6 @@ use ctxpin_model::pending_change::{PendingChange, PendingChangeId, path};
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
 use ctxpin_operations::{history, overview};
-use ctxpin_protocol::convert::pages::page_request;
 use serde::Deserialize;
 
 use super::bulk::{Choice, seen_chat};
@@ -135,9 +134,9 @@ pub(crate) async fn list(
     caller: PageCaller,
     QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
-    let asked = page_request(query.cursor.as_deref(), None)?;
+    let asked = query.request()?;
     let found = pending_changes::list(&app.service, caller.credential, true, &asked).await?;
-    require_items(query.cursor.as_deref(), &found.page.items)?;
+    require_items(&asked.part, &found.page.items)?;
     let recent = match found.page.items.is_empty() {
         true => history::recent(&app.service, caller.credential, RECENT_MAX).await?,
         false => Vec::new(),
@@ -159,11 +158,7 @@ pub(crate) async fn list(
         may_decide: frame.may(Operation::PinMove),
         waiting: counted(found.chat_count as u64, "chat"),
         is_complete: found.is_complete,
-        pager: Pager::forward(
-            "/",
-            query.cursor.is_some(),
-            found.page.next.map(|next| format!("/?cursor={next}")),
-        ),
+        pager: Pager::of(&found.page, |name, place| format!("/?{name}={place}")),
         items: found
             .page
             .items

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::bulk::Choice;
 use super::caller::PageCaller;
-use super::cursor::require_items;
+use super::cursor::{AFTER, BEFORE, part, require_items};
 use super::frame::{Frame, Place, html};
 use super::parts::number::Number;
 use super::parts::pager::Pager;
@@ -151,7 +151,7 @@ pub(crate) async fn list(
     let part = query.part(filter.state)?;
     let overview = overview::read(&app.service, caller.credential).await?;
     let found = chats::part(&app.service, caller.credential, &filter, part, PAGE_CHATS).await?;
-    require_items(query.cursor.as_deref(), &found.chats)?;
+    require_items(&part, &found.chats)?;
     let (all, mut counts) = (overview.counts, overview.counts);
     if let Some(agent) = filter.agent {
         counts = chats::counts_of_agent(&app.service, caller.credential, agent).await?;
@@ -183,22 +183,18 @@ pub(crate) async fn list(
 impl ChatsQuery {
     /// Returns the part of the list that the page shows.
     fn part(&self, state: Option<ChatState>) -> Result<ListPart<ChatPlace>, InvalidMember> {
-        let place = |member, text: &str| {
-            let place: Option<ChatPlace> = text.parse().ok();
-            let is_of_list =
-                |place: &ChatPlace| place.drifted_since.is_some() == ChatPlace::is_by_drift(state);
-            place.filter(is_of_list).ok_or_else(|| {
-                InvalidMember::new(member, "it must be a place in this list, as its links have")
-            })
+        let part = part(self.cursor.as_deref(), self.before.as_deref())?;
+        let (member, place) = match &part {
+            ListPart::First => return Ok(part),
+            ListPart::After(place) => (AFTER, place),
+            ListPart::Before(place) => (BEFORE, place),
         };
-        match (&self.cursor, &self.before) {
-            (None, None) => Ok(ListPart::First),
-            (Some(after), None) => place("cursor", after).map(ListPart::After),
-            (None, Some(before)) => place("before", before).map(ListPart::Before),
-            (Some(_), Some(_)) => {
-                let reason = "a page begins after a place or ends before one, and not both";
-                Err(InvalidMember::new("before", reason))
-            }
+        match place.drifted_since.is_some() == ChatPlace::is_by_drift(state) {
+            true => Ok(part),
+            false => Err(InvalidMember::new(
+                member,
+                "it is a place in a list of another order",
+            )),
         }
     }
 }
@@ -210,9 +206,9 @@ fn pager(found: &ChatsPart, query: &ChatsQuery, state: Option<ChatState>, total:
     let (first, last) = (place(found.chats.first()), place(found.chats.last()));
     let previous = first.filter(|_| found.before > 0);
     let next = last.filter(|_| found.has_more);
-    let pager = Pager::both(
-        previous.map(|first| path("before", first)),
-        next.map(|last| path("cursor", last)),
+    let pager = Pager::between(
+        previous.map(|first| path(BEFORE, first)),
+        next.map(|last| path(AFTER, last)),
     );
     pager.placed(found.before, found.chats.len() as u64, total)
 }

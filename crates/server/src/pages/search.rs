@@ -11,7 +11,7 @@ use ctxpin_model::exposure::{ChatExposure, ExposedPeriod, HashKind, KnownHash};
 use ctxpin_model::hash::{AnyHash, HashBeginning};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
-use ctxpin_model::page::PageRequest;
+use ctxpin_model::page::{ListPart, PageRequest};
 use ctxpin_operations::{agents, chats, exposures};
 use ctxpin_protocol::convert::members::chosen_name;
 use ctxpin_protocol::convert::pages::page_request;
@@ -281,7 +281,7 @@ impl SearchPage {
     ) -> ApiResult<()> {
         let (service, credential) = (&app.service, caller.credential);
         let asked = PageRequest {
-            after: before,
+            part: ListPart::after(before),
             ..page_request(None, None)?
         };
         let read = agents::read(service, credential, agent).await?;

@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::agent::Head;
 use ctxpin_model::id::AgentId;
-use ctxpin_model::page::PageRequest;
+use ctxpin_model::page::{ListPart, PageRequest};
 use ctxpin_operations::agents;
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_protocol::convert::members::InvalidMember;
@@ -157,7 +157,7 @@ async fn head_at(
     seq: i64,
 ) -> ApiResult<Head> {
     let page = PageRequest {
-        after: seq.checked_add(1),
+        part: ListPart::after(seq.checked_add(1)),
         limit: 1,
     };
     let found = agents::heads(&app.service, caller.credential, agent, &page).await?;

@@ -12,14 +12,13 @@ use ctxpin_model::page::PageRequest;
 use ctxpin_model::profile::Profile;
 use ctxpin_operations::{agents, chats};
 use ctxpin_protocol::convert::members::word;
-use ctxpin_protocol::convert::pages::page_request;
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::caller::PageCaller;
 use super::chats::{ChatRow, RowEnd};
-use super::cursor::require_items;
+use super::cursor::{request, require_items};
 use super::frame::{Frame, Place, html};
 use super::parts::number::Number;
 use super::parts::pager::Pager;
@@ -111,6 +110,7 @@ pub(crate) struct WorkspacesQuery {
     /// The only state to show.
     show: Option<String>,
     cursor: Option<String>,
+    before: Option<String>,
 }
 
 /// Shows the list.
@@ -119,12 +119,12 @@ pub(crate) async fn list(
     caller: PageCaller,
     QueryParams(query): QueryParams<WorkspacesQuery>,
 ) -> ApiResult<Response> {
-    let asked = page_request(query.cursor.as_deref(), None)?;
+    let asked = request(query.cursor.as_deref(), query.before.as_deref())?;
     let state = query.show.as_deref().map(|text| word("show", text));
     let state: Option<AgentState> = state.transpose()?;
     let (agents, counts) =
         agents::list_by_state(&app.service, caller.credential, state, &asked).await?;
-    require_items(query.cursor.as_deref(), &agents.items)?;
+    require_items(&asked.part, &agents.items)?;
     let frame = Frame::read(&app, &caller, Place::Workspaces, "Workspaces").await?;
     let now = frame.now;
     html(&WorkspacesPage {
@@ -135,11 +135,7 @@ pub(crate) async fn list(
             .iter()
             .map(|agent| Workspace::new(agent, now))
             .collect(),
-        pager: Pager::forward(
-            &path_of(state, None),
-            query.cursor.is_some(),
-            agents.next.map(|next| path_of(state, Some(next))),
-        ),
+        pager: Pager::of(&agents, |name, place| path_of(state, Some((name, *place)))),
         frame,
     })
 }
@@ -164,10 +160,10 @@ fn filters(counts: &AgentCounts, current: Option<AgentState>) -> Vec<Filter> {
 }
 
 /// Returns the path of a page of the list.
-fn path_of(state: Option<AgentState>, cursor: Option<Uuid>) -> String {
+fn path_of(state: Option<AgentState>, place: Option<(&'static str, Uuid)>) -> String {
     let state = state.map(|state| format!("show={state}"));
-    let cursor = cursor.map(|cursor| format!("cursor={cursor}"));
-    let parts: Vec<_> = [state, cursor].into_iter().flatten().collect();
+    let place = place.map(|(name, place)| format!("{name}={place}"));
+    let parts: Vec<_> = [state, place].into_iter().flatten().collect();
     match parts.is_empty() {
         true => "/workspaces".to_owned(),
         false => format!("/workspaces?{}", parts.join("&")),

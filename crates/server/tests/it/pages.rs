@@ -370,6 +370,10 @@ async fn a_chat_is_decided_without_javascript() {
     let again = [("move", "undecline"), ("head", head)];
     browser.submit(&page, &moves, &again).await;
     assert!(!is_declined().await);
+    check_golden(
+        "chat-history-declined",
+        &browser.page(&format!("{path}/history")).await,
+    );
 
     let page = browser.page(&path).await;
     browser

@@ -4,7 +4,7 @@ use clap::Args;
 use ctxpin_client::Client;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::context::ContextMove;
-use ctxpin_protocol::http::history::{Actor, Pin};
+use ctxpin_protocol::http::history::{Actor, HistoryEntry, MOVE};
 use ctxpin_protocol::http::page::PageQuery;
 
 use crate::chat_choice::{self, ChatArgument, ChatOption};
@@ -13,7 +13,7 @@ use crate::connect::Connected;
 use crate::pages::each_item;
 use crate::say::{self, Failure, Hint, NextCommand, Table};
 
-/// List all pins of a chat, newest first
+/// List all pins of a chat, and what was declined, newest first
 #[derive(Debug, Args)]
 pub struct History {
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub struct History {
 }
 
 impl History {
-    /// Lists the pins.
+    /// Lists the pins and the decisions.
     ///
     /// # Errors
     ///
@@ -43,14 +43,20 @@ impl History {
         }
         let now = say::now();
         let mut table = Table::new(&["#", "when", "reason", "snapshot", "by", ""]);
-        for (index, pin) in page.items.iter().enumerate() {
-            let is_current = index == 0 && self.page.cursor.is_none();
+        let newest = page.items.iter().position(is_move);
+        let newest = newest.filter(|_| self.page.cursor.is_none());
+        for (index, entry) in page.items.iter().enumerate() {
+            let (number, snapshot) = match is_move(entry) {
+                true => (entry.seq.to_string(), entry.snapshot.as_deref()),
+                false => (String::new(), entry.head.as_deref()),
+            };
+            let is_current = newest == Some(index);
             table.row([
-                pin.seq.to_string(),
-                say::since(pin.at, now),
-                reason(pin),
-                pin.snapshot.as_deref().map_or("none".to_owned(), say::hash),
-                actor(&pin.actor),
+                number,
+                say::since(entry.at, now),
+                reason(entry),
+                snapshot.map_or("none".to_owned(), say::hash),
+                actor(&entry.actor),
                 if is_current { "now" } else { "" }.to_owned(),
             ]);
         }
@@ -60,8 +66,13 @@ impl History {
     }
 }
 
+/// Returns whether an entry is a move. The others are decisions that left the pin where it was.
+fn is_move(entry: &HistoryEntry) -> bool {
+    entry.kind == MOVE
+}
+
 /// Returns why a pin moved, and whether what the client read is certain.
-fn reason(pin: &Pin) -> String {
+fn reason(pin: &HistoryEntry) -> String {
     match pin.unconfirmed {
         true => format!("{}, unconfirmed", pin.reason),
         false => pin.reason.clone(),
@@ -123,10 +134,17 @@ impl Rollback {
 
 /// Returns the pins of a chat that a rollback may mean, newest first: those that `to` names, or else the
 /// current pin and the newest pin to another snapshot.
-async fn pins(client: &Client, chat: ChatId, to: Option<&str>) -> Result<Vec<Pin>, Failure> {
-    let mut pins: Vec<Pin> = Vec::new();
+async fn pins(
+    client: &Client,
+    chat: ChatId,
+    to: Option<&str>,
+) -> Result<Vec<HistoryEntry>, Failure> {
+    let mut pins: Vec<HistoryEntry> = Vec::new();
     let read = async |page: &PageQuery| client.history(chat, &page.clone().into()).await;
     each_item(read, |pin| {
+        if !is_move(&pin) {
+            return;
+        }
         let is_meant = match (to, &pins[..]) {
             (Some(to), _) => has_number(&pin, to) || has_snapshot(&pin, to),
             (None, []) => true,
@@ -141,17 +159,17 @@ async fn pins(client: &Client, chat: ChatId, to: Option<&str>) -> Result<Vec<Pin
     Ok(pins)
 }
 
-fn has_number(pin: &Pin, to: &str) -> bool {
+fn has_number(pin: &HistoryEntry, to: &str) -> bool {
     to.parse::<i64>().is_ok_and(|number| number == pin.seq)
 }
 
-fn has_snapshot(pin: &Pin, to: &str) -> bool {
+fn has_snapshot(pin: &HistoryEntry, to: &str) -> bool {
     let snapshot = pin.snapshot.as_deref();
     snapshot.is_some_and(|snapshot| say::hash_starts_with(snapshot, to))
 }
 
 /// Returns the pin with this number, or with a snapshot whose hash begins with `to`.
-fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
+fn named<'p>(pins: &'p [HistoryEntry], to: &str) -> Result<&'p HistoryEntry, Failure> {
     if let Some(pin) = pins.iter().find(|pin| has_number(pin, to)) {
         return match pin.snapshot {
             Some(_) => Ok(pin),
@@ -159,7 +177,7 @@ fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
                 .hint(Hint::run(NextCommand::ChatUnpin, "clears it again"))),
         };
     }
-    let mut found: Vec<&Pin> = pins.iter().filter(|pin| has_snapshot(pin, to)).collect();
+    let mut found: Vec<&HistoryEntry> = pins.iter().filter(|pin| has_snapshot(pin, to)).collect();
     // A chat may have been pinned to one snapshot many times. The newest of these pins is enough.
     found.dedup_by(|later, earlier| later.snapshot == earlier.snapshot);
     match found[..] {
@@ -181,7 +199,7 @@ fn named<'p>(pins: &'p [Pin], to: &str) -> Result<&'p Pin, Failure> {
 }
 
 /// Returns the newest pin to another snapshot than the current one.
-fn previous(pins: &[Pin]) -> Result<&Pin, Failure> {
+fn previous(pins: &[HistoryEntry]) -> Result<&HistoryEntry, Failure> {
     let current = pins.first().and_then(|pin| pin.snapshot.as_ref());
     pins.iter()
         .find(|pin| pin.snapshot.is_some() && pin.snapshot.as_ref() != current)
@@ -195,8 +213,10 @@ fn previous(pins: &[Pin]) -> Result<&Pin, Failure> {
 mod tests {
     use super::*;
 
-    fn pin(seq: i64, snapshot: Option<&str>) -> Pin {
-        Pin {
+    fn pin(seq: i64, snapshot: Option<&str>) -> HistoryEntry {
+        HistoryEntry {
+            kind: MOVE.to_owned(),
+            head: None,
             seq,
             snapshot: snapshot.map(|digits| format!("sha256:{digits}")),
             context_hash: None,

@@ -8,6 +8,7 @@ use ctxpin_model::chat::{ChatFilter, ChatRecord};
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::{Subject, Verb};
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::history::HistoryEntry;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::{PAGE_ITEMS_MAX, PageRequest};
 use ctxpin_model::resource::Kind;
@@ -177,6 +178,7 @@ async fn assert_context(hands: &Hands<'_>, index: usize) {
     );
     assert_changes(&context, chat, head);
     assert_history(hands, &real, chat).await;
+    assert_decisions(&real, chat).await;
     assert_prompt(&real.prompt().await, chat.pin());
     let turns = real.turns().await;
     assert_eq!(turns.len(), chat.turns.len(), "turns of {chat:?}");
@@ -284,6 +286,26 @@ async fn assert_history(hands: &Hands<'_>, real: &TestChat, chat: &Chat) {
             );
         }
     }
+}
+
+async fn assert_decisions(real: &TestChat, chat: &Chat) {
+    let entries = real.entries().await.into_iter();
+    let told: Vec<_> = entries
+        .filter_map(|entry| match entry {
+            HistoryEntry::Decision(told) => {
+                Some((told.kept.seq, told.decision, Some(told.head), told.at))
+            }
+            HistoryEntry::Move(_) => None,
+        })
+        .collect();
+    let decided = chat.decisions.iter();
+    let decided: Vec<_> = decided
+        .map(|one| {
+            let head = address(Some(&one.head));
+            (one.pin as i64, one.decision, head, one.at)
+        })
+        .collect();
+    assert_eq!(told, decided, "decisions of {chat:?}");
 }
 
 /// Checks that a prompt holds the texts of the pinned things, each with its source, and no other

@@ -427,14 +427,14 @@ impl Hands<'_> {
                 let seen = head.or_present();
                 let request = PinMove::Decline(self.head(chat, seen).unwrap_or_else(another));
                 let real = self.move_pin(chat, &request, Seen::Any).await;
-                (real, self.model.decline(chat, seen))
+                (real, self.model.decline(chat, seen, now))
             }
             Step::Undecline { chat, head } => {
                 let chat = self.chat(*chat)?;
                 let seen = head.or_present();
                 let request = PinMove::Undecline(self.head(chat, seen).unwrap_or_else(another));
                 let real = self.move_pin(chat, &request, Seen::Any).await;
-                (real, self.model.undecline(chat, seen))
+                (real, self.model.undecline(chat, seen, now))
             }
             Step::Rollback { chat, back } => {
                 let chat = self.chat(*chat)?;

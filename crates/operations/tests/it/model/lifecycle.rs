@@ -13,6 +13,7 @@ use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
 
 use super::content::{Content, DIRECTORIES, additive, partial, settle};
+use super::deciding::Decided;
 use super::steps::{Pushed, Seen, Version};
 
 /// All agents and chats.
@@ -77,6 +78,7 @@ pub struct Chat {
     pub declined: Option<Content>,
     /// The last row is the pin.
     pub history: Vec<Row>,
+    pub decisions: Vec<Decided>,
     pub turns: Vec<Turn>,
     pub updated_at: Moment,
 }
@@ -437,6 +439,7 @@ impl Lifecycle {
             tools: new.tools,
             declined: None,
             history: Vec::new(),
+            decisions: Vec::new(),
             turns: Vec::new(),
             updated_at: at,
         };
@@ -486,7 +489,7 @@ impl Lifecycle {
     }
 
     /// Returns the refusal if the pin or the head is not the expected one.
-    fn demand(&self, chat: usize, head: Option<Seen>, pin: Seen) -> Option<Answer> {
+    pub(super) fn demand(&self, chat: usize, head: Option<Seen>, pin: Seen) -> Option<Answer> {
         let chat = &self.chats[chat];
         if chat.is_deleted {
             return Some(Answer::Refused("not-found"));
@@ -550,28 +553,6 @@ impl Lifecycle {
         };
         let why = Why::asked(Reason::Refresh, is_settled, at);
         self.chats[chat].move_pin(composed, &why);
-        Answer::Done
-    }
-
-    pub fn decline(&mut self, chat: usize, head: Seen) -> Answer {
-        if let Some(refused) = self.demand(chat, Some(head), Seen::Any) {
-            return refused;
-        }
-        if self.chats[chat].pin().is_none() {
-            return Answer::Refused("invalid");
-        }
-        self.chats[chat].declined = self.head_of(&self.chats[chat]).cloned();
-        Answer::Done
-    }
-
-    pub fn undecline(&mut self, chat: usize, head: Seen) -> Answer {
-        if let Some(refused) = self.demand(chat, Some(head), Seen::Any) {
-            return refused;
-        }
-        let drift = self.drift_of(&self.chats[chat]);
-        if drift.is_some_and(|drift| drift.is_declined) {
-            self.chats[chat].declined = None;
-        }
         Answer::Done
     }
 

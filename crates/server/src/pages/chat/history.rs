@@ -1,4 +1,5 @@
-//! The history of a chat's pin: each move, the way back to it, and the differences between two.
+//! The history of a chat: each move of its pin, the way back to it, and the differences between two; and what was
+//! declined between the moves.
 
 use askama::Template;
 use axum::extract::State;
@@ -8,14 +9,15 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::door::Door;
 use ctxpin_model::hash::SnapshotId;
-use ctxpin_model::history::{HistoryRequest, PinChanges, PinRecord};
+use ctxpin_model::history::{
+    Decision, DecisionRecord, HistoryEntry, HistoryRequest, PinChanges, PinRecord,
+};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Reason;
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::history;
 use ctxpin_protocol::convert::members::InvalidMember;
-use ctxpin_protocol::convert::pages::page_request;
 use serde::Deserialize;
 
 use super::changes::directory;
@@ -47,10 +49,32 @@ struct HistoryPage {
     head: ChatHead,
     pins: String,
     turns: String,
-    moves: Vec<Move>,
-    /// Whether the caller may read what differs between two moves.
+    entries: Vec<Entry>,
+    /// Whether there are two moves whose difference the caller may read.
     may_compare: bool,
     pager: Pager,
+}
+
+/// An entry of the history.
+enum Entry {
+    Move(Box<Move>),
+    Decision(Decided),
+}
+
+impl Entry {
+    fn is_move(&self) -> bool {
+        matches!(self, Self::Move(_))
+    }
+}
+
+/// A decision that left the pin where it was.
+struct Decided {
+    key: String,
+    what: String,
+    sums: Sums,
+    who: String,
+    clock: Time,
+    ago: Time,
 }
 
 /// A move of the pin.
@@ -114,42 +138,47 @@ pub(crate) async fn page(
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
     let request = HistoryRequest {
-        page: page_request(query.cursor.as_deref(), None)?,
+        page: query.request()?,
     };
     let page = read(&app, &caller, chat, Tab::History).await?;
     let found = history::list(&app.service, caller.credential, chat, request).await?;
-    require_items(query.cursor.as_deref(), &found.items)?;
+    require_items(&request.page.part, &found.items)?;
     let ChatPage {
         frame, head, line, ..
     } = page;
     let present = line.chat.pin_seq;
     let changes = history::changes(&app.service, caller.credential, chat, &found.items).await?;
-    let moves = found.items.iter().zip(&changes).enumerate();
-    let moves = moves.map(|(index, (record, changes))| {
-        let is_current = record.seq == present;
-        let back_to = earlier_of(record, &found.items);
-        Move {
-            is_from: index == 1,
-            is_to: index == 0,
-            is_current,
-            back: record
-                .snapshot
-                .filter(|_| !is_current && head.may_move && !head.is_observed),
-            ..Move::new(record, back_to, changes.as_ref(), &head.short, frame.now)
+    let mut pins = 0..;
+    let entries = found.items.iter().zip(&changes);
+    let entries = entries.map(|(entry, changes)| match entry {
+        HistoryEntry::Decision(decision) => {
+            Entry::Decision(Decided::new(decision, changes.as_ref(), frame.now))
+        }
+        HistoryEntry::Move(record) => {
+            let is_current = record.seq == present;
+            let back_to = earlier_of(record, &found.items);
+            let index = pins.next();
+            Entry::Move(Box::new(Move {
+                is_from: index == Some(1),
+                is_to: index == Some(0),
+                is_current,
+                back: record
+                    .snapshot
+                    .filter(|_| !is_current && head.may_move && !head.is_observed),
+                ..Move::new(record, back_to, changes.as_ref(), &head.short, frame.now)
+            }))
         }
     });
+    let entries: Vec<_> = entries.collect();
     html(&HistoryPage {
         pins: counted(u64::try_from(present).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
-        moves: moves.collect(),
-        may_compare: frame.may_on(Operation::DiffRead, line.chat.owner),
-        pager: match (found.items.first(), found.items.last()) {
-            (Some(newest), Some(oldest)) => {
-                let path = format!("/chats/{chat}/history");
-                Pager::numbered(&path, newest.seq, oldest.seq, present)
-            }
-            _ => Pager::default(),
-        },
+        may_compare: frame.may_on(Operation::DiffRead, line.chat.owner)
+            && entries.iter().filter(|entry| entry.is_move()).count() > 1,
+        entries,
+        pager: Pager::of(&found, |name, place| {
+            format!("/chats/{chat}/history?{name}={place}")
+        }),
         frame,
         head,
     })
@@ -170,11 +199,7 @@ impl Move {
                 Some(seq) => what_with_words(&format!("Back to pin {seq}"), changes),
                 None => what_it_changed(record, changes),
             },
-            sums: Sums(
-                changes
-                    .and_then(|changes| changes.lines)
-                    .unwrap_or_default(),
-            ),
+            sums: sums(changes),
             who: who(record),
             pin: record.snapshot.map(ShortId::of_snapshot),
             back: None,
@@ -188,13 +213,41 @@ impl Move {
     }
 }
 
+impl Decided {
+    fn new(decided: &DecisionRecord, changes: Option<&PinChanges>, now: Moment) -> Self {
+        let named = changes.filter(|changes| changes.count > 0).map(named);
+        let named = named.unwrap_or_else(|| "the head".to_owned());
+        Self {
+            key: format!("decision-{}", decided.number),
+            what: match decided.decision {
+                Decision::Decline => format!("Declined {named}"),
+                Decision::Undecline => format!("Took back the decline of {named}"),
+            },
+            sums: sums(changes),
+            who: who_at(decided.actor_name.as_deref(), decided.door),
+            clock: Time::clock(decided.at, now),
+            ago: Time::ago(decided.at, now),
+        }
+    }
+}
+
+/// Returns how many lines an entry adds and removes.
+fn sums(changes: Option<&PinChanges>) -> Sums {
+    Sums(
+        changes
+            .and_then(|changes| changes.lines)
+            .unwrap_or_default(),
+    )
+}
+
 /// Returns the number of the pin to which a rollback went, if it is on the page. The undo of a rollback is one too, and
 /// goes to a later pin than the rollback did.
-fn earlier_of(record: &PinRecord, shown: &[PinRecord]) -> Option<i64> {
+fn earlier_of(record: &PinRecord, shown: &[HistoryEntry]) -> Option<i64> {
     if record.reason != Reason::Rollback {
         return None;
     }
-    let mut older = shown.iter().filter(|other| other.seq < record.seq);
+    let pins = shown.iter().map(HistoryEntry::pin);
+    let mut older = pins.filter(|other| other.seq < record.seq);
     let same = older.find(|other| other.snapshot == record.snapshot)?;
     Some(same.seq)
 }
@@ -274,12 +327,16 @@ fn named(changes: &PinChanges) -> String {
 
 /// Returns who made a move, and by which door.
 pub(crate) fn who(record: &PinRecord) -> String {
-    let name = record.actor_name.as_deref();
-    let name = name.unwrap_or(match record.door {
+    who_at(record.actor_name.as_deref(), record.door)
+}
+
+/// Returns the name of an actor, and the door.
+fn who_at(name: Option<&str>, door: Door) -> String {
+    let name = name.unwrap_or(match door {
         Door::System => "the server",
         Door::Api | Door::Page | Door::Agent => "somebody who is deleted",
     });
-    match record.door {
+    match door {
         Door::Api => format!("{name}, by the API"),
         Door::Page => format!("{name}, on the page"),
         Door::Agent => format!("agent {name}"),

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::history::HistoryEntry;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::token::Credential;
@@ -118,10 +119,10 @@ async fn taken(app: &App, credential: Credential, chat: ChatId, seq: i64) -> Api
     let Some(record) = history::read(&app.service, credential, chat, seq).await? else {
         return Ok("Took changes.".to_owned());
     };
-    let record = [record];
-    let changes = history::changes(&app.service, credential, chat, &record).await?;
+    let entry = [HistoryEntry::Move(record)];
+    let changes = history::changes(&app.service, credential, chat, &entry).await?;
     let changes = changes.first().and_then(Option::as_ref);
-    Ok(format!("{}.", what_it_changed(&record[0], changes)))
+    Ok(format!("{}.", what_it_changed(entry[0].pin(), changes)))
 }
 
 /// Returns the form that undoes a move from `pin`, unless the pin is not the one `after` the move any more.

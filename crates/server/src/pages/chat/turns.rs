@@ -14,7 +14,6 @@ use ctxpin_model::offered_tools::OfferedTool;
 use ctxpin_model::resource::Resource;
 use ctxpin_model::turn::{PromptFacts, TurnRecord, TurnView};
 use ctxpin_operations::turns;
-use ctxpin_protocol::convert::pages::page_request;
 use ctxpin_protocol::problem::ProblemName;
 
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
@@ -118,10 +117,10 @@ pub(crate) async fn page(
     QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
-    let asked = page_request(query.cursor.as_deref(), None)?;
+    let asked = query.request()?;
     let page = read(&app, &caller, chat, Tab::Turns).await?;
     let found = turns::list(&app.service, caller.credential, chat, &asked).await?;
-    require_items(query.cursor.as_deref(), &found.items)?;
+    require_items(&asked.part, &found.items)?;
     let ChatPage {
         frame, head, line, ..
     } = page;
@@ -130,14 +129,16 @@ pub(crate) async fn page(
     html(&TurnsPage {
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(total, "turn"),
-        pager: match (found.items.first(), found.items.last()) {
-            (Some(newest), Some(oldest)) => Pager::numbered(
-                &format!("/chats/{chat}/turns"),
-                newest.number,
-                oldest.number,
-                line.chat.turn_count,
-            ),
-            _ => Pager::default(),
+        pager: match found.items.first() {
+            Some(newest) => {
+                let newer = line.chat.turn_count - newest.number;
+                let shown = found.items.len() as u64;
+                Pager::of(&found, |name, place| {
+                    format!("/chats/{chat}/turns?{name}={place}")
+                })
+                .placed(u64::try_from(newer).unwrap_or(0), shown, total)
+            }
+            None => Pager::default(),
         },
         groups: groups(found.items, pin, frame.now),
         frame,

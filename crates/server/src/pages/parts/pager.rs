@@ -2,9 +2,10 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
-use ctxpin_model::page::PAGE_ITEMS_DEFAULT;
+use ctxpin_model::page::Page;
 
 use super::number::Number;
+use crate::pages::cursor::{AFTER, BEFORE};
 
 /// The links to the parts of a list before and after the one that a page shows, or nothing.
 #[derive(Template, Default)]
@@ -13,7 +14,6 @@ pub(crate) struct Pager {
     /// As `51–100 of 180`.
     words: Option<String>,
     /// The paths of the parts.
-    first: Option<String>,
     previous: Option<String>,
     pub next: Option<String>,
 }
@@ -21,39 +21,22 @@ pub(crate) struct Pager {
 impl HtmlSafe for Pager {}
 
 impl Pager {
-    /// Returns the pager of a list that only goes on. `is_later` says that the page does not show its first part.
-    pub fn forward(path: &str, is_later: bool, next: Option<String>) -> Self {
-        Self {
-            first: is_later.then(|| path.to_owned()),
-            next,
-            ..Self::default()
-        }
+    /// Returns the pager of a page of a list. `path` returns the path of the part that begins after a place or ends
+    /// before one; its first argument is the place's name in the query.
+    pub fn of<T, C>(page: &Page<T, C>, path: impl Fn(&'static str, &C) -> String) -> Self {
+        Self::between(
+            page.previous.as_ref().map(|place| path(BEFORE, place)),
+            page.next.as_ref().map(|place| path(AFTER, place)),
+        )
     }
 
-    /// Returns the pager of a list that goes both ways.
-    pub fn both(previous: Option<String>, next: Option<String>) -> Self {
+    /// Returns the pager between two paths.
+    pub fn between(previous: Option<String>, next: Option<String>) -> Self {
         Self {
+            words: None,
             previous,
             next,
-            ..Self::default()
         }
-    }
-
-    /// Returns the pager of a list that is numbered down to 1, of which the page shows the items from `newest` to
-    /// `oldest`.
-    pub fn numbered(path: &str, newest: i64, oldest: i64, count: i64) -> Self {
-        let size = |count: i64| u64::try_from(count).unwrap_or(0);
-        // The previous part begins with the item below its cursor.
-        let cursor = newest + PAGE_ITEMS_DEFAULT + 1;
-        Self {
-            previous: (newest < count).then(|| match cursor > count {
-                true => path.to_owned(),
-                false => format!("{path}?cursor={cursor}"),
-            }),
-            next: (oldest > 1).then(|| format!("{path}?cursor={oldest}")),
-            ..Self::default()
-        }
-        .placed(size(count - newest), size(newest - oldest + 1), size(count))
     }
 
     /// Says which items the page shows: `shown` of `all`, after `before` others.
@@ -70,7 +53,7 @@ impl Pager {
     }
 
     fn has_any(&self) -> bool {
-        [&self.words, &self.first, &self.previous, &self.next]
+        [&self.words, &self.previous, &self.next]
             .iter()
             .any(|part| part.is_some())
     }
@@ -81,38 +64,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_numbered_list_goes_both_ways() {
-        let check =
-            |shown: (i64, i64), count, words: &str, previous: Option<&str>, next: Option<&str>| {
-                let pager = Pager::numbered("/t", shown.0, shown.1, count);
-                assert_eq!(pager.words.as_deref(), Some(words));
-                assert_eq!(pager.previous.as_deref(), previous, "{words}");
-                assert_eq!(pager.next.as_deref(), next, "{words}");
+    fn a_list_goes_both_ways() {
+        let check = |previous: Option<i64>, next: Option<i64>, expected: [Option<&str>; 2]| {
+            let page: Page<(), i64> = Page {
+                items: Vec::new(),
+                previous,
+                next,
             };
-        check((7, 1), 7, "1–7 of 7", None, None);
-        check((1, 1), 1, "1 of 1", None, None);
-        check((180, 131), 180, "1–50 of 180", None, Some("/t?cursor=131"));
+            let pager = Pager::of(&page, |name, place| format!("/t?{name}={place}"));
+            assert_eq!([pager.previous.as_deref(), pager.next.as_deref()], expected);
+        };
+        check(None, None, [None, None]);
+        check(None, Some(131), [None, Some("/t?cursor=131")]);
         check(
-            (130, 81),
-            180,
-            "51–100 of 180",
-            Some("/t"),
-            Some("/t?cursor=81"),
+            Some(130),
+            Some(81),
+            [Some("/t?before=130"), Some("/t?cursor=81")],
         );
-        check(
-            (80, 31),
-            180,
-            "101–150 of 180",
-            Some("/t?cursor=131"),
-            Some("/t?cursor=31"),
-        );
-        check((30, 1), 180, "151–180 of 180", Some("/t?cursor=81"), None);
-        check(
-            (1_200, 1_151),
-            2_000,
-            "801–850 of 2,000",
-            Some("/t?cursor=1251"),
-            Some("/t?cursor=1151"),
-        );
+    }
+
+    #[test]
+    fn a_pager_says_what_the_page_shows() {
+        let check = |before, shown, all, expected: &str| {
+            let pager = Pager::default().placed(before, shown, all);
+            assert_eq!(pager.words.as_deref(), Some(expected));
+        };
+        check(0, 7, 7, "1–7 of 7");
+        check(0, 1, 1, "1 of 1");
+        check(50, 50, 2_000, "51–100 of 2,000");
+        // More came since they were counted.
+        check(50, 50, 90, "51–100 of 100");
     }
 }

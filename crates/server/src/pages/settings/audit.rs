@@ -13,7 +13,6 @@ use ctxpin_model::door::Door;
 use ctxpin_model::moment::Moment;
 use ctxpin_operations::{overview, people};
 use ctxpin_protocol::convert::members::{InvalidMember, word};
-use ctxpin_protocol::convert::pages::page_request;
 use serde::Deserialize;
 use url::form_urlencoded;
 use uuid::Uuid;
@@ -22,7 +21,7 @@ use super::{Tab, TabLink, tabs};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::pages::PageCaller;
-use crate::pages::cursor::require_items;
+use crate::pages::cursor::{request, require_items};
 use crate::pages::fields::Fields;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::pager::Pager;
@@ -83,6 +82,7 @@ pub(crate) struct AuditPageQuery {
     /// The last day.
     until: String,
     cursor: Option<String>,
+    before: Option<String>,
 }
 
 /// Shows the page.
@@ -91,14 +91,14 @@ pub(crate) async fn page(
     caller: PageCaller,
     QueryParams(query): QueryParams<AuditPageQuery>,
 ) -> ApiResult<Response> {
-    let asked = page_request(query.cursor.as_deref(), None)?;
+    let asked = request(query.cursor.as_deref(), query.before.as_deref())?;
     let filter = match query.filter() {
         Ok(filter) => filter,
         Err(invalid) => return shown_again(&app, caller, query, invalid).await,
     };
     let log = people::audit_log(&app.service, caller.credential, &filter, &asked).await?;
-    if log.next.is_none() {
-        require_items(query.cursor.as_deref(), &log.items)?;
+    if log.next.is_none() && log.previous.is_none() {
+        require_items(&asked.part, &log.items)?;
     }
     let overview = overview::read(&app.service, caller.credential).await?;
     let frame = Frame::of(&app, &caller, overview, Place::Settings, "Audit log");
@@ -106,16 +106,12 @@ pub(crate) async fn page(
     html(&AuditPage {
         tabs: tabs(Tab::Audit, &frame),
         frame,
+        pager: Pager::of(&log, |name, place| query.path(Some((name, *place)))),
         rows: log
             .items
             .into_iter()
             .map(|record| Row::new(&record, now))
             .collect(),
-        pager: Pager::forward(
-            &query.path(None),
-            query.cursor.is_some(),
-            log.next.map(|next| query.path(Some(next))),
-        ),
         query,
     })
 }
@@ -184,12 +180,12 @@ impl AuditPageQuery {
         self.fields().next().is_some()
     }
 
-    /// Returns the path of the page of the same rows after a cursor, or of the first ones.
-    fn path(&self, cursor: Option<Uuid>) -> String {
+    /// Returns the path of the page of the same rows at a place, or of the first ones.
+    fn path(&self, place: Option<(&'static str, Uuid)>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.extend_pairs(self.fields());
-        if let Some(cursor) = cursor {
-            query.append_pair("cursor", &cursor.to_string());
+        if let Some((name, place)) = place {
+            query.append_pair(name, &place.to_string());
         }
         format!("/settings/audit?{}", query.finish())
     }

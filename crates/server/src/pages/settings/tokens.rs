@@ -12,7 +12,6 @@ use ctxpin_model::token::{Token, TokenRecord, TokenRequest};
 use ctxpin_operations::overview;
 use ctxpin_operations::people::{self, Revocation, TokenInUse};
 use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
-use ctxpin_protocol::convert::pages::page_request;
 
 use super::{Tab, TabLink, tabs};
 use crate::api_error::ApiResult;
@@ -115,19 +114,19 @@ pub(crate) async fn page(
     caller: PageCaller,
     QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
-    shown(&app, &caller, query.cursor.as_deref(), None).await
+    shown(&app, &caller, &query, None).await
 }
 
 async fn shown(
     app: &App,
     caller: &PageCaller,
-    cursor: Option<&str>,
+    query: &CursorQuery,
     secret: Option<String>,
 ) -> ApiResult<Response> {
-    let asked = page_request(cursor, None)?;
+    let asked = query.request()?;
     let overview = overview::read(&app.service, caller.credential).await?;
     let tokens = people::tokens(&app.service, caller.credential, &asked).await?;
-    require_items(cursor, &tokens.items)?;
+    require_items(&asked.part, &tokens.items)?;
     let frame = Frame::of(app, caller, overview, Place::Settings, "Tokens");
     let now = frame.now;
     let scopes = frame.scopes();
@@ -140,6 +139,7 @@ async fn shown(
     let command = "ctxpin token create --label LABEL --scope read --scope write";
     html(&TokensPage {
         tabs: tabs(Tab::Tokens, &frame),
+        pager: Pager::of(&tokens, |name, place| format!("/settings?{name}={place}")),
         rows: tokens
             .items
             .into_iter()
@@ -155,11 +155,6 @@ async fn shown(
             .map(ScopeChoice::new)
             .collect(),
         frame,
-        pager: Pager::forward(
-            "/settings",
-            cursor.is_some(),
-            tokens.next.map(|next| format!("/settings?cursor={next}")),
-        ),
         create: Command::new("Create", command),
         secret,
     })
@@ -190,14 +185,14 @@ pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<
     let token = match made(&app, &form).await {
         Ok(token) => token,
         Err(error) => {
-            let again = async |caller| shown(&app, &caller, None, None).await;
+            let again = async |caller| shown(&app, &caller, &CursorQuery::default(), None).await;
             return form.shown_again(error, again).await;
         }
     };
     let secret = Some(token.reveal());
     match form.wants {
         Wants::Fragment => html(&TokenMade { secret }),
-        Wants::Page => shown(&app, &form.caller, None, secret).await,
+        Wants::Page => shown(&app, &form.caller, &CursorQuery::default(), secret).await,
     }
 }
 

@@ -8,7 +8,6 @@ use ctxpin_model::id::UserId;
 use ctxpin_model::user::{UserChange, UserRecord};
 use ctxpin_operations::{overview, people};
 use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
-use ctxpin_protocol::convert::pages::page_request;
 
 use super::{Tab, TabLink, tabs};
 use crate::api_error::{ApiError, ApiResult};
@@ -49,23 +48,19 @@ pub(crate) async fn page(
     caller: PageCaller,
     QueryParams(query): QueryParams<CursorQuery>,
 ) -> ApiResult<Response> {
-    let asked = page_request(query.cursor.as_deref(), None)?;
+    let asked = query.request()?;
     let users = people::users(&app.service, caller.credential, &asked).await?;
-    require_items(query.cursor.as_deref(), &users.items)?;
+    require_items(&asked.part, &users.items)?;
     let overview = overview::read(&app.service, caller.credential).await?;
     let frame = Frame::of(&app, &caller, overview, Place::Settings, "Users");
     html(&UsersPage {
         tabs: tabs(Tab::Users, &frame),
         may_change: frame.may(Operation::UserChange),
         frame,
+        pager: Pager::of(&users, |name, place| {
+            format!("/settings/users?{name}={place}")
+        }),
         rows: users.items.into_iter().map(Row::new).collect(),
-        pager: Pager::forward(
-            "/settings/users",
-            query.cursor.is_some(),
-            users
-                .next
-                .map(|next| format!("/settings/users?cursor={next}")),
-        ),
         create: Command::new("Create", "ctxpin user create NAME")
             .filled("name=NAME;role=--role ROLE"),
     })
