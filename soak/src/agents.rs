@@ -244,7 +244,10 @@ async fn repeat_open(caller: &mut Caller, agent: Uuid, process: Uuid) -> Option<
 }
 
 async fn open_once(caller: &Caller, client: &Client, agent: Uuid, process: Uuid) -> Outcome<i64> {
-    let open = SessionOpen { process };
+    let open = SessionOpen {
+        process,
+        polling: None,
+    };
     match caller.call("session", client.session_open(&open)).await {
         Outcome::Acknowledged(session, span) => {
             let mut state = caller.ledger.open();

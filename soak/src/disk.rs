@@ -140,7 +140,12 @@ impl Filling {
         let pusher = Client::new(address.clone(), created.token)?;
         let mut random = StdRng::seed_from_u64(seed);
         let process = Uuid::from_u128(random.random());
-        let session = pusher.session_open(&SessionOpen { process }).await?;
+        let session = pusher
+            .session_open(&SessionOpen {
+                process,
+                polling: None,
+            })
+            .await?;
         let chat = ChatCreate {
             agent_id: Some(created.agent.id),
             ..ChatCreate::default()

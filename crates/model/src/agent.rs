@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::drift::Hashes;
 use crate::hash::SnapshotId;
-use crate::id::{AgentId, UserId};
+use crate::id::{AgentId, ProcessId, UserId};
 use crate::moment::Moment;
 use crate::pin::Target;
 use crate::profile::Profile;
@@ -49,6 +49,8 @@ pub struct AgentRecord {
     pub last_push_at: Option<Moment>,
     /// The time of the last request.
     pub last_seen_at: Option<Moment>,
+    /// Why the agent polls files, as it said at its last contact. `None` if it watches them.
+    pub polling: Option<String>,
     pub created_at: Moment,
     /// The refusal of the last push or upload, if it was refused.
     pub refused: Option<PushRefused>,
@@ -76,6 +78,8 @@ spelled! {
     AgentState {
         /// It has sent a request in the last 90 seconds.
         Connected = "connected",
+        /// It is connected, and polls files because it cannot watch them or was asked to.
+        Polling = "polling",
         /// The server refused its last push or upload, whether it is connected or not.
         Refused = "refused",
         /// Its last request is longer ago.
@@ -89,6 +93,7 @@ spelled! {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct AgentCounts {
     pub connected: u64,
+    pub polling: u64,
     pub refused: u64,
     pub gone: u64,
     pub new: u64,
@@ -99,6 +104,7 @@ impl AgentCounts {
     pub fn of(&self, state: AgentState) -> u64 {
         match state {
             AgentState::Connected => self.connected,
+            AgentState::Polling => self.polling,
             AgentState::Refused => self.refused,
             AgentState::Gone => self.gone,
             AgentState::New => self.new,
@@ -117,7 +123,10 @@ impl AgentRecord {
         match (self.refused, self.last_seen_at) {
             (Some(_), _) => AgentState::Refused,
             (None, None) => AgentState::New,
-            (None, Some(_)) if self.is_connected(now) => AgentState::Connected,
+            (None, Some(_)) if self.is_connected(now) => match self.polling {
+                Some(_) => AgentState::Polling,
+                None => AgentState::Connected,
+            },
             (None, Some(_)) => AgentState::Gone,
         }
     }
@@ -155,6 +164,24 @@ impl Head {
         Target {
             snapshot: self.snapshot,
             hashes: self.hashes,
+        }
+    }
+}
+
+/// A request to open the session of a process, or to repeat that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRequest {
+    pub process: ProcessId,
+    /// Why the process polls files, in at most [`POLLING_BYTES_MAX`](crate::limits::POLLING_BYTES_MAX) bytes. `None`
+    /// if it watches them.
+    pub polling: Option<String>,
+}
+
+impl From<ProcessId> for SessionRequest {
+    fn from(process: ProcessId) -> Self {
+        Self {
+            process,
+            polling: None,
         }
     }
 }

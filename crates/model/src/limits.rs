@@ -79,6 +79,9 @@ pub const GLOB_BYTES_MAX: usize = SOURCE_BYTES_MAX;
 /// Greatest length of the error of a resource or of a snapshot, in bytes of UTF-8.
 pub const ERROR_BYTES_MAX: usize = 4_096;
 
+/// The greatest size of the reason for which an agent polls files. It is one sentence, and lists show it.
+pub const POLLING_BYTES_MAX: usize = 500;
+
 /// Greatest length of a fact about a workspace, in bytes of UTF-8.
 pub const FACT_BYTES_MAX: usize = 1_024;
 

@@ -344,9 +344,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
             require_head(chat, Some(*head))?;
             let head = chat.head.ok_or_else(|| no_head(chat))?;
             Ok(match chat.drift() {
-                Some(drift) if drift.declined => {
-                    Plan::Decide(Decision::Undecline, head.target())
-                }
+                Some(drift) if drift.declined => Plan::Decide(Decision::Undecline, head.target()),
                 _ => Plan::Stay,
             })
         }

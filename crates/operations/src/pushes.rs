@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::access::Operation;
-use ctxpin_model::agent::{AgentRecord, PushRefused, Session};
+use ctxpin_model::agent::{AgentRecord, PushRefused, Session, SessionRequest};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
-use ctxpin_model::id::{AgentId, ProcessId, UserId};
+use ctxpin_model::id::{AgentId, UserId};
 use ctxpin_model::limits::{BLOB_UPLOAD_BYTES_MAX, format_bytes};
 use ctxpin_model::manifest::agent_blobs::AgentBlobs;
 use ctxpin_model::manifest::judge::judge;
@@ -46,7 +46,7 @@ fn push_marks(push: &Push, at: Moment) -> PushMarks<'_> {
 }
 
 /// Opens the session of a process. A process that repeats the request gets its session again; agents do this to
-/// show that they are alive.
+/// show that they are alive, and to say whether they poll files.
 ///
 /// # Errors
 ///
@@ -55,10 +55,11 @@ fn push_marks(push: &Push, at: Moment) -> PushMarks<'_> {
 pub async fn session_open(
     service: &Service,
     credential: Credential,
-    process: ProcessId,
+    request: impl Into<SessionRequest>,
 ) -> Result<Session> {
+    let request = &request.into();
     write(service, credential, Operation::SessionOpen, None, |_| {
-        session_open_once(service, credential, process)
+        session_open_once(service, credential, request)
     })
     .await
 }
@@ -66,8 +67,9 @@ pub async fn session_open(
 async fn session_open_once(
     service: &Service,
     credential: Credential,
-    process: ProcessId,
+    request: &SessionRequest,
 ) -> Result<Session> {
+    let process = request.process;
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let own = reading
@@ -75,7 +77,9 @@ async fn session_open_once(
         .await?;
     let agent = own.record()?.clone();
     require_not_replaced(&agent)?;
-    if let Some(epoch) = own.session(&mut reading, process).await? {
+    if agent.polling == request.polling
+        && let Some(epoch) = own.session(&mut reading, process).await?
+    {
         // An idle agent does this every 30 seconds, so it takes no lock and writes nothing.
         let session = session_of(service, &agent, epoch)?;
         service.database.last_used().agent_seen(agent.id);
@@ -88,11 +92,16 @@ async fn session_open_once(
     let agent = granted.record()?.clone();
     require_not_replaced(&agent)?;
     if let Some(epoch) = granted.session(&mut transaction, process).await? {
-        return session_of(service, &agent, epoch);
+        let session = session_of(service, &agent, epoch)?;
+        let polling = request.polling.as_ref();
+        granted.polling_set(&mut transaction, polling).await?;
+        let deed = granted.unaudited("how an agent notices changes moves nothing");
+        commit(service, transaction, deed).await?;
+        return Ok(session);
     }
     let epoch = agent.epoch + 1;
     granted
-        .session_open(&mut transaction, process, epoch, caller.now)
+        .session_open(&mut transaction, request, epoch, caller.now)
         .await?;
     let deed = granted.unaudited("a session only changes which process may push");
     commit(service, transaction, deed).await?;

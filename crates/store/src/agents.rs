@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ctxpin_model::agent::{
-    AgentCounts, AgentRecord, AgentRequest, AgentState, Head, connected_since,
+    AgentCounts, AgentRecord, AgentRequest, AgentState, Head, SessionRequest, connected_since,
 };
 
 use ctxpin_model::drift::Hashes;
@@ -70,6 +70,7 @@ columns! {
         mcp_settled: "a.mcp_settled",
         last_push_at: "a.last_push_at",
         last_seen_at: "a.last_seen_at",
+        polling: "a.polling",
         created_at: "a.created_at",
         refused: "a.refused_limit, a.refused_at",
         head: "h.seq, h.snapshot_id, h.context_hash, h.tools_hash, h.received_at",
@@ -127,7 +128,10 @@ fn in_state<'q>(query: Query<'q>, state: AgentState, since: &Moment) -> Query<'q
         AgentState::Refused => query.push("a.refused_at is not null"),
         AgentState::New => query.push("a.refused_at is null and a.last_seen_at is null"),
         AgentState::Connected => query
-            .push("a.refused_at is null and a.last_seen_at >= ")
+            .push("a.refused_at is null and a.polling is null and a.last_seen_at >= ")
+            .value(since),
+        AgentState::Polling => query
+            .push("a.refused_at is null and a.polling is not null and a.last_seen_at >= ")
             .value(since),
         AgentState::Gone => query
             .push("a.refused_at is null and a.last_seen_at < ")
@@ -242,6 +246,7 @@ impl<R> Granted<Account, R> {
             .one(|row| {
                 Ok(AgentCounts {
                     connected: row.take()?,
+                    polling: row.take()?,
                     refused: row.take()?,
                     gone: row.take()?,
                     new: row.take()?,
@@ -413,7 +418,7 @@ impl Granted<Agent, Write> {
     pub async fn session_open(
         &self,
         transaction: &mut Transaction,
-        process: ProcessId,
+        request: &SessionRequest,
         epoch: i64,
         now: Moment,
     ) -> Result<()> {
@@ -421,14 +426,38 @@ impl Granted<Agent, Write> {
         let transaction = self.within(transaction)?;
         transaction
             .together()
-            .write("update agents set epoch = $2, version = 0, last_seen_at = $3 where id = $1")
+            .write(
+                "update agents set epoch = $2, version = 0, last_seen_at = $3, polling = $4 where id = $1",
+            )
             .bind(&agent)
             .bind(&epoch)
             .bind(&now)
+            .bind_optional(request.polling.as_ref())
             .write("insert into agent_sessions (agent_id, epoch, process, opened_at) values ($1, $2, $3, $4)")
             .bind(&agent)
             .bind(&epoch)
-            .bind(&process)
+            .bind(&request.process)
+            .bind(&now)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Records a contact of the agent, and why it polls files. `None` if it watches them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn polling_set(
+        &self,
+        transaction: &mut Transaction,
+        polling: Option<&String>,
+    ) -> Result<()> {
+        let (agent, now) = (self.id(), self.at());
+        self.within(transaction)?
+            .query("update agents set polling = $2, last_seen_at = $3 where id = $1")
+            .bind(&agent)
+            .bind_optional(polling)
             .bind(&now)
             .execute()
             .await?;

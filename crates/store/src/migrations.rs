@@ -56,6 +56,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(both, "0018_applies"),
     migration!(each, "0019_modes"),
     migration!(each, "0020_decisions"),
+    migration!(both, "0021_polling"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -236,6 +236,7 @@ impl Agent {
         let client = server.client(&created.token)?;
         let process = SessionOpen {
             process: Uuid::new_v4(),
+            polling: None,
         };
         let session = client.session_open(&process).await?;
         Ok(Self {

@@ -88,6 +88,7 @@ impl Workspace {
     pub async fn connect(&self) -> anyhow::Result<i64> {
         let open = SessionOpen {
             process: Uuid::new_v4(),
+            polling: None,
         };
         Ok(self.client.session_open(&open).await?.epoch)
     }

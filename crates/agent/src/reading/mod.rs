@@ -79,6 +79,8 @@ pub struct ProjectScan {
     pub(crate) snapshot: Snapshot,
     pub(crate) bodies: Bodies,
     pub(crate) notes: Vec<Note>,
+    /// Why files are polled, unless they are watched.
+    pub(crate) polling: Option<String>,
     /// The number of the last resync that was requested before the scan began. The scan answers
     /// this resync and all before it.
     pub(crate) resync: u64,
@@ -228,6 +230,7 @@ impl ProjectScan {
             snapshot,
             bodies: scan.bodies,
             notes: scan.notes,
+            polling: polling.map(str::to_owned),
             resync,
         }
     }

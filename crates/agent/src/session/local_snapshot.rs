@@ -45,6 +45,11 @@ impl LocalSnapshot {
         &self.scan.notes
     }
 
+    /// Returns why files are polled, unless they are watched.
+    pub fn polling(&self) -> Option<&str> {
+        self.scan.polling.as_deref()
+    }
+
     /// Returns the number of the last resync that a push of this snapshot answers.
     pub fn resync(&self) -> u64 {
         self.scan.resync

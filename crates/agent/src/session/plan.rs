@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::limits::cut;
 use ctxpin_protocol::http::agents::Session;
 use ctxpin_protocol::http::push::PushAnswer;
 
@@ -108,6 +109,10 @@ struct OpenSession {
     head: Option<String>,
     request_bytes_max: u64,
     notes_max: usize,
+    /// The greatest size of the reason for polling. 0 if the server takes none.
+    polling_bytes_max: usize,
+    /// The reason that the server knows.
+    polling: Option<String>,
 }
 
 /// Identifies a push: the content, the notes, and the resync that requested it.
@@ -176,12 +181,31 @@ impl Plan {
         }
     }
 
+    /// Returns the reason for polling, as the server takes it.
+    pub fn polling_to_tell(&self, snapshot: Option<&LocalSnapshot>) -> Option<String> {
+        let reason = snapshot?.polling()?;
+        let taken = cut(reason, self.session.as_ref()?.polling_bytes_max);
+        Some(taken.to_owned()).filter(|taken| !taken.is_empty())
+    }
+
+    /// Returns whether the server must be told why files are polled, or that they are not polled any more.
+    fn has_polling_to_tell(&self, snapshot: Option<&LocalSnapshot>) -> bool {
+        let known = self.session.as_ref().and_then(|one| one.polling.as_ref());
+        // A request that failed is repeated after its pause.
+        self.session_failures == 0
+            && snapshot.is_some()
+            && self.polling_to_tell(snapshot).as_ref() != known
+    }
+
     /// Returns what to do now, given the newest snapshot.
     pub fn next(&mut self, now: Instant, snapshot: Option<&LocalSnapshot>) -> Step {
         if let (Some((key, refusal)), Some(snapshot)) = (&self.refused, snapshot)
             && (!key.covers(snapshot) || refusal.retry_at.is_some_and(|at| at <= now))
         {
             self.refused = None;
+        }
+        if self.session.is_some() && self.has_polling_to_tell(snapshot) {
+            return Step::OpenSession;
         }
         let Some(session) = self.session.as_ref().filter(|_| now < self.session_at) else {
             return match now < self.session_at {
@@ -245,9 +269,14 @@ impl Plan {
         }
     }
 
-    /// Records the server's answer to [`Step::OpenSession`]. Returns whether the epoch differs from the
-    /// previous one.
-    pub fn session_opened(&mut self, now: Instant, session: Session) -> bool {
+    /// Records the server's answer to [`Step::OpenSession`], which gave `polling` as the reason for polling. Returns
+    /// whether the epoch differs from the previous one.
+    pub fn session_opened(
+        &mut self,
+        now: Instant,
+        session: Session,
+        polling: Option<String>,
+    ) -> bool {
         let head = session.head.map(|head| head.snapshot);
         let known = self.session.as_ref();
         let is_new = known.is_none_or(|known| known.epoch != session.epoch);
@@ -261,6 +290,9 @@ impl Plan {
             head,
             request_bytes_max: session.limits.request_bytes_max,
             notes_max: usize::try_from(session.limits.notes_max).unwrap_or(usize::MAX),
+            polling_bytes_max: usize::try_from(session.limits.polling_bytes_max)
+                .unwrap_or(usize::MAX),
+            polling,
         });
         self.session_at = now + HEARTBEAT_INTERVAL;
         self.session_failures = 0;

@@ -102,8 +102,10 @@ impl<'r> Pusher<'r> {
     }
 
     async fn open_session(&mut self, snapshot: Option<&LocalSnapshot>) -> Result<(), AgentError> {
+        let polling = self.plan.polling_to_tell(snapshot);
         let request = SessionOpen {
             process: self.process,
+            polling: polling.clone(),
         };
         let response = self.client.session_open(&request).await;
         let now = Instant::now();
@@ -120,7 +122,7 @@ impl<'r> Pusher<'r> {
                     state.token_expires_at = token_expires_at;
                     is_other
                 });
-                if self.plan.session_opened(now, session) {
+                if self.plan.session_opened(now, session, polling) {
                     tracing::debug!(epoch, "session opened");
                     let head = head.map(|head| head.snapshot);
                     (self.report)(Report::SessionOpened { agent, epoch, head });

@@ -464,9 +464,10 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
     ]);
     for agent in &page.items {
         let head = agent.head.as_ref();
-        let state = match agent.connected {
-            true => "connected",
-            false => "not connected",
+        let state = match (agent.connected, &agent.polling) {
+            (true, None) => "connected",
+            (true, Some(_)) => "polling",
+            (false, _) => "not connected",
         };
         table.row([
             say::id(agent.id),

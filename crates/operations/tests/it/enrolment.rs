@@ -6,7 +6,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentRecord, AgentRequest, Replaces};
 use ctxpin_model::audit::{AuditFilter, AuditObject};
 use ctxpin_model::enrolment::{EnrolRequest, EnrolmentCode};
-use ctxpin_model::id::TokenId;
+use ctxpin_model::id::{ProcessId, TokenId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pass::PassKind;
 use ctxpin_model::profile::Profile;
@@ -105,7 +105,7 @@ async fn a_code_makes_one_agent(test: &TestService) {
         secret_hash: SECRET_HASH,
         is_session: false,
     };
-    let session = pushes::session_open(service, credential, Uuid::new_v4().into()).await;
+    let session = pushes::session_open(service, credential, ProcessId::from(Uuid::new_v4())).await;
     assert_eq!(session.unwrap().agent, agent.id);
     used(enrol(service, &code, [8; 32]).await);
     unknown(enrol(service, &EnrolmentCode::new([9; 10]), SECRET_HASH).await);

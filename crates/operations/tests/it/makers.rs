@@ -9,7 +9,7 @@ use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::audit::{AuditFilter, AuditObject, AuditOutcome, AuditRecord, NewTokenRecord};
 use ctxpin_model::chat::ChatCreate;
 use ctxpin_model::delivery::Delivery;
-use ctxpin_model::id::{TokenId, UserId};
+use ctxpin_model::id::{ProcessId, TokenId, UserId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::quota::{Amounts, Quotas};
 use ctxpin_model::token::TokenRequest;
@@ -118,7 +118,7 @@ async fn what_depends_on_a_token(test: &TestService) {
 }
 
 async fn session(service: &Service, agent: &TestAgent) -> Outcome {
-    let process = Uuid::now_v7().into();
+    let process = ProcessId::from(Uuid::now_v7());
     Outcome::of(&pushes::session_open(service, agent.credential, process).await)
 }
 
@@ -291,7 +291,7 @@ async fn finding_11_an_agent_has_its_token_no_longer_than_its_maker(test: &TestS
     assert_eq!(read.token_expires_at, Some(ends));
     let listed = agents::list(service, owner, &PageRequest::newest(1)).await;
     assert_eq!(listed.unwrap().items[0].token_expires_at, Some(ends));
-    let process = Uuid::now_v7().into();
+    let process = ProcessId::from(Uuid::now_v7());
     let told = pushes::session_open(service, agent.credential, process).await;
     assert_eq!(told.unwrap().token_expires_at, Some(ends));
     test.advance(Duration::from_secs(60));
@@ -316,7 +316,7 @@ async fn finding_11_a_token_that_provisions_makes_agents_that_stay(test: &TestSe
         .await
         .unwrap();
     assert_eq!(session(service, &agent).await, Outcome::Unauthenticated);
-    let process = Uuid::now_v7().into();
+    let process = ProcessId::from(Uuid::now_v7());
     let opened = pushes::session_open(service, token.credential(), process).await;
     assert_eq!(Outcome::of(&opened), Outcome::Done);
 }

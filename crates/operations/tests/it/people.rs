@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ctxpin_model::access::{Refusal, Role, Scope, Scopes};
 use ctxpin_model::audit::AuditFilter;
-use ctxpin_model::id::{TokenId, UserId};
+use ctxpin_model::id::{ProcessId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::proof::{Challenge, Nonce};
@@ -262,7 +262,7 @@ async fn a_disabled_user_and_the_users_agents_are_locked_out(test: &TestService)
         .push(service, &Workspace::with_agents_md("/w", "Two.\n"))
         .await;
     assert_eq!(Outcome::of(&pushed), Outcome::Unauthenticated);
-    let process = Uuid::from_u128(7).into();
+    let process = ProcessId::from(Uuid::from_u128(7));
     let session = pushes::session_open(service, agent.credential, process).await;
     assert_eq!(Outcome::of(&session), Outcome::Unauthenticated);
     let made = people::token_create(service, credential, &token_request("read")).await;

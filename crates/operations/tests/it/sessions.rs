@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ctxpin_model::agent::Session;
+use ctxpin_model::agent::{AgentState, Session, SessionRequest};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::ProcessId;
 use ctxpin_model::page::PageRequest;
@@ -27,7 +27,46 @@ ctxpin_testing::on_both_databases!(
     a_session_tells_the_head,
     processes_of_two_agents_do_not_meet,
     a_repeated_session_counts_as_seen,
+    a_process_says_whether_it_polls,
 );
+
+async fn a_process_says_whether_it_polls(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let agent = TestAgent::create(&test.service, owner, "project").await;
+    let contact = async |number: u128, polling: Option<&str>| {
+        let request = SessionRequest {
+            process: process(number),
+            polling: polling.map(str::to_owned),
+        };
+        pushes::session_open(&test.service, agent.credential, request).await
+    };
+    let told = async || {
+        let record = agents::read(&test.service, owner, agent.id).await.unwrap();
+        let state = record.state(test.clock.now());
+        let page = PageRequest::newest(10);
+        let listed = agents::list_by_state(&test.service, owner, Some(state), &page).await;
+        let (listed, counts) = listed.unwrap();
+        assert_eq!((listed.items.len(), counts.of(state)), (1, 1));
+        (state, record.polling.clone())
+    };
+    let first = contact(7, None).await.unwrap();
+    assert_eq!(told().await, (AgentState::Connected, None));
+    let again = contact(7, Some("no room")).await.unwrap();
+    assert_eq!(again.epoch, first.epoch);
+    let polling = (AgentState::Polling, Some("no room".to_owned()));
+    assert_eq!(told().await, polling);
+    contact(7, Some("no room")).await.unwrap();
+    assert_eq!(told().await, polling);
+    test.advance(Duration::from_secs(100));
+    assert_eq!(told().await.0, AgentState::Gone);
+    contact(7, None).await.unwrap();
+    assert_eq!(told().await, (AgentState::Connected, None));
+    // A process that was replaced says nothing any more.
+    let second = contact(8, Some("no events")).await.unwrap();
+    assert_eq!(told().await.1.as_deref(), Some("no events"));
+    require_fenced(contact(7, None).await, second.epoch, first.epoch);
+    assert_eq!(told().await.1.as_deref(), Some("no events"));
+}
 
 fn process(number: u128) -> ProcessId {
     ProcessId::from(uuid::Uuid::from_u128(number))

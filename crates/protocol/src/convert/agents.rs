@@ -1,17 +1,17 @@
 //! Agents and their heads.
 
 use ctxpin_model::agent::{
-    self, AgentRecord, AgentRequest, Head as HeadRecord, Replaces, UnknownReplaces,
+    self, AgentRecord, AgentRequest, Head as HeadRecord, Replaces, SessionRequest, UnknownReplaces,
 };
 use ctxpin_model::id::AgentId;
-use ctxpin_model::limits::FACT_BYTES_MAX;
+use ctxpin_model::limits::{FACT_BYTES_MAX, POLLING_BYTES_MAX};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::profile::Profile;
 
 use super::members::{InvalidMember, chosen_name, text};
 use super::quotas::{refused, warning};
 use super::resources::limits;
-use crate::http::agents::{Agent, AgentCreate, Head, Session, TimelineHead};
+use crate::http::agents::{Agent, AgentCreate, Head, Session, SessionOpen, TimelineHead};
 
 /// Returns the wire shape of an agent, without its notes. `now` decides whether it counts as connected.
 pub fn agent(agent: &AgentRecord, now: Moment) -> Agent {
@@ -25,6 +25,7 @@ pub fn agent(agent: &AgentRecord, now: Moment) -> Agent {
         head: agent.head.map(head),
         mcp_settled: agent.mcp_settled,
         connected: agent.is_connected(now),
+        polling: agent.polling.clone(),
         last_push_at: agent.last_push_at.map(Moment::utc),
         created_at: agent.created_at.utc(),
         notes: Vec::new(),
@@ -66,6 +67,25 @@ pub fn session(session: &agent::Session, request_bytes_max: u64) -> Session {
         quota_warnings: session.warnings.iter().map(warning).collect(),
         token_expires_at: session.token_expires_at.map(Moment::utc),
     }
+}
+
+/// Reads a request to open a session.
+///
+/// # Errors
+///
+/// Fails if the reason for polling is empty or too long, or holds NUL.
+pub fn session_request(open: SessionOpen) -> Result<SessionRequest, InvalidMember> {
+    let polling = open.polling.map(|reason| {
+        if reason.is_empty() || reason.len() > POLLING_BYTES_MAX || reason.contains('\0') {
+            let expected = format!("it must have 1 to {POLLING_BYTES_MAX} bytes and no NUL");
+            return Err(InvalidMember::new("polling", expected));
+        }
+        Ok(reason)
+    });
+    Ok(SessionRequest {
+        process: open.process.into(),
+        polling: polling.transpose()?,
+    })
 }
 
 /// Reads a request to create an agent.

@@ -206,6 +206,7 @@ pub fn limits(request_bytes_max: u64) -> Limits {
         snapshot_resources_max: limits::SNAPSHOT_RESOURCES_MAX as u64,
         snapshot_listed_max: limits::SNAPSHOT_LISTED_MAX as u64,
         notes_max: warning::NOTES_MAX as u64,
+        polling_bytes_max: limits::POLLING_BYTES_MAX as u64,
         profiles: Profile::ALL.iter().map(known_profile).collect(),
     }
 }

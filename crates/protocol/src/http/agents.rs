@@ -39,6 +39,9 @@ pub struct Agent {
     pub mcp_settled: bool,
     /// Whether the agent has sent a request in the last 90 seconds.
     pub connected: bool,
+    /// Why the agent polls files every two seconds; absent while it watches them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polling: Option<String>,
     /// When the agent last pushed. A push that the server refuses does not count, but a push that
     /// is not newer does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,6 +137,10 @@ pub struct AgentCreated {
 pub struct SessionOpen {
     /// A random id that the process chooses when it starts.
     pub process: Uuid,
+    /// Why the agent polls files; absent while it watches them. A server of an older release, whose limits lack
+    /// `polling_bytes_max`, refuses the member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polling: Option<String>,
 }
 
 /// The session of an agent's process.
@@ -203,6 +210,9 @@ pub struct Limits {
     /// none.
     #[serde(default)]
     pub notes_max: u64,
+    /// The greatest size of the reason for polling; 0 from a server of an older release, which accepts none.
+    #[serde(default)]
+    pub polling_bytes_max: u64,
     /// The profiles that an agent of the server may have; empty from a server of an older release, which knows `neutral` alone.
     #[serde(default)]
     pub profiles: Vec<KnownProfile>,

@@ -80,7 +80,7 @@ fn agents() {
         r#"{"epoch":1,"head":null,"profile":"codex","limits":{"request_bytes_max":1,"upload_bytes_max":2,
 "prompt_file_bytes_max":3,"skill_md_bytes_max":15,"mcp_config_bytes_max":4,"skill_file_bytes_max":5,"skill_files_max":6,
 "skill_bytes_max":7,"skill_listed_max":8,"snapshot_skill_files_max":9,"snapshot_skill_bytes_max":10,
-"snapshot_prompt_bytes_max":11,"snapshot_resources_max":12,"snapshot_listed_max":13,"notes_max":14,"profiles":[{"name":"codex","rules":[1]}]},
+"snapshot_prompt_bytes_max":11,"snapshot_resources_max":12,"snapshot_listed_max":13,"notes_max":14,"polling_bytes_max":16,"profiles":[{"name":"codex","rules":[1]}]},
 "quota_warnings":[{"limit":"agents","used":8,"quota":9}],"token_expires_at":"2027-01-02T03:04:05Z"}"#,
     );
     let older = r#"{"epoch":1,"head":null,"limits":{"request_bytes_max":1,"upload_bytes_max":2,

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use ctxpin_model::push;
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
-use ctxpin_protocol::convert::agents::session;
+use ctxpin_protocol::convert::agents::{session, session_request};
 use ctxpin_protocol::convert::manifest;
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
 use ctxpin_protocol::convert::pushes::push_answer;
@@ -33,7 +33,8 @@ pub(crate) async fn open(
     Identity(credential): Identity,
     JsonBody(body): JsonBody<SessionOpen>,
 ) -> ApiResult<Json<Session>> {
-    let opened = pushes::session_open(&app.service, credential, body.process.into()).await?;
+    let request = session_request(body)?;
+    let opened = pushes::session_open(&app.service, credential, request).await?;
     Ok(Json(session(&opened, PUSH_BYTES_MAX)))
 }
 

@@ -64,6 +64,8 @@ struct WorkspacePage {
     frame: Frame,
     workspace: Workspace,
     may_refresh: bool,
+    /// Why the agent polls files.
+    polling: Option<String>,
     may_delete: bool,
     map: Option<Map>,
     notes: Vec<String>,
@@ -146,6 +148,7 @@ fn filters(counts: &AgentCounts, current: Option<AgentState>) -> Vec<Filter> {
     let filters = [
         ("All", (None, counts.all())),
         ("Connected", of(AgentState::Connected)),
+        ("Polling", of(AgentState::Polling)),
         ("Refused", of(AgentState::Refused)),
         ("Gone", of(AgentState::Gone)),
         ("Never connected", of(AgentState::New)),
@@ -228,6 +231,7 @@ pub(crate) async fn page(
     html(&WorkspacePage {
         workspace: Workspace::new(&agent.agent, now),
         may_refresh: agent.may_refresh,
+        polling: agent.polling.clone(),
         may_delete: frame.may_on(Operation::AgentDelete, agent.owner),
         may_compare: heads.items.len() > 1 && frame.may_on(Operation::DiffRead, agent.owner),
         map,
@@ -260,6 +264,7 @@ impl Workspace {
         let state = match agent.state(now) {
             AgentState::Refused => "last push refused",
             AgentState::Connected => "connected",
+            AgentState::Polling => "polling",
             AgentState::Gone => "gone",
             AgentState::New => "never connected",
         };

@@ -147,7 +147,13 @@ impl World {
             let (id, secret) = self.agent(owner, may_refresh).await;
             let client = ctxpin_client::Client::new(self.server.url.clone(), secret.clone());
             let process = Uuid::new_v4();
-            let session = client.unwrap().session_open(&SessionOpen { process }).await;
+            let session = client
+                .unwrap()
+                .session_open(&SessionOpen {
+                    process,
+                    polling: None,
+                })
+                .await;
             let actor = Actor::Agent {
                 id: id.into(),
                 owner: owner.into(),

@@ -246,7 +246,13 @@ impl Agent {
     pub async fn of(server: &Server, id: Uuid, token: Secret) -> Self {
         let client = Client::new(server.url.clone(), token).unwrap();
         let process = Uuid::new_v4();
-        let session = client.session_open(&SessionOpen { process }).await.unwrap();
+        let session = client
+            .session_open(&SessionOpen {
+                process,
+                polling: None,
+            })
+            .await
+            .unwrap();
         Self {
             id,
             client,

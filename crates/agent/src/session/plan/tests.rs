@@ -53,6 +53,17 @@ fn noted(local: &LocalSnapshot, about: &str) -> LocalSnapshot {
     local_of(scan, local.resync())
 }
 
+/// Returns a snapshot with the same content, which was found by polling.
+fn polled(local: &LocalSnapshot) -> LocalSnapshot {
+    let scan = Scan {
+        snapshot: local.snapshot().clone(),
+        bodies: local.bodies().clone(),
+        notes: Vec::new(),
+        places: Vec::new(),
+    };
+    LocalSnapshot::of(Arc::new(ProjectScan::new(scan, Some("a limit"), 0)))
+}
+
 fn local_of(scan: Scan, resync: u64) -> LocalSnapshot {
     LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, resync)))
 }
@@ -113,7 +124,11 @@ impl Fixture {
     fn opened(head: Option<&str>) -> Self {
         let mut fixture = Self::new();
         assert_eq!(fixture.next(None), Step::OpenSession);
-        assert!(fixture.plan.session_opened(fixture.now, session(3, head)));
+        assert!(
+            fixture
+                .plan
+                .session_opened(fixture.now, session(3, head), None)
+        );
         fixture
     }
 
@@ -261,10 +276,14 @@ fn a_pause_ends_with_the_newest() {
     );
     fixture.pass(HEARTBEAT_INTERVAL);
     assert_eq!(fixture.next(Some(&two)), Step::OpenSession);
-    fixture.plan.session_opened(fixture.now, session(3, None));
+    fixture
+        .plan
+        .session_opened(fixture.now, session(3, None), None);
     fixture.expect_wait(&two, HEARTBEAT_INTERVAL);
     fixture.pass(asked);
-    fixture.plan.session_opened(fixture.now, session(3, None));
+    fixture
+        .plan
+        .session_opened(fixture.now, session(3, None), None);
     fixture.expect_push(&two, 3, &[b"b"]);
 }
 
@@ -318,11 +337,15 @@ fn finding_06_what_there_is_no_room_for_is_tried_again_rarely() {
     for _ in 0..NO_ROOM_PAUSE.as_secs() / HEARTBEAT_INTERVAL.as_secs() {
         fixture.pass(HEARTBEAT_INTERVAL);
         assert_eq!(fixture.next(Some(&two)), Step::OpenSession);
-        fixture.plan.session_opened(fixture.now, session(3, None));
+        fixture
+            .plan
+            .session_opened(fixture.now, session(3, None), None);
         fixture.expect_wait(&two, HEARTBEAT_INTERVAL);
     }
     fixture.pass(HEARTBEAT_INTERVAL);
-    fixture.plan.session_opened(fixture.now, session(3, None));
+    fixture
+        .plan
+        .session_opened(fixture.now, session(3, None), None);
     fixture.expect_push(&two, 3, &[b"b"]);
 }
 
@@ -338,6 +361,39 @@ fn other_notes_are_pushed_with_the_same_content() {
     fixture.expect_wait(&with_note, HEARTBEAT_INTERVAL);
     fixture.expect_push(&one, 3, &[]);
     assert_eq!(fixture.plan.notes_max(), 200);
+}
+
+#[test]
+fn the_server_is_told_of_polling_and_of_its_end() {
+    let mut fixture = Fixture::opened(None);
+    let one = local(&[b"a"]);
+    let polled = polled(&one);
+    let tell = |fixture: &mut Fixture, snapshot: &LocalSnapshot, expected: Option<&str>| {
+        assert_eq!(fixture.next(Some(snapshot)), Step::OpenSession);
+        let told = fixture.plan.polling_to_tell(Some(snapshot));
+        assert_eq!(told.as_deref(), expected);
+        assert!(
+            !fixture
+                .plan
+                .session_opened(fixture.now, session(3, None), told)
+        );
+    };
+    tell(&mut fixture, &polled, Some("a limit"));
+    fixture.expect_push(&polled, 1, &[b"a"]);
+    tell(&mut fixture, &one, None);
+    // A request that failed waits for its time.
+    assert_eq!(fixture.next(Some(&polled)), Step::OpenSession);
+    fixture
+        .plan
+        .session_failed(fixture.now, transient(), 0.0)
+        .unwrap();
+    assert!(matches!(fixture.next(Some(&polled)), Step::Push { .. }));
+    // A server of an older release is told nothing.
+    let mut older = session(3, None);
+    older.limits.polling_bytes_max = 0;
+    fixture.plan.session_opened(fixture.now, older, None);
+    assert_eq!(fixture.plan.polling_to_tell(Some(&polled)), None);
+    assert!(matches!(fixture.next(Some(&polled)), Step::Push { .. }));
 }
 
 #[test]
@@ -375,7 +431,7 @@ fn the_session_is_repeated_and_tells_of_a_server_set_back() {
     assert!(
         !fixture
             .plan
-            .session_opened(fixture.now, session(3, Some(&head)))
+            .session_opened(fixture.now, session(3, Some(&head)), None)
     );
     fixture.expect_wait(&one, HEARTBEAT_INTERVAL);
     // A heartbeat that fails is repeated, and pushes go on meanwhile.
@@ -388,7 +444,9 @@ fn the_session_is_repeated_and_tells_of_a_server_set_back() {
     fixture.pass(Duration::from_secs(1));
     assert_eq!(fixture.next(Some(&one)), Step::OpenSession);
     // The server has lost what it acknowledged.
-    fixture.plan.session_opened(fixture.now, session(3, None));
+    fixture
+        .plan
+        .session_opened(fixture.now, session(3, None), None);
     fixture.expect_push(&one, 3, &[b"a"]);
 }
 

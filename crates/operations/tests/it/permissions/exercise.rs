@@ -12,7 +12,7 @@ use ctxpin_model::delivery::Delivery;
 use ctxpin_model::enrolment::{EnrolRequest, EnrolmentCode};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::history::HistoryRequest;
-use ctxpin_model::id::TokenId;
+use ctxpin_model::id::{ProcessId, TokenId};
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
 use ctxpin_model::profile::Profile;
@@ -192,7 +192,7 @@ async fn by_agents(world: &World<'_>, operation: Operation, caller: &Caller) -> 
     };
     let outcome = match operation {
         Operation::SessionOpen => {
-            let process = Uuid::now_v7().into();
+            let process = ProcessId::from(Uuid::now_v7());
             Outcome::of(&pushes::session_open(service, by, process).await)
         }
         Operation::ContextPush => {
