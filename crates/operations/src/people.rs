@@ -411,6 +411,8 @@ pub struct TokenInUse {
     pub session_count: u64,
     /// The valid tokens that it created, directly or through others: at most [`PAGE_ITEMS_MAX`].
     pub child_count: u64,
+    /// Whether it created more than were counted.
+    pub has_more_children: bool,
 }
 
 /// Returns a token that the caller may revoke, and what depends on it.
@@ -440,6 +442,7 @@ pub async fn token_in_use(
     Ok(TokenInUse {
         session_count: account.session_count(&mut transaction, token).await?,
         child_count: children.items.len() as u64,
+        has_more_children: children.next.is_some(),
         token: found,
     })
 }

@@ -1,5 +1,6 @@
 // Choosing rows and sources: shift-click takes a range, and buttons say how many are chosen. A form with
-// `data-counted` gets `data-chosen`, `none` or `some`; the style shows `data-if="some"` accordingly.
+// `data-counted` gets `data-chosen`, `none` or `some`; the style shows `data-if="some"` accordingly. It also gets
+// `data-waiting`, which says whether one of the chosen has something to decide (`data-waits`).
 
 let lastBox;
 
@@ -27,6 +28,7 @@ function countChoices() {
     const boxes = boxesOf(form);
     const chosen = boxes.filter((box) => box.checked).length;
     form.dataset.chosen = chosen > 0 ? "some" : "none";
+    form.dataset.waiting = boxes.some((box) => box.checked && box.dataset.waits !== undefined) ? "some" : "none";
     for (const place of form.querySelectorAll("[data-words]")) {
       const words = place.dataset.words.replace("{n}", chosen).replace("{all}", boxes.length);
       if (place.textContent !== words) place.textContent = words;

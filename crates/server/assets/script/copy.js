@@ -24,7 +24,11 @@ function filledCommand({ dataset, form }) {
       .filter((word) => word)
       .map((word) => words.replace(/[A-Z]+$/, () => quoted(word)))
       .join(" ");
-    if (given === "") continue;
+    if (given === "") {
+      // An option of which nothing is chosen is not given.
+      if (words.startsWith("--")) command = command.replace(` ${words}`, "");
+      continue;
+    }
     command = command.includes(words) ? command.replace(words, () => given) : `${command} ${given}`;
   }
   return command;

@@ -8,9 +8,28 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-keep]");
   if (!button) return;
   const [name, word] = button.dataset.keep.split("=");
+  if (name === "view") keepTicks(button.closest("form"));
   document.cookie = `ctxpin-${name}=${word}; path=/; max-age=${KEEP_SECONDS}; samesite=strict`;
   if (name === "theme") showTheme(word);
 });
+
+const TICKS = "ctxpin-ticks";
+
+/** Keeps what is ticked for the page in the other layout. */
+function keepTicks(form) {
+  const ticked = form ? boxesOf(form).filter((box) => box.checked).map((box) => box.value) : [];
+  sessionStorage[TICKS] = JSON.stringify([location.pathname, ...ticked]);
+}
+
+/** Ticks what was ticked before the layout changed. */
+function restoreTicks() {
+  const [path, ...ticked] = JSON.parse(sessionStorage[TICKS] ?? "[]");
+  delete sessionStorage[TICKS];
+  if (path !== location.pathname) return;
+  for (const box of document.querySelectorAll(".decision input[type=checkbox][name]")) {
+    if (ticked.includes(box.value)) box.checked = true;
+  }
+}
 
 function showTheme(theme) {
   document.documentElement.dataset.theme = theme;

@@ -9,7 +9,7 @@
 //   data-hold       text that is only replaced when the reader asks; its value says what has happened
 
 /** Attributes that the reader or the script sets, never the server's next rendering. */
-const KEPT_ATTRIBUTES = new Set(["open", "aria-busy", "data-news", "data-chosen"]);
+const KEPT_ATTRIBUTES = new Set(["open", "aria-busy", "data-news", "data-chosen", "data-waiting"]);
 
 /** Returns what identifies an element among its siblings. `undefined` if it has no key. */
 function keyOf(node) {

@@ -84,7 +84,9 @@ async function refreshOnce(asked) {
   });
   if (!asked && sayable() !== before) say(sayable());
   document.title = page.title;
-  document.body.dataset.watch = page.body.dataset.watch ?? "";
+  // A page that says that something is gone listens to nothing.
+  if (page.body.dataset.watch === undefined) delete document.body.dataset.watch;
+  else document.body.dataset.watch = page.body.dataset.watch;
   document.body.dataset.mark = page.body.dataset.mark ?? "";
   hold(holds);
   endStaleToasts();

@@ -12,6 +12,7 @@ showAddress();
 startTimes();
 startKeys();
 showSeen();
+restoreTicks();
 countChoices();
 startSearch();
 startSignIn();

@@ -146,6 +146,7 @@ function streamWords() {
  */
 function hear(news, mark) {
   const watched = document.body.dataset.watch;
+  if (watched === undefined) return;
   const concerns = news.kind === "everything" || watched === "" || watched.split(" ").includes(news.id);
   if (!concerns || hasSeen(mark) || stream.state === "over") return;
   hasMissed = document.hidden;

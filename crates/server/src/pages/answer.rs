@@ -5,6 +5,7 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::done::saying;
 use super::form::Wants;
 use super::frame::html;
 use super::parts::text::Text;
@@ -29,11 +30,11 @@ pub(crate) struct Undo {
 }
 
 impl Toast {
-    /// Answers a write. A browser without the script goes to `page`, which shows the result.
+    /// Answers a write. A browser without the script goes to `page`, which shows the result and the sentence.
     pub fn answer(&self, wants: Wants, page: &str) -> ApiResult<Response> {
         match wants {
             Wants::Fragment => html(self),
-            Wants::Page => Ok(see_other(page)),
+            Wants::Page => Ok(saying(see_other(page), &self.done)),
         }
     }
 }

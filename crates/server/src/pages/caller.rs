@@ -9,6 +9,7 @@ use ctxpin_model::token::Credential;
 use ctxpin_operations::news::NewsMoment;
 use ctxpin_protocol::problem::ProblemName;
 
+use super::done::done_before;
 use super::parts::lines::Layout;
 use super::typed::FailedForm;
 use crate::api_error::ApiError;
@@ -28,6 +29,8 @@ pub(crate) struct PageCaller {
     pub begun: NewsMoment,
     /// The form that the page shows again, because it has just failed.
     pub failed: Option<Arc<FailedForm>>,
+    /// What the page before has just done.
+    pub done: Option<String>,
 }
 
 impl FromRequestParts<App> for PageCaller {
@@ -50,6 +53,7 @@ impl FromRequestParts<App> for PageCaller {
             choices: Choices::read(&parts.headers),
             begun,
             failed: None,
+            done: done_before(&parts.headers),
         };
         if let Some(found) = parts.extensions.get::<FoundCaller>() {
             found.set(caller.clone());

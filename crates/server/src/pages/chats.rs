@@ -233,7 +233,7 @@ fn filters(counts: &ChatCounts, query: &ChatsQuery) -> Vec<Filter> {
     let filters = [
         ("All", None, counts.all),
         ("Behind", of_state(ChatState::Drifted), counts.drifted),
-        ("Kept", of_state(ChatState::Declined), counts.declined),
+        ("Declined", of_state(ChatState::Declined), counts.declined),
         ("Unpinned", of_state(ChatState::Unpinned), counts.unpinned),
         ("Error", of_state(ChatState::Error), counts.error),
         ("Observed", Some(OBSERVED), counts.observed),
@@ -353,6 +353,11 @@ impl ChatRow {
     /// Returns whether the caller can choose one of these rows.
     pub fn any_choice(rows: &[Self]) -> bool {
         rows.iter().any(|row| row.choice.is_some())
+    }
+
+    /// Returns whether there is something to decide about the chat.
+    pub fn waits(&self) -> bool {
+        matches!(self.stand(), Stand::Drifted | Stand::Declined)
     }
 
     pub fn stand(&self) -> Stand {

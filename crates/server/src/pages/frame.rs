@@ -107,6 +107,8 @@ pub(crate) struct Frame {
     pub now: Moment,
     /// The form that the page shows again, because it has just failed.
     failed: Option<Arc<FailedForm>>,
+    /// What the page before has just done.
+    done: Option<String>,
 }
 
 impl Frame {
@@ -182,6 +184,7 @@ impl Frame {
             is_wide: false,
             now: app.now(),
             failed: caller.failed.clone(),
+            done: caller.done.clone(),
         }
     }
 
@@ -199,6 +202,7 @@ impl Frame {
             is_wide: false,
             now,
             failed: None,
+            done: None,
         }
     }
 
@@ -282,6 +286,11 @@ impl Frame {
             field: field.as_deref().map(Text),
             detail: Text(detail),
         })
+    }
+
+    /// Returns what the page before has just done.
+    pub fn done(&self) -> Option<Text<&str>> {
+        self.done.as_deref().map(Text)
     }
 
     /// Returns the title of the page.

@@ -76,12 +76,12 @@ async fn every_form_keeps_what_was_typed() {
     has(&page, "name=\"policy\" value=\"additive\" checked");
     has(&page, "<small class=\"field-error\" id=\"error-agent\">");
 
-    let fields = [("label", " "), ("scope", "admin"), ("expires", "year")];
+    let fields = [("label", " "), ("scope", "admin"), ("days", "365")];
     let page = failed(&browser, "/settings/tokens", &fields).await;
     has(&page, "<small class=\"field-error\" id=\"error-label\">");
     has(&page, "value=\"admin\" checked");
     assert!(!page.contains("value=\"read\" checked"), "{page}");
-    has(&page, "<option value=\"year\" selected>");
+    has(&page, "<option value=\"365\" selected>");
     let page = failed(&browser, "/settings/tokens", &[("label", "ci")]).await;
     has(&page, "<small class=\"field-error\" id=\"error-scope\">");
     has(&page, "name=\"label\" value=\"ci\"");

@@ -586,7 +586,7 @@ async fn chats_tokens_and_users_are_made_on_the_page() {
     let fields = [
         ("label", "ci"),
         ("scope", "read"),
-        ("expires", "month"),
+        ("days", "30"),
         ("page", &value),
     ];
     let made = browser.post("/settings/tokens", &fields).await;

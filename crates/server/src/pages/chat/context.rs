@@ -522,10 +522,10 @@ impl Unused {
     /// Returns what a scan says of itself. It names what it could not read.
     fn of_scan(remark: &str) -> Self {
         Self {
-            name: "The scan is incomplete".to_owned(),
+            name: "The scan had an error".to_owned(),
             glyph: Glyph::Failed,
             reason: remark.trim_end_matches('.').to_owned(),
-            cure: "Mend it; the next push has it.",
+            cure: MEND,
         }
     }
 
@@ -542,7 +542,7 @@ impl Unused {
             Status::Excluded => (reason, excluded_cure(reason)),
             Status::Oversize => (reason, "Make it smaller, or split it."),
             Status::Unreadable => (reason, "Check that the agent may read it."),
-            Status::Invalid => (reason, "Mend it; the next push takes it up."),
+            Status::Invalid => (reason, MEND),
         };
         Self {
             name: name_from(&resource.source, below).to_owned(),
@@ -552,6 +552,9 @@ impl Unused {
         }
     }
 }
+
+/// The cure for what the workspace itself cannot use.
+const MEND: &str = "Mend it in the workspace; then it is a change that the chat can take.";
 
 /// The cure for what only the workspace has.
 const TAKE: &str = "Take the change.";

@@ -257,15 +257,17 @@ impl Next {
                 path: format!("/chats/{id}/settings"),
                 needs: Operation::ChatChange,
             }),
-            Stand::Unpinned => link(Tab::Changes, "Start its agent", Operation::ChatChange),
+            Stand::Unpinned => link(Tab::Changes, "See what it waits for", Operation::ChatChange),
             Stand::Clean if rail.has_error => (tab != Tab::Context).then(|| Self::Link {
                 label: "Show what is missing",
                 path: format!("/chats/{id}/context#unused"),
                 needs: Operation::ContextRead,
             }),
-            Stand::Clean if rail.is_away => {
-                link(Tab::Changes, "Start its agent", Operation::ChatChange)
-            }
+            Stand::Clean if rail.is_away => link(
+                Tab::Changes,
+                "See how to start its agent",
+                Operation::ChatChange,
+            ),
             Stand::Clean => link(Tab::Prompt, "Read the prompt", Operation::PromptRead),
         }
     }

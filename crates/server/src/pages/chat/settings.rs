@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
-use ctxpin_model::chat::ChatChange;
+use ctxpin_model::chat::{ChatChange, ChatRecord};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::mode::Mode;
 use ctxpin_model::page::PageRequest;
@@ -21,6 +21,8 @@ use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::{Toast, Undo, elsewhere};
+use crate::pages::chats::title_or_words;
+use crate::pages::done::saying;
 use crate::pages::fields::Fields;
 use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, html};
@@ -90,11 +92,11 @@ pub(crate) async fn page(
     } = page;
     frame.require_on(Operation::ChatChange, line.chat.owner)?;
     let chosen = line.chat.agent;
-    let save = Command::new(
-        "Save",
-        format!("ctxpin chat bind AGENT --chat {}", head.short),
-    )
-    .filled("agent=AGENT");
+    let short = &head.short;
+    let save = format!(
+        "ctxpin chat set {short} --policy POLICY --mode MODE && ctxpin chat bind AGENT --chat {short}"
+    );
+    let save = Command::new("Save", save).filled("policy=POLICY;mode=MODE;agent=AGENT");
     let typed = frame.typed(&format!("/chats/{}", head.id));
     html(&SettingsPage {
         modes: modes(&typed, line.chat.mode),
@@ -181,6 +183,7 @@ pub(crate) async fn change(
     form: PageForm,
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
+    let before = chats::read(&app.service, form.caller.credential, chat).await?;
     let change = match carried_out(&app, &form, chat).await {
         Ok(change) => change,
         // Without the script, the title is renamed on the page of the changes.
@@ -196,8 +199,8 @@ pub(crate) async fn change(
         }
     };
     let toast = Toast {
-        done: sentence(&change).to_owned(),
-        undo: undo(chat, &change),
+        done: sentence(&before, &change).to_owned(),
+        undo: undo(&before, &change),
         page_value: form.caller.page_value,
     };
     toast.answer(form.wants, &format!("/chats/{chat}"))
@@ -257,21 +260,34 @@ pub(crate) fn title(text: &str) -> Result<Option<String>, InvalidMember> {
     }
 }
 
-fn sentence(change: &ChatChange) -> &'static str {
+/// Returns what a change has done to a chat as it was `before`.
+fn sentence(before: &ChatRecord, change: &ChatChange) -> &'static str {
     match (change.archived, &change.title) {
         (Some(true), _) => "Archived.",
         (Some(false), _) => "Not archived any more.",
         (None, Some(Some(_))) => "Renamed.",
         (None, Some(None)) => "The chat has no title now.",
-        (None, None) => "Saved.",
+        (None, None) => match change.agent.filter(|agent| *agent != before.agent) {
+            Some(Some(_)) => "Saved. The pin is now what the other workspace pushed last.",
+            Some(None) => "Saved. The chat is bound to no workspace, and keeps its pin.",
+            None => "Saved.",
+        },
     }
 }
 
-/// Returns the form that undoes archiving.
-fn undo(chat: ChatId, change: &ChatChange) -> Option<Undo> {
-    change.archived.map(|archived| Undo {
-        action: format!("/chats/{chat}"),
-        fields: vec![("archived", (!archived).to_string())],
+/// Returns the form that undoes archiving, or a binding to another workspace.
+fn undo(before: &ChatRecord, change: &ChatChange) -> Option<Undo> {
+    let field = match (change.archived, change.agent) {
+        (Some(archived), _) => ("archived", (!archived).to_string()),
+        (None, Some(agent)) if agent != before.agent => {
+            let back = before.agent.map(|agent| agent.to_string());
+            ("agent", back.unwrap_or_default())
+        }
+        (None, _) => return None,
+    };
+    Some(Undo {
+        action: format!("/chats/{}", before.id),
+        fields: vec![field],
     })
 }
 
@@ -298,8 +314,11 @@ pub(crate) async fn delete(
     path: PathParams,
     form: PageForm,
 ) -> ApiResult<Response> {
-    chats::delete(&app.service, form.caller.credential, chat_id(&path)?).await?;
-    Ok(elsewhere(form.wants, "/chats"))
+    let (credential, chat) = (form.caller.credential, chat_id(&path)?);
+    let title = chats::read(&app.service, credential, chat).await?.title;
+    chats::delete(&app.service, credential, chat).await?;
+    let done = format!("Deleted the chat {}.", title_or_words(title.as_deref()));
+    Ok(saying(elsewhere(form.wants, "/chats"), &done))
 }
 
 #[cfg(test)]

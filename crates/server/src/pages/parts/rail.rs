@@ -8,6 +8,8 @@ use ctxpin_model::agent::is_connected;
 use ctxpin_model::chat::ChatSummary;
 use ctxpin_model::moment::Moment;
 
+use super::number::counted;
+
 /// The most heads between pin and head that have a tick each. More are a number.
 const TICKS_MAX: u64 = 5;
 
@@ -44,7 +46,7 @@ impl Stand {
     fn word(self) -> &'static str {
         match self {
             Self::Clean => "Clean",
-            Self::Drifted => "Drifted",
+            Self::Drifted => "Behind",
             Self::Declined => "Declined",
             Self::Unpinned => "Unpinned",
         }
@@ -90,9 +92,11 @@ impl Rail {
 
     fn words(&self) -> String {
         let mut words = self.stand.word().to_owned();
-        if matches!(self.stand, Stand::Drifted | Stand::Declined) {
-            words += &format!(", {} behind", self.behind);
-        }
+        words += &match self.stand {
+            Stand::Drifted => format!(" by {}", counted(self.behind, "head")),
+            Stand::Declined => format!(", behind by {}", counted(self.behind, "head")),
+            Stand::Clean | Stand::Unpinned => String::new(),
+        };
         if self.is_observed {
             words += ", observed";
         }
@@ -275,12 +279,12 @@ mod tests {
             assert!(svg.contains(&format!("aria-label=\"{expected}\"")), "{svg}");
         };
         check(rail(Stand::Clean, 0), "Clean");
-        check(rail(Stand::Drifted, 3), "Drifted, 3 behind");
+        check(rail(Stand::Drifted, 3), "Behind by 3 heads");
         let observed = Rail {
             is_observed: true,
             ..rail(Stand::Drifted, 1)
         };
-        check(observed, "Drifted, 1 behind, observed");
+        check(observed, "Behind by 1 head, observed");
         assert!(
             observed
                 .to_string()
@@ -291,7 +295,7 @@ mod tests {
             is_away: true,
             ..rail(Stand::Declined, 1)
         };
-        check(broken, "Declined, 1 behind, error, agent gone");
+        check(broken, "Declined, behind by 1 head, error, agent gone");
         check(rail(Stand::Unpinned, 0).large(), "Unpinned");
     }
 

@@ -136,7 +136,7 @@ async fn shown(
             && (*scope != Scope::Admin || frame.may(Operation::UserList))
     };
     let may_revoke = frame.may(Operation::TokenRevoke);
-    let command = "ctxpin token create --label LABEL --scope read --scope write";
+    let command = "ctxpin token create --label LABEL --scope SCOPE --days DAYS";
     html(&TokensPage {
         tabs: tabs(Tab::Tokens, &frame),
         pager: Pager::of(&tokens, |name, place| format!("/settings?{name}={place}")),
@@ -155,7 +155,8 @@ async fn shown(
             .map(ScopeChoice::new)
             .collect(),
         frame,
-        create: Command::new("Create", command),
+        create: Command::new("Create", command)
+            .filled("label=LABEL;scope=--scope SCOPE;days=--days DAYS"),
         secret,
     })
 }
@@ -210,9 +211,9 @@ fn requested(fields: &Fields, now: Moment) -> Result<TokenRequest, InvalidMember
     if scopes.is_empty() {
         return Err(InvalidMember::new("scope", "a token needs at least one"));
     }
-    let expires_at = match fields.get("expires") {
-        Some("month") => Some(now.after(30 * DAY)),
-        Some("year") => Some(now.after(365 * DAY)),
+    let expires_at = match fields.get("days") {
+        Some("30") => Some(now.after(30 * DAY)),
+        Some("365") => Some(now.after(365 * DAY)),
         _ => None,
     };
     Ok(TokenRequest {
@@ -234,13 +235,20 @@ pub(crate) async fn revoke_page(
         token,
         session_count,
         child_count,
+        has_more_children,
     } = people::token_in_use(&app.service, caller.credential, token).await?;
     let frame = Frame::read(&app, &caller, Place::Settings, "Revoke a token").await?;
     let id = token.id;
     html(&RevokePage {
         is_own: matches!(frame.actor, Some(Actor::User { token, .. }) if token == id),
         sessions: (session_count > 0).then(|| counted(session_count, "browser")),
-        children: (child_count > 0).then(|| counted(child_count, "token")),
+        children: (child_count > 0).then(|| {
+            let children = counted(child_count, "token");
+            match has_more_children {
+                true => format!("at least {children}"),
+                false => children,
+            }
+        }),
         token: Row::new(token, frame.now),
         command: Command::new("Revoke", format!("ctxpin token revoke {id}"))
             .filled("with_children=--with-children"),

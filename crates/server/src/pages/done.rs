@@ -1,0 +1,55 @@
+//! What a write has done, on the page that a browser without the script sees next. A cookie carries the sentence there.
+
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use ctxpin_model::limits::cut;
+use url::form_urlencoded::{self, byte_serialize};
+
+use crate::page_session::cookie;
+
+/// The cookie with the sentence that the next page shows.
+const DONE_COOKIE: &str = "ctxpin-done";
+
+/// The most bytes of such a sentence. A cookie may have 4,096, and each may become three.
+const DONE_BYTES_MAX: usize = 400;
+
+/// Lets the next page of the browser show what was done. The browser forgets it after five seconds.
+pub(crate) fn saying(mut response: Response, done: &str) -> Response {
+    let done: String = byte_serialize(cut(done, DONE_BYTES_MAX).as_bytes()).collect();
+    let cookie = format!("{DONE_COOKIE}={done}; Path=/; Max-Age=5; HttpOnly; SameSite=Strict");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Returns what the page before has done, if it has just done something.
+pub(crate) fn done_before(headers: &HeaderMap) -> Option<String> {
+    let value = cookie(headers, DONE_COOKIE)?;
+    let (done, _) = form_urlencoded::parse(value.as_bytes()).next()?;
+    Some(done.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::header::COOKIE;
+
+    use super::*;
+
+    #[test]
+    fn the_next_page_says_what_was_done() {
+        let check = |done: &str, expected: &str| {
+            let response = saying(Response::default(), done);
+            let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+            let (pair, _) = cookie.split_once(';').unwrap();
+            let headers = [(COOKIE, HeaderValue::from_str(pair).unwrap())];
+            let found = done_before(&headers.into_iter().collect());
+            assert_eq!(found.as_deref(), Some(expected));
+        };
+        check("Took AGENTS.md.", "Took AGENTS.md.");
+        check("Renamed to 10 % = a & b; é", "Renamed to 10 % = a & b; é");
+        check(&"é".repeat(900), &"é".repeat(DONE_BYTES_MAX / 2));
+        assert_eq!(done_before(&HeaderMap::new()), None);
+    }
+}
