@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use ctxpin_client::Client;
-use ctxpin_model::id::ChatId;
+use ctxpin_model::id::{ChatId, UserId};
 use ctxpin_protocol::http::bulk_moves::{BulkMove, SeenChat};
-use ctxpin_protocol::http::chats::{ChatCreate, ChatQuery};
+use ctxpin_protocol::http::chats::{ChatCreate, ChatQuery, ChatStart};
 use ctxpin_protocol::http::context::{ContextMove, Selector};
 use ctxpin_protocol::http::people::{Secret, TokenCreate, UserCreate};
+use ctxpin_protocol::http::quotas::QuotaChange;
 use ctxpin_protocol::http::turns::TurnBegin;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -90,6 +91,21 @@ impl Company {
         Workspace::create(&owner.client, server, above, "/work", name).await
     }
 
+    /// Lets the server refuse what a workspace of a person pushes: no room is left for more content.
+    pub async fn refuse(&self, owner: &Person, workspace: &mut Workspace) -> anyhow::Result<()> {
+        let owner = UserId::from(owner.client.me().await?.user.id);
+        let content = |bytes| QuotaChange {
+            content_bytes: Some(bytes),
+            ..QuotaChange::default()
+        };
+        let admin = &self.admin.client;
+        admin.quota_change(owner, &content(Some(1))).await?;
+        let pushed = workspace.push().await;
+        admin.quota_change(owner, &content(None)).await?;
+        ensure!(pushed.is_err(), "a push had room");
+        Ok(())
+    }
+
     /// Keeps workspaces whose agents go on running.
     pub fn keep(&mut self, workspaces: Vec<Workspace>) {
         self.workspaces.extend(workspaces);
@@ -121,6 +137,24 @@ impl Person {
             ..ChatCreate::default()
         };
         Ok(self.client.chat_create(&request).await?.chat.id.into())
+    }
+
+    /// Creates a chat whose client reads its files itself, and lets a session of it start.
+    pub async fn observed(&self, agent: Uuid, title: &str) -> anyhow::Result<ChatId> {
+        let request = ChatCreate {
+            agent_id: Some(agent),
+            client: Some("claude-code".to_owned()),
+            title: Some(title.to_owned()),
+            mode: Some("observed".to_owned()),
+            ..ChatCreate::default()
+        };
+        let chat = self.client.chat_create(&request).await?.chat.id.into();
+        let start = ChatStart {
+            source: "startup".to_owned(),
+            head: None,
+        };
+        self.client.chat_start(chat, &start).await?;
+        Ok(chat)
     }
 
     /// Moves the pins of chats to the heads of their agents.

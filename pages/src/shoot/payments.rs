@@ -121,6 +121,9 @@ pub struct Payments {
     pub unpinned: ChatId,
     pub failed: ChatId,
     pub away: ChatId,
+    pub observed: ChatId,
+    /// The workspace whose last push was refused.
+    pub refused: Uuid,
 }
 
 /// Lets a week pass.
@@ -244,6 +247,9 @@ pub async fn play(company: &mut Company) -> anyhow::Result<Payments> {
         )
         .await?;
     mira.turns(report, &["profile"]).await?;
+    let observed = mira.observed(payments.agent, "Review the settlement format");
+    let observed = observed.await?;
+    mira.turns(observed, &["read the format"]).await?;
 
     let others = others(company, &mira, &mut payments).await?;
     company.happens(19 * MINUTE)?;
@@ -273,6 +279,8 @@ pub async fn play(company: &mut Company) -> anyhow::Result<Payments> {
         unpinned: others.unpinned,
         failed: others.failed,
         away: others.away,
+        observed,
+        refused: others.refused,
     })
 }
 
@@ -282,6 +290,7 @@ struct Others {
     unpinned: ChatId,
     failed: ChatId,
     away: ChatId,
+    refused: Uuid,
 }
 
 /// Plays the last day: the other workspaces, and the changes that nobody has taken yet.
@@ -378,8 +387,15 @@ async fn others(
         .write(".agents/skills/database-migration/check.sh", MIGRATION_CHECK)?;
     payments.push().await?;
     storefront.push().await?;
+    let mut reports = company.workspace(mira, "reports").await?;
+    reports.write(AGENTS_MD, "# Reports\n\n- A figure names its source.\n")?;
+    reports.push().await?;
+    reports.edit(AGENTS_MD, "its source.\n", "its source and its day.\n")?;
+    company.refuse(mira, &mut reports).await?;
+    let refused = reports.agent;
     Ok(Others {
-        present: vec![storefront, search],
+        refused,
+        present: vec![storefront, search, reports],
         unpinned: handbook,
         failed,
         away,
