@@ -6,6 +6,7 @@ use std::fs;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use ctxpin_model::profile::Profile;
 use ctxpin_scan::place::{Interest, Place};
 use ctxpin_scan::signal::{Signal, WatchError, Watcher, sends_events};
 
@@ -391,4 +392,55 @@ fn on_an_overlay() {
     // A file of the lower layer, which this copies up.
     fs::write(directory.join("AGENTS.md"), "y").unwrap();
     assert_eq!(signals.recv_timeout(PATIENCE), Ok(Signal::Changed));
+}
+
+#[test]
+fn what_opencode_reads_is_watched() {
+    let mut w = Workspace::with(&[("project/AGENTS.md", "a")]);
+    for folder in ["objects", "refs"] {
+        fs::create_dir_all(w.path(&format!("project/.git/{folder}"))).unwrap();
+    }
+    w.write("project/.git/HEAD", "ref: refs/heads/main\n");
+    w.request.profile = Profile::Opencode;
+    w.request.user_roots = true;
+    let mut watched = Watched::new(w);
+    for (path, text) in [
+        (
+            "project/opencode.json",
+            r#"{"instructions": ["docs/*.md"]}"#,
+        ),
+        ("project/docs/a.md", "listed"),
+        ("project/docs/a.md", "listed, and changed"),
+        (
+            "project/.opencode/opencode.json",
+            r#"{"instructions": ["b.md"]}"#,
+        ),
+        ("project/b.md", "listed too"),
+        ("home/.config/opencode/AGENTS.md", "mine"),
+        ("home/.config/opencode/opencode.json", "{}"),
+        ("home/.opencode/opencode.json", "{}"),
+    ] {
+        watched.w.write(path, text);
+        watched.expect(path);
+    }
+    for folder in [
+        "project/.opencode/skill",
+        "project/.agents/skills",
+        "home/.claude/skills",
+    ] {
+        let name = folder.replace(['/', '.'], "");
+        watched
+            .w
+            .write(&format!("{folder}/{name}/SKILL.md"), skill_md(&name));
+        watched.expect(folder);
+    }
+    watched.w.check(&[
+        "ok home/.config/opencode/AGENTS.md",
+        "ok project/AGENTS.md",
+        "ok project/docs/a.md",
+        "ok project/b.md",
+        "ok home/.claude/skills/homeclaudeskills/SKILL.md",
+        "ok project/.agents/skills/projectagentsskills/SKILL.md",
+        "ok project/.opencode/skill/projectopencodeskill/SKILL.md",
+    ]);
 }

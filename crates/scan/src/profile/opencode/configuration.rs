@@ -109,7 +109,13 @@ impl Configuration {
         for directory in of_project {
             layer.change(reading.files(directory));
         }
-        let folders = folders(request, &own, &chain, named.as_ref(), is_project_disabled);
+        let folders = folders(
+            &mut reading,
+            &own,
+            &chain,
+            named.as_ref(),
+            is_project_disabled,
+        );
         for folder in &folders {
             if folder.ends_with(FOLDER) || Some(folder) == named.as_ref() {
                 layer.change(reading.files(folder));
@@ -213,9 +219,9 @@ fn is_repository(git: &Path, request: &Request) -> bool {
         && common.join("refs").is_dir()
 }
 
-/// Returns the directories that have a configuration or skills, each once.
+/// Returns the directories that have a configuration or skills, each once, and watches for those that may come.
 fn folders(
-    request: &Request,
+    reading: &mut Reading,
     own: &Path,
     chain: &[PathBuf],
     named: Option<&PathBuf>,
@@ -223,9 +229,10 @@ fn folders(
 ) -> Vec<PathBuf> {
     let of_project = chain.iter().filter(|_| !is_project_disabled);
     let of_project = of_project.map(|directory| directory.join(FOLDER));
-    let of_home = [request.home.join(FOLDER)];
+    let of_home = [reading.request.home.join(FOLDER)];
     let mut folders = vec![own.to_owned()];
     for folder in of_project.chain(of_home) {
+        reading.gathering.places.awaited(&folder);
         if folder.exists() && !folders.contains(&folder) {
             folders.push(folder);
         }
