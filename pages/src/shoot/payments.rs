@@ -247,10 +247,6 @@ pub async fn play(company: &mut Company) -> anyhow::Result<Payments> {
         )
         .await?;
     mira.turns(report, &["profile"]).await?;
-    let observed = mira.observed(payments.agent, "Review the settlement format");
-    let observed = observed.await?;
-    mira.turns(observed, &["read the format"]).await?;
-
     let others = others(company, &mira, &mut payments).await?;
     company.happens(19 * MINUTE)?;
     mira.keep(report).await?;
@@ -279,7 +275,7 @@ pub async fn play(company: &mut Company) -> anyhow::Result<Payments> {
         unpinned: others.unpinned,
         failed: others.failed,
         away: others.away,
-        observed,
+        observed: others.observed,
         refused: others.refused,
     })
 }
@@ -290,6 +286,7 @@ struct Others {
     unpinned: ChatId,
     failed: ChatId,
     away: ChatId,
+    observed: ChatId,
     refused: Uuid,
 }
 
@@ -320,6 +317,9 @@ async fn others(
         .await?;
     mira.turns(checkout, &["plan"]).await?;
     mira.turns(images, &["measure", "convert"]).await?;
+    let observed = mira.observed(storefront.agent, "Review the rounding of taxes");
+    let observed = observed.await?;
+    mira.turns(observed, &["read the rules"]).await?;
 
     let mut mobile = company.workspace(mira, "mobile").await?;
     mobile.write(
@@ -394,6 +394,7 @@ async fn others(
     company.refuse(mira, &mut reports).await?;
     let refused = reports.agent;
     Ok(Others {
+        observed,
         refused,
         present: vec![storefront, search, reports],
         unpinned: handbook,
