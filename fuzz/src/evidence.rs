@@ -1,9 +1,10 @@
 //! The reading of a client's record.
 
-use ctxpin_evidence::key::Key;
 use ctxpin_evidence::known::{Given, Known};
-use ctxpin_evidence::reading::{Reading, Request, Source, State};
-use ctxpin_evidence::verdict::{ROW_BYTES_MAX, Turn};
+use ctxpin_evidence::reading::{Reading, Request, State};
+use ctxpin_evidence::verdict::Turn;
+use ctxpin_model::evidence::Source;
+use ctxpin_model::evidence_key::EvidenceKey;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, OpencodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
@@ -26,7 +27,7 @@ pub fn check(bytes: &[u8]) {
             .iter()
             .map(|(snapshot, bodies)| Given { snapshot, bodies })
             .collect();
-        let known = Known::new(Key::new([7; 32]), &given).expect("an input is small");
+        let known = Known::new(EvidenceKey::new([7; 32]), &given).expect("an input is small");
         check_source(&known, source, record);
     }
 }
@@ -47,8 +48,10 @@ fn check_source(known: &Known, source: Source, record: &[u8]) {
         steps <= STEPS_PER_BYTE_MAX * (record.len() as u64 + 1),
         "{steps}"
     );
-    let row = serde_json::to_string(&turn.row()).expect("a row is JSON");
-    assert!(row.len() <= ROW_BYTES_MAX + 32 * 1024);
+    let row = turn.row();
+    if row.requests > 0 {
+        row.checked().expect("a reading makes a row that fits");
+    }
     let mut told_in_parts = Vec::new();
     let each = &mut |request: &Request<'_>| told_in_parts.push(shown(request));
     let begun = Reading::new(known, source).state().clone();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ctxpin_evidence::finder::{Finder, Hit, WINDOW_BYTES};
-use ctxpin_evidence::key::Key;
+use ctxpin_model::evidence_key::EvidenceKey;
 
 use crate::pieces::texts;
 
@@ -18,7 +18,7 @@ pub fn check(bytes: &[u8]) {
     known.sort();
     known.dedup();
     let texts: Vec<Arc<str>> = known.iter().map(|text| text.as_str().into()).collect();
-    let finder = Finder::new(&Key::new([7; 32]), &texts).expect("an input is small");
+    let finder = Finder::new(&EvidenceKey::new([7; 32]), &texts).expect("an input is small");
     let mut steps = 0;
     assert_eq!(
         finder.find(&string, &mut steps),

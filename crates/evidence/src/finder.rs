@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::key::Key;
+use ctxpin_model::evidence_key::EvidenceKey;
+
 use crate::polynomial::{Polynomial, Prefixes, TEXT_BYTES_MAX};
 
 /// The length of the shortest text that is found anywhere, in bytes. A shorter one may stand in a string by chance.
@@ -83,12 +84,12 @@ impl Finder {
     /// # Errors
     ///
     /// Fails if the texts have more than [`KNOWN_BYTES_MAX`] bytes.
-    pub fn new(key: &Key, texts: &[Arc<str>]) -> Result<Self, TooLarge> {
+    pub fn new(key: &EvidenceKey, texts: &[Arc<str>]) -> Result<Self, TooLarge> {
         let bytes: usize = texts.iter().map(|text| text.len()).sum();
         if bytes > KNOWN_BYTES_MAX || texts.iter().any(|text| text.len() > TEXT_BYTES_MAX) {
             return Err(TooLarge);
         }
-        let polynomial = Polynomial::new(key.base());
+        let polynomial = Polynomial::new(key.hash_base());
         let long = texts.iter().enumerate();
         let mut long: Vec<_> = long
             .filter(|(_, text)| text.len() >= WINDOW_BYTES)
@@ -319,7 +320,7 @@ mod tests {
 
     fn finder(texts: &[&str]) -> Finder {
         let texts: Vec<_> = texts.iter().map(|text| Arc::from(*text)).collect();
-        Finder::new(&Key::new([7; 32]), &texts).unwrap()
+        Finder::new(&EvidenceKey::new([7; 32]), &texts).unwrap()
     }
 
     /// Checks which texts are found, as `text@place`.
@@ -426,7 +427,7 @@ mod tests {
     fn too_much_is_refused() {
         let large: Arc<str> = "a".repeat(KNOWN_BYTES_MAX / 2 + 1).into();
         let texts = [Arc::clone(&large), large];
-        let refused = Finder::new(&Key::new([7; 32]), &texts);
+        let refused = Finder::new(&EvidenceKey::new([7; 32]), &texts);
         assert_eq!(refused.err(), Some(TooLarge));
     }
 }

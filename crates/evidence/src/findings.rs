@@ -1,5 +1,6 @@
 //! What a message of a request has: known texts, texts that nobody knows in the client's frames, and listed skills.
 
+use ctxpin_model::evidence_key::ForeignName;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{SOURCE_BYTES_MAX, cut};
 use ctxpin_model::profile::Profile;
@@ -11,6 +12,7 @@ use crate::frame::{Frame, Names, frames, frames_behind_result, role};
 use crate::known::{Known, ResourceNumber};
 use crate::listing::{Share, items, share};
 use crate::record::{Role, Said};
+use crate::spelled;
 
 /// The greatest number of findings in one message. An honest one has as many as a chat has files and skills.
 const FINDINGS_MAX: usize = 4_096;
@@ -70,8 +72,12 @@ pub struct Foreign {
     pub source: Option<ResourceNumber>,
     /// The length of the text, in bytes.
     pub bytes: u64,
-    /// The names of the text under the owner's key, as it was given and with a line end behind it, which clients cut.
-    pub names: [String; 2],
+    /// The name of the text under the owner's key.
+    #[serde(with = "spelled")]
+    pub name: ForeignName,
+    /// The name of the text with a line end behind it, which clients cut.
+    #[serde(with = "spelled")]
+    pub name_with_line_end: ForeignName,
 }
 
 /// The findings of a message, and what they cost.
@@ -212,17 +218,21 @@ impl Look<'_> {
             return None;
         }
         let foreign = Foreign {
-            path: path.map(|path| shown(self.known, path)),
+            path: path
+                .map(|path| line(self.known.relative(path)))
+                .filter(|path| !path.is_empty()),
             is_home: frame.names == Names::Home,
             source,
             bytes: text.len() as u64,
-            names: [text.to_owned(), format!("{text}\n")].map(|text| {
-                self.known
-                    .key
-                    .name_of_foreign(BlobHash::of(text.as_bytes()))
-            }),
+            name: self.name(text),
+            name_with_line_end: self.name(&format!("{text}\n")),
         };
         Some(self.finding(What::Foreign(foreign), true, at))
+    }
+
+    fn name(&self, text: &str) -> ForeignName {
+        let content = BlobHash::of(text.as_bytes());
+        self.known.key.name_of_foreign(content)
     }
 
     fn at_skills(&self, found: &mut Vec<Finding>) {
@@ -266,8 +276,8 @@ impl Look<'_> {
     }
 }
 
-/// Returns a path that a client names, as it may leave this machine.
-fn shown(known: &Known, path: &str) -> String {
-    let line = sanitise::line(known.relative(path));
-    cut(&line, SOURCE_BYTES_MAX).to_owned()
+/// Returns a path as it may leave this machine: one line, at most as long as a source.
+pub(crate) fn line(path: &str) -> String {
+    let line = sanitise::line(path);
+    cut(&line, SOURCE_BYTES_MAX).trim_end().to_owned()
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use ctxpin_model::evidence_key::EvidenceKey;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::{Profile, Settings};
 use ctxpin_model::resource::{Bodies, Kind, Status};
@@ -12,11 +13,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::finder::{Finder, TooLarge, WINDOW_BYTES};
-use crate::key::Key;
 
 /// Everything that is known of the snapshots of one chat. The snapshots are numbered as they were given, from 0.
 pub struct Known {
-    pub(crate) key: Key,
+    pub(crate) key: EvidenceKey,
     pub(crate) finder: Finder,
     pub(crate) texts: Vec<Text>,
     /// The texts that are too short to be found anywhere, by themselves, with the sources that have them.
@@ -102,7 +102,7 @@ impl Known {
     /// # Errors
     ///
     /// Fails if the texts of all snapshots together are too large.
-    pub fn new(key: Key, given: &[Given<'_>]) -> Result<Self, TooLarge> {
+    pub fn new(key: EvidenceKey, given: &[Given<'_>]) -> Result<Self, TooLarge> {
         let mut builder = Builder::default();
         let snapshots: Vec<_> = given
             .iter()
@@ -206,7 +206,7 @@ impl Known {
 
 /// Everything on which the findings in a record depend.
 struct Digested<'d> {
-    key: &'d Key,
+    key: &'d EvidenceKey,
     texts: &'d [Arc<str>],
     owners: &'d [Vec<ResourceNumber>],
     snapshots: &'d [KnownSnapshot],
@@ -219,8 +219,8 @@ impl Digested<'_> {
     /// different bytes.
     fn hash(&self) -> [u8; 32] {
         let mut digest = Sha256::new();
-        digest.update(self.key.base().to_le_bytes());
-        digest.update(self.key.name_of_foreign(BlobHash::of(b"")));
+        digest.update(self.key.hash_base().to_le_bytes());
+        digest.update(self.key.name().bytes());
         digest.update(self.roots.len().to_le_bytes());
         for root in self.roots {
             add_text(&mut digest, root);

@@ -14,11 +14,10 @@
 pub mod finder;
 pub mod findings;
 mod frame;
-pub mod key;
 pub mod known;
 mod listing;
 mod polynomial;
 pub mod reading;
 mod record;
-pub mod rows;
+mod spelled;
 pub mod verdict;

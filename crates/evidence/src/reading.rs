@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead};
 
-use ctxpin_model::profile::Profile;
+use ctxpin_model::evidence::{Gap, Source};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -14,6 +14,7 @@ use crate::findings::{Finding, look};
 use crate::known::Known;
 use crate::record::transcript::{Hash, Row, Run};
 use crate::record::{Line, Lines, Role, Said, plugin, rollout, transcript};
+use crate::spelled;
 
 pub use crate::record::rollout::Parent;
 
@@ -25,49 +26,6 @@ const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
 const STATE_VERSION: u32 = 1;
-
-/// The kind of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// Claude Code's transcript, from version 2.1.307 on.
-    Transcript,
-    /// Codex's rollout, as versions 0.150 and 0.171 write it.
-    Rollout,
-    /// What opencode's plugin hands over.
-    Plugin,
-}
-
-impl Source {
-    /// Returns the profile of the client that makes such records.
-    pub fn profile(self) -> Profile {
-        match self {
-            Self::Transcript => Profile::ClaudeCode,
-            Self::Rollout => Profile::Codex,
-            Self::Plugin => Profile::Opencode,
-        }
-    }
-}
-
-/// Why the record does not hold a request whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Gap {
-    /// It names messages that the record does not hold, or the request that it goes on from is missing.
-    NotHeld,
-    /// A line before it is broken or too long.
-    BrokenLine,
-    /// A message is not the one whose hash the record states.
-    Changed,
-    /// The client left something out on purpose.
-    Cut,
-    /// It asked for a summary, and the record does not hold how.
-    Compaction,
-    /// It goes on from a record of another session, which was not read.
-    ParentNotRead,
-    /// It has more messages or findings than are kept.
-    TooMuch,
-}
 
 /// A request, as far as the record holds it.
 #[derive(Debug)]
@@ -96,6 +54,7 @@ pub struct Found<'r> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     version: u32,
+    #[serde(with = "spelled")]
     source: Source,
     /// The hash of the known texts that the findings are about.
     known: String,
@@ -156,6 +115,7 @@ struct Pending {
     id: String,
     turn: Option<String>,
     messages: usize,
+    #[serde(with = "spelled::list")]
     gaps: Vec<Gap>,
 }
 

@@ -2,141 +2,22 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use ctxpin_model::evidence::{
+    self, ForeignText, Gap, Outcome, Place, ROW_BYTES_MAX, ResourceResult, Row, Source, Verdict,
+};
+use ctxpin_model::evidence_key::ForeignName;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::Kind;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::finder::WINDOW_BYTES;
-use crate::findings::{Foreign, What};
+use crate::findings::{Foreign, What, line};
 use crate::known::{Known, KnownResource, KnownSnapshot, ResourceNumber, Standing};
-use crate::reading::{Gap, Request, Source};
+use crate::reading::Request;
 
-/// The greatest size of the resources of one row, as JSON, in bytes. Worse ones come first.
-pub const ROW_BYTES_MAX: usize = 224 * 1024;
-
-/// What a turn's requests gave the model, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// Every request had exactly what the pin says.
-    AsPinned,
-    /// The turn has no pin to compare with.
-    Unpinned,
-    /// The pin is under the profile of another client.
-    OtherProfile,
-    /// The record does not hold every request whole, and nothing that it holds deviates.
-    Incomplete,
-    /// Witnesses say different things.
-    Disputed,
-    /// A request had something else than the pin says.
-    Deviates,
-}
-
-/// What became of one resource.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It is for certain files or uses, and was not given.
-    NotAskedFor,
-    Given,
-    /// The client gave the beginning up to this byte of the file, as its rules say.
-    GivenUpTo(u64),
-    /// It was given several times.
-    Repeated,
-    /// The list of skills gave so many bytes of the description.
-    Shortened(u64),
-    /// A text of an earlier pin, and the present one behind it.
-    Superseded,
-    /// A person, a tool or the model said it, and the client did not give it.
-    SeenElsewhere,
-    /// The text has fewer than 64 bytes and does not stand in its client's frame.
-    TooShort,
-    /// The client gave a file that the pin lists and does not have, because somebody chose that.
-    KnownNotPinned,
-    /// The client gave a file that could not be pinned.
-    KnownUnusable,
-    /// It should have been given, and was not.
-    Absent,
-    /// A text of an earlier pin, without the present one behind it.
-    Stale,
-    /// A text of the head or of a later pin.
-    Newer,
-    /// A text that no snapshot has.
-    Foreign,
-}
-
-impl Outcome {
-    /// Returns whether the request had something else than the pin says.
-    pub fn deviates(self) -> bool {
-        match self {
-            Self::NotAskedFor
-            | Self::Given
-            | Self::GivenUpTo(_)
-            | Self::Repeated
-            | Self::Shortened(_)
-            | Self::Superseded
-            | Self::SeenElsewhere
-            | Self::TooShort
-            | Self::KnownNotPinned => false,
-            Self::KnownUnusable | Self::Absent | Self::Stale | Self::Newer | Self::Foreign => true,
-        }
-    }
-}
-
-/// The worst that became of one resource in the requests of a turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ResourceResult {
-    /// The source of a resource of the chat's snapshots, or else the path as the client's frame names it.
-    pub path: Option<String>,
-    /// The spelling of the resource's kind. `None` for a text that no snapshot has.
-    pub kind: Option<String>,
-    /// The hash of the file's bytes, as 64 hexadecimal digits. `None` for a text that no snapshot has.
-    pub content: Option<String>,
-    pub outcome: Outcome,
-    /// Whether the text stands inside of another one that was given.
-    pub is_within: bool,
-    /// The number of the first request with this outcome.
-    pub request: u64,
-    /// Where it was found there. `None` if it was not.
-    pub place: Option<Place>,
-    /// The length of a text that no snapshot has, in bytes.
-    pub bytes: Option<u64>,
-    /// The names of a text that no snapshot has, under the owner's key.
-    pub names: Vec<String>,
-}
-
-/// A place in a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Place {
-    /// The number of the message. The system prompt is 0.
-    pub message: u64,
-    /// The number of the string in the message.
-    pub string: u32,
-    /// The place in the string, in bytes.
-    pub at: u64,
-}
-
-/// What one reading of a record says about a turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
-    pub source: Source,
-    /// A hash of the ids of the requests, as 64 hexadecimal digits.
-    pub key: String,
-    pub verdict: Verdict,
-    pub requests: u64,
-    /// How many of the requests the record holds whole.
-    pub whole: u64,
-    /// Why the others are not whole.
-    pub gaps: Vec<Gap>,
-    /// The number of the first request that deviates.
-    pub first_different: Option<u64>,
-    /// The worst outcomes first, and then by path.
-    pub resources: Vec<ResourceResult>,
-    /// How many resources are left out, because the row would be too large.
-    pub left_out: u64,
-}
+/// The greatest size of the resources of one row, as JSON, in bytes. Worse ones come first. The rest of a row is small.
+const RESOURCES_BYTES_MAX: usize = ROW_BYTES_MAX - 32 * 1024;
 
 /// The requests of one turn, while they are read.
 pub struct Turn<'k> {
@@ -157,7 +38,7 @@ enum Subject {
     /// A source, with the content of a snapshot other than the pin.
     Known(String, Option<BlobHash>),
     /// A text that no snapshot has, by its name.
-    Foreign(String),
+    Foreign(ForeignName),
 }
 
 impl<'k> Turn<'k> {
@@ -223,20 +104,18 @@ impl<'k> Turn<'k> {
             Some(_) => Verdict::AsPinned,
         };
         let mut resources: Vec<_> = self.results.into_values().collect();
-        resources.sort_by(|a, b| {
-            (b.outcome, &a.path, &a.content).cmp(&(a.outcome, &b.path, &b.content))
-        });
+        evidence::sort(&mut resources);
         let mut bytes = 0;
         let fitting = resources.iter().take_while(|result| {
-            bytes += serde_json::to_string(result).map_or(ROW_BYTES_MAX, |json| json.len() + 1);
-            bytes <= ROW_BYTES_MAX
+            bytes += result.json_bytes();
+            bytes <= RESOURCES_BYTES_MAX
         });
         let kept = fitting.count();
         let left_out = (resources.len() - kept) as u64;
         resources.truncate(kept);
         Row {
             source: self.source,
-            key: hex::encode(self.ids.finalize()),
+            key: <[u8; 32]>::from(self.ids.finalize()).into(),
             verdict,
             requests: self.requests,
             whole: self.whole,
@@ -359,7 +238,13 @@ impl<'c> Compared<'c> {
         let mut results = Vec::new();
         for (number, resource) in self.snapshot.resources.iter().enumerate() {
             if let Some((outcome, place)) = self.pinned(number, resource) {
-                results.push(self.result(resource, outcome, place));
+                let (subject, mut result) = self.result(resource, outcome, place);
+                result.given_bytes = match outcome {
+                    Outcome::GivenUpTo => resource.cut_at,
+                    Outcome::Shortened => self.listed.get(&number).and_then(|(_, bytes)| *bytes),
+                    _ => None,
+                };
+                results.push((subject, result));
             }
         }
         results.extend(self.other_texts());
@@ -389,15 +274,15 @@ impl<'c> Compared<'c> {
         let content = resource.content;
         let subject = Subject::Known(resource.source.clone(), content);
         let result = ResourceResult {
-            path: Some(resource.source.clone()),
-            kind: Some(resource.kind.to_string()),
-            content: content.map(|content| content.hex()),
+            path: Some(line(&resource.source)),
+            kind: Some(resource.kind),
+            content,
             outcome,
+            given_bytes: None,
             is_within,
             request: self.request.number,
             place,
-            bytes: None,
-            names: Vec::new(),
+            foreign: None,
         };
         (subject, result)
     }
@@ -464,7 +349,7 @@ impl<'c> Compared<'c> {
         let shared = owners.filter(|owner| owner.snapshot == self.pin).count();
         let outcome = match resource.cut_at {
             _ if resource.is_due && count > shared => Outcome::Repeated,
-            Some(cut_at) => Outcome::GivenUpTo(cut_at),
+            Some(_) => Outcome::GivenUpTo,
             None => Outcome::Given,
         };
         Some((outcome, Some(first)))
@@ -474,7 +359,7 @@ impl<'c> Compared<'c> {
     fn listed(&self, number: usize) -> (Outcome, Option<Place>) {
         match self.listed.get(&number) {
             Some((place, None)) => (Outcome::Given, Some(*place)),
-            Some((place, Some(bytes))) => (Outcome::Shortened(*bytes), Some(*place)),
+            Some((place, Some(_))) => (Outcome::Shortened, Some(*place)),
             // A client without the means to use a skill gives no list.
             None if !self.has_list => (Outcome::NotAskedFor, None),
             None => (Outcome::Absent, None),
@@ -556,16 +441,19 @@ impl<'c> Compared<'c> {
             Some(Standing::Pinned) | None => Outcome::Foreign,
         };
         let result = ResourceResult {
-            path: source.map(str::to_owned).or_else(|| foreign.path.clone()),
-            kind: named.map(|resource| resource.kind.to_string()),
+            path: source.map(line).or_else(|| foreign.path.clone()),
+            kind: named.map(|resource| resource.kind),
             content: None,
             outcome,
+            given_bytes: None,
             is_within: false,
             request: self.request.number,
             place: Some(place),
-            bytes: Some(foreign.bytes),
-            names: foreign.names.to_vec(),
+            foreign: Some(ForeignText {
+                bytes: foreign.bytes,
+                names: [foreign.name, foreign.name_with_line_end],
+            }),
         };
-        Some((Subject::Foreign(foreign.names[0].clone()), result))
+        Some((Subject::Foreign(foreign.name), result))
     }
 }

@@ -23,6 +23,8 @@ pub mod diff;
 pub mod door;
 pub mod drift;
 pub mod enrolment;
+pub mod evidence;
+pub mod evidence_key;
 pub mod exposure;
 pub mod file_path;
 pub mod glob;

@@ -1,14 +1,15 @@
 //! What somebody put into a record, or took from it.
 
 use ctxpin_evidence::known::Known;
-use ctxpin_evidence::reading::{Gap, Reading, Source, UnusableState};
-use ctxpin_evidence::rows::Witness;
-use ctxpin_evidence::verdict::{Row, Turn, Verdict};
+use ctxpin_evidence::reading::{Reading, UnusableState};
+use ctxpin_evidence::verdict::Turn;
+use ctxpin_model::evidence::{Gap, Row, Source, Verdict, Witness};
 use ctxpin_model::resource::Status;
 use serde_json::json;
 
 use crate::scene::{
-    Sample, Transcript, body, codex_files, known, known_under, reminder, rollout, row, said, shown,
+    Sample, Transcript, became, body, codex_files, known, known_under, reminder, rollout, row,
+    said, shown,
 };
 
 const AGENTS: &str = "/w/project/AGENTS.md";
@@ -33,7 +34,7 @@ fn check(build: impl FnOnce(&mut Transcript), expected: &str) {
 /// Returns the verdict and the outcomes of a row.
 fn outcomes(row: &Row) -> String {
     let outcomes = row.resources.iter();
-    let outcomes = outcomes.map(|resource| format!("{:?}", resource.outcome));
+    let outcomes = outcomes.map(became);
     format!(
         "{:?}: {}",
         row.verdict,

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use ctxpin_evidence::findings::What;
 use ctxpin_evidence::known::Known;
-use ctxpin_evidence::reading::{Reading, Request, Source, parent};
+use ctxpin_evidence::reading::{Reading, Request, parent};
 use ctxpin_evidence::verdict::Turn;
+use ctxpin_model::evidence::Source;
 
 use crate::scene::{PROJECT, Sample, known, shown};
 

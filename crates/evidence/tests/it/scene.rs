@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use ctxpin_evidence::key::Key;
 use ctxpin_evidence::known::{Given, Known};
-use ctxpin_evidence::reading::{Reading, Source};
-use ctxpin_evidence::verdict::{Row, Turn};
+use ctxpin_evidence::reading::Reading;
+use ctxpin_evidence::verdict::Turn;
+use ctxpin_model::evidence::{ResourceResult, Row, Source};
+use ctxpin_model::evidence_key::EvidenceKey;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, OpencodeSettings, Rules, Settings};
 use ctxpin_model::resource::{Applies, Bodies, Content, Kind, Resource, Status};
@@ -97,7 +98,7 @@ pub fn known_under(key: u8, samples: &[Sample]) -> Known {
             bodies: &sample.bodies,
         })
         .collect();
-    Known::new(Key::new([key; 32]), &given).unwrap()
+    Known::new(EvidenceKey::new([key; 32]), &given).unwrap()
 }
 
 /// Reads a record whole, and returns what it says about all of its requests as one turn.
@@ -120,7 +121,7 @@ pub fn shown(row: &Row) -> String {
     }
     for resource in &row.resources {
         let path = resource.path.as_deref().unwrap_or("no path");
-        write!(text, "\n  {path}: {:?}", resource.outcome).unwrap();
+        write!(text, "\n  {path}: {}", became(resource)).unwrap();
         if resource.is_within {
             text += ", within another text";
         }
@@ -129,6 +130,14 @@ pub fn shown(row: &Row) -> String {
         }
     }
     text + "\n"
+}
+
+/// Returns an outcome with the bytes that it counts.
+pub fn became(result: &ResourceResult) -> String {
+    match result.given_bytes {
+        Some(bytes) => format!("{:?}({bytes})", result.outcome),
+        None => format!("{:?}", result.outcome),
+    }
 }
 
 /// A transcript of Claude Code in the making.

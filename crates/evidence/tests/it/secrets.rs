@@ -1,7 +1,8 @@
 //! No text of a record leaves: not in a state, not in a row.
 
-use ctxpin_evidence::reading::{Reading, Request, Source};
+use ctxpin_evidence::reading::{Reading, Request};
 use ctxpin_evidence::verdict::Turn;
+use ctxpin_model::evidence::Source;
 use serde_json::{Value, json};
 
 use crate::scene::{Sample, Transcript, body, codex_files, known, reminder, rollout, said};
@@ -30,7 +31,7 @@ fn told(source: Source, record: &str) -> String {
     reading.read(&mut record.as_bytes(), each).unwrap();
     assert_eq!(reading.state().lines().broken, 1);
     text += &serde_json::to_string(reading.state()).unwrap();
-    text += &serde_json::to_string(&turn.row()).unwrap();
+    text += &turn.row().canonical_json();
     text
 }
 

@@ -1,0 +1,63 @@
+//! The model's words in a state.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serializer};
+
+/// Writes a word.
+///
+/// # Errors
+///
+/// Fails if the serializer does.
+pub fn serialize<W: Display, S: Serializer>(word: &W, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(word)
+}
+
+/// Reads a word.
+///
+/// # Errors
+///
+/// Fails for an unknown word.
+pub fn deserialize<'de, W, D>(deserializer: D) -> Result<W, D::Error>
+where
+    W: FromStr<Err: Display>,
+    D: Deserializer<'de>,
+{
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(D::Error::custom)
+}
+
+/// Lists of words.
+pub mod list {
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer};
+    use serde::de::Error as _;
+
+    /// Writes words.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the serializer does.
+    pub fn serialize<W: Display, S: Serializer>(
+        words: &[W],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(words.iter().map(W::to_string))
+    }
+
+    /// Reads words.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one is unknown.
+    pub fn deserialize<'de, W, D>(deserializer: D) -> Result<Vec<W>, D::Error>
+    where
+        W: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        let words = texts.iter().map(|text| text.parse());
+        words.collect::<Result<_, _>>().map_err(D::Error::custom)
+    }
+}
