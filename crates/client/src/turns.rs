@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::evidence::{EvidenceKey, EvidenceRow, TurnEvidence};
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun, TurnGiven};
 use reqwest::Method;
@@ -36,6 +37,25 @@ impl Client {
         let (chat, number) = (chat.to_string(), number.to_string());
         self.json(self.request(Method::GET, &["chats", &chat, "turns", &number])?)
             .await
+    }
+
+    /// Returns the caller's key, under which rows of evidence name texts that no snapshot has.
+    pub async fn evidence_key(&self) -> Result<EvidenceKey, ClientError> {
+        let request = self.request(Method::POST, &["me", "evidence-key"])?;
+        self.json(request).await
+    }
+
+    /// Hands in a row of evidence about a turn. Returns what all rows of the turn say together.
+    pub async fn evidence_add(
+        &self,
+        chat: ChatId,
+        number: i64,
+        row: &EvidenceRow,
+    ) -> Result<TurnEvidence, ClientError> {
+        let (chat, number) = (chat.to_string(), number.to_string());
+        let segments = ["chats", &chat, "turns", &number, "evidence"];
+        let request = self.request(Method::POST, &segments)?;
+        self.json(with_json(request, row).await?).await
     }
 
     /// Reads the prompt that a turn was given: Markdown in UTF-8, empty if the chat had no pin.

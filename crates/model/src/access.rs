@@ -261,6 +261,10 @@ spelled! {
         TurnList = "turn_list",
         /// Read a turn with what it offered.
         TurnRead = "turn_read",
+        /// Hand in evidence of what a turn's requests had.
+        EvidenceAdd = "evidence_add",
+        /// Read the caller's own key of evidence, and make it if there is none.
+        EvidenceKeyRead = "evidence_key_read",
         /// List the chats and turns in which a content was in force.
         ExposureRead = "exposure_read",
         /// Create a user.
@@ -330,9 +334,11 @@ impl Operation {
         use Reach::{Bodies, Metadata};
         use Scope::{Admin, Read, Write};
         match self {
-            Self::AgentCreate | Self::EnrolmentCodeCreate | Self::AgentEnrol | Self::ChatCreate => {
-                (Who::Member, Some(Write))
-            }
+            Self::AgentCreate
+            | Self::EnrolmentCodeCreate
+            | Self::AgentEnrol
+            | Self::ChatCreate
+            | Self::EvidenceKeyRead => (Who::Member, Some(Write)),
             Self::AgentList
             | Self::ChatList
             | Self::PendingChangeList
@@ -359,7 +365,8 @@ impl Operation {
             | Self::ChatChange
             | Self::ChatDelete
             | Self::ChatInherit
-            | Self::ChatStart => (Who::Owner(Metadata), Some(Write)),
+            | Self::ChatStart
+            | Self::EvidenceAdd => (Who::Owner(Metadata), Some(Write)),
             Self::PinMoveMany
             | Self::UserCreate
             | Self::UserList
@@ -386,6 +393,8 @@ impl Operation {
                 | Self::ChatRead
                 | Self::ChatStart
                 | Self::ContextRead
+                | Self::EvidenceAdd
+                | Self::EvidenceKeyRead
                 | Self::HistoryRead
                 | Self::ResourceRead
                 | Self::PromptRead

@@ -19,7 +19,7 @@ pub const WARNED_FROM_PERCENT: u64 = 80;
 spelled! {
     /// Something stored for a user. Waiting does not reduce it.
     Stock {
-        /// Bytes that the user's agents have sent, each content counted once.
+        /// Bytes that the user's agents have sent, each content counted once, and the bytes of the evidence that is kept.
         ContentBytes = "content_bytes",
         Agents = "agents",
         /// Chats, including archived ones.
@@ -36,7 +36,7 @@ spelled! {
         Pushes = "pushes",
         /// Bytes that one agent sends, with a push or before it.
         UploadBytes = "upload_bytes",
-        /// Turns begun with one token.
+        /// Turns begun and rows of evidence handed in with one token.
         Turns = "turns",
         /// Moves of pins and changes of chats, requested with one token.
         Moves = "moves",
@@ -340,7 +340,7 @@ impl fmt::Display for QuotaExceeded {
         match self.limit {
             Limit::Stock(Stock::ContentBytes) => write!(
                 f,
-                "your agents have sent {} of your {}; ask an admin to raise the quota: \
+                "your agents and clients have sent {} of your {}; ask an admin to raise the quota: \
                  `ctxpin user quota NAME --content 20GiB`",
                 format_bytes(*used),
                 format_bytes(*quota)
@@ -371,7 +371,7 @@ impl fmt::Display for QuotaExceeded {
                 let (subject, what) = match rate {
                     Rate::Pushes => ("agent", "pushes"),
                     Rate::UploadBytes => ("agent", "of uploads"),
-                    Rate::Turns => ("token", "turns"),
+                    Rate::Turns => ("token", "turns and rows of evidence"),
                     Rate::Moves => ("token", "moves of pins and changes of chats"),
                     Rate::SignIns => ("token", "sign-ins, links and enrolment codes"),
                 };
@@ -465,7 +465,7 @@ mod tests {
                 (10 << 30) - 1,
                 None
             ),
-            "your agents have sent 9.9 GiB of your 10 GiB; ask an admin to raise the quota: \
+            "your agents and clients have sent 9.9 GiB of your 10 GiB; ask an admin to raise the quota: \
              `ctxpin user quota NAME --content 20GiB`"
         );
         assert_eq!(
@@ -479,7 +479,7 @@ mod tests {
         );
         assert_eq!(
             exceeded(Limit::Rate(Rate::Turns), 600, 600, Some(59)),
-            "this token has used 600 of its 600 turns per minute; wait 59 s"
+            "this token has used 600 of its 600 turns and rows of evidence per minute; wait 59 s"
         );
     }
 

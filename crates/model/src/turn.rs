@@ -1,6 +1,7 @@
 //! Turns: generations by a model, each recorded with what was in force for it.
 
 use crate::delivery::Delivery;
+use crate::evidence::{EvidenceView, TurnEvidence};
 use crate::hash::{BlobHash, SnapshotId};
 use crate::moment::Moment;
 use crate::offered_tools::Tools;
@@ -20,6 +21,8 @@ pub struct TurnRecord {
     /// The caller's name for the turn, unique in the chat.
     pub reference: Option<String>,
     pub started_at: Moment,
+    /// What the evidence says. `None` if nobody handed any in.
+    pub evidence: Option<TurnEvidence>,
 }
 
 /// The result of beginning a turn.
@@ -61,6 +64,8 @@ pub struct TurnView {
     pub prompt: Option<PromptFacts>,
     /// `None` if the caller may not read bodies.
     pub offer: Option<Offer>,
+    /// The rows of evidence. `None` if nobody handed any in.
+    pub evidence: Option<EvidenceView>,
 }
 
 /// What is known of a prompt besides its text.

@@ -18,6 +18,7 @@ pub mod contexts;
 pub mod diffs;
 pub mod enrolment;
 pub mod error;
+pub mod evidence;
 pub mod exposures;
 mod frame;
 mod ground;

@@ -22,6 +22,7 @@ use ctxpin_store::grant::{Granted, object, right};
 
 use crate::contexts;
 use crate::error::{Error, Result};
+use crate::evidence;
 use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, read_bodies, read_chat, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared};
@@ -131,6 +132,7 @@ async fn begin_once(
         delivery: request.delivery.unwrap_or(now.mode.delivery()),
         reference: request.reference.clone(),
         started_at: caller.now,
+        evidence: None,
     };
     granted.turn_insert(&mut transaction, &turn).await?;
     let notice = (!notices.is_empty()).then(|| notices.join(" "));
@@ -386,7 +388,7 @@ pub async fn list(
     Ok(granted.turns(&mut transaction, page).await?)
 }
 
-/// Returns the turn of that number in a chat, with the facts of its prompt and what it offered. Leaves out the
+/// Returns the turn of that number in a chat, with the facts of its prompt, what it offered, and its evidence. Leaves out the
 /// offer if the caller may not read the chat's bodies.
 ///
 /// # Errors
@@ -407,6 +409,10 @@ pub async fn read(
         Some(granted) => Some(offer(&mut transaction, &granted, &stamped.turn).await?),
         None => None,
     };
+    let evidence = match stamped.turn.evidence {
+        Some(_) => evidence::view(&mut transaction, &granted, number).await?,
+        None => None,
+    };
     let prompt = stamped.size_bytes.zip(stamped.renderer);
     Ok(TurnView {
         prompt: prompt.map(|(size_bytes, renderer)| PromptFacts {
@@ -416,6 +422,7 @@ pub async fn read(
         }),
         turn: stamped.turn,
         offer,
+        evidence,
     })
 }
 

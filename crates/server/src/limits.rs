@@ -20,6 +20,9 @@ pub(crate) const UPLOAD_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// The longest body that moves a pin, in bytes. It may name 2,000 sources of 1 KiB each.
 pub(crate) const MOVE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// The longest body with a row of evidence, in bytes. A row as it is stored has half of it.
+pub(crate) const EVIDENCE_BYTES_MAX: u64 = 512 * 1024;
+
 /// The longest body of any other request, in bytes. It holds a few names and ids.
 pub(crate) const OTHER_BYTES_MAX: u64 = 64 * 1024;
 

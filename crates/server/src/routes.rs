@@ -24,13 +24,13 @@ use utoipa_axum::routes;
 
 use crate::api::health::Document;
 use crate::api::{
-    agents, audit, chats, contexts, enrolment, exposures, health, history, instructions,
+    agents, audit, chats, contexts, enrolment, evidence, exposures, health, history, instructions,
     pending_changes, people, prompts, quotas, sessions, sign_in, skills, tools, turns, watches,
 };
 use crate::api_error::{panicked, unknown_method, unknown_path};
 use crate::app::App;
 use crate::data_files::confirm_data_files;
-use crate::limits::{MOVE_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
+use crate::limits::{EVIDENCE_BYTES_MAX, MOVE_BYTES_MAX, PUSH_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::metrics::Metrics;
 use crate::observe::observe;
 use crate::pages;
@@ -276,6 +276,8 @@ fn api_routes() -> Vec<Route> {
         Route::new(routes!(turns::begin, turns::list)),
         Route::new(routes!(turns::read)),
         Route::new(routes!(turns::read_prompt)),
+        Route::new(routes!(evidence::add)).body(EVIDENCE_BYTES_MAX, Operation::EvidenceAdd),
+        Route::new(routes!(evidence::key)),
         Route::new(routes!(exposures::read)),
         Route::new(routes!(exposures::known_hashes)),
         Route::new(routes!(exposures::chats)),

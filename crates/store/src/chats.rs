@@ -693,7 +693,7 @@ impl Granted<Chat, Write> {
         Ok(())
     }
 
-    /// Deletes the chat with its history and turns, and lowers its owner's count. Its children stay,
+    /// Deletes the chat with its history, turns and evidence, and lowers what its owner stores. Its children stay,
     /// without a parent.
     ///
     /// # Errors
@@ -703,10 +703,15 @@ impl Granted<Chat, Write> {
         let (chat, owner) = (self.id(), self.owner());
         self.within(transaction)?
             .together()
+            .write(
+                "update users set chat_count = chat_count - 1, content_bytes = content_bytes \
+                 - (select cast(coalesce(sum(e.size), 0) as bigint) from turn_evidence e where e.chat_id = $2) \
+                 where id = $1 and chat_count > 0",
+            )
+            .bind(&owner)
+            .bind(&chat)
             .write("delete from chats where id = $1")
             .bind(&chat)
-            .write("update users set chat_count = chat_count - 1 where id = $1 and chat_count > 0")
-            .bind(&owner)
             .execute()
             .await?;
         Ok(())

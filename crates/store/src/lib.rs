@@ -17,6 +17,7 @@ pub mod database;
 pub mod deed;
 pub mod enrolment_codes;
 pub mod error;
+pub mod evidence;
 pub mod exposed_chats;
 pub mod exposure;
 pub mod fault;

@@ -57,6 +57,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0019_modes"),
     migration!(each, "0020_decisions"),
     migration!(both, "0021_polling"),
+    migration!(each, "0022_evidence"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -4,6 +4,7 @@ use ctxpin_model::turn::TurnRecord;
 
 use crate::database::Transaction;
 use crate::error::Result;
+use crate::evidence::turn_columns;
 use crate::grant::{Granted, object::Chat, right::Write};
 use crate::values::{Row, columns};
 use ctxpin_model::page::{Page, PageRequest};
@@ -17,6 +18,7 @@ columns! {
         delivery: "delivery",
         reference: "reference",
         started_at: "started_at",
+        evidence: turn_columns!(),
     }
 }
 

@@ -253,6 +253,26 @@ impl Granted<Account, Write> {
     }
 }
 
+/// Adds to the bytes that a user stores. Returns `false` if the sum would exceed the quota.
+pub(crate) async fn content_bytes_add(
+    transaction: &mut Transaction,
+    user: &UserId,
+    bytes: u64,
+    quota_default: u64,
+) -> Result<bool> {
+    let changed = transaction
+        .query(
+            "update users set content_bytes = content_bytes + $2 where id = $1 \
+             and content_bytes + $2 <= coalesce(content_bytes_quota, $3)",
+        )
+        .bind(user)
+        .bind(&bytes)
+        .bind(&quota_default)
+        .execute()
+        .await?;
+    Ok(changed > 0)
+}
+
 impl Granted<Agent, Write> {
     /// Records that the agent's owner has sent contents, in the order of their hashes. The blobs are
     /// inserted later in this transaction, and the caller adds the new bytes with
@@ -308,18 +328,8 @@ impl Granted<Agent, Write> {
         quota_default: u64,
     ) -> Result<bool> {
         let owner = self.owner();
-        let changed = self
-            .within(transaction)?
-            .query(
-                "update users set content_bytes = content_bytes + $2 where id = $1 \
-                 and content_bytes + $2 <= coalesce(content_bytes_quota, $3)",
-            )
-            .bind(&owner)
-            .bind(&bytes)
-            .bind(&quota_default)
-            .execute()
-            .await?;
-        Ok(changed > 0)
+        let transaction = self.within(transaction)?;
+        content_bytes_add(transaction, &owner, bytes, quota_default).await
     }
 
     /// Records that the agent's latest push was refused.

@@ -12,6 +12,8 @@ use ctxpin_model::agent::Replaces;
 use ctxpin_model::audit::AuditOutcome;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::door::Door;
+use ctxpin_model::evidence::{Source, Verdict, Witness};
+use ctxpin_model::evidence_key::EvidenceKeyName;
 use ctxpin_model::exposure::HashKind;
 use ctxpin_model::hash::{AnyHash, BlobHash, ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, AuditId, ChatId, EnrolmentCodeId, ProcessId, TokenId, UserId};
@@ -259,7 +261,14 @@ macro_rules! hashes {
     )+};
 }
 
-hashes!(AnyHash, BlobHash, SnapshotId, ContextHash, ToolsHash);
+hashes!(
+    AnyHash,
+    BlobHash,
+    SnapshotId,
+    ContextHash,
+    ToolsHash,
+    EvidenceKeyName
+);
 
 impl Value for [u8; 32] {
     type Plain = Vec<u8>;
@@ -301,6 +310,9 @@ words!(
     Reason,
     Delivery,
     Door,
+    Source,
+    Verdict,
+    Witness,
     HashKind,
     Roles,
     Scopes,

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use ctxpin_model::chat::{ChatCreate, ChatFilter};
 use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::delivery::Delivery;
+use ctxpin_model::evidence::Outcome;
 use ctxpin_model::history::StepRequest;
 use ctxpin_model::id::ProcessId;
 use ctxpin_model::mode::Mode;
@@ -16,6 +17,7 @@ use ctxpin_operations::bulk_moves;
 use ctxpin_operations::chats;
 use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
+use ctxpin_operations::evidence;
 use ctxpin_operations::history;
 use ctxpin_operations::instructions;
 use ctxpin_operations::overview;
@@ -31,6 +33,7 @@ use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
 use uuid::Uuid;
 
+use crate::evidence_rows::{deviating, file};
 use crate::scene::Scene;
 
 /// The number of instruction files in each workspace.
@@ -221,6 +224,21 @@ async fn observed(scene: &Scene<'_>, ledger: &mut Ledger<'_>) {
         .note("tell of it without a scan", start(None))
         .await
         .unwrap();
+    chat.turn().await.unwrap();
+    let (service, owner) = (scene.service, scene.owner);
+    let key = ledger.note("make a key of evidence", evidence::key(service, owner));
+    let key = key.await.unwrap().name();
+    let file = file("/w/AGENTS.md", "text", Outcome::Stale);
+    let row = deviating("requests", file).checked().unwrap();
+    let add = || evidence::add(service, owner, chat.id, 1, key, &row);
+    ledger.note("hand in evidence", add()).await.unwrap();
+    ledger.note("hand it in again", add()).await.unwrap();
+    let read = turns::read(service, owner, chat.id, 1);
+    ledger
+        .note("read a turn with evidence", read)
+        .await
+        .unwrap();
+    ledger.note("list turns with evidence", chat.turns()).await;
 }
 
 async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {

@@ -10,6 +10,8 @@ mod costs;
 mod diffs;
 mod drift;
 mod enrolment;
+mod evidence;
+mod evidence_rows;
 mod exposure;
 mod history;
 mod ingest;

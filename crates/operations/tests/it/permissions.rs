@@ -17,6 +17,7 @@ use ctxpin_model::turn::TurnRequest;
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
+use ctxpin_operations::evidence;
 use ctxpin_operations::history;
 use ctxpin_operations::people::{self, Revocation};
 use ctxpin_operations::pins;
@@ -62,6 +63,7 @@ impl<'t> World<'t> {
         let service = &test.service;
         let admin = first_admin(service).await;
         let owner = user(service, admin, "owner", "member", "read write").await;
+        evidence::key(service, owner.1).await.expect("a key");
         let mut world = Self {
             test,
             service,
@@ -287,7 +289,8 @@ impl<'t> World<'t> {
             + (select count(*) from agent_heads) + (select count(*) from agent_uploads) \
             + (select count(*) from blobs) + (select count(*) from snapshots) \
             + (select count(*) from prompts) + (select count(*) from chats) \
-            + (select count(*) from chat_pins) + (select count(*) from passes) + (select count(*) from turns)";
+            + (select count(*) from chat_pins) + (select count(*) from passes) + (select count(*) from turns) \
+            + (select count(*) from turn_evidence) + (select count(*) from turn_evidence_texts)";
         let rows = self.test.count(rows).await;
         format!("{agent:?} {heads:?} {chat:?} {history:?} {users:?} {tokens:?} {rows}")
     }
@@ -300,11 +303,11 @@ fn is_on_owned(operation: Operation) -> bool {
         AgentRead | AgentDelete | AgentTokenRotate | AgentUse | HeadList | ChatRead
         | ChatChange | ChatDelete | ChatInherit | ChatStart | ContextRead | PinMove | PinClear
         | HistoryRead | DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin
-        | TurnList | TurnRead | UsageRead => true,
+        | TurnList | TurnRead | EvidenceAdd | UsageRead => true,
         AgentCreate | EnrolmentCodeCreate | AgentEnrol | AgentList | SessionOpen | ContextPush
         | BlobUpload | AgentRefresh | ChatCreate | ChatList | PendingChangeList | PinMoveMany
-        | ExposureRead | UserCreate | UserList | UserChange | QuotaChange | SignIn
-        | SignInCodeCreate | TokenCreate | TokenCreateFor | TokenList | TokenChildren
+        | EvidenceKeyRead | ExposureRead | UserCreate | UserList | UserChange | QuotaChange
+        | SignIn | SignInCodeCreate | TokenCreate | TokenCreateFor | TokenList | TokenChildren
         | TokenRevoke | MeRead | AuditRead | MetricsRead => false,
     }
 }
@@ -341,6 +344,8 @@ fn noted_as(operation: Operation) -> &'static [Operation] {
         PinClear => &[PinClear],
         PinMoveMany => &[PinMoveMany],
         TurnBegin => &[TurnBegin],
+        EvidenceAdd => &[EvidenceAdd],
+        EvidenceKeyRead => &[EvidenceKeyRead],
         UserCreate => &[UserCreate],
         UserChange => &[UserChange],
         QuotaChange => &[QuotaChange],

@@ -10,6 +10,7 @@ pub mod chats;
 pub mod contexts;
 pub mod diff;
 pub mod enrolment;
+pub mod evidence;
 pub mod exposures;
 pub mod history;
 pub mod instructions;

@@ -2,6 +2,7 @@
 
 use ctxpin_model::turn::{self, Offer, TurnRecord, TurnRequest, TurnView};
 
+use super::evidence::{findings, turn_evidence};
 use super::members::{InvalidMember, chosen_name, word};
 use super::skills::entry;
 use super::tools::tool_offer;
@@ -18,6 +19,7 @@ pub fn turn(turn: &TurnRecord) -> Turn {
         delivery: turn.delivery.to_string(),
         reference: turn.reference.clone(),
         started_at: turn.started_at.utc(),
+        evidence: turn.evidence.as_ref().map(turn_evidence),
     }
 }
 
@@ -55,6 +57,7 @@ pub fn turn_given(view: TurnView) -> TurnGiven {
         renderer: view.prompt.map(|prompt| prompt.renderer),
         skills,
         tools,
+        findings: view.evidence.as_ref().map(findings),
     }
 }
 

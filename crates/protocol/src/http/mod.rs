@@ -19,6 +19,7 @@ pub mod chats;
 pub mod context;
 pub mod diff;
 pub mod enrolment;
+pub mod evidence;
 pub mod exposure;
 pub mod history;
 pub mod instructions;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::evidence::{Findings, TurnEvidence};
 use super::skills::SkillEntry;
 use super::words::Delivery;
 
@@ -28,6 +29,9 @@ pub struct Turn {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     pub started_at: DateTime<Utc>,
+    /// What the requests of the turn gave the model; absent if nobody handed in evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<TurnEvidence>,
 }
 
 /// A request to begin a turn.
@@ -93,6 +97,9 @@ pub struct TurnGiven {
     /// The tools that the model could call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<Vec<ToolOffer>>,
+    /// The rows of evidence, and what they say of each resource; absent if nobody handed in evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Findings>,
 }
 
 /// A tool that a model is offered.

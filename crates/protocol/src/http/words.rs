@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use ctxpin_model::delivery;
+use ctxpin_model::evidence;
 use ctxpin_model::mode;
 use ctxpin_model::policy;
 use ctxpin_model::tools_mode;
@@ -43,4 +44,14 @@ words! {
     ToolsMode of tools_mode::ToolsMode,
     /// The schema of a [`delivery::Delivery`].
     Delivery of delivery::Delivery,
+    /// The schema of an [`evidence::Source`].
+    EvidenceSource of evidence::Source,
+    /// The schema of an [`evidence::Witness`].
+    Witness of evidence::Witness,
+    /// The schema of an [`evidence::Verdict`].
+    Verdict of evidence::Verdict,
+    /// The schema of an [`evidence::Gap`].
+    Gap of evidence::Gap,
+    /// The schema of an [`evidence::Outcome`].
+    Outcome of evidence::Outcome,
 }

@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod chats;
 pub(crate) mod contexts;
 pub(crate) mod enrolment;
+pub(crate) mod evidence;
 pub(crate) mod exposures;
 pub(crate) mod health;
 pub(crate) mod history;

@@ -71,6 +71,8 @@ struct World {
     server: Server,
     owner: Uuid,
     owner_token: Secret,
+    /// The name of the owner's key of evidence.
+    owner_key: String,
     callers: Vec<Caller>,
     versions: std::cell::Cell<i64>,
 }
@@ -83,10 +85,13 @@ impl World {
     async fn new(server: Server) -> Self {
         let owner = user_id(&server, "owner", "member").await;
         let owner_token = token(&server, owner, "read write").await;
+        let client = ctxpin_client::Client::new(server.url.clone(), owner_token.clone()).unwrap();
+        let owner_key = client.evidence_key().await.unwrap().name;
         let mut world = Self {
             server,
             owner,
             owner_token,
+            owner_key,
             callers: Vec::new(),
             versions: 1.into(),
         };
@@ -280,7 +285,7 @@ impl World {
         };
         let request = request.header("ctxpin-epoch", caller.epoch);
         self.versions.set(self.versions.get() + 1);
-        match body(&route.id, caller, self.versions.get()) {
+        match body(&route.id, caller, self.versions.get(), &self.owner_key) {
             Some(Value::String(raw)) => request.body(raw),
             Some(json) => request
                 .header(CONTENT_TYPE, "application/json")
@@ -408,11 +413,15 @@ impl Route {
 }
 
 /// Returns the body of the request: JSON, or raw bytes as a string.
-fn body(id: &str, caller: &Caller, version: i64) -> Option<Value> {
+fn body(id: &str, caller: &Caller, version: i64, owner_key: &str) -> Option<Value> {
     Some(match id {
         "agent_create" | "enrolment_code_create" => json!({ "workspace": "new" }),
         "blob_upload" => json!("bytes"),
         "chat_create" | "pin_move" | "turn_begin" => json!({}),
+        "evidence_add" => json!({
+            "owner_key": owner_key, "source": "transcript", "key": "0".repeat(64), "verdict": "as-pinned",
+            "requests": 1, "whole": 1,
+        }),
         "chat_change" => json!({ "title": caller.name }),
         "chat_start" => json!({ "source": "resume" }),
         "context_push" => json!({

@@ -10,6 +10,7 @@ mod refresh;
 mod settings;
 mod show;
 mod turns;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ enum Verb {
     Decline(refresh::Decline),
     History(history::History),
     Turns(turns::Turns),
+    Verify(verify::Verify),
     Rollback(history::Rollback),
     Unpin(refresh::Unpin),
     Render(refresh::Render),
@@ -64,6 +66,7 @@ impl Noun {
             Verb::Decline(decline) => decline.run(&connected).await?,
             Verb::History(history) => history.run(&connected).await?,
             Verb::Turns(turns) => turns.run(&connected).await?,
+            Verb::Verify(verify) => return verify.run(&connected).await,
             Verb::Rollback(rollback) => rollback.run(&connected).await?,
             Verb::Unpin(unpin) => unpin.run(&connected).await?,
             Verb::Render(render) => render.run(&connected).await?,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::evidence::{Findings, ResourceResult, TurnEvidence};
 use ctxpin_protocol::http::turns::TurnGiven;
 
 use crate::chat_choice::{self, ChatOption};
@@ -64,7 +65,7 @@ impl Turns {
             return Ok(());
         }
         let now = say::now();
-        let mut table = Table::new(&["#", "when", "delivery", "snapshot", "reference"]);
+        let mut table = Table::new(&["#", "when", "delivery", "snapshot", "evidence", "reference"]);
         for turn in &page.items {
             table.row([
                 turn.number.to_string(),
@@ -73,6 +74,7 @@ impl Turns {
                 turn.snapshot
                     .as_deref()
                     .map_or("none".to_owned(), say::hash),
+                turn.evidence.as_ref().map_or("none".to_owned(), evidence),
                 turn.reference.clone().unwrap_or_default(),
             ]);
         }
@@ -122,13 +124,75 @@ fn facts(given: &TurnGiven, now: DateTime<Utc>) -> String {
         let names = tools.iter().map(|tool| tool.name.as_str());
         facts.push(("tools", listed(names.collect())));
     }
+    if let Some(turn) = &turn.evidence {
+        let requests = match turn.requests {
+            1 => "1 request".to_owned(),
+            many => format!("{many} requests"),
+        };
+        facts.push(("evidence", format!("{}, {requests}", evidence(turn))));
+    }
+    if let Some(findings) = &given.findings {
+        if let Some(number) = findings.first_different {
+            facts.push((
+                "differs",
+                format!("first in request {number} of the record"),
+            ));
+        }
+        if !findings.gaps.is_empty() {
+            facts.push(("not whole", findings.gaps.join(", ")));
+        }
+    }
     let lines = facts.into_iter();
     let lines = lines.map(|(name, fact)| format!("  {name:11}{fact}\n"));
-    lines.collect()
+    let found = given.findings.as_ref().map(found);
+    lines.chain(found).collect()
+}
+
+/// Returns a verdict with its witness.
+pub(super) fn evidence(evidence: &TurnEvidence) -> String {
+    format!("{} (says the {})", evidence.verdict, evidence.witness)
+}
+
+/// Returns what the evidence says of each resource, the worst first.
+fn found(findings: &Findings) -> String {
+    let mut text = String::new();
+    if !findings.resources.is_empty() {
+        let mut table = Table::new(&["outcome", "kind", "size", "request", "source"]);
+        for result in &findings.resources {
+            table.row([
+                outcome(result),
+                result.kind.clone().unwrap_or_default(),
+                result
+                    .foreign
+                    .as_ref()
+                    .map(|foreign| say::size(foreign.size_bytes))
+                    .unwrap_or_default(),
+                result.request.to_string(),
+                result
+                    .path
+                    .clone()
+                    .unwrap_or_else(|| "(no path)".to_owned()),
+            ]);
+        }
+        text += &format!("\n{}", table.text());
+    }
+    if !findings.complete {
+        text += "\nThese are not all resources: the evidence leaves some out.\n";
+    }
+    text
+}
+
+fn outcome(result: &ResourceResult) -> String {
+    match (result.given_bytes, result.within) {
+        (Some(bytes), _) => format!("{} {bytes} bytes", result.outcome),
+        (None, true) => format!("{}, within another text", result.outcome),
+        (None, false) => result.outcome.clone(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_protocol::http::evidence::ForeignText;
     use ctxpin_protocol::http::skills::SkillEntry;
     use ctxpin_protocol::http::turns::Turn;
 
@@ -145,6 +209,7 @@ mod tests {
             delivery: "delivered".to_owned(),
             reference: Some("message-7\u{1b}".to_owned()),
             started_at: began,
+            evidence: None,
         };
         let skill = |name: &str| SkillEntry {
             name: name.to_owned(),
@@ -159,11 +224,53 @@ mod tests {
             renderer: Some(2),
             skills: Some(vec![skill("pdf"), skill("triage")]),
             tools: Some(Vec::new()),
+            findings: None,
         };
         let expected = "  began      1970-01-01 00:00:00 UTC (just now)\n  delivery   delivered\n  reference  message-7\\u{1b}\n  \
              pinned     aaaaaaaaaaaa\n  prompt     bbbbbbbbbbbb, 2.2 KiB, about 563 tokens, renderer 2\n  \
              skills     pdf, triage\n  tools      none\n";
         assert_eq!(facts(&given, began), expected);
+        let mut proved = given.clone();
+        proved.turn.evidence = Some(TurnEvidence {
+            verdict: "deviates".to_owned(),
+            witness: "client".to_owned(),
+            requests: 3,
+        });
+        let result = |outcome: &str, path: &str| ResourceResult {
+            path: Some(path.to_owned()),
+            kind: Some("instruction_file".to_owned()),
+            content_hash: None,
+            outcome: outcome.to_owned(),
+            given_bytes: (outcome == "given-up-to").then_some(32_768),
+            within: outcome == "absent",
+            request: 2,
+            place: None,
+            foreign: (outcome == "foreign").then(|| ForeignText {
+                size_bytes: 2_252,
+                names: [String::new(), String::new()],
+            }),
+        };
+        proved.findings = Some(Findings {
+            first_different: Some(2),
+            gaps: vec!["cut".to_owned()],
+            resources: vec![
+                result("foreign", "rules\u{1b}.md"),
+                result("absent", "/w/a.md"),
+                result("given-up-to", "/w/AGENTS.md"),
+            ],
+            complete: false,
+            rows: Vec::new(),
+        });
+        let expected = format!(
+            "{expected}  evidence   deviates (says the client), 3 requests\n  \
+             differs    first in request 2 of the record\n  not whole  cut\n\n\
+             OUTCOME                      KIND              SIZE     REQUEST  SOURCE\n\
+             foreign                      instruction_file  2.2 KiB  2        rules\\u{{1b}}.md\n\
+             absent, within another text  instruction_file           2        /w/a.md\n\
+             given-up-to 32768 bytes      instruction_file           2        /w/AGENTS.md\n\n\
+             These are not all resources: the evidence leaves some out.\n"
+        );
+        assert_eq!(facts(&proved, began), expected);
         let unpinned = Turn {
             snapshot: None,
             prompt_hash: None,
@@ -176,6 +283,7 @@ mod tests {
             renderer: None,
             skills: None,
             tools: None,
+            findings: None,
         };
         let expected = "  began      1970-01-01 00:00:00 UTC (just now)\n  delivery   delivered\n  reference  message-7\\u{1b}\n  \
              pinned     no, so the prompt was empty\n";

@@ -201,6 +201,12 @@ async fn assert_context(hands: &Hands<'_>, index: usize) {
         let reference = turn.reference.map(|reference| reference.to_string());
         assert_eq!(told.reference, reference, "a turn of {chat:?}");
         assert_eq!(told.prompt.is_some(), turn.content.is_some());
+        let worst = turn.rows.iter().map(|row| row.1).max();
+        assert_eq!(
+            told.evidence.map(|told| (told.verdict, told.requests)),
+            worst.map(|worst| (worst, turn.rows.len() as u64)),
+            "the evidence of a turn of {chat:?}"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::client_event::{ClientEvent, ClientMessage};
 use ctxpin_model::compose::Selector;
+use ctxpin_model::evidence::{Row, Verdict};
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
@@ -16,6 +17,7 @@ use ctxpin_model::turn::TurnRequest;
 use ctxpin_operations::agents;
 use ctxpin_operations::chats;
 use ctxpin_operations::error::Error;
+use ctxpin_operations::evidence;
 use ctxpin_operations::pins;
 use ctxpin_operations::pushes;
 use ctxpin_operations::service::Service;
@@ -25,6 +27,8 @@ use ctxpin_store::error::Error as StoreError;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::claimed;
 use uuid::Uuid;
+
+use crate::evidence_rows;
 
 use super::lifecycle::{Answer, Lifecycle, NewChat, Push};
 use super::observing::Told;
@@ -319,7 +323,36 @@ impl Hands<'_> {
                 (done(started), self.model.start(chat, &told, now))
             }
             Step::Turn { chat, reference } => self.turn(self.chat(*chat)?, *reference, now).await,
+            Step::Evidence {
+                chat,
+                turn,
+                requests,
+                verdict,
+            } => {
+                let chat = self.chat(*chat)?;
+                let row = (*requests, *verdict);
+                let real = self.evidence(chat, *turn, row).await;
+                (real, self.model.evidence(chat, *turn, row))
+            }
             other => panic!("not a chat's step: {other:?}"),
+        })
+    }
+
+    async fn evidence(&self, chat: usize, turn: usize, row: (u8, Verdict)) -> Answer {
+        let (requests, verdict) = row;
+        let told = Row {
+            verdict,
+            first_different: (verdict == Verdict::Deviates).then_some(1),
+            ..evidence_rows::row(&requests.to_string())
+        };
+        let told = told.checked().expect("a row that fits");
+        let (service, owner) = (&self.test.service, self.owner);
+        let key = evidence::key(service, owner).await.expect("a key").name();
+        let number = turn as i64 + 1;
+        let added = evidence::add(service, owner, self.chats[chat], number, key, &told).await;
+        answer(added, |added| Answer::Evidence {
+            is_new: added.is_new,
+            verdict: added.evidence.verdict,
         })
     }
 

@@ -6,6 +6,7 @@
 
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::drift::PINS_READ_MAX;
+use ctxpin_model::evidence::Verdict;
 use ctxpin_model::mode::Mode;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Reason;
@@ -62,6 +63,8 @@ pub struct Turn {
     pub tools_of: Option<Content>,
     pub delivery: Delivery,
     pub at: Moment,
+    /// The rows of evidence: what each is about, and its verdict.
+    pub rows: Vec<(u8, Verdict)>,
 }
 
 /// A chat, which may be deleted.
@@ -102,6 +105,10 @@ pub enum Answer {
     Turn {
         number: i64,
         is_new: bool,
+    },
+    Evidence {
+        is_new: bool,
+        verdict: Verdict,
     },
     Refreshed {
         moved: u64,
@@ -703,6 +710,7 @@ impl Lifecycle {
                 Mode::Observed => Delivery::Observed,
             },
             at,
+            rows: Vec::new(),
         });
         (state.is_archived, state.updated_at) = (false, at);
         Answer::Turn {

@@ -1,5 +1,7 @@
-//! Observed chats in the reference model: what their clients tell, and what no request may do.
+//! Observed chats in the reference model: what their clients tell, and what no request may do. Evidence is about turns of
+//! any chat.
 
+use ctxpin_model::evidence::Verdict;
 use ctxpin_model::mode::Mode;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::pin::Reason;
@@ -76,6 +78,31 @@ impl Lifecycle {
             _ => {}
         }
         Answer::Done
+    }
+
+    /// Takes a row of evidence about a turn.
+    pub fn evidence(&mut self, chat: usize, turn: usize, row: (u8, Verdict)) -> Answer {
+        let state = &mut self.chats[chat];
+        let turn = state.turns.get_mut(turn).filter(|_| !state.is_deleted);
+        let Some(turn) = turn else {
+            return Answer::Refused("not-found");
+        };
+        let (requests, verdict) = row;
+        if turn.content.is_none() != (verdict == Verdict::Unpinned) {
+            return Answer::Refused("invalid");
+        }
+        let known = turn.rows.iter().find(|known| known.0 == requests);
+        let is_new = match known {
+            Some(known) if known.1 != verdict => return Answer::Refused("conflict"),
+            Some(_) => false,
+            None => {
+                turn.rows.push(row);
+                true
+            }
+        };
+        let worst = turn.rows.iter().map(|row| row.1).max();
+        let verdict = worst.expect("the row is there");
+        Answer::Evidence { is_new, verdict }
     }
 
     pub fn set_mode(&mut self, chat: usize, mode: Mode, at: Moment) -> Answer {

@@ -2,6 +2,7 @@
 //! number, which the model takes modulo the number of objects, so a shortened history is still
 //! valid.
 
+use ctxpin_model::evidence::Verdict;
 use ctxpin_model::mode::Mode;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::tools_mode::ToolsMode;
@@ -146,6 +147,12 @@ pub enum Step {
         chat: usize,
         reference: Option<u8>,
     },
+    Evidence {
+        chat: usize,
+        turn: usize,
+        requests: u8,
+        verdict: Verdict,
+    },
 }
 
 /// Returns a strategy for histories.
@@ -270,8 +277,25 @@ fn of_chats() -> impl Strategy<Value = Step> {
         1 => (who(), who()).prop_map(|(chat, parent)| Step::Parent { chat, parent }),
         8 => (who(), read()).prop_map(|(chat, read)| Step::Start { chat, read }),
         14 => (who(), reference).prop_map(|(chat, reference)| Step::Turn { chat, reference }),
+        4 => evidence(),
         1 => who().prop_map(Step::ChatDelete),
     ]
+}
+
+fn evidence() -> impl Strategy<Value = Step> {
+    let verdict = prop_oneof![
+        3 => Just(Verdict::AsPinned),
+        2 => Just(Verdict::Deviates),
+        1 => Just(Verdict::Unpinned),
+    ];
+    (who(), 0..4_usize, 0..3_u8, verdict).prop_map(|(chat, turn, requests, verdict)| {
+        Step::Evidence {
+            chat,
+            turn,
+            requests,
+            verdict,
+        }
+    })
 }
 
 fn of_pins() -> impl Strategy<Value = Step> {

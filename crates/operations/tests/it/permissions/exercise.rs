@@ -29,6 +29,7 @@ use ctxpin_operations::contexts;
 use ctxpin_operations::diffs::{self, DiffRequest};
 use ctxpin_operations::enrolment;
 use ctxpin_operations::error::Error;
+use ctxpin_operations::evidence;
 use ctxpin_operations::history;
 use ctxpin_operations::instructions;
 use ctxpin_operations::pending_changes;
@@ -46,6 +47,7 @@ use ctxpin_testing::workspace::{Workspace, claimed};
 use uuid::Uuid;
 
 use super::{Caller, Objects, World};
+use crate::evidence_rows::row;
 use crate::outcome::Outcome;
 
 /// Requests an operation in every way, and returns the outcome of each.
@@ -69,7 +71,9 @@ pub async fn exercise(
             on_pins(world, operation, objects, caller).await
         }
         DiffRead | ResourceRead | PromptRead | SkillRead | ToolRead | TurnBegin | TurnList
-        | TurnRead | ExposureRead => on_bodies(world, operation, objects, caller).await,
+        | TurnRead | EvidenceAdd | EvidenceKeyRead | ExposureRead => {
+            on_bodies(world, operation, objects, caller).await
+        }
         UserCreate | UserList | UserChange | UsageRead | QuotaChange | SignIn
         | SignInCodeCreate | TokenCreate | TokenCreateFor | TokenList | TokenChildren
         | TokenRevoke | MeRead | AuditRead | MetricsRead => {
@@ -355,6 +359,15 @@ async fn on_bodies(
         }
         Operation::TurnList => vec![Outcome::of(&turns::list(service, by, chat, &page).await)],
         Operation::TurnRead => vec![Outcome::of(&turns::read(service, by, chat, 1).await)],
+        Operation::EvidenceKeyRead => vec![Outcome::of(&evidence::key(service, by).await)],
+        Operation::EvidenceAdd => {
+            let key = evidence::key(service, world.owner.1).await.unwrap().name();
+            // The same row again is no refusal.
+            let row = row("requests of one turn").checked().unwrap();
+            vec![Outcome::of(
+                &evidence::add(service, by, chat, 1, key, &row).await,
+            )]
+        }
         Operation::ExposureRead => {
             let content = BlobHash::of(b"One.\n");
             vec![Outcome::of(&exposures::read(service, by, content).await)]

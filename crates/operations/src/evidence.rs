@@ -1,0 +1,266 @@
+//! Evidence: what clients' records show of the requests of turns, and the keys under which texts of nobody are named.
+
+use ctxpin_model::access::Operation;
+use ctxpin_model::audit::AuditObject;
+use ctxpin_model::evidence::{
+    CheckedRow, EvidenceRecord, EvidenceView, ROWS_MAX, Row, TurnEvidence, Verdict, deciding,
+    together, worst_of,
+};
+use ctxpin_model::evidence_key::{EvidenceKey, EvidenceKeyName};
+use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::id::ChatId;
+use ctxpin_model::quota::{Rate, Stock, require_room};
+use ctxpin_model::token::Credential;
+use ctxpin_render::sanitise;
+use ctxpin_store::database::Transaction;
+use ctxpin_store::grant::{Granted, object, right};
+
+use crate::error::{Error, Result};
+use crate::frame::{commit, read_account, write, write_account};
+use crate::service::Service;
+
+/// The most bytes of rows that are read for one view. Honest rows have a few KiB.
+const VIEW_BYTES_MAX: u64 = 2 * 1024 * 1024;
+
+/// The most resources of one view, the worst ones.
+const VIEW_RESOURCES_MAX: usize = 1_000;
+
+/// Returns the caller's key of evidence. Makes it if there is none.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`] if the caller may not hand in evidence.
+pub async fn key(service: &Service, credential: Credential) -> Result<EvidenceKey> {
+    let operation = Operation::EvidenceKeyRead;
+    write(service, credential, operation, None, |_| {
+        key_once(service, credential)
+    })
+    .await
+}
+
+async fn key_once(service: &Service, credential: Credential) -> Result<EvidenceKey> {
+    let operation = Operation::EvidenceKeyRead;
+    let (mut reading, account) = read_account(service, credential, operation).await?;
+    if let Some(key) = account.evidence_key(&mut reading).await? {
+        return Ok(key);
+    }
+    drop(reading);
+    let caller = service.caller(credential);
+    let (mut transaction, account) = write_account(service, &caller, operation).await?;
+    let key = EvidenceKey::new(rand::random());
+    if account.evidence_key_insert(&mut transaction, &key).await? {
+        let deed = account.deed([AuditObject::User(account.owner())], []);
+        commit(service, transaction, deed).await?;
+        return Ok(key);
+    }
+    // Another request has made it.
+    let key = account.evidence_key(&mut transaction).await?;
+    key.ok_or_else(Error::overtaken)
+}
+
+/// The result of handing in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Added {
+    /// False if the turn had the row already.
+    pub is_new: bool,
+    /// What all rows of the turn say together.
+    pub evidence: TurnEvidence,
+}
+
+/// Adds a row to a turn's evidence. `owner_key` is the name of the key under which the row names texts. The same row
+/// again changes nothing.
+///
+/// # Errors
+///
+/// Returns [`Error::NotFound`] if the chat has no such turn, [`Error::Invalid`] if the row does not fit the turn or names
+/// another key than the chat's owner has, [`Error::Conflict`] if the turn has another row under this row's key,
+/// [`Error::TooLarge`] if the turn has as many rows as are kept, [`Error::QuotaExceeded`] if the owner stores too much or
+/// the token hands in too many rows, and [`Error::Store`] if the caller does not own the chat.
+pub async fn add(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    turn: i64,
+    owner_key: EvidenceKeyName,
+    row: &CheckedRow,
+) -> Result<Added> {
+    require_sanitised(row.row())?;
+    let (operation, object) = (Operation::EvidenceAdd, Some(AuditObject::Chat(chat)));
+    write(service, credential, operation, object, |attempt| {
+        add_once(service, credential, chat, (turn, owner_key, row), attempt)
+    })
+    .await
+}
+
+async fn add_once(
+    service: &Service,
+    credential: Credential,
+    chat: ChatId,
+    (number, owner_key, row): (i64, EvidenceKeyName, &CheckedRow),
+    attempt: u32,
+) -> Result<Added> {
+    let caller = service.caller(credential);
+    let sighted = service
+        .database
+        .sight_chat(&caller, Operation::EvidenceAdd, chat);
+    let (sighting, _) = sighted.await?;
+    if attempt == 1 {
+        service.require_rate(Rate::Turns, credential.id.uuid(), 1, caller.now)?;
+    }
+    let mut transaction = service.database.write().await?;
+    let granted = transaction
+        .grant_chat_locked(&caller, &sighting, &[])
+        .await?;
+    let turn = granted.turn_at(&mut transaction, number).await?;
+    let turn = turn.ok_or(Error::NotFound("turn"))?.turn;
+    let key = granted.owners_evidence_key(&mut transaction).await?;
+    if key.map(|key| key.name()) != Some(owner_key) {
+        return Err(Error::Invalid(
+            "`owner_key` is not the name of the key that the chat's owner has; ask for it with `POST /me/evidence-key`, and read the record anew".into(),
+        ));
+    }
+    require_fit(turn.snapshot, row.row())?;
+    let rows = granted.evidence_records(&mut transaction, number).await?;
+    if let Some(known) = rows.iter().find(|known| known.key == row.row().key) {
+        require_same(&mut transaction, &granted, number, known, (owner_key, row)).await?;
+        let evidence = turn.evidence.ok_or_else(Error::overtaken)?;
+        return Ok(Added {
+            is_new: false,
+            evidence,
+        });
+    }
+    if rows.len() >= ROWS_MAX {
+        return Err(Error::TooLarge(format!(
+            "the turn has {ROWS_MAX} rows of evidence already, and more are not kept"
+        )));
+    }
+    let summaries = rows.iter().map(|known| known.summary);
+    let summaries: Vec<_> = summaries.chain([row.row().summary()]).collect();
+    let evidence = together(&summaries).ok_or_else(Error::overtaken)?;
+    granted
+        .evidence_insert(&mut transaction, number, row, owner_key, &evidence)
+        .await?;
+    charge(service, &mut transaction, &granted, row.json().len() as u64).await?;
+    let deed = granted.deed();
+    commit(service, transaction, deed).await?;
+    Ok(Added {
+        is_new: true,
+        evidence,
+    })
+}
+
+/// Checks that the paths of a row are sanitised, as readers make them.
+fn require_sanitised(row: &Row) -> Result<()> {
+    let paths = row.resources.iter().enumerate();
+    let mut paths = paths.filter_map(|(index, result)| Some((index, result.path.as_ref()?)));
+    match paths.find(|(_, path)| sanitise::line(path) != **path) {
+        None => Ok(()),
+        Some((index, _)) => Err(Error::Invalid(format!(
+            "`resources[{index}].path`: a path has no invisible characters, no tags of ctxpin and no blanks at its ends"
+        ))),
+    }
+}
+
+/// Checks that a row is about a turn with such a stamp.
+fn require_fit(pin: Option<SnapshotId>, row: &Row) -> Result<()> {
+    let is_unpinned = row.verdict == Verdict::Unpinned;
+    match (pin, is_unpinned) {
+        (None, true) | (Some(_), false) => Ok(()),
+        (None, false) => Err(Error::Invalid(
+            "`verdict`: the turn has no pin, so the row can only be `unpinned`".into(),
+        )),
+        (Some(pin), true) => Err(Error::Invalid(format!(
+            "`verdict`: the turn is pinned to {pin}, so the row is not `unpinned`; compare the requests with that pin"
+        ))),
+    }
+}
+
+/// Checks that a turn's row is the one that is handed in again.
+async fn require_same(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, right::Write>,
+    turn: i64,
+    known: &EvidenceRecord,
+    (owner_key, row): (EvidenceKeyName, &CheckedRow),
+) -> Result<()> {
+    let contents = granted
+        .evidence_contents(transaction, turn, &[known.key])
+        .await?;
+    let is_same = known.owner_key == owner_key
+        && contents
+            .iter()
+            .all(|content| content == row.json().as_bytes());
+    match is_same {
+        true => Ok(()),
+        false => Err(Error::Conflict(
+            "the turn has another row of evidence under this key; rows are never changed".into(),
+        )),
+    }
+}
+
+/// Adds the bytes of a row to what the chat's owner stores. This locks the owner, so it follows all other locks.
+async fn charge(
+    service: &Service,
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, right::Write>,
+    bytes: u64,
+) -> Result<()> {
+    let quota_default = service.quotas.amounts.content_bytes;
+    if granted
+        .evidence_bytes_add(transaction, bytes, quota_default)
+        .await?
+    {
+        return Ok(());
+    }
+    let room = granted.content_room(transaction).await?;
+    let quota = room.quota.unwrap_or(quota_default);
+    require_room(Stock::ContentBytes, room.used, bytes, quota)?;
+    // Something was deleted meanwhile.
+    Err(Error::overtaken())
+}
+
+/// Reads the rows of a turn, and what those of the deciding witness say together about each resource. `None` without
+/// rows.
+pub(crate) async fn view<R>(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, R>,
+    turn: i64,
+) -> Result<Option<EvidenceView>> {
+    let rows = granted.evidence_records(transaction, turn).await?;
+    let summaries: Vec<_> = rows.iter().map(|row| row.summary).collect();
+    let Some(witness) = deciding(&summaries) else {
+        return Ok(None);
+    };
+    let own = rows.iter().filter(|row| row.summary.witness == witness);
+    // The worst rows say most, and the newest of them.
+    let mut own: Vec<_> = own.rev().collect();
+    own.sort_by_key(|row| std::cmp::Reverse(row.summary.verdict));
+    let mut bytes = 0;
+    let read = own.iter().take_while(|row| {
+        bytes += row.size_bytes;
+        bytes <= VIEW_BYTES_MAX
+    });
+    let keys: Vec<_> = read.map(|row| row.key).collect();
+    let contents = granted.evidence_contents(transaction, turn, &keys).await?;
+    let parsed = contents.iter();
+    let parsed: Vec<_> = parsed
+        .filter_map(|content| Row::from_canonical_json(content))
+        .collect();
+    let mut is_complete = parsed.len() == own.len() && parsed.iter().all(|row| row.left_out == 0);
+    let mut gaps: Vec<_> = parsed.iter().flat_map(|row| row.gaps.clone()).collect();
+    gaps.sort_unstable();
+    gaps.dedup();
+    let mut resources = worst_of(parsed);
+    is_complete &= resources.len() <= VIEW_RESOURCES_MAX;
+    resources.truncate(VIEW_RESOURCES_MAX);
+    let first_different = rows.iter();
+    let mut first_different = first_different.filter(|row| row.summary.witness == witness);
+    let first_different = first_different.find_map(|row| row.summary.first_different);
+    Ok(Some(EvidenceView {
+        rows,
+        first_different,
+        gaps,
+        resources,
+        is_complete,
+    }))
+}
