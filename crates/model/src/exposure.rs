@@ -55,7 +55,7 @@ pub struct KnownHash {
     pub hash: AnyHash,
 }
 
-/// A chat that had a content, a context or a snapshot in force.
+/// A chat that had a content, a context or a snapshot in force, or really gave it to a model.
 #[derive(Debug, Clone)]
 pub struct ChatExposure {
     pub chat: ChatId,
@@ -66,6 +66,8 @@ pub struct ChatExposure {
     pub periods: Vec<ExposedPeriod>,
     /// The turns that had it in force. `None` if no turn had.
     pub turns: Option<ExposedTurns>,
+    /// The turns whose requests really had it, by their evidence. `None` if no turn has such evidence.
+    pub given: Option<ExposedTurns>,
 }
 
 /// A period in which a chat's pin held a content, a context or a snapshot.
@@ -89,7 +91,7 @@ pub struct ExposedPlace {
     pub path: Option<String>,
 }
 
-/// The turns of a chat that had a content, a context or a snapshot in force.
+/// The turns of a chat that had a content, a context or a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExposedTurns {
     pub count: u64,

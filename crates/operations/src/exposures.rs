@@ -42,8 +42,9 @@ pub async fn read(
     Ok(Exposure { chats, turns })
 }
 
-/// Returns a page of the chats that had a content, a context or a snapshot in force, newest chat first, each with its
-/// periods and turns. It concerns the chats whose metadata the caller may read. Each user runs one search at a time.
+/// Returns a page of the chats that had a content, a context or a snapshot in force, or whose requests had the content by
+/// their evidence, newest chat first, each with its periods and turns. A text that no snapshot has is found in requests
+/// of the caller's own chats, because only there its name is under the caller's key. It concerns the chats whose metadata the caller may read. Each user runs one search at a time.
 ///
 /// # Errors
 ///
@@ -59,7 +60,11 @@ pub async fn chats(
         mut transaction,
         _slot,
     } = Search::begin(service, credential).await?;
-    Ok(account.exposed_chats(&mut transaction, hash, page).await?)
+    let key = account.evidence_key(&mut transaction).await?;
+    let content = BlobHash::from(*hash.bytes());
+    let foreign = key.map(|key| key.name_of_foreign(content));
+    let found = account.exposed_chats(&mut transaction, hash, foreign, page);
+    Ok(found.await?)
 }
 
 /// Returns the contents, contexts and snapshots whose hashes begin so, among those of chats whose metadata the caller

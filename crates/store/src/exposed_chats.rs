@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use ctxpin_model::evidence_key::ForeignName;
 use ctxpin_model::exposure::{
     ChatExposure, ExposedPeriod, ExposedPlace, ExposedTurns, HashKind, KnownHash, joined,
 };
@@ -90,20 +91,51 @@ fn in_own(query: Query<'_>) -> Query<'_> {
     query.push_all([OWN_SNAPSHOTS, PLACES_IN_NAMED, WHOLE_IN_NAMED, GIVEN])
 }
 
-/// Adds the statement that finds chats by the hash `$1`, among those of an owner or of all users.
-fn chats<'q>(query: Query<'q>, owner: Option<&UserId>, page: &PageRequest<IdCursor>) -> Query<'q> {
-    let (query, exposed, readable) = match owner {
-        Some(owner) => (in_own(of_owner(query, owner)), OWN_EXPOSED, "own"),
-        None => (
-            query.push_all(["with ", PLACES, WHOLE, GIVEN]),
-            EXPOSED,
-            "chats",
-        ),
+/// Adds the turns whose requests had the hash `$1` by their evidence, or a text that no snapshot has under this name.
+/// `texts` are the names of the texts in such requests.
+fn proved<'q>(query: Query<'q>, texts: &'static str, foreign: Option<&ForeignName>) -> Query<'q> {
+    let query = query
+        .push(", proved as materialized (select e.chat_id, e.turn from ")
+        .push(texts)
+        .push(" e.name in ($1");
+    let query = match foreign {
+        Some(name) => query.push(", ").value(name),
+        None => query,
     };
+    query.push("))")
+}
+
+/// The texts in requests of the chats in `own`.
+const OWN_TEXTS: &str = "own cross join turn_evidence_texts e where e.chat_id = own.id and";
+
+/// The texts in requests of all users' chats.
+const TEXTS: &str = "turn_evidence_texts e where";
+
+/// Adds the statement that finds chats by the hash `$1`, or by the name of a foreign text, among those of an owner or of
+/// all users.
+fn chats<'q>(
+    query: Query<'q>,
+    owner: Option<&UserId>,
+    foreign: Option<&ForeignName>,
+    page: &PageRequest<IdCursor>,
+) -> Query<'q> {
+    let (query, texts, exposed, readable) = match owner {
+        Some(owner) => (
+            in_own(of_owner(query, owner)),
+            OWN_TEXTS,
+            OWN_EXPOSED,
+            "own",
+        ),
+        None => {
+            let query = query.push_all(["with ", PLACES, WHOLE, GIVEN]);
+            (query, TEXTS, EXPOSED, "chats")
+        }
+    };
+    let query = proved(query, texts, foreign);
     query
         .push(" select c.id, c.title, (select a.workspace from agents a where a.id = c.agent_id) from (")
         .push(exposed)
-        .push(") e join ")
+        .push(" union select chat_id from proved) e join ")
         .push(readable)
         .push(" c on c.id = e.chat_id where true")
         .page("c.id", page)
@@ -171,8 +203,9 @@ impl<R> Granted<Account, R> {
         hashes(query, owner.as_ref(), beginning).all(read).await
     }
 
-    /// Returns a page of the chats that had a content, a context or a snapshot in force, among those whose metadata
-    /// the caller may read, newest chat first.
+    /// Returns a page of the chats that had a content, a context or a snapshot in force, or whose requests had it by their
+    /// evidence, among those whose metadata the caller may read, newest chat first. `foreign` is the name of the content
+    /// under the caller's key.
     ///
     /// # Errors
     ///
@@ -181,6 +214,7 @@ impl<R> Granted<Account, R> {
         &self,
         transaction: &mut Transaction,
         hash: AnyHash,
+        foreign: Option<ForeignName>,
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<ChatExposure, IdCursor>> {
         let owner = self.reads_of();
@@ -193,9 +227,11 @@ impl<R> Granted<Account, R> {
                 workspace: row.take()?,
                 periods: Vec::new(),
                 turns: None,
+                given: None,
             })
         };
-        let found = chats(query, owner.as_ref(), page).all(read).await?;
+        let found = chats(query, owner.as_ref(), foreign.as_ref(), page);
+        let found = found.all(read).await?;
         let mut found = Page::of(found, page, |exposed: &ChatExposure| exposed.chat.uuid());
         let ids: Vec<_> = found.items.iter().map(|exposed| exposed.chat).collect();
         if ids.is_empty() {
@@ -203,9 +239,11 @@ impl<R> Granted<Account, R> {
         }
         let mut periods = periods(transaction, hash, &ids).await?;
         let turns = turns(transaction, hash, &ids).await?;
+        let given = turns_given(transaction, hash, foreign.as_ref(), &ids).await?;
         for exposed in &mut found.items {
             exposed.periods = joined(periods.remove(&exposed.chat).unwrap_or_default());
             exposed.turns = turns.get(&exposed.chat).copied();
+            exposed.given = given.get(&exposed.chat).copied();
         }
         Ok(found)
     }
@@ -254,16 +292,32 @@ async fn turns(
            and (t.snapshot_id in (select snapshot_id from given) \
              or t.tools_snapshot in (select snapshot_id from tooled)) group by t.chat_id",
     );
-    let read = |row: &mut Row| {
-        let chat: ChatId = row.take()?;
-        let turns = ExposedTurns {
-            count: row.take()?,
-            first: row.take()?,
-            last: row.take()?,
-        };
-        Ok((chat, turns))
+    Ok(query.all(turns_of_chat).await?.into_iter().collect())
+}
+
+/// Reads in which turns of these chats the requests had the hash, or a foreign text of this name, by their evidence.
+async fn turns_given(
+    transaction: &mut Transaction,
+    hash: AnyHash,
+    foreign: Option<&ForeignName>,
+    ids: &[ChatId],
+) -> Result<HashMap<ChatId, ExposedTurns>> {
+    let query = of_chats(transaction.query("").bind(&hash), ids);
+    let query = proved(query, OWN_TEXTS, foreign).push(
+        " select chat_id, cast(count(distinct turn) as bigint), cast(min(turn) as bigint), \
+           cast(max(turn) as bigint) from proved group by chat_id",
+    );
+    Ok(query.all(turns_of_chat).await?.into_iter().collect())
+}
+
+fn turns_of_chat(row: &mut Row) -> Result<(ChatId, ExposedTurns)> {
+    let chat = row.take()?;
+    let turns = ExposedTurns {
+        count: row.take()?,
+        first: row.take()?,
+        last: row.take()?,
     };
-    Ok(query.all(read).await?.into_iter().collect())
+    Ok((chat, turns))
 }
 
 #[cfg(test)]
@@ -279,7 +333,7 @@ pub(crate) mod tests {
         let newest = PageRequest::newest(50);
         let owner = Uuid::nil().into();
         let hash = AnyHash::of(b"");
-        let sql = text(|query| chats(query.bind(&hash), Some(&owner), &newest));
+        let sql = text(|query| chats(query.bind(&hash), Some(&owner), None, &newest));
         // The test of the other statements binds in another order.
         let sql = sql.replace("$2", "$owner").replace("$3", "$2");
         sql.replace("$owner", "$3")

@@ -13,7 +13,7 @@ use ctxpin_model::audit::AuditOutcome;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::door::Door;
 use ctxpin_model::evidence::{Source, Verdict, Witness};
-use ctxpin_model::evidence_key::EvidenceKeyName;
+use ctxpin_model::evidence_key::{EvidenceKeyName, ForeignName};
 use ctxpin_model::exposure::HashKind;
 use ctxpin_model::hash::{AnyHash, BlobHash, ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::id::{AgentId, AuditId, ChatId, EnrolmentCodeId, ProcessId, TokenId, UserId};
@@ -267,7 +267,8 @@ hashes!(
     SnapshotId,
     ContextHash,
     ToolsHash,
-    EvidenceKeyName
+    EvidenceKeyName,
+    ForeignName
 );
 
 impl Value for [u8; 32] {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ctxpin_client::Client;
 use ctxpin_model::hash::BlobHasher;
-use ctxpin_protocol::http::exposure::{ChatExposure, ExposedPeriod};
+use ctxpin_protocol::http::exposure::{ChatExposure, ExposedPeriod, ExposedTurns};
 use tokio::io::AsyncReadExt as _;
 
 use super::{Output, PageArguments, say_next};
@@ -15,7 +15,7 @@ use crate::say::{self, Failure, Hint, Table};
 /// The bytes of a file that are read at a time.
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// List the chats and turns that had a text in force
+/// List the chats and turns that had a text in force, or really gave it to a model
 ///
 /// Name the text by its file, or by the SHA-256 of its bytes. A hash may also be that of a context or a snapshot, as
 /// other commands print them.
@@ -59,21 +59,29 @@ impl Exposure {
             return Ok(());
         }
         let now = say::now();
-        let mut table = Table::new(&["chat", "title", "where", "from", "until", "turns"]);
+        let mut table = Table::new(&[
+            "chat",
+            "title",
+            "where",
+            "from",
+            "until",
+            "turns in force",
+            "really given",
+        ]);
         for chat in &page.items {
-            let turns = turns(chat);
             let first = chat.periods.first();
             table.row([
                 say::id(chat.chat_id),
                 chat.title.clone().unwrap_or_default(),
                 first
                     .map(place)
-                    .unwrap_or_else(|| "the turn's tools".into()),
+                    .unwrap_or_else(|| elsewhere(chat).to_owned()),
                 first
                     .map(|period| say::ago(period.from, now))
                     .unwrap_or_default(),
                 first.map(|period| until(period, now)).unwrap_or_default(),
-                turns,
+                turns(chat.turns.as_ref()),
+                turns(chat.given.as_ref()),
             ]);
             for period in chat.periods.iter().skip(1) {
                 table.row([
@@ -82,6 +90,7 @@ impl Exposure {
                     place(period),
                     say::ago(period.from, now),
                     until(period, now),
+                    String::new(),
                     String::new(),
                 ]);
             }
@@ -150,8 +159,16 @@ fn until(period: &ExposedPeriod, now: chrono::DateTime<chrono::Utc>) -> String {
     }
 }
 
-fn turns(chat: &ChatExposure) -> String {
+/// Returns where a chat had the text that no pin of it held.
+fn elsewhere(chat: &ChatExposure) -> &'static str {
     match &chat.turns {
+        Some(_) => "the turn's tools",
+        None => "no pin",
+    }
+}
+
+fn turns(turns: Option<&ExposedTurns>) -> String {
+    match turns {
         None => "none".to_owned(),
         Some(turns) if turns.count == 1 => turns.first.to_string(),
         Some(turns) => format!("{}, {} to {}", turns.count, turns.first, turns.last),

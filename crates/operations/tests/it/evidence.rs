@@ -6,6 +6,7 @@ use ctxpin_model::evidence::{
     Gap, Outcome, ROWS_MAX, Row, RowSummary, Source, TurnEvidence, Verdict, Witness,
 };
 use ctxpin_model::evidence_key::EvidenceKeyName;
+use ctxpin_model::exposure::ExposedTurns;
 use ctxpin_model::hash::AnyHash;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::PageRequest;
@@ -15,10 +16,10 @@ use ctxpin_model::turn::TurnView;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::evidence::{self, Added};
 use ctxpin_operations::service::Service;
-use ctxpin_operations::{people, quotas, turns};
+use ctxpin_operations::{exposures, people, quotas, turns};
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::{member, token_request};
+use ctxpin_testing::people::{member, token_request, user};
 
 use crate::evidence_rows::{deviating, file, foreign, row};
 use crate::race::{Race, done, settled};
@@ -37,6 +38,7 @@ ctxpin_testing::on_both_databases!(
     no_text_is_stored,
     the_audit_log_has_a_line_for_each_row,
     a_list_reads_no_rows,
+    an_exposure_tells_which_requests_had_a_text,
     replicas_hand_in_rows_at_once,
     rows_against_archiving_and_deleting,
 );
@@ -468,4 +470,55 @@ async fn rows_against_archiving_and_deleting(test: &TestService) {
             chat.delete().await.unwrap();
         }
     }
+}
+
+async fn an_exposure_tells_which_requests_had_a_text(test: &TestService) {
+    let turn = Turn::new(test).await;
+    let (service, owner) = (turn.scene.service, turn.scene.owner);
+    turn.chat.turn().await.unwrap();
+    let key = evidence::key(service, owner).await.unwrap();
+    let planted = foreign(&key, "rules.md", "Be wild.");
+    turn.add(deviating("1", planted)).await.unwrap();
+    let second = Row {
+        resources: vec![
+            file("/w/AGENTS.md", "One.\n", Outcome::Given),
+            file("/w/b.md", "Absent.\n", Outcome::NotAskedFor),
+        ],
+        ..row("2")
+    };
+    add(service, owner, turn.chat.id, (2, turn.key), second)
+        .await
+        .unwrap();
+    let found = async |by, text: &str| {
+        let hash = AnyHash::of(text.as_bytes());
+        let page = PageRequest::newest(9);
+        let found = exposures::chats(service, by, hash, &page).await.unwrap();
+        let told = found.items.iter();
+        let told = told.map(|chat| (chat.turns.map(|turns| turns.count), chat.given));
+        told.collect::<Vec<_>>()
+    };
+    let of = |number| {
+        Some(ExposedTurns {
+            count: 1,
+            first: number,
+            last: number,
+        })
+    };
+    assert_eq!(found(owner, "One.\n").await, [(Some(2), of(2))]);
+    assert_eq!(found(owner, "Be wild.").await, [(None, of(1))]);
+    // A client cuts the line end of a file.
+    assert_eq!(found(owner, "Be wild.\n").await, [(None, of(1))]);
+    assert_eq!(found(owner, "Absent.\n").await, []);
+    let other = member(service, owner, "other").await;
+    evidence::key(service, other).await.unwrap();
+    for text in ["One.\n", "Be wild."] {
+        assert_eq!(found(other, text).await, []);
+    }
+    let (_, auditor) = user(service, owner, "auditor", "auditor", "read").await;
+    assert_eq!(found(auditor, "One.\n").await, [(Some(2), of(2))]);
+    assert_eq!(
+        found(auditor, "Be wild.").await,
+        [],
+        "its name is under another key"
+    );
 }

@@ -34,11 +34,16 @@ pub fn chat_exposure(exposed: exposure::ChatExposure) -> ChatExposure {
         title: exposed.title,
         workspace: exposed.workspace,
         periods: exposed.periods.into_iter().map(period).collect(),
-        turns: exposed.turns.map(|turns| ExposedTurns {
-            count: turns.count,
-            first: turns.first,
-            last: turns.last,
-        }),
+        turns: exposed.turns.map(exposed_turns),
+        given: exposed.given.map(exposed_turns),
+    }
+}
+
+fn exposed_turns(turns: exposure::ExposedTurns) -> ExposedTurns {
+    ExposedTurns {
+        count: turns.count,
+        first: turns.first,
+        last: turns.last,
     }
 }
 

@@ -21,7 +21,7 @@ pub struct KnownHash {
     pub hash: String,
 }
 
-/// A chat that had a content, a context or a snapshot in force.
+/// A chat that had a content, a context or a snapshot in force, or whose requests had it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChatExposure {
     pub chat_id: Uuid,
@@ -35,6 +35,9 @@ pub struct ChatExposure {
     /// The turns that had it in force; null if no turn had.
     #[schema(required = true)]
     pub turns: Option<ExposedTurns>,
+    /// The turns whose requests really had it, by their evidence; absent if no turn has such evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<ExposedTurns>,
 }
 
 /// A period in which a chat's pin held a content, a context or a snapshot.

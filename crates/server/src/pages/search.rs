@@ -7,7 +7,7 @@ use axum::response::Response;
 use ctxpin_model::agent::Head;
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::chat_search::{ChatSearch, name_contains};
-use ctxpin_model::exposure::{ChatExposure, ExposedPeriod, HashKind, KnownHash};
+use ctxpin_model::exposure::{ChatExposure, ExposedPeriod, ExposedTurns, HashKind, KnownHash};
 use ctxpin_model::hash::{AnyHash, HashBeginning};
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::moment::Moment;
@@ -106,6 +106,10 @@ struct Row {
     workspace: Option<String>,
     short_id: ShortId,
     turns: String,
+    /// Whether it had the content by the tools of its turns alone.
+    is_by_tools: bool,
+    /// The turns whose requests really had the content, by their evidence.
+    given: Option<String>,
     periods: Vec<Period>,
     more_periods: usize,
 }
@@ -350,19 +354,24 @@ impl Row {
             title: title.unwrap_or_else(|| "Untitled".to_owned()),
             workspace: exposed.workspace.clone(),
             short_id: ShortId::of_id(exposed.chat, "chat's id"),
-            turns: match exposed.turns {
-                None => "no turn".to_owned(),
-                Some(turns) if turns.count == 1 => format!("turn {}", turns.first),
-                Some(turns) => format!(
-                    "{}, {} to {}",
-                    counted(turns.count, "turn"),
-                    turns.first,
-                    turns.last
-                ),
-            },
+            turns: exposed.turns.map_or("no turn".to_owned(), turns_named),
+            is_by_tools: exposed.periods.is_empty() && exposed.turns.is_some(),
+            given: exposed.given.map(turns_named),
             periods: periods.map(|period| Period::new(period, now)).collect(),
             more_periods: exposed.periods.len().saturating_sub(PERIODS_SHOWN_MAX),
         }
+    }
+}
+
+fn turns_named(turns: ExposedTurns) -> String {
+    match turns.count {
+        1 => format!("turn {}", turns.first),
+        count => format!(
+            "{}, {} to {}",
+            counted(count, "turn"),
+            turns.first,
+            turns.last
+        ),
     }
 }
 
