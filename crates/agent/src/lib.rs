@@ -5,13 +5,14 @@
 //! [`standing`] and the [`control`] socket.
 //!
 //! The crate reads a workspace's files only through `ctxpin-scan`, and a server's data only through
-//! `ctxpin-client`. It knows no SQL, no command line, no chats and no pins, and prints nothing: it
-//! hands reports to its caller. No report, error or log holds a body, a token or a value of a
+//! `ctxpin-client`. It knows no SQL, no command line and no pins, and prints nothing: it hands reports to its
+//! caller. Only [`hooks`] knows chats. No report, error or log holds a body, a token or a value of a
 //! configuration.
 
 mod blocking;
 pub mod control;
 pub mod error;
+mod hooks;
 mod places;
 pub mod push;
 pub mod readiness;
@@ -19,6 +20,7 @@ pub mod reading;
 pub mod report;
 pub mod run;
 pub mod session;
+mod shared;
 pub mod sources;
 pub mod standing;
 mod state_directory;

@@ -17,14 +17,16 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
-use crate::control::handler::{Added, Adding, ControlHandler, StandingHandle, lock};
+use crate::control::handler::{Added, Adding, ControlHandler, StandingHandle};
 use crate::control::{serve::Socket, socket_path};
 use crate::error::AgentError;
+use crate::hooks::Hooks;
 use crate::places::Places;
 use crate::readiness::Readiness;
 use crate::reading::{ChangeDetection, Reading, ReadingHandle};
 use crate::report::{Report, Told};
 use crate::session::{Session, SessionHandle};
+use crate::shared::lock;
 use crate::sources::{Operator, Sources};
 use crate::standing::{Maker, Standing, StandingPlace};
 use crate::state_directory;
@@ -148,6 +150,7 @@ pub async fn run(
         standings: Arc::clone(&starter.standings),
         adding: Adding::new(maker, adder),
         places: Mutex::new(places_made),
+        hooks: Hooks::new(settings.server.clone(), settings.plain_http),
         stop: stop.clone(),
     });
     let again = async {

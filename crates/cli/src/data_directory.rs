@@ -12,6 +12,13 @@
 //!   state/                    the agent's own: its control socket, its declared sources
 //!   <database>/               its id and token at the server with that database
 //!   <profile>/<database>/     those of the directory's agent of another profile than `neutral`
+//! hooks/                      what the hooks of tools need
+//!   <tool>.json               what installing them has changed in the tool's settings
+//!   token                     the token that they send to the server of `ctxpin up`
+//!   <server>/token            the one that they send to another server
+//!   <tool>.called             written when a hook was last called
+//!   paused                    while they do nothing
+//!   log                       why they did nothing
 //! runs/<directory>/           one for each directory on which `ctxpin agent run` ran
 //!   agent.json                which agent of which server that was
 //!   state/                    the agent's own, unless --state-dir names another place
@@ -80,6 +87,18 @@ impl DataDirectory {
         };
         owned::directory_demand(&path)?;
         Ok(Self { path })
+    }
+
+    /// Returns the data directory at an absolute path, whatever the environment says.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it belongs to another user or is writable for others.
+    pub fn named(path: &Path) -> Result<Self, Failure> {
+        owned::directory_demand(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+        })
     }
 
     /// Returns the data directory at a path, for tests.
@@ -159,6 +178,31 @@ impl DataDirectory {
                 Ok(AgentDirectory { path })
             })
             .collect()
+    }
+
+    /// Returns the path of what the hooks of tools need.
+    pub fn hooks(&self) -> PathBuf {
+        self.path.join("hooks")
+    }
+
+    /// Returns the path of the file with the token that hooks send to a server, or to that of `ctxpin up`.
+    pub fn hook_token(&self, server: Option<&Url>) -> PathBuf {
+        let own = self.hooks();
+        let directory = match server {
+            Some(server) => own.join(key(server_name(server).as_bytes())),
+            None => own,
+        };
+        directory.join("token")
+    }
+
+    /// Returns the path of the file whose time is that of the last call of a tool's hook.
+    pub fn hook_called(&self, tool: Profile) -> PathBuf {
+        self.hooks().join(format!("{tool}.called"))
+    }
+
+    /// Returns the path of the file that exists while hooks are paused.
+    pub fn hooks_paused(&self) -> PathBuf {
+        self.hooks().join("paused")
     }
 
     /// Returns the path of what `ctxpin agent run` keeps for a directory with this canonical path.

@@ -15,6 +15,8 @@ mod connect;
 mod data_directory;
 mod enrolment;
 mod home;
+mod hooks;
+mod installed;
 mod log;
 mod owned;
 mod page_link;

@@ -26,10 +26,11 @@ pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub const RESYNC_SECONDS_MAX: u64 = 600;
 
 /// The names of the requests, as the member `ask` gives them.
-pub const REQUEST_NAMES: [&str; 8] = [
+pub const REQUEST_NAMES: [&str; 9] = [
     "status",
     "resync",
     "attach",
+    "hook",
     "source_add",
     "source_remove",
     "source_list",
@@ -60,6 +61,8 @@ pub enum Request {
         directory: String,
         profile: String,
     },
+    /// Tells of a session of a client, as its hook was told.
+    Hook(Box<HookCall>),
     /// Declares a source after the existing ones.
     SourceAdd {
         /// The absolute path of a directory or a file. It need not exist yet.
@@ -125,6 +128,7 @@ pub enum Response {
     Status(Box<AgentStatus>),
     Resynced(ResyncReply),
     Attached(Attached),
+    Hooked(HookReply),
     Sources(Vec<Source>),
     Source(SourceDetails),
     SourceChanged(SourceChange),
@@ -203,7 +207,7 @@ pub struct StandingStatus {
     /// The canonical path of the directory.
     #[serde(default)]
     pub directory: String,
-    /// The agent's id; null if the process does not know it.
+    /// The agent's id; null if the process was started with a token alone, and has reached no server yet.
     #[serde(default)]
     pub agent_id: Option<Uuid>,
     /// The number of the session; null until the server has opened one.
@@ -311,13 +315,60 @@ pub struct ResyncReply {
     pub unusable: u64,
 }
 
+/// What a client's hook was told of a session. It holds no word of the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HookCall {
+    /// The client: `claude-code` or `codex`.
+    pub client: String,
+    pub event: HookEvent,
+    /// The client's id of the session.
+    pub session: String,
+    /// The absolute path of the directory in which the client runs.
+    pub directory: String,
+    /// Why the session started, as the client says it; only for [`HookEvent::SessionStart`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The client's id of the turn; only for [`HookEvent::Prompt`]. Absent if the prompt begins none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<String>,
+    /// The client's id of the subagent; only for [`HookEvent::SubagentStart`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subagent: Option<String>,
+    /// The server's address.
+    pub server: String,
+    /// The absolute path of a file with a token that may observe.
+    pub token_file: String,
+}
+
+/// The event of which a hook tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookEvent {
+    /// A session starts or goes on.
+    SessionStart,
+    /// The person gave a prompt.
+    Prompt,
+    SubagentStart,
+    SessionEnd,
+}
+
+/// What a hook does for its client and its person.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookReply {
+    /// The session's chat; only at its start.
+    pub chat: Option<Uuid>,
+    /// What to tell the person, on one line.
+    pub message: Option<String>,
+}
+
 /// The agent of a directory and a profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attached {
     /// The canonical path of the directory.
     pub directory: String,
     pub profile: String,
-    /// The agent's id; null if the process does not know it, because it was started with a token alone.
+    /// The agent's id; null if the process was started with a token alone, and has reached no server yet.
     pub agent_id: Option<Uuid>,
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{
-    AgentStatus, Attached, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, RESYNC_SECONDS_MAX, Request,
-    Response, ResyncReply, Source, SourceChange, SourceDetails, StandingStatus,
+    AgentStatus, Attached, HookCall, HookReply, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
+    RESYNC_SECONDS_MAX, Request, Response, ResyncReply, Source, SourceChange, SourceDetails,
+    StandingStatus,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -200,6 +201,22 @@ impl Client {
         within(STOP_TIME_MAX, end).await
     }
 
+    /// Tells the process of a session of a client, within the given time.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no agent runs, the process refuses, or it does not respond in time. It may go on in that case.
+    pub async fn hook(
+        &self,
+        call: HookCall,
+        time_max: Duration,
+    ) -> Result<HookReply, ControlError> {
+        match self.send(&Request::Hook(Box::new(call)), time_max).await? {
+            Response::Hooked(reply) => Ok(reply),
+            other => Err(malformed(&other)),
+        }
+    }
+
     async fn source_change(&self, request: &Request) -> Result<SourceChange, ControlError> {
         match self.send(request, RESPONSE_TIME_MAX).await? {
             Response::SourceChanged(changed) => Ok(changed),
@@ -301,6 +318,7 @@ fn malformed(response: &Response) -> ControlError {
         Response::Status(_) => "a status",
         Response::Resynced(_) => "the result of a resync",
         Response::Attached(_) => "an agent",
+        Response::Hooked(_) => "the result of a hook",
         Response::Sources(_) => "a list of sources",
         Response::Source(_) => "a source",
         Response::SourceChanged(_) => "a change of sources",

@@ -1,14 +1,15 @@
 //! Carries out the requests that come through the control socket.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ctxpin_model::moment::Moment;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{
-    self, AgentStatus, Attached, LastPush, RESYNC_SECONDS_MAX, Refusal, RefusalKind, Request,
-    Response, ResyncReply, SourceChange, SourceDetails, StandingStatus,
+    self, AgentStatus, Attached, HookCall, HookEvent, HookReply, LastPush, RESYNC_SECONDS_MAX,
+    Refusal, RefusalKind, Request, Response, ResyncReply, SourceChange, SourceDetails,
+    StandingStatus,
 };
 use ctxpin_protocol::convert::resources;
 use ctxpin_scan::roots::Roots;
@@ -18,17 +19,19 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
+use crate::hooks::{Event as HookedSession, Hooks, SCAN_TIME_MAX};
 use crate::places::Places;
 use crate::reading::ReadingHandle;
 use crate::report::{Report, Told};
 use crate::session::{PushStatus, SessionHandle};
+use crate::shared::lock;
 use crate::sources::Sources;
 use crate::standing::{Maker, Standing, StandingPlace};
 
 /// One agent of the process, for control requests.
 pub(crate) struct StandingHandle {
     pub place: StandingPlace,
-    /// The agent's id, if it is known.
+    /// The agent's id, if it was known at the start.
     pub agent: Option<Uuid>,
     pub session: SessionHandle,
 }
@@ -49,6 +52,9 @@ pub(crate) struct Adding {
 /// The greatest number of agents of one process. People start their tools in a few directories of a project.
 const STANDINGS_MAX: usize = 64;
 
+/// How long a call of a hook is carried out. The hook itself has given up before.
+const HOOK_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// Carries out control requests on a reading and the sessions that follow it.
 pub(crate) struct ControlHandler {
     /// The random id of this process.
@@ -67,6 +73,8 @@ pub(crate) struct ControlHandler {
     pub adding: Adding,
     /// The places of the agents that were made here.
     pub places: Mutex<Places>,
+    /// The sessions of clients.
+    pub hooks: Hooks,
     /// Ends the process.
     pub stop: CancellationToken,
 }
@@ -88,6 +96,11 @@ impl ControlHandler {
             }
             Request::Attach { directory, profile } => {
                 self.attach(Path::new(&directory), &profile).await
+            }
+            Request::Hook(call) => {
+                let told = tokio::time::timeout(HOOK_TIME_MAX, self.hook(&call)).await;
+                let told = told.unwrap_or_else(|_| Err("the server does not respond".into()));
+                told.map(Response::Hooked)
             }
             Request::SourceAdd { path } => self.source_add(path.into()).await,
             Request::SourceRemove { path } => self.source_remove(path.into()).await,
@@ -167,7 +180,7 @@ impl ControlHandler {
             let is_this =
                 |standing: &&StandingHandle| standing.place == place && !standing.has_ended();
             if let Some(standing) = standings.iter().find(is_this) {
-                return Ok(attached(&place, standing.agent));
+                return Ok(attached(&place, standing.agent()));
             }
             if standings.len() >= STANDINGS_MAX {
                 // The first one answers requests that name none.
@@ -254,6 +267,48 @@ impl ControlHandler {
             }
         })
         .await
+    }
+
+    /// Follows a session of a client whose hook was called.
+    async fn hook(&self, call: &HookCall) -> Result<HookReply, String> {
+        let client = self.hooks.check(call)?;
+        let Response::Attached(attached) = self
+            .attach(Path::new(&call.directory), client.as_str())
+            .await?
+        else {
+            return Ok(HookReply::default());
+        };
+        let agent = attached.agent_id.ok_or_else(|| {
+            format!(
+                "the process on {} does not know its agent yet, because it has reached no server",
+                attached.directory
+            )
+        })?;
+        let event = HookedSession {
+            call,
+            client,
+            agent,
+        };
+        let place = (Some(&*attached.directory), Some(client.as_str()));
+        let session = self.session(place)?;
+        match call.event {
+            HookEvent::SessionStart => {
+                let scan = async {
+                    let number = self.reading.resync();
+                    let outcome = resync_outcome(&session, number);
+                    let outcome = tokio::time::timeout(SCAN_TIME_MAX, outcome).await;
+                    outcome.ok()?.ok()?;
+                    session.newest.borrow().clone()
+                };
+                self.hooks.start(&event, scan).await
+            }
+            HookEvent::Prompt => {
+                let newest = session.newest.borrow().clone();
+                self.hooks.turn(&event, newest).await
+            }
+            HookEvent::SubagentStart => self.hooks.subagent(&event).await,
+            HookEvent::SessionEnd => Ok(self.hooks.end(&event)),
+        }
     }
 
     /// Requests a scan and a push of its result by every agent, and waits for the outcome of one. Returns a message
@@ -391,6 +446,11 @@ fn attached(place: &StandingPlace, agent: Option<Uuid>) -> Response {
 }
 
 impl StandingHandle {
+    /// Returns the agent's id, if it is known: from its start, or since its first session.
+    fn agent(&self) -> Option<Uuid> {
+        self.agent.or(self.session.push_state.borrow().agent)
+    }
+
     fn has_ended(&self) -> bool {
         let state = self.session.push_state.borrow();
         matches!(state.status, PushStatus::Ended(_))
@@ -403,7 +463,7 @@ impl StandingHandle {
         StandingStatus {
             profile: self.place.profile.to_string(),
             directory: self.place.directory.to_string_lossy().into_owned(),
-            agent_id: self.agent,
+            agent_id: self.agent.or(push_state.agent),
             epoch: push_state.epoch,
             scan_error: failure.map(|failure| failure.reason),
             found: newest.map(|newest| newest.to_wire()),
@@ -466,10 +526,4 @@ fn to_wire(status: PushStatus, now: Instant) -> control::PushStatus {
 fn seconds_until(until: Instant, now: Instant) -> u64 {
     let left = until.saturating_duration_since(now);
     left.as_millis().div_ceil(1000) as u64
-}
-
-/// Locks what requests share. A panic under the lock leaves it valid: lists change in one step, after their file was
-/// written.
-pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use ctxpin_model::moment::Moment;
 use ctxpin_protocol::control::ResyncReply;
 use ctxpin_protocol::http::quotas::QuotaWarning;
+use uuid::Uuid;
 
 use super::plan::PushStatus;
 
@@ -13,6 +14,8 @@ use super::plan::PushStatus;
 pub(crate) struct PushState {
     /// `None` until the server has opened a session.
     pub epoch: Option<i64>,
+    /// The agent, once the server has told it.
+    pub agent: Option<Uuid>,
     /// The last push that the server acknowledged.
     pub acknowledged: Option<AcknowledgedPush>,
     pub status: PushStatus,

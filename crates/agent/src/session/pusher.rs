@@ -117,7 +117,9 @@ impl<'r> Pusher<'r> {
                 let token_expires_at = session.token_expires_at.map(Moment::new);
                 self.state.send_if_modified(|state| {
                     let is_other = state.quota_warnings != warnings
-                        || state.token_expires_at != token_expires_at;
+                        || state.token_expires_at != token_expires_at
+                        || state.agent != agent;
+                    state.agent = agent;
                     state.quota_warnings = warnings;
                     state.token_expires_at = token_expires_at;
                     is_other

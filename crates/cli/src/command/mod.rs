@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod down;
 mod exposure;
+mod hook;
 mod open;
 mod prompt;
 mod push;
@@ -64,6 +65,7 @@ enum Command {
     Watch(watch::Watch),
     Source(source::Noun),
     Agent(agent::Noun),
+    Hook(hook::Noun),
     Push(push::Push),
     Serve(serve::Serve),
     Token(token::Noun),
@@ -92,8 +94,15 @@ impl Cli {
                         "the value stands in {variable}, a variable of the environment"
                     ));
                 }
-                // 2 for usage, 0 for help.
-                ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+                // With 2, a client would take its hook to forbid the prompt.
+                let mut arguments = std::env::args_os().skip(1);
+                let is_hook = arguments.next().is_some_and(|word| word == "hook")
+                    && arguments.next().is_some_and(|word| word == "run");
+                match is_hook {
+                    true => ExitCode::FAILURE,
+                    // 2 for usage, 0 for help.
+                    false => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+                }
             })
     }
 
@@ -117,6 +126,7 @@ impl Cli {
             Command::Watch(watch) => watch.run().await?,
             Command::Source(noun) => noun.run().await?,
             Command::Agent(noun) => noun.run().await?,
+            Command::Hook(noun) => noun.run().await?,
             Command::Push(push) => push.run().await?,
             Command::Serve(serve) => serve.run().await?,
             Command::Token(noun) => noun.run().await?,

@@ -5,6 +5,8 @@ mod bench;
 mod check;
 mod enrolment;
 mod halves;
+mod hook_settings;
+mod hooks;
 mod hostile;
 mod life;
 mod page;

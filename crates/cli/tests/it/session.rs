@@ -74,6 +74,7 @@ impl Session {
         let root = self.bench.root();
         let home = root.join("home");
         let text = text
+            .replace(env!("CARGO_BIN_EXE_ctxpin"), "/opt/ctxpin")
             .replace(home.to_str().unwrap(), "/home/ada")
             .replace(root.to_str().unwrap(), "/srv");
         stable(&text)

@@ -1,7 +1,6 @@
 //! `ctxpin scan`: the resources that a pin would hold, without a server.
 
 mod effective;
-mod installed;
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +25,7 @@ use super::{Output, words};
 use crate::check::project_root;
 use crate::data_directory::DataDirectory;
 use crate::home::home_directory;
+use crate::installed;
 use crate::say::{self, Failure, Table, Viewpoint};
 
 /// List the files that a pin would hold; needs no server

@@ -1,4 +1,4 @@
-//! Whether a tool of this machine is newer than the one that its profile was compared with.
+//! The tools of this machine, and whether one is newer than the one that its profile was compared with.
 
 use std::ffi::OsString;
 use std::io::{self, Read as _};
@@ -21,14 +21,43 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 /// The greatest number of bytes of the answer that are read.
 const ANSWER_BYTES_MAX: u64 = 1_024;
 
+/// A tool of this machine.
+#[derive(Debug)]
+pub struct Installed {
+    program: PathBuf,
+    version: [u64; 3],
+}
+
+impl Installed {
+    /// Returns the version, as `1.2.3`.
+    pub fn version(&self) -> String {
+        let [major, minor, patch] = self.version;
+        format!("{major}.{minor}.{patch}")
+    }
+}
+
 /// Returns a remark if the installed tool of a profile is newer than the one that the profile was compared with.
-/// Starts no program that lies in the project, because a project is read and never run.
 pub fn remark(profile: Profile, project: &Path) -> Option<String> {
-    let (name, compared) = match profile {
+    let compared = profile.compared_with()?;
+    let installed = find(profile, project)?;
+    (installed.version > version(compared)?).then(|| {
+        format!(
+            "{} is version {}, and these rules were compared with {compared}: a newer one may give its model something \
+             else",
+            say::path(&installed.program),
+            installed.version()
+        )
+    })
+}
+
+/// Finds the tool of a profile, and asks it for its version. Starts no program that lies in the project, because a
+/// project is read and never run.
+pub fn find(profile: Profile, project: &Path) -> Option<Installed> {
+    let name = match profile {
         Profile::Neutral => return None,
-        Profile::ClaudeCode => ("claude", profile.compared_with()?),
-        Profile::Codex => ("codex", profile.compared_with()?),
-        Profile::Opencode => ("opencode", profile.compared_with()?),
+        Profile::ClaudeCode => "claude",
+        Profile::Codex => "codex",
+        Profile::Opencode => "opencode",
     };
     let directories = outside(project);
     let program = directories.iter().find_map(|directory| {
@@ -41,15 +70,8 @@ pub fn remark(profile: Profile, project: &Path) -> Option<String> {
         };
         (is_program && !is_inside()).then_some(program)
     })?;
-    let installed = version(&answer(&program, &directories, ANSWER_TIME_MAX).ok()?)?;
-    let [major, minor, patch] = installed;
-    (installed > version(compared)?).then(|| {
-        format!(
-            "{} is version {major}.{minor}.{patch}, and these rules were compared with {compared}: a newer one may \
-             give its model something else",
-            say::path(&program)
-        )
-    })
+    let version = version(&answer(&program, &directories, ANSWER_TIME_MAX).ok()?)?;
+    Some(Installed { program, version })
 }
 
 /// Returns the directories in which programs are looked for, without those of the project and without relative

@@ -1,0 +1,76 @@
+//! What a session's person is told of changes.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use ctxpin_model::profile::Profile;
+use ctxpin_model::resource::Resource;
+
+use super::Read;
+use crate::session::LocalSnapshot;
+
+/// How many changed files a message names.
+const NAMES_MAX: usize = 3;
+
+impl Read {
+    /// Returns what to tell the person, once for each change: that the workspace has changed since the client read it.
+    pub fn drift(&mut self, newest: &Arc<LocalSnapshot>, client: Profile) -> Option<String> {
+        let read = self.snapshot.as_ref()?;
+        let told = self.told.as_ref().unwrap_or(read);
+        if told.id == newest.id {
+            return None;
+        }
+        let changed = changed(read, newest);
+        self.told = Some(Arc::clone(newest));
+        let (first, rest) = changed.split_at(changed.len().min(NAMES_MAX));
+        if first.is_empty() {
+            return None;
+        }
+        let more = match rest.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "ctxpin: {}{more} changed since this session read {}; {} reads the present state when you resume the session",
+            first.join(", "),
+            if changed.len() == 1 { "it" } else { "them" },
+            name(client)
+        ))
+    }
+}
+
+fn name(client: Profile) -> &'static str {
+    match client {
+        Profile::ClaudeCode => "Claude Code",
+        Profile::Codex => "Codex",
+        Profile::Opencode => "opencode",
+        Profile::Neutral => "the client",
+    }
+}
+
+/// Returns the names of the resources that differ, as they stand below the directory.
+fn changed(read: &LocalSnapshot, newest: &LocalSnapshot) -> Vec<String> {
+    let before: HashMap<_, _> = by_name(read).collect();
+    let after: HashMap<_, _> = by_name(newest).collect();
+    let names = before.keys().chain(after.keys());
+    let mut names: Vec<_> = names
+        .filter(|name| before.get(*name) != after.get(*name))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let directory = newest.snapshot().facts.directory.as_deref();
+    let directory = Path::new(directory.unwrap_or("/"));
+    let shown = names.into_iter().map(|(_, source)| {
+        let below = Path::new(source).strip_prefix(directory);
+        let shown = below.map_or(*source, |below| below.to_str().unwrap_or(source));
+        let one_line = shown.chars().filter(|c| !c.is_control());
+        one_line.collect()
+    });
+    shown.collect()
+}
+
+fn by_name(snapshot: &LocalSnapshot) -> impl Iterator<Item = ((&str, &str), &Resource)> {
+    let resources = snapshot.snapshot().resources.iter();
+    resources.map(|resource| ((resource.kind.as_str(), resource.source.as_str()), resource))
+}

@@ -1,0 +1,366 @@
+//! Following the sessions of clients whose hooks tell of them.
+//!
+//! A session gets a chat that is observed: the pin records what the client read at its start, and each prompt is a
+//! turn. A hook waits for nothing but the scan at a start. What can wait is done behind its back, in the order in which
+//! the hooks of a session came.
+
+mod drift;
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use ctxpin_client::error::ClientError;
+use ctxpin_client::{Client, PlainHttp};
+use ctxpin_model::id::ChatId;
+use ctxpin_model::profile::Profile;
+use ctxpin_private_files::exposure::{Demand, Exposure};
+use ctxpin_private_files::file;
+use ctxpin_protocol::control::{HookCall, HookReply};
+use ctxpin_protocol::http::chats::{ChatCreate, ChatStart};
+use ctxpin_protocol::http::people::Secret;
+use ctxpin_protocol::http::turns::TurnBegin;
+use tokio::sync::Semaphore;
+use url::Url;
+use uuid::Uuid;
+
+use crate::blocking::blocking;
+use crate::session::LocalSnapshot;
+use crate::shared::lock;
+
+/// The longest wait of a session's start for the scan. The client waits meanwhile.
+pub(crate) const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);
+
+/// The greatest number of sessions that are followed at once. The one that was silent for longest is forgotten, and
+/// known again when its next hook comes.
+const SESSIONS_MAX: usize = 256;
+
+/// The greatest number of turns that wait for the server.
+const WAITING_MAX: usize = 256;
+
+/// How long a turn is tried again.
+const RETRY_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// The pause between two tries.
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// The greatest size of a token file, in bytes.
+const TOKEN_BYTES_MAX: u64 = 4 * 1024;
+
+/// The greatest length of a name that a client gives, in bytes.
+const NAME_BYTES_MAX: usize = 200;
+
+/// Follows the sessions of one server's clients on this machine.
+pub(crate) struct Hooks {
+    server: Url,
+    plain_http: PlainHttp,
+    sessions: Mutex<HashMap<SessionKey, Known>>,
+    room: Arc<Semaphore>,
+}
+
+/// Which session it is: ids of two clients may be equal.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct SessionKey {
+    client: Profile,
+    session: String,
+}
+
+/// What is known of a session.
+struct Known {
+    seen_at: Instant,
+    session: Arc<Session>,
+}
+
+#[derive(Default)]
+struct Session {
+    /// The session's chat, once the server has told it. One request at a time locks it, so that they are sent in their
+    /// order.
+    chat: tokio::sync::Mutex<Option<ChatId>>,
+    read: Mutex<Read>,
+}
+
+/// What the client has read, and what its person was told.
+#[derive(Default)]
+struct Read {
+    /// The snapshot at the session's last start in this process.
+    snapshot: Option<Arc<LocalSnapshot>>,
+    /// The snapshot of which the person was told last that it differs.
+    told: Option<Arc<LocalSnapshot>>,
+}
+
+/// An event of a session, with what its agent has found.
+pub(crate) struct Event<'c> {
+    pub call: &'c HookCall,
+    pub client: Profile,
+    /// The agent of the session's directory and client.
+    pub agent: Uuid,
+}
+
+impl Hooks {
+    /// Returns what follows sessions at this server.
+    pub fn new(server: Url, plain_http: PlainHttp) -> Self {
+        Self {
+            server,
+            plain_http,
+            sessions: Mutex::default(),
+            room: Arc::new(Semaphore::new(WAITING_MAX)),
+        }
+    }
+
+    /// Checks a call, and returns its client.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message for people if the call is not valid, or means another server.
+    pub fn check(&self, call: &HookCall) -> Result<Profile, String> {
+        let client = match call.client.parse() {
+            Ok(client @ (Profile::ClaudeCode | Profile::Codex)) => client,
+            _ => return Err(format!("`{}` has no hooks that are known", call.client)),
+        };
+        let names = [
+            Some(&call.session),
+            call.turn.as_ref(),
+            call.subagent.as_ref(),
+        ];
+        for name in names.into_iter().flatten() {
+            if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
+                return Err("an id of the session is not one".into());
+            }
+        }
+        match call.server.parse::<Url>() {
+            Ok(server) if server == self.server => Ok(client),
+            _ => Err(format!(
+                "the agent here pushes to {}, and the hook is for {}: install it again with `ctxpin hook install {client}`",
+                self.server, call.server
+            )),
+        }
+    }
+
+    /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads. `scan` ends
+    /// with the head of a scan that began after the start, or `None` if that did not come in time.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message for people if the token or the server refuses.
+    pub async fn start(
+        &self,
+        event: &Event<'_>,
+        scan: impl Future<Output = Option<Arc<LocalSnapshot>>>,
+    ) -> Result<HookReply, String> {
+        let source = event.call.source.clone().unwrap_or_default();
+        let client = self.client(event.call).await?;
+        let session = self.session(event);
+        let mut chat = session.chat.lock().await;
+        let (snapshot, known) = tokio::join!(scan, chat_of(&client, event, &mut chat));
+        let known = known.map_err(|error| error.to_string())?;
+        let start = ChatStart {
+            source,
+            head: snapshot.as_ref().map(|snapshot| snapshot.id.to_string()),
+        };
+        let started = client.chat_start(known, &start).await;
+        started.map_err(|error| error.to_string())?;
+        *lock(&session.read) = Read {
+            snapshot,
+            told: None,
+        };
+        Ok(HookReply {
+            chat: Some(known.uuid()),
+            message: None,
+        })
+    }
+
+    /// Records a turn, behind the back of the hook. Returns what to tell the person.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
+    pub async fn turn(
+        &self,
+        event: &Event<'_>,
+        newest: Option<Arc<LocalSnapshot>>,
+    ) -> Result<HookReply, String> {
+        let session = self.session(event);
+        let message = newest.and_then(|newest| lock(&session.read).drift(&newest, event.client));
+        if let Some(turn) = event.call.turn.clone() {
+            let (event, turn) = (Owned::of(event), Some(turn));
+            self.behind(event, session, turn).await?;
+        }
+        Ok(HookReply {
+            chat: None,
+            message,
+        })
+    }
+
+    /// Records the start of a subagent: a chat below that of its session, with one turn.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
+    pub async fn subagent(&self, event: &Event<'_>) -> Result<HookReply, String> {
+        let session = self.session(event);
+        self.behind(Owned::of(event), session, None).await?;
+        Ok(HookReply::default())
+    }
+
+    /// Forgets a session.
+    pub fn end(&self, event: &Event<'_>) -> HookReply {
+        lock(&self.sessions).remove(&key(event));
+        HookReply::default()
+    }
+
+    /// Sends what happened once the requests of the session before it were sent, and tries it again while the server
+    /// cannot be reached.
+    async fn behind(
+        &self,
+        event: Owned,
+        session: Arc<Session>,
+        turn: Option<String>,
+    ) -> Result<(), String> {
+        let permit = Arc::clone(&self.room).try_acquire_owned();
+        let permit =
+            permit.map_err(|_| format!("{WAITING_MAX} turns wait for the server already"))?;
+        let client = self.client(&event.call).await?;
+        tokio::spawn(async move {
+            let _permit = permit;
+            let mut chat = session.chat.lock().await;
+            let until = Instant::now() + RETRY_TIME_MAX;
+            loop {
+                match recorded(&client, &event, &mut chat, turn.as_deref()).await {
+                    Err(error) if error.is_transient() && Instant::now() < until => {
+                        tokio::time::sleep(RETRY_PAUSE).await;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a turn could not be recorded");
+                        return;
+                    }
+                    Ok(()) => return,
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Returns what is known of the session of an event.
+    fn session(&self, event: &Event<'_>) -> Arc<Session> {
+        let mut sessions = lock(&self.sessions);
+        let now = Instant::now();
+        if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&key(event)) {
+            let silent = sessions.iter().min_by_key(|(_, known)| known.seen_at);
+            let silent = silent.map(|(key, _)| key.clone());
+            silent.and_then(|silent| sessions.remove(&silent));
+        }
+        let known = sessions.entry(key(event)).or_insert_with(|| Known {
+            seen_at: now,
+            session: Arc::default(),
+        });
+        known.seen_at = now;
+        Arc::clone(&known.session)
+    }
+
+    /// Returns a client with the token of the hook.
+    async fn client(&self, call: &HookCall) -> Result<Client, String> {
+        let path = call.token_file.clone();
+        let token = blocking(move || token(Path::new(&path))).await?;
+        let client = Client::with_plain_http(self.server.clone(), token, self.plain_http);
+        client.map_err(|error| error.to_string())
+    }
+}
+
+/// An event that outlives its request.
+struct Owned {
+    call: HookCall,
+    client: Profile,
+    agent: Uuid,
+}
+
+impl Owned {
+    fn of(event: &Event<'_>) -> Self {
+        Self {
+            call: event.call.clone(),
+            client: event.client,
+            agent: event.agent,
+        }
+    }
+
+    fn event(&self) -> Event<'_> {
+        Event {
+            call: &self.call,
+            client: self.client,
+            agent: self.agent,
+        }
+    }
+}
+
+/// Sends a turn of a session or, without one, the start of its subagent.
+async fn recorded(
+    client: &Client,
+    event: &Owned,
+    chat: &mut Option<ChatId>,
+    turn: Option<&str>,
+) -> Result<(), ClientError> {
+    let known = chat_of(client, &event.event(), chat).await?;
+    let call = &event.call;
+    let (chat, reference) = match (turn, &call.subagent) {
+        (Some(turn), _) => (known, turn),
+        (None, Some(subagent)) => {
+            let child = ChatCreate {
+                client: Some(event.client.to_string()),
+                reference: Some(format!("{}/{subagent}", call.session)),
+                parent_id: Some(known.uuid()),
+                ..ChatCreate::default()
+            };
+            let child = client.chat_create(&child).await?.chat;
+            (ChatId::from(child.id), subagent.as_str())
+        }
+        (None, None) => return Ok(()),
+    };
+    let turn = TurnBegin {
+        reference: Some(reference.to_owned()),
+        delivery: None,
+    };
+    client.turn_begin(chat, &turn).await.map(drop)
+}
+
+/// Finds or makes the chat of a session. One table for all clients: the client's own id of the session is the chat's
+/// reference, and that of a subagent stands behind it.
+async fn chat_of(
+    client: &Client,
+    event: &Event<'_>,
+    chat: &mut Option<ChatId>,
+) -> Result<ChatId, ClientError> {
+    if let Some(known) = *chat {
+        return Ok(known);
+    }
+    let wanted = ChatCreate {
+        client: Some(event.client.to_string()),
+        reference: Some(event.call.session.clone()),
+        agent_id: Some(event.agent),
+        mode: Some(ctxpin_model::mode::Mode::Observed.to_string()),
+        ..ChatCreate::default()
+    };
+    let opened = client.chat_create(&wanted).await?;
+    Ok(*chat.insert(ChatId::from(opened.chat.id)))
+}
+
+fn key(event: &Event<'_>) -> SessionKey {
+    SessionKey {
+        client: event.client,
+        session: event.call.session.clone(),
+    }
+}
+
+/// Reads a token that nobody else can have written.
+fn token(path: &Path) -> Result<Secret, String> {
+    let failed = |reason: String| format!("the token of the hook in {} {reason}", path.display());
+    if !path.is_absolute() {
+        return Err(failed("is not named by an absolute path".into()));
+    }
+    let (bytes, metadata) = file::read(path, TOKEN_BYTES_MAX)
+        .map_err(|error| failed(format!("cannot be read: {error}")))?;
+    if let Some(exposure) = Exposure::of(&metadata, Demand::nobody_else_writes().or_roots()) {
+        return Err(failed(format!("is not trusted: {exposure}")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| failed("is not UTF-8".into()))?;
+    Ok(Secret::new(text.trim()))
+}

@@ -1,0 +1,217 @@
+//! `ctxpin hook install` and `ctxpin hook uninstall`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ctxpin_client::Client;
+use ctxpin_client::error::ClientError;
+use ctxpin_model::access::Scope;
+use ctxpin_model::profile::Profile;
+use ctxpin_protocol::http::people::TokenCreate;
+use ctxpin_protocol::problem::ProblemName;
+use url::Url;
+
+use crate::command::absolute::absolute;
+use crate::command::words;
+use crate::connect::Connection;
+use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
+use crate::home::home_directory;
+use crate::hooks::installation::Installation;
+use crate::hooks::{self, TOOLS};
+use crate::running::{RunningServer, token_read};
+use crate::say::{self, Failure, Hint, NextCommand};
+
+/// Have a tool tell ctxpin of its sessions
+///
+/// Each session then has a chat, whose pin records what the tool has read. The hooks are added to the tool's own
+/// settings, where comments and everything else stay as they are. They use a token that can observe and nothing more.
+#[derive(Debug, Args)]
+pub struct Install {
+    #[command(flatten)]
+    tool: HookedTool,
+    /// Print the hooks for the tool's settings, and change nothing
+    #[arg(long)]
+    print: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Take ctxpin's hooks out of a tool's settings
+///
+/// If nobody has changed the settings since, they become again what they were before, byte for byte.
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    #[command(flatten)]
+    tool: HookedTool,
+}
+
+/// A tool that has hooks.
+#[derive(Debug, Clone, Args)]
+struct HookedTool {
+    /// The tool whose sessions are followed
+    #[arg(value_name = "TOOL", value_parser = words(TOOLS, Profile::as_str))]
+    tool: Profile,
+    #[command(flatten)]
+    homes: HookHomes,
+}
+
+/// The directories of the settings of the tools that have hooks.
+#[derive(Debug, Clone, Args)]
+pub struct HookHomes {
+    /// The home of Codex, if it is not ~/.codex
+    #[arg(long, value_name = "DIR", env = "CODEX_HOME", hide_env_values = true)]
+    codex_home: Option<PathBuf>,
+    /// The home of Claude Code, if it is not ~/.claude
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "CLAUDE_CONFIG_DIR",
+        hide_env_values = true
+    )]
+    claude_home: Option<PathBuf>,
+}
+
+impl HookedTool {
+    fn installation(&self, data: &DataDirectory) -> Result<Installation, Failure> {
+        self.homes.installation(self.tool, data)
+    }
+}
+
+impl HookHomes {
+    /// Returns the hooks of a tool in the settings of its home.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no home directory.
+    pub fn installation(
+        &self,
+        tool: Profile,
+        data: &DataDirectory,
+    ) -> Result<Installation, Failure> {
+        let (named, usual) = match tool {
+            Profile::Codex => (&self.codex_home, ".codex"),
+            Profile::Neutral | Profile::ClaudeCode | Profile::Opencode => {
+                (&self.claude_home, ".claude")
+            }
+        };
+        let home = match named {
+            Some(home) => absolute(home)?,
+            None => home_directory(true)?.join(usual),
+        };
+        let settings = hooks::settings_file(tool, &home);
+        Ok(Installation::of(tool, settings, data))
+    }
+}
+
+impl Install {
+    /// Creates the token of the hooks, if it is missing, and puts them into the tool's settings.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no server runs or is named, it refuses the token, or the settings cannot be edited.
+    pub async fn run(self) -> Result<(), Failure> {
+        let data = DataDirectory::locate()?;
+        let named = self.connection.server.clone();
+        let token = data.hook_token(named.as_ref());
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::new("the program's path is unknown").because(error))?;
+        let mut options = vec![("--data-dir", data.path())];
+        let address = named.as_ref().map(ToString::to_string);
+        if let Some(address) = &address {
+            options.extend([("--server", Path::new(address)), ("--token-file", &*token)]);
+        }
+        let command = hooks::command(self.tool.tool, &program, &options);
+        if self.print {
+            return say::print(&hooks::settings_of(&command));
+        }
+        let client = self.connection.connect()?.client;
+        data.create()?;
+        let server = match named {
+            Some(server) => server,
+            None => RunningServer::find(&data)?
+                .map(|server| server.url)
+                .ok_or_else(|| Failure::new("the server of `ctxpin up` has ended"))?,
+        };
+        token_ensure(&client, &server, &token).await?;
+        let installation = self.tool.installation(&data)?;
+        let change = installation.install(&command)?;
+        let settings = say::path(&installation.settings()).to_string();
+        say::print(&match change.is_none() {
+            true => format!("the hooks are in {settings} already\n"),
+            false => format!("{settings} has ctxpin's hooks now\n"),
+        })?;
+        if self.tool.tool == Profile::Codex {
+            say::hint(
+                "Codex runs no hook before you trust it, and `codex exec` does not say so: start `codex` once, and choose \
+                 to trust them",
+            );
+        }
+        say::hint("sessions are followed below directories that `ctxpin up` watches");
+        Ok(())
+    }
+}
+
+impl Uninstall {
+    /// Takes the hooks out of the tool's settings.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the settings cannot be edited.
+    pub fn run(self) -> Result<(), Failure> {
+        let data = DataDirectory::locate()?;
+        let installation = self.tool.installation(&data)?;
+        let change = installation.uninstall()?;
+        let settings = say::path(&installation.settings()).to_string();
+        say::print(&match change.is_none() {
+            true => format!("{settings} has no hooks of ctxpin's\n"),
+            false => format!("{settings} has ctxpin's hooks no more\n"),
+        })?;
+        if !change.is_none() {
+            say::hint(&format!(
+                "`{}` shows the token that they used, and `ctxpin token revoke` ends it",
+                NextCommand::TokenList.as_str()
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Writes a token for hooks into a file, unless the file has one that the server accepts.
+async fn token_ensure(client: &Client, server: &Url, path: &Path) -> Result<(), Failure> {
+    if path.exists() {
+        let kept = Client::new(server.clone(), token_read(path)?)?;
+        match kept.me().await {
+            Ok(_) => return Ok(()),
+            Err(error) if is_refused(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let directory = path
+        .parent()
+        .ok_or_else(|| unwritable(path).because("it names no file"))?;
+    directory_create(directory)?;
+    let created = client
+        .token_create(&TokenCreate {
+            label: Some("hooks".to_owned()),
+            scopes: Some(vec![Scope::Observe.to_string()]),
+            expires_at: None,
+            user: None,
+        })
+        .await
+        .map_err(|error| {
+            Failure::from(error).hint(Hint::say(
+                "a token with the scopes read and write can create one for hooks",
+            ))
+        })?;
+    // The file exists before the token is of use to anybody, and a token that nobody can read does no harm.
+    file_write(path, format!("{}\n", created.secret.expose()).as_bytes())
+}
+
+/// Returns whether the server does not accept a token, or does not know it.
+fn is_refused(error: &ClientError) -> bool {
+    error.problem_name() == Some(ProblemName::Unauthenticated)
+        || matches!(
+            error,
+            ClientError::Unproven { .. } | ClientError::MalformedToken { .. }
+        )
+}

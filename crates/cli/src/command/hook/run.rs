@@ -1,0 +1,243 @@
+//! `ctxpin hook run`: what a client calls.
+//!
+//! A repository must not steer it: it reads no variable of ctxpin's, no settings below the working directory, and
+//! starts no program. It never blocks a prompt, whatever happens.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use ctxpin_agent::control::{Client, ControlError};
+use ctxpin_model::profile::Profile;
+use ctxpin_private_files::file;
+use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
+use rustix::fs::OFlags;
+use serde::Deserialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::command::words;
+use crate::data_directory::{DataDirectory, directory_create};
+use crate::hooks::TOOLS;
+use crate::running::RunningServer;
+use crate::say::{self, Failure};
+
+/// How long a hook takes at most. A client gives it 2 s.
+const TIME_MAX: Duration = Duration::from_millis(1900);
+
+/// The greatest size of what a client writes, in bytes. A prompt is a part of it.
+const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The size from which the log begins anew, in bytes.
+const LOG_BYTES_MAX: u64 = 64 * 1024;
+
+/// How the prompt begins by which a subagent hands its work back. It begins no turn.
+const TASK_NOTIFICATION: &str = "<task-notification>";
+
+/// Tell the agent of a client's session; a client calls it
+#[derive(Debug, Args)]
+#[command(hide = true)]
+pub struct Run {
+    /// The client that calls it
+    #[arg(value_name = "TOOL", value_parser = words(TOOLS, Profile::as_str))]
+    tool: Profile,
+    /// The data directory of the person
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// The server's address [default: the server of `ctxpin up`]
+    #[arg(
+        long = "server",
+        id = "hook_server",
+        value_name = "URL",
+        requires = "hook_token_file"
+    )]
+    server: Option<String>,
+    /// A file with a token that may observe
+    #[arg(
+        long = "token-file",
+        id = "hook_token_file",
+        value_name = "FILE",
+        requires = "hook_server"
+    )]
+    token_file: Option<PathBuf>,
+}
+
+/// What a client writes for its hook, as far as it matters here. The prompt is looked at and kept nowhere.
+#[derive(Deserialize)]
+struct Input {
+    session_id: String,
+    cwd: PathBuf,
+    hook_event_name: String,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    prompt: String,
+    /// Claude Code's name of a turn.
+    #[serde(default)]
+    prompt_id: Option<String>,
+    /// Codex's name of a turn.
+    #[serde(default)]
+    turn_id: Option<String>,
+    #[serde(default)]
+    agent_id: Option<String>,
+}
+
+impl Run {
+    /// Tells the agent, and prints what the client shows its person.
+    pub async fn run(self) {
+        let told = tokio::time::timeout(TIME_MAX, self.told()).await;
+        let told = told.unwrap_or_else(|_| Err(Failure::new("it took too long")));
+        if let Err(failure) = told {
+            // A hook has nobody to tell, and a full disk must not end it otherwise.
+            let _ = log(&self.data_dir, failure.message());
+        }
+    }
+
+    async fn told(&self) -> Result<(), Failure> {
+        let data = DataDirectory::named(&self.data_dir)?;
+        if data.hooks_paused().exists() {
+            return Ok(());
+        }
+        let input = tokio::task::spawn_blocking(input).await;
+        let input = input.map_err(Failure::of)??;
+        directory_create(&data.hooks())?;
+        note_call(&data.hook_called(self.tool)).map_err(Failure::of)?;
+        let Some(call) = self.call(&data, &input)? else {
+            return Ok(());
+        };
+        let reply = match asked(&data, &input.cwd, self.tool, &call).await {
+            Ok(Some(reply)) => reply,
+            // Nobody watches the directory, so the session is none of ctxpin's business.
+            Ok(None) => return Ok(()),
+            Err(error) if call.event == HookEvent::SessionStart => {
+                let failure = Failure::from(error);
+                let message = format!("ctxpin does not follow this session: {}", failure.message());
+                answer(&HookReply {
+                    chat: None,
+                    message: Some(message),
+                })?;
+                return Err(failure);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(chat) = reply.chat {
+            // The session goes on without the variable.
+            let _ = name_chat(chat);
+        }
+        answer(&reply)
+    }
+
+    /// Returns the call for the agent, or `None` if the event is of no interest.
+    fn call(&self, data: &DataDirectory, input: &Input) -> Result<Option<HookCall>, Failure> {
+        let event = match input.hook_event_name.as_str() {
+            "SessionStart" => HookEvent::SessionStart,
+            "UserPromptSubmit" => HookEvent::Prompt,
+            "SubagentStart" => HookEvent::SubagentStart,
+            "SessionEnd" => HookEvent::SessionEnd,
+            _ => return Ok(None),
+        };
+        let server = match &self.server {
+            Some(server) => Some(server.clone()),
+            None => RunningServer::find(data)?.map(|server| server.url.to_string()),
+        };
+        let Some(server) = server else {
+            return Ok(None);
+        };
+        let token_file = self.token_file.clone();
+        let token_file = token_file.unwrap_or_else(|| data.hook_token(None));
+        let turn = input.prompt_id.as_ref().or(input.turn_id.as_ref());
+        let begins_turn = !input.prompt.starts_with(TASK_NOTIFICATION);
+        Ok(Some(HookCall {
+            client: self.tool.to_string(),
+            event,
+            session: input.session_id.clone(),
+            directory: text(&input.cwd)?,
+            source: input.source.clone(),
+            turn: turn
+                .filter(|_| event == HookEvent::Prompt && begins_turn)
+                .cloned(),
+            subagent: input
+                .agent_id
+                .clone()
+                .filter(|_| event == HookEvent::SubagentStart),
+            server,
+            token_file: text(&token_file)?,
+        }))
+    }
+}
+
+/// Reads what the client has written.
+fn input() -> Result<Input, Failure> {
+    let mut bytes = Vec::new();
+    let read = io::stdin().take(INPUT_BYTES_MAX).read_to_end(&mut bytes);
+    read.map_err(Failure::of)?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::new("the client's message cannot be read").because(error))
+}
+
+/// Asks the process that watches the directory, or the nearest one above it. Returns `None` if there is none.
+async fn asked(
+    data: &DataDirectory,
+    directory: &Path,
+    tool: Profile,
+    call: &HookCall,
+) -> Result<Option<HookReply>, ControlError> {
+    let Ok(directory) = directory.canonicalize() else {
+        return Ok(None);
+    };
+    for watched in directory.ancestors() {
+        let states = [data.agent(watched).state(), data.run_state(watched, tool)];
+        for state in states {
+            match Client::new(&state).hook(call.clone(), TIME_MAX).await {
+                Err(ControlError::NotRunning { .. }) => {}
+                asked => return asked.map(Some),
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Prints what the client shows its person.
+fn answer(reply: &HookReply) -> Result<(), Failure> {
+    match &reply.message {
+        Some(message) => say::print(&format!("{}\n", json!({ "systemMessage": message }))),
+        None => Ok(()),
+    }
+}
+
+/// Names the session's chat to the commands that the model runs, where the client takes variables.
+fn name_chat(chat: Uuid) -> io::Result<()> {
+    let Some(path) = std::env::var_os("CLAUDE_ENV_FILE") else {
+        return Ok(());
+    };
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    let mut options = OpenOptions::new();
+    let options = options.append(true).create(true).custom_flags(flags);
+    let mut file = options.open(path)?;
+    writeln!(file, "export CTXPIN_CHAT='{chat}'")
+}
+
+/// Notes the time of a call.
+fn note_call(path: &Path) -> io::Result<()> {
+    file::open_to_write(path)?.set_modified(SystemTime::from(say::now()))
+}
+
+/// Notes why a hook did nothing.
+fn log(data: &Path, reason: &str) -> io::Result<()> {
+    let path = data.join("hooks/log");
+    let mut options = OpenOptions::new();
+    let mut file = file::open(&path, options.append(true))?;
+    if file.metadata()?.len() > LOG_BYTES_MAX {
+        file.set_len(0)?;
+    }
+    writeln!(file, "{} {}", say::stamp(say::now()), say::line(reason))
+}
+
+fn text(path: &Path) -> Result<String, Failure> {
+    let text = path.to_str();
+    text.map(str::to_owned)
+        .ok_or_else(|| Failure::new(format!("{} is not UTF-8", say::path(&path))))
+}

@@ -1,0 +1,171 @@
+//! `ctxpin hook status`, `pause` and `resume`.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use ctxpin_model::profile::Profile;
+use serde::Serialize;
+
+use super::install::HookHomes;
+use crate::chat_choice::current_directory;
+use crate::command::Output;
+use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
+use crate::hooks::{EVENTS, TOOLS};
+use crate::installed;
+use crate::say::{self, Failure};
+
+/// Show which tools have ctxpin's hooks, and when they were last called
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    homes: HookHomes,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Have all hooks do nothing until `ctxpin hook resume`; the tools keep them
+#[derive(Debug, Args)]
+pub struct Pause {}
+
+/// Let the hooks work again
+#[derive(Debug, Args)]
+pub struct Resume {}
+
+/// The hooks of one tool.
+#[derive(Debug, Serialize)]
+struct ToolHooks {
+    tool: String,
+    /// The version of the installed tool, if one is found.
+    version: Option<String>,
+    /// The version that ctxpin was compared with.
+    compared_with: Option<&'static str>,
+    /// The tool's settings.
+    settings: String,
+    /// How many of the events have a hook of ctxpin's.
+    events: usize,
+    /// The command of the hooks, if there are any.
+    command: Option<String>,
+    /// Why the hooks cannot work, if they cannot.
+    fault: Option<String>,
+    paused: bool,
+    /// The time at which a hook was last called.
+    called_at: Option<DateTime<Utc>>,
+}
+
+impl Status {
+    /// Prints the hooks of each tool.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no data directory or no home.
+    pub fn run(self) -> Result<(), Failure> {
+        let data = DataDirectory::locate()?;
+        let tools = TOOLS.iter().map(|tool| self.tool(*tool, &data));
+        let tools = tools.collect::<Result<Vec<_>, _>>()?;
+        if self.output.json {
+            return say::print_json(&tools);
+        }
+        let texts: Vec<_> = tools.iter().map(text).collect();
+        say::print(&texts.join("\n"))
+    }
+
+    fn tool(&self, tool: Profile, data: &DataDirectory) -> Result<ToolHooks, Failure> {
+        let installation = self.homes.installation(tool, data)?;
+        let (found, fault) = match installation.find() {
+            Ok(found) => (found, None),
+            Err(failure) => (None, Some(failure.message().to_owned())),
+        };
+        let directory = current_directory()?;
+        Ok(ToolHooks {
+            tool: tool.to_string(),
+            version: installed::find(tool, &directory).map(|tool| tool.version()),
+            compared_with: tool.compared_with(),
+            settings: installation.settings().to_string_lossy().into_owned(),
+            events: found.as_ref().map_or(0, |found| found.events),
+            command: found.map(|found| found.command),
+            fault,
+            paused: data.hooks_paused().exists(),
+            called_at: modified_at(&data.hook_called(tool)),
+        })
+    }
+}
+
+fn text(tool: &ToolHooks) -> String {
+    let mut facts = vec![("settings", tool.settings.clone())];
+    let hooks = match (tool.events, &tool.fault) {
+        (_, Some(fault)) => fault.clone(),
+        (0, None) => format!("none; `ctxpin hook install {}` adds them", tool.tool),
+        (events, None) if events == EVENTS.len() => "installed".to_owned(),
+        (events, None) => format!(
+            "installed for {events} of {} events; `ctxpin hook install {}` adds the others",
+            EVENTS.len(),
+            tool.tool
+        ),
+    };
+    facts.push(("hooks", hooks));
+    if let Some(command) = &tool.command {
+        facts.push(("command", command.clone()));
+    }
+    let compared = tool.compared_with.unwrap_or("none");
+    facts.push((
+        "version",
+        match &tool.version {
+            Some(version) if version == compared => format!("{version}, as compared"),
+            Some(version) => format!("{version}; compared was {compared}"),
+            None => format!("not found; compared was {compared}"),
+        },
+    ));
+    let called = tool.called_at.map(|time| say::ago(time, say::now()));
+    facts.push(("called", called.unwrap_or_else(|| "never".to_owned())));
+    if tool.paused {
+        facts.push(("paused", "`ctxpin hook resume` ends that".to_owned()));
+    }
+    let lines = facts.iter();
+    let lines = lines.map(|(name, fact)| format!("  {name:9} {}\n", say::line(fact)));
+    format!(
+        "{}\n{}",
+        say::paint(say::BOLD, &tool.tool),
+        lines.collect::<String>()
+    )
+}
+
+/// Returns the time at which a file was last written, if it exists.
+fn modified_at(path: &Path) -> Option<DateTime<Utc>> {
+    fs::metadata(path).ok()?.modified().ok().map(DateTime::from)
+}
+
+impl Pause {
+    /// Pauses the hooks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if that cannot be noted.
+    pub fn run(self) -> Result<(), Failure> {
+        let data = DataDirectory::locate()?;
+        data.create()?;
+        directory_create(&data.hooks())?;
+        file_write(&data.hooks_paused(), b"")?;
+        say::print("the hooks do nothing until `ctxpin hook resume`\n")
+    }
+}
+
+impl Resume {
+    /// Ends a pause.
+    ///
+    /// # Errors
+    ///
+    /// Fails if that cannot be noted.
+    pub fn run(self) -> Result<(), Failure> {
+        let path = DataDirectory::locate()?.hooks_paused();
+        match fs::remove_file(&path) {
+            Ok(()) => say::print("the hooks work again\n"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                say::print("the hooks are not paused\n")
+            }
+            Err(error) => Err(unwritable(&path).because(error)),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! Hooks in a tool's settings: putting them in, taking them out, and what was done.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::hash::BlobHash;
+use ctxpin_model::profile::Profile;
+use ctxpin_private_files::file;
+use serde::{Deserialize, Serialize};
+
+use super::settings_text::{self, Inserted, SettingsError};
+use super::{EVENTS, SECONDS_MAX, is_ours};
+use crate::data_directory::{
+    DataDirectory, directory_create, file_write, json_read, unreadable, unwritable,
+};
+use crate::say::{self, Failure, Hint};
+
+/// The greatest size of a tool's settings, in bytes.
+const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Hooks of one tool: in its settings, and as this machine notes them.
+#[derive(Debug)]
+pub struct Installation {
+    tool: Profile,
+    /// The tool's settings. They may be a link, which stays.
+    settings: PathBuf,
+    /// What the last edit did, in ctxpin's data directory.
+    note: PathBuf,
+}
+
+/// The last edit of a tool's settings. It holds no text of the person's.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    /// The settings, by their path.
+    settings: PathBuf,
+    /// Whether the edit created the file.
+    is_created: bool,
+    /// The hash of the edited text.
+    edited: String,
+    inserted: Vec<Inserted>,
+}
+
+/// What an edit of a tool's settings comes to.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Change {
+    pub settings: PathBuf,
+    /// The text, or `None` if there is no file.
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// Which of a tool's events have a hook of ctxpin's.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Installed {
+    /// The command of the first hook.
+    pub command: String,
+    /// How many of [`EVENTS`] have that command.
+    pub events: usize,
+}
+
+impl Installation {
+    /// Returns the hooks of a tool whose settings are this file.
+    pub fn of(tool: Profile, settings: PathBuf, data: &DataDirectory) -> Self {
+        Self {
+            tool,
+            settings,
+            note: data.hooks().join(format!("{tool}.json")),
+        }
+    }
+
+    /// Returns the tool's settings.
+    pub fn settings(&self) -> &Path {
+        &self.settings
+    }
+
+    /// Returns which hooks of ctxpin's are in the settings, if any.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the settings cannot be read.
+    pub fn find(&self) -> Result<Option<Installed>, Failure> {
+        let Some(text) = self.read()? else {
+            return Ok(None);
+        };
+        let hooks = settings_text::hooks(&text).map_err(|error| self.refused(&error))?;
+        let ours = hooks
+            .iter()
+            .filter(|hook| is_ours(self.tool, &hook.command));
+        let mut ours = ours.peekable();
+        let Some(command) = ours.peek().map(|hook| hook.command.clone()) else {
+            return Ok(None);
+        };
+        let ours: Vec<_> = ours.collect();
+        let has_hook = |event: &&&str| {
+            ours.iter()
+                .any(|hook| hook.event == **event && hook.command == command)
+        };
+        let events = EVENTS.iter().filter(has_hook).count();
+        Ok(Some(Installed { command, events }))
+    }
+
+    /// Puts the hooks with this command into the settings, in place of others of ctxpin's.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the settings cannot be read, edited or written. They then stay as they are.
+    pub fn install(&self, command: &str) -> Result<Change, Failure> {
+        let before = self.read()?;
+        if let Some(Installed {
+            command: present,
+            events,
+        }) = self.find()?
+            && present == command
+            && events == EVENTS.len()
+        {
+            return Ok(self.change(before.clone(), before));
+        }
+        let text = self.without(before.as_deref())?;
+        let base = text.clone().unwrap_or_default();
+        let edited = settings_text::insert(&base, &EVENTS, command, SECONDS_MAX)
+            .map_err(|error| self.refused(&error))?;
+        let note = Note {
+            settings: self.settings.clone(),
+            is_created: text.is_none(),
+            edited: hash(&edited.text),
+            inserted: edited.inserted,
+        };
+        directory_create(self.note.parent().unwrap_or(&self.note))?;
+        let json = serde_json::to_vec_pretty(&note)
+            .map_err(|error| unwritable(&self.note).because(error))?;
+        self.write(Some(&edited.text))?;
+        file_write(&self.note, &json)?;
+        Ok(self.change(before, Some(edited.text)))
+    }
+
+    /// Takes the hooks out of the settings. If nobody has changed these since, they become again what they were, byte for
+    /// byte.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the settings cannot be read, edited or written. They then stay as they are.
+    pub fn uninstall(&self) -> Result<Change, Failure> {
+        let before = self.read()?;
+        let after = self.without(before.as_deref())?;
+        if before != after {
+            self.write(after.as_deref())?;
+        }
+        match fs::remove_file(&self.note) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(unwritable(&self.note).because(error));
+            }
+            _ => {}
+        }
+        Ok(self.change(before, after))
+    }
+
+    /// Returns the settings without hooks of ctxpin's, or `None` if there is no file then.
+    fn without(&self, text: Option<&str>) -> Result<Option<String>, Failure> {
+        let Some(text) = text else {
+            return Ok(None);
+        };
+        let note = json_read::<Note>(&self.note)?;
+        let is_unchanged =
+            |note: &Note| note.settings == self.settings && note.edited == hash(text);
+        if let Some(note) = note.filter(is_unchanged)
+            && let Some(rest) = settings_text::cut_out(text, &note.inserted)
+        {
+            return Ok(Some(rest).filter(|_| !note.is_created));
+        }
+        let is_ours = |command: &str| is_ours(self.tool, command);
+        let rest = settings_text::remove(text, is_ours).map_err(|error| self.refused(&error))?;
+        Ok(Some(rest))
+    }
+
+    fn read(&self) -> Result<Option<String>, Failure> {
+        let bytes = match file::read(&self.settings, SETTINGS_BYTES_MAX) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => {
+                read.map_err(|error| unreadable(&self.settings).because(error))?
+                    .0
+            }
+        };
+        let text = String::from_utf8(bytes);
+        text.map(Some)
+            .map_err(|_| unreadable(&self.settings).because("it is not UTF-8"))
+    }
+
+    /// Replaces the settings atomically by a file of the same mode, or deletes them. The target of a link is replaced.
+    fn write(&self, text: Option<&str>) -> Result<(), Failure> {
+        let failed = |error: io::Error| unwritable(&self.settings).because(error);
+        let Some(text) = text else {
+            return fs::remove_file(&self.settings).map_err(failed);
+        };
+        let (path, mode) = match self.settings.canonicalize() {
+            Ok(path) => {
+                let metadata = fs::metadata(&path).map_err(failed)?;
+                (path, metadata.permissions().mode() & 0o777)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => (self.settings.clone(), 0o600),
+            Err(error) => return Err(failed(error)),
+        };
+        let directory = path.parent().unwrap_or(Path::new("/"));
+        fs::create_dir_all(directory).map_err(failed)?;
+        let written = tempfile::Builder::new()
+            .prefix(".ctxpin-")
+            .tempfile_in(directory)
+            .and_then(|mut draft| {
+                draft.write_all(text.as_bytes())?;
+                let file = draft.as_file();
+                file.set_permissions(fs::Permissions::from_mode(mode))?;
+                file.sync_all()?;
+                draft.persist(&path)?;
+                Ok(())
+            });
+        written.map_err(failed)
+    }
+
+    fn change(&self, before: Option<String>, after: Option<String>) -> Change {
+        Change {
+            settings: self.settings.clone(),
+            before,
+            after,
+        }
+    }
+
+    fn refused(&self, error: &SettingsError) -> Failure {
+        Failure::new(format!(
+            "{} cannot be edited: {error}",
+            say::path(&self.settings)
+        ))
+        .hint(Hint::say("mend the file, and run the command again"))
+    }
+}
+
+impl Change {
+    /// Returns whether the edit changes nothing.
+    pub fn is_none(&self) -> bool {
+        self.before == self.after
+    }
+}
+
+fn hash(text: &str) -> String {
+    BlobHash::of(text.as_bytes()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const COMMAND: &str = "/opt/ctxpin hook run codex --data-dir /d";
+
+    struct Place {
+        directory: tempfile::TempDir,
+    }
+
+    impl Place {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            Self { directory }
+        }
+
+        fn settings(&self) -> PathBuf {
+            self.directory.path().join("home/hooks.json")
+        }
+
+        fn installation(&self) -> Installation {
+            let data = DataDirectory::at(&self.directory.path().join("data"));
+            Installation::of(Profile::Codex, self.settings(), &data)
+        }
+    }
+
+    #[test]
+    fn a_file_that_install_made_goes_again() {
+        let place = Place::new();
+        let installation = place.installation();
+        assert_eq!(installation.find().unwrap(), None);
+        for _ in 0..2 {
+            let change = installation.install(COMMAND).unwrap();
+            assert_eq!(change.after, fs::read_to_string(place.settings()).ok());
+            let installed = installation.find().unwrap().unwrap();
+            assert_eq!((installed.command.as_str(), installed.events), (COMMAND, 6));
+            assert!(installation.install(COMMAND).unwrap().is_none());
+            let mode = fs::metadata(place.settings()).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            installation.uninstall().unwrap();
+            assert!(!place.settings().exists());
+            assert!(installation.uninstall().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn a_moved_program_replaces_its_hooks() {
+        let place = Place::new();
+        let installation = place.installation();
+        fs::create_dir(place.settings().parent().unwrap()).unwrap();
+        let before = "{\n  \"a\": 1\n}\n";
+        fs::write(place.settings(), before).unwrap();
+        installation.install(COMMAND).unwrap();
+        let moved = COMMAND.replace("/opt", "/usr/bin");
+        installation.install(&moved).unwrap();
+        let text = fs::read_to_string(place.settings()).unwrap();
+        assert_eq!(text.matches(" hook run codex ").count(), 6, "{text}");
+        assert!(!text.contains("/opt"), "{text}");
+        installation.uninstall().unwrap();
+        assert_eq!(fs::read_to_string(place.settings()).unwrap(), before);
+    }
+
+    #[test]
+    fn what_the_person_changed_since_stays() {
+        let place = Place::new();
+        let installation = place.installation();
+        installation.install(COMMAND).unwrap();
+        let text = fs::read_to_string(place.settings()).unwrap();
+        let edited = text.replacen("{", "{\n  \"mine\": true,", 1);
+        fs::write(place.settings(), &edited).unwrap();
+        installation.uninstall().unwrap();
+        let rest = fs::read_to_string(place.settings()).unwrap();
+        let rest: serde_json::Value = serde_json::from_str(&rest).unwrap();
+        assert_eq!(rest, serde_json::json!({"mine": true}));
+    }
+
+    #[test]
+    fn a_link_and_a_mode_stay() {
+        let place = Place::new();
+        let installation = place.installation();
+        fs::create_dir(place.settings().parent().unwrap()).unwrap();
+        let real = place.directory.path().join("dotfiles.json");
+        fs::write(&real, "{}").unwrap();
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
+        symlink(&real, place.settings()).unwrap();
+        installation.install(COMMAND).unwrap();
+        assert!(place.settings().is_symlink());
+        let text = fs::read_to_string(&real).unwrap();
+        assert!(text.contains(COMMAND), "{text}");
+        installation.uninstall().unwrap();
+        assert_eq!(fs::read_to_string(&real).unwrap(), "{}");
+        let mode = fs::metadata(&real).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
+
+    #[test]
+    fn settings_that_cannot_be_edited_stay() {
+        let place = Place::new();
+        let installation = place.installation();
+        fs::create_dir(place.settings().parent().unwrap()).unwrap();
+        for text in ["{", "[]", "{\"hooks\": 1}", &"x".repeat(1024 * 1024 + 1)] {
+            fs::write(place.settings(), text).unwrap();
+            assert!(installation.install(COMMAND).is_err());
+            assert_eq!(fs::read_to_string(place.settings()).unwrap(), text);
+        }
+    }
+}

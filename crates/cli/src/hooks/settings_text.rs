@@ -1,0 +1,501 @@
+//! Edits of a tool's settings, a JSON text with comments: hooks are put between what is there, and taken out again.
+//!
+//! An edit only inserts. What was there keeps its bytes, its order and its comments, and an unchanged text becomes again
+//! what it was, byte for byte.
+
+use std::ops::Range;
+
+use jsonc_parser::ast::{Array, Object, Value};
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::cst::{CstNode, CstRootNode};
+use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// The key of the hooks in the settings of Claude Code and Codex.
+const HOOKS_KEY: &str = "hooks";
+
+/// The settings cannot be edited.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    #[error("it is not JSON: {0}")]
+    NotJson(String),
+    #[error("`{0}` is not {1}")]
+    OtherForm(String, &'static str),
+}
+
+/// A part of a text that an edit inserted, in bytes of the edited text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inserted {
+    at: usize,
+    length: usize,
+}
+
+/// A text with what edits inserted into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    pub text: String,
+    /// In the order of their places, without overlap.
+    pub inserted: Vec<Inserted>,
+}
+
+/// A hook of a tool: a command that the tool runs at an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    pub event: String,
+    pub command: String,
+}
+
+/// Inserts a command at each of these events, after the hooks that are there. The tool gives it `seconds`.
+///
+/// # Errors
+///
+/// Fails if the text is not a JSON object, or its hooks have another form than the tools' documentation says.
+pub fn insert(
+    text: &str,
+    events: &[&str],
+    command: &str,
+    seconds: u64,
+) -> Result<Edited, SettingsError> {
+    let mut edited = Edited {
+        text: text.to_owned(),
+        inserted: Vec::new(),
+    };
+    if text.trim().is_empty() {
+        edited.insert(0, "{}\n");
+    }
+    for event in events {
+        let hook = json!({"hooks": [{"type": "command", "command": command, "timeout": seconds}]});
+        let (at, added) = added(&edited.text, event, &hook)?;
+        for (offset, added) in added {
+            edited.insert(at + offset, &added);
+        }
+    }
+    Ok(edited)
+}
+
+/// Returns the text as it was before an edit, if it is still the edited one.
+pub fn cut_out(text: &str, inserted: &[Inserted]) -> Option<String> {
+    let mut rest = text.to_owned();
+    for part in inserted.iter().rev() {
+        let range = part.at..part.at.checked_add(part.length)?;
+        rest.get(range.clone())?;
+        rest.replace_range(range, "");
+    }
+    Some(rest)
+}
+
+/// Takes the hooks whose command `is_ours` out of a text that was edited otherwise too. Lists and objects that this
+/// leaves empty go too.
+///
+/// # Errors
+///
+/// Fails if the text is not a JSON object.
+pub fn remove(text: &str, is_ours: impl Fn(&str) -> bool) -> Result<String, SettingsError> {
+    let root = CstRootNode::parse(text, &OPTIONS).map_err(not_json)?;
+    let object = root.object_value();
+    let Some(hooks) = object.and_then(|object| object.object_value(HOOKS_KEY)) else {
+        return Ok(text.to_owned());
+    };
+    let command_of = |hook: &CstNode| {
+        let command = hook.as_object()?.get("command")?.value()?;
+        command.as_string_lit()?.decoded_value().ok()
+    };
+    let mut is_changed = false;
+    for event in hooks.properties() {
+        let Some(groups) = event.array_value() else {
+            continue;
+        };
+        for group in groups.elements() {
+            let list = group
+                .as_object()
+                .and_then(|group| group.array_value("hooks"));
+            let Some(list) = list else { continue };
+            let ours = list.elements().into_iter();
+            let ours =
+                ours.filter(|hook| command_of(hook).is_some_and(|command| is_ours(&command)));
+            for hook in ours.collect::<Vec<_>>() {
+                hook.remove();
+                is_changed = true;
+                if list.elements().is_empty() {
+                    group.clone().remove();
+                }
+            }
+        }
+        if is_changed && groups.elements().is_empty() {
+            event.remove();
+        }
+    }
+    if let Some(property) = hooks.parent()
+        && is_changed
+        && hooks.properties().is_empty()
+    {
+        property.remove();
+    }
+    Ok(root.to_string())
+}
+
+/// Returns the hooks of a text that run a command. Hooks of another form are passed over.
+///
+/// # Errors
+///
+/// Fails if the text is not JSON.
+pub fn hooks(text: &str) -> Result<Vec<Hook>, SettingsError> {
+    let parsed = parse(text)?;
+    let object = parsed.as_ref().and_then(Value::as_object);
+    let events = object.and_then(|object| object.get_object(HOOKS_KEY));
+    let mut found = Vec::new();
+    for event in events.into_iter().flat_map(|events| &events.properties) {
+        let groups = event.value.as_array().into_iter();
+        let groups = groups.flat_map(|groups| &groups.elements);
+        let lists = groups.filter_map(|group| group.as_object()?.get_array("hooks"));
+        let commands = lists.flat_map(|list| &list.elements);
+        let commands = commands.filter_map(|hook| hook.as_object()?.get_string("command"));
+        found.extend(commands.map(|command| Hook {
+            event: event.name.as_str().to_owned(),
+            command: command.value.to_string(),
+        }));
+    }
+    Ok(found)
+}
+
+/// Comments and trailing commas are read, as editors' settings have them. Everything else is JSON.
+const OPTIONS: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_loose_object_property_names: false,
+    allow_trailing_commas: true,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+fn parse(text: &str) -> Result<Option<Value<'_>>, SettingsError> {
+    let parsed = parse_to_ast(text, &CollectOptions::default(), &OPTIONS);
+    Ok(parsed.map_err(not_json)?.value)
+}
+
+fn not_json(error: impl ToString) -> SettingsError {
+    SettingsError::NotJson(error.to_string())
+}
+
+/// Returns what to insert so that an event has a further hook: texts with their distances from a place.
+fn added(
+    text: &str,
+    event: &str,
+    hook: &serde_json::Value,
+) -> Result<(usize, Vec<(usize, String)>), SettingsError> {
+    let other = |what: &str, form| Err(SettingsError::OtherForm(what.to_owned(), form));
+    let parsed = parse(text)?;
+    let Some(Value::Object(root)) = &parsed else {
+        return other("the whole file", "an object");
+    };
+    let style = Style::of(text, root);
+    let hooks = match root.get(HOOKS_KEY).map(|property| &property.value) {
+        None => {
+            let member = json!({ event: [hook] });
+            return Ok(style.append(&Container::of_object(root), 0, Some(HOOKS_KEY), &member));
+        }
+        Some(Value::Object(hooks)) => hooks,
+        Some(_) => return other(HOOKS_KEY, "an object"),
+    };
+    match hooks.get(event).map(|property| &property.value) {
+        None => {
+            let container = Container::of_object(hooks);
+            Ok(style.append(&container, 1, Some(event), &json!([hook])))
+        }
+        Some(Value::Array(groups)) => Ok(style.append(&Container::of_array(groups), 2, None, hook)),
+        Some(_) => other(&format!("{HOOKS_KEY}.{event}"), "a list"),
+    }
+}
+
+impl Edited {
+    /// Inserts a text. What lies in an inserted part becomes a part of it.
+    fn insert(&mut self, at: usize, added: &str) {
+        self.text.insert_str(at, added);
+        let length = added.len();
+        let mut is_within = false;
+        for part in &mut self.inserted {
+            if at < part.at || (is_within && at == part.at) {
+                part.at += length;
+            } else if at <= part.at + part.length {
+                part.length += length;
+                is_within = true;
+            }
+        }
+        if !is_within {
+            self.inserted.push(Inserted { at, length });
+            self.inserted.sort_by_key(|part| part.at);
+        }
+    }
+}
+
+/// An object or a list of a text.
+struct Container {
+    /// From the opening bracket to behind the closing one.
+    range: Range<usize>,
+    /// The end of its last member.
+    last_end: Option<usize>,
+}
+
+impl Container {
+    fn of_object(object: &Object<'_>) -> Self {
+        Self {
+            range: object.start()..object.end(),
+            last_end: object.properties.last().map(|last| last.end()),
+        }
+    }
+
+    fn of_array(array: &Array<'_>) -> Self {
+        Self {
+            range: array.start()..array.end(),
+            last_end: array.elements.last().map(|last| last.end()),
+        }
+    }
+}
+
+/// How a text is laid out.
+struct Style<'t> {
+    text: &'t str,
+    line_end: &'static str,
+    /// One step of indentation.
+    indent: &'t str,
+    /// Whether the text has members and all on one line.
+    is_on_one_line: bool,
+}
+
+impl<'t> Style<'t> {
+    fn of(text: &'t str, root: &Object<'_>) -> Self {
+        let before = root.properties.first().map(|first| &text[..first.start()]);
+        let line = before.and_then(|before| before.rsplit_once('\n'));
+        let indent = line.map(|(_, indent)| indent);
+        let is_indent =
+            |indent: &&str| !indent.is_empty() && indent.chars().all(|c| c == ' ' || c == '\t');
+        Self {
+            text,
+            line_end: match text.contains("\r\n") {
+                true => "\r\n",
+                false => "\n",
+            },
+            indent: indent.filter(is_indent).unwrap_or("  "),
+            is_on_one_line: before.is_some() && !text[root.start()..root.end()].contains('\n'),
+        }
+    }
+
+    /// Returns what to insert so that a container at a depth has a further member at its end.
+    fn append(
+        &self,
+        container: &Container,
+        depth: usize,
+        name: Option<&str>,
+        value: &serde_json::Value,
+    ) -> (usize, Vec<(usize, String)>) {
+        let closing = container.range.end - 1;
+        let inside = &self.text[..closing];
+        // Behind the last member, its comma and the comments.
+        let end = inside.trim_end().len();
+        let value = self.laid_out(value, depth + 1);
+        let member = match name {
+            Some(name) => format!("{}: {value}", json!(name)),
+            None => value,
+        };
+        let Some(last_end) = container.last_end else {
+            let space = &self.text[end..closing];
+            let last = match space.contains('\n') {
+                true => String::new(),
+                false => self.line(depth),
+            };
+            let added = format!("{}{member}{last}", self.line(depth + 1));
+            return (end, vec![(0, added)]);
+        };
+        let has_comma = has_comma(&self.text[last_end..end]);
+        let separator = match self.is_on_one_line {
+            true => " ".to_owned(),
+            false => self.line(depth + 1),
+        };
+        match has_comma {
+            true => (end, vec![(0, format!("{separator}{member},"))]),
+            false if last_end == end => (end, vec![(0, format!(",{separator}{member}"))]),
+            // A comment stays beside the member that it follows.
+            false => {
+                let behind = end - last_end + 1;
+                let added = vec![
+                    (0, ",".to_owned()),
+                    (behind, format!("{separator}{member}")),
+                ];
+                (last_end, added)
+            }
+        }
+    }
+
+    fn line(&self, depth: usize) -> String {
+        match self.is_on_one_line {
+            true => String::new(),
+            false => format!("{}{}", self.line_end, self.indent.repeat(depth)),
+        }
+    }
+
+    /// Returns a value as it stands in the text at a depth.
+    fn laid_out(&self, value: &serde_json::Value, depth: usize) -> String {
+        use serde_json::Value;
+        let members: Vec<String> = match value {
+            Value::Array(items) => items
+                .iter()
+                .map(|item| self.laid_out(item, depth + 1))
+                .collect(),
+            Value::Object(members) => {
+                let members = members.iter().map(|(name, value)| {
+                    format!("{}: {}", json!(name), self.laid_out(value, depth + 1))
+                });
+                members.collect()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                return value.to_string();
+            }
+        };
+        let (open, close) = match value.is_array() {
+            true => ('[', ']'),
+            false => ('{', '}'),
+        };
+        match self.is_on_one_line {
+            true => format!("{open}{}{close}", members.join(", ")),
+            false => {
+                let line = self.line(depth + 1);
+                let members = members.join(&format!(",{line}"));
+                format!("{open}{line}{members}{}{close}", self.line(depth))
+            }
+        }
+    }
+}
+
+/// Returns whether a text of blanks, comments and at most one comma has the comma.
+fn has_comma(mut text: &str) -> bool {
+    loop {
+        text = text.trim_start();
+        text = if let Some(comment) = text.strip_prefix("//") {
+            comment.split_once('\n').map_or("", |(_, rest)| rest)
+        } else if let Some(comment) = text.strip_prefix("/*") {
+            comment.split_once("*/").map_or("", |(_, rest)| rest)
+        } else {
+            return text.starts_with(',');
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENTS: [&str; 3] = ["SessionStart", "Stop", "UserPromptSubmit"];
+    const COMMAND: &str = "/c hook run";
+
+    const SETTINGS: [&str; 20] = [
+        "",
+        "\n",
+        "{}",
+        "{}\n",
+        "{\n}\n",
+        "{ }",
+        "{\n  // nothing yet\n}\n",
+        "{\n  \"model\": \"x\"\n}\n",
+        "{\"a\":1}",
+        "{ \"a\": 1 }\n",
+        "{\n\t\"a\": 1,\n\t\"b\": [1,2]\n}",
+        "{\r\n  \"a\": 1\r\n}\r\n",
+        "// c\n{\n  // d\n  \"a\": 1, // e, f\n}\n",
+        "{\n  \"a\": 1 // e, f\n  /* , */\n}\n",
+        "{\n  \"hooks\": {}\n}\n",
+        "{\n  \"hooks\": {\n    \"Stop\": []\n  }\n}\n",
+        "{\n  \"hooks\": {\n    \"Stop\": [\n      {\n        \"hooks\": [{\"type\": \"command\", \"command\": \"mine\"}]\n      }\n    ]\n  },\n  \"z\": 1\n}\n",
+        "{\"hooks\":{\"Stop\":[{\"hooks\":[]}]},\"z\":1}",
+        "{\n    \"a\": 1,\n    \"env\": { \"X\": \"1\" },\n\n    \"b\": 2\n\n}\n",
+        "{\n  \"a\": \"\u{e4}\\u00e4 // no comment\"\n}\n",
+    ];
+
+    fn is_ours(command: &str) -> bool {
+        command == COMMAND
+    }
+
+    #[test]
+    fn an_unchanged_text_becomes_what_it_was() {
+        for text in SETTINGS {
+            let edited = insert(text, &EVENTS, COMMAND, 2).unwrap();
+            let found = hooks(&edited.text).unwrap();
+            let ours = found.iter().filter(|hook| is_ours(&hook.command));
+            let mut events: Vec<_> = ours.map(|hook| hook.event.as_str()).collect();
+            events.sort_unstable();
+            assert_eq!(events, EVENTS, "{text:?} {}", edited.text);
+            assert_eq!(
+                cut_out(&edited.text, &edited.inserted).as_deref(),
+                Some(text)
+            );
+            // Behind other changes, the same hooks go.
+            let removed = remove(&edited.text, is_ours).unwrap();
+            assert!(!removed.contains(COMMAND), "{removed}");
+            assert_eq!(remove(&removed, is_ours).unwrap(), removed);
+            let others = |text: &str| {
+                let found = hooks(text).unwrap().into_iter();
+                let found = found.filter(|hook| !is_ours(&hook.command));
+                found.collect::<Vec<_>>()
+            };
+            assert_eq!(others(&removed), others(text.trim_end_matches('\n')));
+        }
+    }
+
+    #[test]
+    fn hooks_stand_as_a_person_would_write_them() {
+        let edited = insert(
+            "{\n  \"model\": \"x\" // fast\n}\n",
+            &EVENTS[..2],
+            COMMAND,
+            2,
+        )
+        .unwrap();
+        let expected = r#"{
+  "model": "x", // fast
+  "hooks": {
+    "SessionStart": [
+      {
+        "hooks": [
+          {
+            "command": "/c hook run",
+            "timeout": 2,
+            "type": "command"
+          }
+        ]
+      }
+    ],
+    "Stop": [
+      {
+        "hooks": [
+          {
+            "command": "/c hook run",
+            "timeout": 2,
+            "type": "command"
+          }
+        ]
+      }
+    ]
+  }
+}
+"#;
+        assert_eq!(edited.text, expected);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_left_alone() {
+        for (text, expected) in [
+            ("{", "it is not JSON: "),
+            ("[]", "`the whole file` is not an object"),
+            ("{\"hooks\": []}", "`hooks` is not an object"),
+            ("{\"hooks\": {\"Stop\": {}}}", "`hooks.Stop` is not a list"),
+            ("{'a': 1}", "it is not JSON: "),
+        ] {
+            let error = insert(text, &["Stop"], COMMAND, 2).unwrap_err();
+            assert!(error.to_string().starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `ctxpin hook install`, `uninstall`, `status` and `pause`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::session::Session;
+
+#[test]
+fn hooks_are_put_into_the_settings_of_a_tool_and_taken_out_again() {
+    let mut session = Session::start("app", "Ours.\n");
+    session.tool("claude", "2.1.332");
+    session.tool("codex", "0.171.1");
+    let settings = session.directory.join("../home/.claude/settings.json");
+    fs::create_dir(settings.parent().unwrap()).unwrap();
+    let mine = "{\n  // mine\n  \"env\": {\"KEY\": \"sentinel\"}, // secret\n}\n";
+    fs::write(&settings, mine).unwrap();
+    let refused = session.run("ctxpin hook install claude-code");
+    assert_eq!(refused.code, Some(1));
+    assert_eq!(fs::read_to_string(&settings).unwrap(), mine);
+    session.run("ctxpin hook install codex --print");
+    session.run("ctxpin up --detach");
+    session.run("ctxpin hook install claude-code");
+    session.run("cat ~/.claude/settings.json");
+    session.run("ctxpin hook install claude-code");
+    session.run("ctxpin hook install codex");
+    session.run("ctxpin token list");
+    session.run("ctxpin hook pause");
+    session.run("ctxpin hook status");
+    session.run("ctxpin hook resume && ctxpin hook resume");
+    session.run("ctxpin hook uninstall codex && ls ~/.codex");
+    session.run("ctxpin hook uninstall claude-code");
+    session.run("ctxpin hook uninstall claude-code");
+    assert_eq!(fs::read_to_string(&settings).unwrap(), mine);
+    session.run("ctxpin hook status --json");
+
+    let hooks = session.bench.data().join("hooks");
+    let token = fs::metadata(hooks.join("token")).unwrap();
+    assert_eq!(token.permissions().mode() & 0o777, 0o600);
+    for file in fs::read_dir(hooks).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(!text.contains("sentinel"), "{text}");
+    }
+    session.run("ctxpin down");
+    session.check("hooks");
+}

@@ -1,0 +1,376 @@
+//! `ctxpin hook run`, as a client calls it.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::bench::{Bench, Running, Said, assert_says};
+
+/// A directory that `ctxpin up` watches, with hooks for a client.
+struct Watched {
+    bench: Bench,
+    app: PathBuf,
+    client: &'static str,
+}
+
+impl Watched {
+    fn new(client: &'static str) -> Self {
+        let bench = Bench::new();
+        let app = bench.workspace("app", "Ours.\n");
+        fs::create_dir(app.join(".git")).unwrap();
+        bench.ok(&app, &["up", "--detach", "--profile", client]);
+        bench.ok(&app, &["hook", "install", client]);
+        Self { bench, app, client }
+    }
+
+    /// Returns the command that install wrote, as the client starts it: by a shell, with other variables.
+    fn hook(&self) -> Command {
+        let status = self.bench.json(&self.app, &["hook", "status"]);
+        let tools = status.as_array().unwrap().iter();
+        let mut tools = tools.filter(|tool| tool["tool"] == self.client);
+        let line = tools.next().unwrap()["command"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let mut command = Command::new("/bin/sh");
+        command
+            .args(["-c", &line])
+            .current_dir(&self.app)
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn call(&self, input: &Value) -> Said {
+        called(self.hook(), &input.to_string())
+    }
+
+    /// Calls the hook, which must succeed, and returns what it tells the person.
+    fn told(&self, session: &str, event: &str, more: &Value) -> Option<String> {
+        let said = self.call(&self.input(session, event, more));
+        assert_eq!((said.code, &*said.err), (Some(0), ""), "{said:#?}");
+        match said.out.is_empty() {
+            true => None,
+            false => {
+                let answer: Value = serde_json::from_str(&said.out).unwrap();
+                Some(answer["systemMessage"].as_str().unwrap().to_owned())
+            }
+        }
+    }
+
+    fn input(&self, session: &str, event: &str, more: &Value) -> Value {
+        let mut input = json!({
+            "session_id": session, "cwd": self.app, "hook_event_name": event,
+            "transcript_path": "/nowhere", "prompt": "the sentinel of a conversation",
+        });
+        let members = more.as_object().unwrap().clone();
+        input.as_object_mut().unwrap().extend(members);
+        input
+    }
+
+    /// Returns the chats of the client, by their references.
+    fn chat(&self, reference: &str) -> Value {
+        let list = self.bench.json(&self.app, &["chat", "list"]);
+        let chats = list["items"].as_array().unwrap().iter();
+        let mut chats = chats.filter(|chat| chat["reference"] == reference);
+        let chat = chats
+            .next()
+            .unwrap_or_else(|| panic!("no {reference} in {list}"));
+        chat.clone()
+    }
+
+    /// Waits until a chat has this many turns, which are recorded behind the back of a hook.
+    fn turns(&self, reference: &str, count: usize) -> Vec<Value> {
+        let id = self.chat(reference)["id"].as_str().unwrap().to_owned();
+        let mut watch = self.bench.start(&self.app, &["watch", "--json"]);
+        loop {
+            let turns = self
+                .bench
+                .json(&self.app, &["chat", "turns", "--chat", &id]);
+            let turns = turns["items"].as_array().unwrap().clone();
+            if turns.len() >= count {
+                return turns;
+            }
+            watch.until(|_| Some(()));
+        }
+    }
+
+    fn reasons(&self, reference: &str) -> Vec<String> {
+        let id = self.chat(reference)["id"].as_str().unwrap().to_owned();
+        let history = self.bench.json(&self.app, &["chat", "history", &id]);
+        let pins = history["items"].as_array().unwrap().iter();
+        let reasons =
+            pins.map(|pin| format!("{} {}", pin["reason"].as_str().unwrap(), pin["unconfirmed"]));
+        reasons.collect()
+    }
+}
+
+fn called(mut command: Command, input: &str) -> Said {
+    let mut child = command.spawn().unwrap();
+    // A hook that does nothing may have ended.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Said {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_session_of_claude_code_is_followed() {
+    let watched = Watched::new("claude-code");
+    let none = json!({});
+    assert_eq!(
+        watched.told("s1", "SessionStart", &json!({"source": "startup"})),
+        None
+    );
+    let chat = watched.chat("s1");
+    assert_eq!(chat["client"], "claude-code");
+    assert_eq!(chat["mode"], "observed");
+    let prompt = |turn: &str| json!({"prompt_id": turn});
+    assert_eq!(watched.told("s1", "UserPromptSubmit", &prompt("p1")), None);
+    let back = json!({"prompt_id": "p2", "prompt": "<task-notification>done"});
+    assert_eq!(watched.told("s1", "UserPromptSubmit", &back), None);
+    let turns = watched.turns("s1", 1);
+    assert_eq!(turns[0]["reference"], "p1");
+    assert_eq!(turns[0]["delivery"], "observed");
+
+    // The person is told once for each change.
+    let resync = ["agent", "resync", "--profile", "claude-code"];
+    let edit = |text: &str| {
+        fs::write(watched.app.join("AGENTS.md"), text).unwrap();
+        watched.bench.ok(&watched.app, &resync);
+    };
+    edit("Others.\n");
+    let told = watched
+        .told("s1", "UserPromptSubmit", &prompt("p3"))
+        .unwrap();
+    assert_eq!(
+        told,
+        "ctxpin: AGENTS.md changed since this session read it; Claude Code reads the present state when you resume the session"
+    );
+    assert_eq!(watched.told("s1", "UserPromptSubmit", &prompt("p4")), None);
+    edit("Third.\n");
+    assert!(
+        watched
+            .told("s1", "UserPromptSubmit", &prompt("p5"))
+            .is_some()
+    );
+    let turns = watched.turns("s1", 4);
+    let pins: Vec<_> = turns.iter().map(|turn| &turn["snapshot"]).collect();
+    assert!(pins.iter().all(|pin| *pin == pins[0]), "{turns:#?}");
+
+    // A resumed session reads anew, and a fork is a chat of its own.
+    let resume = json!({"source": "resume"});
+    assert_eq!(watched.told("s1", "SessionStart", &resume), None);
+    assert_eq!(watched.told("s1", "UserPromptSubmit", &prompt("p6")), None);
+    let turns = watched.turns("s1", 5);
+    assert_ne!(turns[0]["snapshot"], turns[1]["snapshot"]);
+    assert_eq!(
+        watched.reasons("s1"),
+        ["observe null", "observe null", "create null"]
+    );
+    watched.told("s2", "SessionStart", &json!({"source": "fork"}));
+    assert_eq!(watched.chat("s2")["mode"], "observed");
+
+    // A subagent is a chat below that of its session.
+    let subagent = json!({"agent_id": "a1", "agent_type": "general"});
+    assert_eq!(watched.told("s1", "SubagentStart", &subagent), None);
+    // Requests of a session are sent in their order.
+    watched.told("s1", "SessionStart", &resume);
+    assert_eq!(watched.chat("s1/a1")["parent_id"], chat["id"]);
+    for event in ["Stop", "SubagentStop", "SessionEnd"] {
+        assert_eq!(watched.told("s1", event, &none), None);
+    }
+    let log = watched.bench.data().join("hooks/log");
+    assert!(!log.exists(), "{}", fs::read_to_string(log).unwrap());
+    watched.bench.ok(&watched.app, &["down"]);
+    for file in files(&watched.bench.data()) {
+        let bytes = fs::read(&file).unwrap();
+        let words = b"the sentinel of a conversation";
+        let is_kept = bytes.windows(words.len()).any(|part| part == words);
+        assert!(!is_kept, "{}", file.display());
+    }
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false if path.is_file() => found.push(path),
+            false => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn ten_hooks_at_once_of_codex() {
+    let watched = Watched::new("codex");
+    watched.told("t", "SessionStart", &json!({"source": "startup"}));
+    thread::scope(|scope| {
+        for turn in 0..10 {
+            let watched = &watched;
+            scope.spawn(move || {
+                let named = json!({"turn_id": format!("turn-{turn}")});
+                assert_eq!(watched.told("t", "UserPromptSubmit", &named), None);
+                let start = json!({"source": "startup"});
+                watched.told(&format!("t{turn}"), "SessionStart", &start);
+            });
+        }
+    });
+    assert_eq!(watched.turns("t", 10).len(), 10);
+    for other in 0..10 {
+        assert_eq!(watched.chat(&format!("t{other}"))["client"], "codex");
+    }
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
+fn nothing_of_a_repository_steers_a_hook() {
+    let watched = Watched::new("claude-code");
+    let bin = watched.app.join("bin");
+    fs::create_dir(&bin).unwrap();
+    for program in ["ctxpin", "git", "sh"] {
+        let path = bin.join(program);
+        fs::write(&path, "#!/bin/sh\ntouch \"$0.ran\"\n").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&path, mode).unwrap();
+    }
+    let start = watched.input("s", "SessionStart", &json!({"source": "startup"}));
+    let mut hook = watched.hook();
+    hook.env("PATH", &bin)
+        .env("CTXPIN_SERVER", "http://127.0.0.1:1")
+        .env("CTXPIN_TOKEN", "ctxpin_none")
+        .env("CTXPIN_DATA_DIR", watched.app.join("data"))
+        .env("HOME", watched.app.join("home"))
+        .env("CLAUDE_ENV_FILE", watched.app.join("env"));
+    let said = called(hook, &start.to_string());
+    assert_eq!((said.code, &*said.out, &*said.err), (Some(0), "", ""));
+    let chat = watched.chat("s")["id"].as_str().unwrap().to_owned();
+    let named = fs::read_to_string(watched.app.join("env")).unwrap();
+    assert_eq!(named, format!("export CTXPIN_CHAT='{chat}'\n"));
+    for path in [
+        "bin/ctxpin.ran",
+        "bin/git.ran",
+        "bin/sh.ran",
+        "data",
+        "home",
+    ] {
+        assert!(!watched.app.join(path).exists(), "{path}");
+    }
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
+fn a_hook_never_stands_in_the_way() {
+    let watched = Watched::new("claude-code");
+    let start = watched.input("s", "SessionStart", &json!({"source": "startup"}));
+    let log = || fs::read_to_string(watched.bench.data().join("hooks/log")).unwrap_or_default();
+    // What the client writes is of another form.
+    for input in ["", "{", "{\"session_id\": 1}"] {
+        let said = called(watched.hook(), input);
+        assert_eq!((said.code, &*said.out), (Some(0), ""), "{said:#?}");
+    }
+    assert_says(&log(), &["the client's message cannot be read"]);
+    let odd = watched.input("a\nb", "SessionStart", &json!({"source": "startup"}));
+    assert_says(
+        &watched.call(&odd).out,
+        &["an id of the session is not one"],
+    );
+    let odd = watched.input("s", "SessionStart", &json!({"source": "dream"}));
+    assert_says(
+        &watched.call(&odd).out,
+        &["ctxpin does not follow this session"],
+    );
+
+    // Another project below is not this one.
+    let below = watched.app.join("vendor/sub");
+    fs::create_dir_all(below.join(".git")).unwrap();
+    let mut inside = start.clone();
+    inside["cwd"] = json!(below);
+    assert_says(&watched.call(&inside).out, &["belongs to another project"]);
+    // Nobody watches this one.
+    let mut outside = start.clone();
+    outside["cwd"] = json!(watched.bench.root());
+    let said = watched.call(&outside);
+    assert_eq!((said.code, &*said.out), (Some(0), ""), "{said:#?}");
+
+    // Whoever paused hooks, is told nothing.
+    watched.bench.ok(&watched.app, &["hook", "pause"]);
+    let said = watched.call(&odd);
+    assert_eq!((said.code, &*said.out), (Some(0), ""), "{said:#?}");
+    watched.bench.ok(&watched.app, &["hook", "resume"]);
+
+    // A token that was revoked.
+    let tokens = watched.bench.json(&watched.app, &["token", "list"]);
+    let tokens = tokens["items"].as_array().unwrap().iter();
+    let token = tokens
+        .clone()
+        .find(|token| token["label"] == "hooks")
+        .unwrap();
+    let token = token["id"].as_str().unwrap();
+    watched.bench.ok(&watched.app, &["token", "revoke", token]);
+    assert_says(
+        &watched.call(&start).out,
+        &["ctxpin does not follow this session"],
+    );
+    watched
+        .bench
+        .ok(&watched.app, &["hook", "install", "claude-code"]);
+    assert_eq!(watched.call(&start).out, "");
+
+    // No server.
+    let hook = watched.hook();
+    watched.bench.ok(&watched.app, &["down"]);
+    let said = called(hook, &start.to_string());
+    assert_eq!((said.code, &*said.out), (Some(0), ""), "{said:#?}");
+    // With 2, a client would block the prompt.
+    let wrong = watched.bench.run(
+        &watched.app,
+        &["hook", "run", "claude-code", "--new-option"],
+    );
+    assert_eq!(wrong.code, Some(1), "{wrong:#?}");
+}
+
+#[test]
+fn sessions_are_followed_for_another_server_too() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    let served = bench.serve(&app, &[]);
+    let asking = ["--server", &served.url, "--token-file", &served.token];
+    let agent = bench.agent_of(&app, &served, "codex");
+    let run = [
+        "agent",
+        "run",
+        "--profile",
+        "codex",
+        "--server",
+        &served.url,
+    ];
+    let run = [&run[..], &["--token-file", &agent]].concat();
+    let mut running = Running::errors_of(&mut bench.command(&app, &run));
+    running.until(|line| line.contains("pushed ").then_some(()));
+    let install = [&["hook", "install", "codex"][..], &asking].concat();
+    bench.ok(&app, &install);
+    let watched = Watched {
+        bench,
+        app,
+        client: "codex",
+    };
+    let start = json!({"source": "startup"});
+    assert_eq!(watched.told("s", "SessionStart", &start), None);
+    let list = [&["chat", "list"][..], &asking].concat();
+    let list = watched.bench.json(&watched.app, &list);
+    assert_eq!(list["items"][0]["reference"], "s", "{list}");
+    assert_eq!(list["items"][0]["mode"], "observed", "{list}");
+}
