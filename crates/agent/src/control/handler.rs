@@ -297,8 +297,10 @@ impl ControlHandler {
                     let number = self.reading.resync();
                     let outcome = resync_outcome(&session, number);
                     let outcome = tokio::time::timeout(SCAN_TIME_MAX, outcome).await;
-                    outcome.ok()?.ok()?;
-                    session.newest.borrow().clone()
+                    let pushed = outcome.ok()?.ok()?.snapshot;
+                    // A newer scan than the pushed one is not yet a head.
+                    let newest = session.newest.borrow().clone();
+                    newest.filter(|newest| newest.id.to_string() == pushed)
                 };
                 self.hooks.start(&event, scan).await
             }

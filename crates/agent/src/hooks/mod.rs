@@ -21,7 +21,7 @@ use ctxpin_protocol::control::{HookCall, HookReply};
 use ctxpin_protocol::http::chats::{ChatCreate, ChatStart};
 use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::http::turns::TurnBegin;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use url::Url;
 use uuid::Uuid;
 
@@ -31,6 +31,9 @@ use crate::shared::lock;
 
 /// The longest wait of a session's start for the scan. The client waits meanwhile.
 pub(crate) const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);
+
+/// The longest wait of a start for the scan and the server together. The hook then tells its person, and has 1.9 s.
+const START_TIME_MAX: Duration = Duration::from_millis(1700);
 
 /// The greatest number of sessions that are followed at once. The one that was silent for longest is forgotten, and
 /// known again when its next hook comes.
@@ -138,7 +141,8 @@ impl Hooks {
     }
 
     /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads. `scan` ends
-    /// with the head of a scan that began after the start, or `None` if that did not come in time.
+    /// with the head of a scan that began after the start, or `None` if that did not come in time. A start that the
+    /// server does not take in time is tried again before any later turn of the session, whose stamp depends on it.
     ///
     /// # Errors
     ///
@@ -148,26 +152,31 @@ impl Hooks {
         event: &Event<'_>,
         scan: impl Future<Output = Option<Arc<LocalSnapshot>>>,
     ) -> Result<HookReply, String> {
-        let source = event.call.source.clone().unwrap_or_default();
-        let client = self.client(event.call).await?;
+        let until = tokio::time::Instant::now() + START_TIME_MAX;
         let session = self.session(event);
-        let mut chat = session.chat.lock().await;
-        let (snapshot, known) = tokio::join!(scan, chat_of(&client, event, &mut chat));
-        let known = known.map_err(|error| error.to_string())?;
+        let snapshot = scan.await;
         let start = ChatStart {
-            source,
+            source: event.call.source.clone().unwrap_or_default(),
             head: snapshot.as_ref().map(|snapshot| snapshot.id.to_string()),
         };
-        let started = client.chat_start(known, &start).await;
-        started.map_err(|error| error.to_string())?;
         *lock(&session.read) = Read {
             snapshot,
             told: None,
         };
-        Ok(HookReply {
-            chat: Some(known.uuid()),
-            message: None,
-        })
+        let tried = self
+            .behind(Owned::of(event), session, Deed::Start(start))
+            .await?;
+        match tokio::time::timeout_at(until, tried).await {
+            Ok(Ok(Ok(chat))) => Ok(HookReply {
+                chat: Some(chat.uuid()),
+                message: None,
+            }),
+            Ok(Ok(Err(reason))) => Err(reason),
+            Ok(Err(_)) | Err(_) => Err(format!(
+                "{} does not respond yet; the session is recorded if it responds soon",
+                self.server
+            )),
+        }
     }
 
     /// Records a turn, behind the back of the hook. Returns what to tell the person.
@@ -183,8 +192,8 @@ impl Hooks {
         let session = self.session(event);
         let message = newest.and_then(|newest| lock(&session.read).drift(&newest, event.client));
         if let Some(turn) = event.call.turn.clone() {
-            let (event, turn) = (Owned::of(event), Some(turn));
-            self.behind(event, session, turn).await?;
+            self.behind(Owned::of(event), session, Deed::Turn(turn))
+                .await?;
         }
         Ok(HookReply {
             chat: None,
@@ -199,46 +208,59 @@ impl Hooks {
     /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
     pub async fn subagent(&self, event: &Event<'_>) -> Result<HookReply, String> {
         let session = self.session(event);
-        self.behind(Owned::of(event), session, None).await?;
+        self.behind(Owned::of(event), session, Deed::Subagent)
+            .await?;
         Ok(HookReply::default())
     }
 
-    /// Forgets a session.
+    /// Forgets a session, unless something of it still waits for the server: a resumed session must stand in line
+    /// behind that.
     pub fn end(&self, event: &Event<'_>) -> HookReply {
-        lock(&self.sessions).remove(&key(event));
+        let mut sessions = lock(&self.sessions);
+        let is_idle = |known: &Known| Arc::strong_count(&known.session) == 1;
+        if sessions.get(&key(event)).is_some_and(is_idle) {
+            sessions.remove(&key(event));
+        }
         HookReply::default()
     }
 
     /// Sends what happened once the requests of the session before it were sent, and tries it again while the server
-    /// cannot be reached.
+    /// cannot be reached. What it returns receives the result of the first try.
     async fn behind(
         &self,
         event: Owned,
         session: Arc<Session>,
-        turn: Option<String>,
-    ) -> Result<(), String> {
+        deed: Deed,
+    ) -> Result<oneshot::Receiver<Result<ChatId, String>>, String> {
         let permit = Arc::clone(&self.room).try_acquire_owned();
         let permit =
             permit.map_err(|_| format!("{WAITING_MAX} turns wait for the server already"))?;
         let client = self.client(&event.call).await?;
+        let (tell, first) = oneshot::channel();
         tokio::spawn(async move {
             let _permit = permit;
             let mut chat = session.chat.lock().await;
+            let mut tell = Some(tell);
             let until = Instant::now() + RETRY_TIME_MAX;
             loop {
-                match recorded(&client, &event, &mut chat, turn.as_deref()).await {
+                let recorded = recorded(&client, &event, &mut chat, &deed).await;
+                if let Some(tell) = tell.take() {
+                    // A hook that does not wait has dropped the other end.
+                    let _ = tell.send(recorded.as_ref().copied().map_err(ToString::to_string));
+                }
+                match recorded {
                     Err(error) if error.is_transient() && Instant::now() < until => {
                         tokio::time::sleep(RETRY_PAUSE).await;
                     }
                     Err(error) => {
-                        tracing::warn!(%error, "a turn could not be recorded");
+                        tracing::warn!(%error, "an event of a session could not be recorded");
                         return;
                     }
-                    Ok(()) => return,
+                    Ok(_) => return,
                 }
             }
         });
-        Ok(())
+        Ok(first)
     }
 
     /// Returns what is known of the session of an event.
@@ -292,18 +314,35 @@ impl Owned {
     }
 }
 
-/// Sends a turn of a session or, without one, the start of its subagent.
+/// What a hook told, for the server.
+enum Deed {
+    Start(ChatStart),
+    /// A turn, by the client's id.
+    Turn(String),
+    /// The start of a subagent, which is one turn.
+    Subagent,
+}
+
+/// Sends what a hook told, and returns the chat that it concerns.
 async fn recorded(
     client: &Client,
     event: &Owned,
     chat: &mut Option<ChatId>,
-    turn: Option<&str>,
-) -> Result<(), ClientError> {
-    let known = chat_of(client, &event.event(), chat).await?;
+    deed: &Deed,
+) -> Result<ChatId, ClientError> {
     let call = &event.call;
-    let (chat, reference) = match (turn, &call.subagent) {
-        (Some(turn), _) => (known, turn),
-        (None, Some(subagent)) => {
+    if matches!(deed, Deed::Start(_)) {
+        // Somebody may have deleted the chat since.
+        *chat = None;
+    }
+    let known = chat_of(client, &event.event(), chat).await?;
+    let (chat, reference) = match (deed, &call.subagent) {
+        (Deed::Start(start), _) => {
+            client.chat_start(known, start).await?;
+            return Ok(known);
+        }
+        (Deed::Turn(turn), _) => (known, turn),
+        (Deed::Subagent, Some(subagent)) => {
             let child = ChatCreate {
                 client: Some(event.client.to_string()),
                 reference: Some(format!("{}/{subagent}", call.session)),
@@ -311,15 +350,16 @@ async fn recorded(
                 ..ChatCreate::default()
             };
             let child = client.chat_create(&child).await?.chat;
-            (ChatId::from(child.id), subagent.as_str())
+            (ChatId::from(child.id), subagent)
         }
-        (None, None) => return Ok(()),
+        (Deed::Subagent, None) => return Ok(known),
     };
     let turn = TurnBegin {
-        reference: Some(reference.to_owned()),
+        reference: Some(reference.clone()),
         delivery: None,
     };
-    client.turn_begin(chat, &turn).await.map(drop)
+    client.turn_begin(chat, &turn).await?;
+    Ok(chat)
 }
 
 /// Finds or makes the chat of a session. One table for all clients: the client's own id of the session is the chat's

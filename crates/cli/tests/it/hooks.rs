@@ -374,3 +374,59 @@ fn sessions_are_followed_for_another_server_too() {
     assert_eq!(list["items"][0]["reference"], "s", "{list}");
     assert_eq!(list["items"][0]["mode"], "observed", "{list}");
 }
+
+#[test]
+fn a_start_without_a_server_is_recorded_before_the_turns_after_it() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    let served = bench.serve(&app, &[]);
+    let (url, token) = (served.url.clone(), served.token.clone());
+    let asking = ["--server", &url, "--token-file", &token];
+    let agent = bench.agent_of(&app, &served, "codex");
+    let run = ["agent", "run", "--profile", "codex"];
+    let run = [&run[..], &["--server", &url, "--token-file", &agent]].concat();
+    let mut running = Running::errors_of(&mut bench.command(&app, &run));
+    running.until(|line| line.contains("pushed ").then_some(()));
+    bench.ok(&app, &[&["hook", "install", "codex"][..], &asking].concat());
+    let watched = Watched {
+        bench,
+        app,
+        client: "codex",
+    };
+    let start = json!({"source": "startup"});
+    assert_eq!(watched.told("s", "SessionStart", &start), None);
+    fs::write(watched.app.join("AGENTS.md"), "Others.\n").unwrap();
+    running.until(|line| line.contains("pushed ").then_some(()));
+
+    let address = url.strip_prefix("http://").unwrap().to_owned();
+    drop(served);
+    let resume = json!({"source": "resume"});
+    let told = watched.told("s", "SessionStart", &resume).unwrap();
+    assert_says(&told, &["ctxpin does not follow this session"]);
+    let turn = json!({"turn_id": "t1"});
+    assert_eq!(watched.told("s", "UserPromptSubmit", &turn), None);
+
+    let _served = watched.bench.serve_at(&address, &watched.app, &[]);
+    let ask = |words: &[&str]| watched.bench.json(&watched.app, &[words, &asking].concat());
+    let mut watch = watched
+        .bench
+        .start(&watched.app, &[&["watch", "--json"][..], &asking].concat());
+    let chat = ask(&["chat", "list"])["items"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let turns = loop {
+        let turns = ask(&["chat", "turns", "--chat", &chat]);
+        if turns["items"][0].is_object() {
+            break turns;
+        }
+        watch.until(|_| Some(()));
+    };
+    let pins = ask(&["chat", "history", &chat]);
+    assert_eq!(pins["items"][0]["reason"], "observe", "{pins:#}");
+    assert_ne!(
+        pins["items"][0]["snapshot"],
+        pins["items"].as_array().unwrap().last().unwrap()["snapshot"]
+    );
+    assert_eq!(turns["items"][0]["snapshot"], pins["items"][0]["snapshot"]);
+}

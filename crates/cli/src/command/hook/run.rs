@@ -28,6 +28,9 @@ use crate::say::{self, Failure};
 /// How long a hook takes at most. A client gives it 2 s.
 const TIME_MAX: Duration = Duration::from_millis(1900);
 
+/// How long a process may take to answer. Then there is still time to tell the person.
+const ANSWER_TIME_MAX: Duration = Duration::from_millis(1800);
+
 /// The greatest size of what a client writes, in bytes. A prompt is a part of it.
 const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -191,7 +194,10 @@ async fn asked(
     for watched in directory.ancestors() {
         let states = [data.agent(watched).state(), data.run_state(watched, tool)];
         for state in states {
-            match Client::new(&state).hook(call.clone(), TIME_MAX).await {
+            match Client::new(&state)
+                .hook(call.clone(), ANSWER_TIME_MAX)
+                .await
+            {
                 Err(ControlError::NotRunning { .. }) => {}
                 asked => return asked.map(Some),
             }
