@@ -31,6 +31,9 @@ const TIME_MAX: Duration = Duration::from_millis(1900);
 /// How long a process may take to answer. Then there is still time to tell the person.
 const ANSWER_TIME_MAX: Duration = Duration::from_millis(1800);
 
+/// The time after which the process ends in any case.
+const EXIT_AFTER: Duration = Duration::from_millis(1950);
+
 /// The greatest size of what a client writes, in bytes. A prompt is a part of it.
 const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
@@ -91,6 +94,7 @@ struct Input {
 impl Run {
     /// Tells the agent, and prints what the client shows its person.
     pub async fn run(self) {
+        std::thread::spawn(exit_in_time);
         let told = tokio::time::timeout(TIME_MAX, self.told()).await;
         let told = told.unwrap_or_else(|_| Err(Failure::new("it took too long")));
         if let Err(failure) = told {
@@ -106,8 +110,9 @@ impl Run {
         }
         let input = tokio::task::spawn_blocking(input).await;
         let input = input.map_err(Failure::of)??;
-        directory_create(&data.hooks())?;
-        note_call(&data.hook_called(self.tool)).map_err(Failure::of)?;
+        // A session is followed on a full disk too.
+        let _ = directory_create(&data.hooks());
+        let _ = note_call(&data.hook_called(self.tool));
         let Some(call) = self.call(&data, &input)? else {
             return Ok(());
         };
@@ -170,6 +175,16 @@ impl Run {
             token_file: text(&token_file)?,
         }))
     }
+}
+
+/// Ends the process when its time is over.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a disk that hangs holds up a thread, which no timer of the runtime can end; the hook holds no lock"
+)]
+fn exit_in_time() {
+    std::thread::sleep(EXIT_AFTER);
+    std::process::exit(0);
 }
 
 /// Reads what the client has written.
