@@ -33,14 +33,9 @@ pub fn file_demand(path: &Path) -> Result<(), Failure> {
     require(path, exposure, Kind::File)
 }
 
-/// Refuses a token file that belongs to another user than root, or is writable for others.
-///
-/// # Errors
-///
-/// Fails if it is refused.
-pub fn token_demand(path: &Path, metadata: &Metadata) -> Result<(), Failure> {
-    let exposure = Exposure::of(metadata, Demand::nobody_else_writes().or_roots());
-    require(path, Ok(exposure), Kind::Token)
+/// Returns the failure that a token file belongs to another user than root, or is writable for others.
+pub fn token_refusal(path: &Path, exposure: Exposure) -> Failure {
+    refusal(path, exposure, Kind::Token)
 }
 
 /// Returns whether everybody on this machine can read the user's own file. One that root owns, such as a mounted secret,

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use ctxpin_client::{Client, PlainHttp};
-use ctxpin_private_files::file;
 use ctxpin_private_files::lock::Lock;
+use ctxpin_private_files::token::{self, TokenError};
 use ctxpin_protocol::http::people::Secret;
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -150,9 +150,6 @@ pub async fn until_ready(url: &Url) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Maximum size of a token file, in bytes. A token has about a hundred.
-const TOKEN_BYTES_MAX: u64 = 4 * 1024;
-
 /// Reads a token from a file. The file may be a link, as mounted secrets are, and may belong to root.
 ///
 /// # Errors
@@ -161,20 +158,18 @@ const TOKEN_BYTES_MAX: u64 = 4 * 1024;
 /// have written it: the token decides whose account is used.
 pub fn token_read(path: &Path) -> Result<Secret, Failure> {
     let unreadable = || Failure::new(format!("the token in {} cannot be read", say::path(&path)));
-    let (bytes, metadata) =
-        file::read(path, TOKEN_BYTES_MAX).map_err(|error| unreadable().because(error))?;
-    owned::token_demand(path, &metadata)?;
+    let (token, metadata) = token::read(path).map_err(|error| match error {
+        TokenError::Exposed(exposure) => owned::token_refusal(path, exposure),
+        TokenError::Empty => Failure::new(format!("{} holds no token", say::path(&path))),
+        TokenError::Unreadable(_) | TokenError::NotText => unreadable().because(error),
+    })?;
     if owned::is_for_all(&metadata) {
         let shown = say::path(&path);
         say::note(&format!(
             "every user of this machine can read the token in {shown}; `chmod 600 {shown}` ends that"
         ));
     }
-    let text = String::from_utf8(bytes).map_err(|_| unreadable().because("it is not UTF-8"))?;
-    match text.trim() {
-        "" => Err(Failure::new(format!("{} holds no token", say::path(&path)))),
-        token => Ok(Secret::new(token)),
-    }
+    Ok(Secret::new(token))
 }
 
 /// Takes the lock at `path` without waiting, and creates its file if it is missing. Returns `None` if

@@ -4,9 +4,11 @@
 //! be checked for their owner and mode ([`exposure`]). A file is replaced as a whole ([`file::replace`]),
 //! and a [`lock`] ends with the process that holds it.
 //!
-//! This crate does not know the content of the files, nor how a caller reports an error.
+//! This crate does not know the content of the files, except of those with a [`token`], nor how a caller reports an
+//! error.
 
 pub mod directory;
 pub mod exposure;
 pub mod file;
 pub mod lock;
+pub mod token;

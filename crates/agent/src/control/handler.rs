@@ -95,7 +95,8 @@ impl ControlHandler {
                 resynced.await.map(Response::Resynced)
             }
             Request::Attach { directory, profile } => {
-                self.attach(Path::new(&directory), &profile).await
+                let attached = self.attach(Path::new(&directory), &profile).await;
+                attached.map(Response::Attached)
             }
             Request::Hook(call) => {
                 let told = tokio::time::timeout(HOOK_TIME_MAX, self.hook(&call)).await;
@@ -165,7 +166,7 @@ impl ControlHandler {
 
     /// Returns the agent of a directory of the project and a profile. If it is missing, the process's maker makes it,
     /// and its session starts.
-    async fn attach(&self, directory: &Path, profile: &str) -> Result<Response, String> {
+    async fn attach(&self, directory: &Path, profile: &str) -> Result<Attached, String> {
         let profile = profile
             .parse::<Profile>()
             .map_err(|error| error.to_string())?;
@@ -272,12 +273,8 @@ impl ControlHandler {
     /// Follows a session of a client whose hook was called.
     async fn hook(&self, call: &HookCall) -> Result<HookReply, String> {
         let client = self.hooks.check(call)?;
-        let Response::Attached(attached) = self
-            .attach(Path::new(&call.directory), client.as_str())
-            .await?
-        else {
-            return Ok(HookReply::default());
-        };
+        let attached = self.attach(Path::new(&call.directory), client.as_str());
+        let attached = attached.await?;
         let agent = attached.agent_id.ok_or_else(|| {
             format!(
                 "the process on {} does not know its agent yet, because it has reached no server",
@@ -285,7 +282,7 @@ impl ControlHandler {
             )
         })?;
         let event = HookedSession {
-            call,
+            call: call.clone(),
             client,
             agent,
         };
@@ -302,13 +299,13 @@ impl ControlHandler {
                     let newest = session.newest.borrow().clone();
                     newest.filter(|newest| newest.id.to_string() == pushed)
                 };
-                self.hooks.start(&event, scan).await
+                self.hooks.start(event, scan).await
             }
             HookEvent::Prompt => {
                 let newest = session.newest.borrow().clone();
-                self.hooks.turn(&event, newest).await
+                self.hooks.turn(event, newest).await
             }
-            HookEvent::SubagentStart => self.hooks.subagent(&event).await,
+            HookEvent::SubagentStart => self.hooks.subagent(event).await,
             HookEvent::SessionEnd => Ok(self.hooks.end(&event)),
         }
     }
@@ -439,12 +436,12 @@ impl Adding {
     }
 }
 
-fn attached(place: &StandingPlace, agent: Option<Uuid>) -> Response {
-    Response::Attached(Attached {
+fn attached(place: &StandingPlace, agent: Option<Uuid>) -> Attached {
+    Attached {
         directory: place.directory.to_string_lossy().into_owned(),
         profile: place.profile.to_string(),
         agent_id: agent,
-    })
+    }
 }
 
 impl StandingHandle {

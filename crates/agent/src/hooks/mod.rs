@@ -15,8 +15,7 @@ use ctxpin_client::error::ClientError;
 use ctxpin_client::{Client, PlainHttp};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::profile::Profile;
-use ctxpin_private_files::exposure::{Demand, Exposure};
-use ctxpin_private_files::file;
+use ctxpin_private_files::token::{self, TokenError};
 use ctxpin_protocol::control::{HookCall, HookReply};
 use ctxpin_protocol::http::chats::{ChatCreate, ChatStart};
 use ctxpin_protocol::http::people::Secret;
@@ -48,9 +47,6 @@ const RETRY_TIME_MAX: Duration = Duration::from_secs(600);
 /// The pause between two tries.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// The greatest size of a token file, in bytes.
-const TOKEN_BYTES_MAX: u64 = 4 * 1024;
-
 /// The greatest length of a name that a client gives, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -58,6 +54,8 @@ const NAME_BYTES_MAX: usize = 200;
 pub(crate) struct Hooks {
     server: Url,
     plain_http: PlainHttp,
+    /// The client of the last hook, whose connection is open and proven.
+    client: Mutex<Option<(Secret, Client)>>,
     sessions: Mutex<HashMap<SessionKey, Known>>,
     room: Arc<Semaphore>,
 }
@@ -93,8 +91,8 @@ struct Read {
 }
 
 /// An event of a session, with what its agent has found.
-pub(crate) struct Event<'c> {
-    pub call: &'c HookCall,
+pub(crate) struct Event {
+    pub call: HookCall,
     pub client: Profile,
     /// The agent of the session's directory and client.
     pub agent: Uuid,
@@ -106,6 +104,7 @@ impl Hooks {
         Self {
             server,
             plain_http,
+            client: Mutex::default(),
             sessions: Mutex::default(),
             room: Arc::new(Semaphore::new(WAITING_MAX)),
         }
@@ -149,11 +148,11 @@ impl Hooks {
     /// Returns a message for people if the token or the server refuses.
     pub async fn start(
         &self,
-        event: &Event<'_>,
+        event: Event,
         scan: impl Future<Output = Option<Arc<LocalSnapshot>>>,
     ) -> Result<HookReply, String> {
         let until = tokio::time::Instant::now() + START_TIME_MAX;
-        let session = self.session(event);
+        let session = self.session(&event);
         let snapshot = scan.await;
         let start = ChatStart {
             source: event.call.source.clone().unwrap_or_default(),
@@ -163,9 +162,7 @@ impl Hooks {
             snapshot,
             told: None,
         };
-        let tried = self
-            .behind(Owned::of(event), session, Deed::Start(start))
-            .await?;
+        let tried = self.behind(event, session, Deed::Start(start)).await?;
         match tokio::time::timeout_at(until, tried).await {
             Ok(Ok(Ok(chat))) => Ok(HookReply {
                 chat: Some(chat.uuid()),
@@ -186,14 +183,13 @@ impl Hooks {
     /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
     pub async fn turn(
         &self,
-        event: &Event<'_>,
+        event: Event,
         newest: Option<Arc<LocalSnapshot>>,
     ) -> Result<HookReply, String> {
-        let session = self.session(event);
+        let session = self.session(&event);
         let message = newest.and_then(|newest| lock(&session.read).drift(&newest, event.client));
         if let Some(turn) = event.call.turn.clone() {
-            self.behind(Owned::of(event), session, Deed::Turn(turn))
-                .await?;
+            self.behind(event, session, Deed::Turn(turn)).await?;
         }
         Ok(HookReply {
             chat: None,
@@ -206,16 +202,15 @@ impl Hooks {
     /// # Errors
     ///
     /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
-    pub async fn subagent(&self, event: &Event<'_>) -> Result<HookReply, String> {
-        let session = self.session(event);
-        self.behind(Owned::of(event), session, Deed::Subagent)
-            .await?;
+    pub async fn subagent(&self, event: Event) -> Result<HookReply, String> {
+        let session = self.session(&event);
+        self.behind(event, session, Deed::Subagent).await?;
         Ok(HookReply::default())
     }
 
     /// Forgets a session, unless something of it still waits for the server: a resumed session must stand in line
     /// behind that.
-    pub fn end(&self, event: &Event<'_>) -> HookReply {
+    pub fn end(&self, event: &Event) -> HookReply {
         let mut sessions = lock(&self.sessions);
         let is_idle = |known: &Known| Arc::strong_count(&known.session) == 1;
         if sessions.get(&key(event)).is_some_and(is_idle) {
@@ -228,7 +223,7 @@ impl Hooks {
     /// cannot be reached. What it returns receives the result of the first try.
     async fn behind(
         &self,
-        event: Owned,
+        event: Event,
         session: Arc<Session>,
         deed: Deed,
     ) -> Result<oneshot::Receiver<Result<ChatId, String>>, String> {
@@ -264,7 +259,7 @@ impl Hooks {
     }
 
     /// Returns what is known of the session of an event.
-    fn session(&self, event: &Event<'_>) -> Arc<Session> {
+    fn session(&self, event: &Event) -> Arc<Session> {
         let mut sessions = lock(&self.sessions);
         let now = Instant::now();
         if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&key(event)) {
@@ -283,34 +278,17 @@ impl Hooks {
     /// Returns a client with the token of the hook.
     async fn client(&self, call: &HookCall) -> Result<Client, String> {
         let path = call.token_file.clone();
-        let token = blocking(move || token(Path::new(&path))).await?;
-        let client = Client::with_plain_http(self.server.clone(), token, self.plain_http);
-        client.map_err(|error| error.to_string())
-    }
-}
-
-/// An event that outlives its request.
-struct Owned {
-    call: HookCall,
-    client: Profile,
-    agent: Uuid,
-}
-
-impl Owned {
-    fn of(event: &Event<'_>) -> Self {
-        Self {
-            call: event.call.clone(),
-            client: event.client,
-            agent: event.agent,
+        let token = blocking(move || hook_token(Path::new(&path))).await?;
+        let mut kept = lock(&self.client);
+        if let Some((of, client)) = &*kept
+            && *of == token
+        {
+            return Ok(client.clone());
         }
-    }
-
-    fn event(&self) -> Event<'_> {
-        Event {
-            call: &self.call,
-            client: self.client,
-            agent: self.agent,
-        }
+        let client = Client::with_plain_http(self.server.clone(), token.clone(), self.plain_http);
+        let client = client.map_err(|error| error.to_string())?;
+        *kept = Some((token, client.clone()));
+        Ok(client)
     }
 }
 
@@ -326,7 +304,7 @@ enum Deed {
 /// Sends what a hook told, and returns the chat that it concerns.
 async fn recorded(
     client: &Client,
-    event: &Owned,
+    event: &Event,
     chat: &mut Option<ChatId>,
     deed: &Deed,
 ) -> Result<ChatId, ClientError> {
@@ -335,7 +313,7 @@ async fn recorded(
         // Somebody may have deleted the chat since.
         *chat = None;
     }
-    let known = chat_of(client, &event.event(), chat).await?;
+    let known = chat_of(client, event, chat).await?;
     let (chat, reference) = match (deed, &call.subagent) {
         (Deed::Start(start), _) => {
             client.chat_start(known, start).await?;
@@ -366,7 +344,7 @@ async fn recorded(
 /// reference, and that of a subagent stands behind it.
 async fn chat_of(
     client: &Client,
-    event: &Event<'_>,
+    event: &Event,
     chat: &mut Option<ChatId>,
 ) -> Result<ChatId, ClientError> {
     if let Some(known) = *chat {
@@ -383,7 +361,7 @@ async fn chat_of(
     Ok(*chat.insert(ChatId::from(opened.chat.id)))
 }
 
-fn key(event: &Event<'_>) -> SessionKey {
+fn key(event: &Event) -> SessionKey {
     SessionKey {
         client: event.client,
         session: event.call.session.clone(),
@@ -391,16 +369,18 @@ fn key(event: &Event<'_>) -> SessionKey {
 }
 
 /// Reads a token that nobody else can have written.
-fn token(path: &Path) -> Result<Secret, String> {
+fn hook_token(path: &Path) -> Result<Secret, String> {
     let failed = |reason: String| format!("the token of the hook in {} {reason}", path.display());
     if !path.is_absolute() {
         return Err(failed("is not named by an absolute path".into()));
     }
-    let (bytes, metadata) = file::read(path, TOKEN_BYTES_MAX)
-        .map_err(|error| failed(format!("cannot be read: {error}")))?;
-    if let Some(exposure) = Exposure::of(&metadata, Demand::nobody_else_writes().or_roots()) {
-        return Err(failed(format!("is not trusted: {exposure}")));
+    match token::read(path) {
+        Ok((token, _)) => Ok(Secret::new(token)),
+        Err(error) => Err(failed(match error {
+            TokenError::Unreadable(error) => format!("cannot be read: {error}"),
+            TokenError::Exposed(exposure) => format!("is not trusted: {exposure}"),
+            TokenError::NotText => "is not UTF-8".into(),
+            TokenError::Empty => "is empty".into(),
+        })),
     }
-    let text = String::from_utf8(bytes).map_err(|_| failed("is not UTF-8".into()))?;
-    Ok(Secret::new(text.trim()))
 }
