@@ -34,7 +34,7 @@ pub mod list {
     use super::{Deserialize, Deserializer, Display, FromStr, Serializer};
     use serde::de::Error as _;
 
-    /// Writes words.
+    /// Writes words as a list of texts.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ pub mod list {
         serializer.collect_seq(words.iter().map(W::to_string))
     }
 
-    /// Reads words.
+    /// Reads words from a list of texts.
     ///
     /// # Errors
     ///

@@ -17,6 +17,7 @@ use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate, ChatQuery, Chat
 use ctxpin_protocol::http::context::RefreshFilter;
 use ctxpin_protocol::http::page::Page;
 
+use crate::api::created_or_ok;
 use crate::api_error::{ApiError, ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
@@ -35,10 +36,7 @@ pub(crate) async fn create(
 ) -> ApiResult<(StatusCode, Json<Chat>)> {
     let request = chat_create(body)?;
     let (record, is_new) = chats::create(&app.service, credential, &request).await?;
-    let status = match is_new {
-        true => StatusCode::CREATED,
-        false => StatusCode::OK,
-    };
+    let status = created_or_ok(is_new);
     Ok((status, Json(chat(&record))))
 }
 

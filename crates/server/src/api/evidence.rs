@@ -2,12 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use ctxpin_operations::evidence;
 use ctxpin_protocol::convert::evidence::{evidence_key, row, turn_evidence};
 use ctxpin_protocol::http::evidence::{EvidenceKey, EvidenceRow, TurnEvidence};
 
+use crate::api::created_or_ok;
 use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
 use crate::identify::Identity;
@@ -43,9 +43,6 @@ pub(crate) async fn add(
     let (owner_key, row) = row(body)?;
     let (chat, number) = (path.id("chat")?, path.id("number")?);
     let added = evidence::add(&app.service, credential, chat, number, owner_key, &row).await?;
-    let status = match added.is_new {
-        true => StatusCode::CREATED,
-        false => StatusCode::OK,
-    };
+    let status = created_or_ok(added.is_new);
     Ok((status, Json(turn_evidence(&added.evidence))).into_response())
 }

@@ -21,3 +21,13 @@ pub(crate) mod skills;
 pub(crate) mod tools;
 pub(crate) mod turns;
 pub(crate) mod watches;
+
+use axum::http::StatusCode;
+
+/// Returns the status of a request that made something, or found that it is there already.
+pub(crate) fn created_or_ok(is_new: bool) -> StatusCode {
+    match is_new {
+        true => StatusCode::CREATED,
+        false => StatusCode::OK,
+    }
+}

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use ctxpin_operations::turns;
 use ctxpin_protocol::convert::pages::{page, page_request};
@@ -10,6 +10,7 @@ use ctxpin_protocol::convert::turns::{turn, turn_begun, turn_given, turn_request
 use ctxpin_protocol::http::page::{Page, PageQuery};
 use ctxpin_protocol::http::turns::{Turn, TurnBegin, TurnBegun, TurnGiven};
 
+use crate::api::created_or_ok;
 use crate::api::prompts::prompt_response;
 use crate::api_error::{ApiResult, Problems};
 use crate::app::App;
@@ -33,10 +34,7 @@ pub(crate) async fn begin(
 ) -> ApiResult<Response> {
     let request = turn_request(body)?;
     let view = turns::begin(&app.service, credential, path.id("chat")?, &request).await?;
-    let status = match view.is_new {
-        true => StatusCode::CREATED,
-        false => StatusCode::OK,
-    };
+    let status = created_or_ok(view.is_new);
     let given = view.given.as_ref();
     let weight = given.map_or(0, |given| given.prompt.len() as u64);
     let answer = move || (status, Json(turn_begun(view))).into_response();

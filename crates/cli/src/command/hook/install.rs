@@ -1,6 +1,6 @@
 //! `ctxpin hook install` and `ctxpin hook uninstall`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use ctxpin_client::Client;
@@ -12,6 +12,7 @@ use ctxpin_protocol::problem::ProblemName;
 use url::Url;
 
 use crate::command::absolute::absolute;
+use crate::command::tool::HookedHomes;
 use crate::command::words;
 use crate::connect::Connection;
 use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
@@ -52,55 +53,37 @@ struct HookedTool {
     #[arg(value_name = "TOOL", value_parser = words(TOOLS, Profile::as_str))]
     tool: Profile,
     #[command(flatten)]
-    homes: HookHomes,
-}
-
-/// The directories of the settings of the tools that have hooks.
-#[derive(Debug, Clone, Args)]
-pub struct HookHomes {
-    /// The home of Codex, if it is not ~/.codex
-    #[arg(long, value_name = "DIR", env = "CODEX_HOME", hide_env_values = true)]
-    codex_home: Option<PathBuf>,
-    /// The home of Claude Code, if it is not ~/.claude
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "CLAUDE_CONFIG_DIR",
-        hide_env_values = true
-    )]
-    claude_home: Option<PathBuf>,
+    homes: HookedHomes,
 }
 
 impl HookedTool {
     fn installation(&self, data: &DataDirectory) -> Result<Installation, Failure> {
-        self.homes.installation(self.tool, data)
+        installation(self.tool, &self.homes, data)
     }
 }
 
-impl HookHomes {
-    /// Returns the hooks of a tool in the settings of its home.
-    ///
-    /// # Errors
-    ///
-    /// Fails if there is no home directory.
-    pub fn installation(
-        &self,
-        tool: Profile,
-        data: &DataDirectory,
-    ) -> Result<Installation, Failure> {
-        let (named, usual) = match tool {
-            Profile::Codex => (&self.codex_home, ".codex"),
-            Profile::Neutral | Profile::ClaudeCode | Profile::Opencode => {
-                (&self.claude_home, ".claude")
-            }
-        };
-        let home = match named {
-            Some(home) => absolute(home)?,
-            None => home_directory(true)?.join(usual),
-        };
-        let settings = hooks::settings_file(tool, &home);
-        Ok(Installation::of(tool, settings, data))
-    }
+/// Returns the hooks of a tool in the settings of its home.
+///
+/// # Errors
+///
+/// Fails if there is no home directory.
+pub fn installation(
+    tool: Profile,
+    homes: &HookedHomes,
+    data: &DataDirectory,
+) -> Result<Installation, Failure> {
+    let (named, usual) = match tool {
+        Profile::Codex => (&homes.codex_home, ".codex"),
+        Profile::Neutral | Profile::ClaudeCode | Profile::Opencode => {
+            (&homes.claude_home, ".claude")
+        }
+    };
+    let home = match named {
+        Some(home) => absolute(home)?,
+        None => home_directory(true)?.join(usual),
+    };
+    let settings = hooks::settings_file(tool, &home);
+    Ok(Installation::of(tool, settings, data))
 }
 
 impl Install {

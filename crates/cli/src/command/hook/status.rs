@@ -9,9 +9,10 @@ use clap::Args;
 use ctxpin_model::profile::Profile;
 use serde::Serialize;
 
-use super::install::HookHomes;
+use super::install::installation;
 use crate::chat_choice::current_directory;
 use crate::command::Output;
+use crate::command::tool::HookedHomes;
 use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
 use crate::hooks::{EVENTS, TOOLS};
 use crate::installed;
@@ -21,7 +22,7 @@ use crate::say::{self, Failure};
 #[derive(Debug, Args)]
 pub struct Status {
     #[command(flatten)]
-    homes: HookHomes,
+    homes: HookedHomes,
     #[command(flatten)]
     output: Output,
 }
@@ -73,7 +74,7 @@ impl Status {
     }
 
     fn tool(&self, tool: Profile, data: &DataDirectory) -> Result<ToolHooks, Failure> {
-        let installation = self.homes.installation(tool, data)?;
+        let installation = installation(tool, &self.homes, data)?;
         let (found, fault) = match installation.find() {
             Ok(found) => (found, None),
             Err(failure) => (None, Some(failure.message().to_owned())),
