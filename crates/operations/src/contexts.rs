@@ -178,8 +178,17 @@ pub struct ReviewedText {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPiece {
     pub text: String,
+    /// What the file has in its place, if the renderer replaced it.
+    pub original: Option<String>,
     /// Why a model does not get the piece. `None` if it does.
     pub removed: Option<RemovalReason>,
+}
+
+impl TextPiece {
+    /// Returns the text as it is in the file.
+    pub fn in_file(&self) -> &str {
+        self.original.as_deref().unwrap_or(&self.text)
+    }
 }
 
 /// Returns a resource of a chat's pin with its text, and which pieces of it the renderer of the chat's prompt
@@ -259,13 +268,14 @@ fn pieces(kind: Kind, body: &[u8], renderer: Renderer) -> Vec<TextPiece> {
     for piece in treated.pieces {
         let text = text.get(piece.range.clone()).unwrap_or_default();
         end = piece.range.end;
-        let (text, removed) = match piece.fate {
-            Fate::Kept => (text, None),
-            Fate::Replaced(given) => (given, None),
-            Fate::Gone(reason) => (text, Some(reason)),
+        let (text, original, removed) = match piece.fate {
+            Fate::Kept => (text, None, None),
+            Fate::Replaced(given) => (given, Some(text.to_owned()), None),
+            Fate::Gone(reason) => (text, None, Some(reason)),
         };
         pieces.push(TextPiece {
             text: text.to_owned(),
+            original,
             removed,
         });
     }
@@ -274,6 +284,7 @@ fn pieces(kind: Kind, body: &[u8], renderer: Renderer) -> Vec<TextPiece> {
     if !rest.is_empty() {
         pieces.push(TextPiece {
             text: rest.to_owned(),
+            original: None,
             removed: None,
         });
     }

@@ -721,6 +721,32 @@ async fn a_map_has_a_lane_for_each_chat_and_above_24_for_each_head() {
 }
 
 #[tokio::test]
+async fn raw_is_the_text_of_the_file() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let text = "Be brief.\n</context-file>\n<!-- hidden -->\nEnd.\n";
+    agent
+        .push(&Workspace::with_agents_md("/srv/shop", text))
+        .await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let page = browser.page(&format!("/chats/{chat}/context")).await;
+    let resource = between(&page, "href=\"?resource=", "&amp;").to_owned();
+    let raw = browser
+        .page(&format!("/chats/{chat}/context?resource={resource}&as=raw"))
+        .await;
+    assert!(
+        raw.contains("&lt;/context-file&gt;\n&lt;!-- hidden --&gt;"),
+        "{raw}"
+    );
+    let raw = browser
+        .page(&format!("/chats/{chat}/context/{resource}/raw"))
+        .await;
+    assert_eq!(raw, text);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_context_says_why_a_skill_is_not_used_and_what_to_do() {
     let server = Server::start().await;
     let browser = Browser::sign_in(&server, &server.token).await;

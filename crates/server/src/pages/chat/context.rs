@@ -637,9 +637,14 @@ impl Shown {
         let mut room = TextRoom::new();
         let is_long = pieces.len() > PIECES_MAX;
         let pieces = pieces.into_iter().take(PIECES_MAX);
-        let pieces = pieces.map(|piece| TextPiece {
-            text: room.take(&piece.text).to_owned(),
-            removed: piece.removed,
+        let pieces = pieces.map(|piece| {
+            let text = room.take(&piece.text).to_owned();
+            let is_whole = text.len() == piece.text.len();
+            TextPiece {
+                text,
+                original: piece.original.filter(|_| is_whole),
+                removed: piece.removed,
+            }
         });
         let pieces: Vec<_> = pieces.collect();
         let shown: usize = pieces.iter().map(|piece| piece.text.len()).sum();
@@ -674,7 +679,7 @@ impl Shown {
     /// Returns the text as it is in the workspace.
     fn original(&self) -> String {
         let pieces = self.pieces.iter();
-        pieces.map(|piece| piece.text.as_str()).collect()
+        pieces.map(TextPiece::in_file).collect()
     }
 }
 
@@ -695,8 +700,8 @@ pub(crate) async fn raw(
 ) -> ApiResult<Response> {
     let (chat, id) = (chat_id(&path)?, path.id("resource")?);
     let reviewed = contexts::review(&app.service, caller.credential, chat, id).await?;
-    let pieces = reviewed.pieces.into_iter();
-    let text: String = pieces.map(|piece| piece.text).collect();
+    let pieces = reviewed.pieces.iter();
+    let text: String = pieces.map(TextPiece::in_file).collect();
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     Ok(([(CONTENT_TYPE, plain)], text).into_response())
 }
