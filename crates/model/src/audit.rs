@@ -13,6 +13,8 @@ use crate::resource::spelled;
 pub struct AuditRecord {
     pub id: AuditId,
     pub actor: ActorRef,
+    /// The present name of the user, or of the agent's workspace. `None` if it is deleted, and for the system.
+    pub actor_name: Option<String>,
     /// `None` for the system, and in rows of an earlier release.
     pub token: Option<TokenId>,
     /// The door by which the actor came. `None` in rows of an earlier release.
@@ -20,6 +22,8 @@ pub struct AuditRecord {
     pub action: Operation,
     /// For several refusals, the object of the first one.
     pub object: Option<AuditObject>,
+    /// The present name of the object: of a user, a workspace or a chat. `None` if it has none, or is deleted.
+    pub object_name: Option<String>,
     pub outcome: AuditOutcome,
     /// For several refusals, the time of the first one.
     pub at: Moment,

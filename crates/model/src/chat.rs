@@ -219,6 +219,8 @@ spelled! {
 #[derive(Debug, Clone)]
 pub struct ChatSummary {
     pub chat: ChatRecord,
+    /// The name of the chat's owner.
+    pub owner_name: String,
     /// The name of the agent's workspace. `None` if the chat is bound to no agent.
     pub workspace: Option<String>,
     /// The time of the agent's last request.
@@ -330,6 +332,7 @@ pub struct ChatCounts {
 #[derive(Debug, Clone, Default)]
 pub struct ChatFilter {
     pub agent: Option<AgentId>,
+    pub owner: Option<UserId>,
     /// Whether the chats have drifted.
     pub dirty: Option<bool>,
     pub state: Option<ChatState>,

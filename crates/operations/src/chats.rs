@@ -439,22 +439,23 @@ pub async fn part(
     Ok(found)
 }
 
-/// Returns how many chats of an agent the caller may read, by state.
+/// Returns how many chats of an agent, of an owner or of both the caller may read, by state.
 ///
 /// # Errors
 ///
 /// Returns [`Error::Store`] if the token may not read.
-pub async fn counts_of_agent(
+pub async fn counts(
     service: &Service,
     credential: Credential,
-    agent: AgentId,
+    agent: Option<AgentId>,
+    owner: Option<UserId>,
 ) -> Result<ChatCounts> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
     let account: Granted<object::Account, right::Metadata> = transaction
         .grant_account(&caller, Operation::ChatList)
         .await?;
-    Ok(account.chat_counts(&mut transaction, Some(agent)).await?)
+    Ok(account.chat_counts(&mut transaction, agent, owner).await?)
 }
 
 /// Returns the titles of these chats. Leaves out chats that the caller may not read.

@@ -28,6 +28,6 @@ pub async fn read(service: &Service, credential: Credential) -> Result<Overview>
     Ok(Overview {
         actor: *account.actor(),
         user: account.own_user(&mut transaction).await?,
-        counts: account.chat_counts(&mut transaction, None).await?,
+        counts: account.chat_counts(&mut transaction, None, None).await?,
     })
 }

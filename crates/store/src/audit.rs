@@ -35,18 +35,25 @@ fn token_of(actor: &Actor) -> Option<TokenId> {
 
 columns! {
     COLUMNS of AuditRecord {
-        id: "id",
-        actor: "actor_kind, actor_id",
-        token: "token_id",
-        door: "door",
-        action: "action",
-        object: "object_kind, object_id",
-        outcome: "outcome",
-        at: "at",
-        count: "count",
-        new_token: "new_token_id, new_token_user, new_token_scopes, new_token_expires_at",
+        id: "l.id",
+        actor: "l.actor_kind, l.actor_id",
+        actor_name: "coalesce(u.name, a.workspace)",
+        token: "l.token_id",
+        door: "l.door",
+        action: "l.action",
+        object: "l.object_kind, l.object_id",
+        object_name: "coalesce(ou.name, oa.workspace, oc.title)",
+        outcome: "l.outcome",
+        at: "l.at",
+        count: "l.count",
+        new_token: "l.new_token_id, l.new_token_user, l.new_token_scopes, l.new_token_expires_at",
     }
 }
+
+/// The joins that [`COLUMNS`] need: the row is `l`, its actor `u` or `a`, and its object `ou`, `oa` or `oc`.
+const JOINS: &str = " left join users u on u.id = l.actor_id left join agents a on a.id = l.actor_id \
+     left join users ou on ou.id = l.object_id left join agents oa on oa.id = l.object_id \
+     left join chats oc on oc.id = l.object_id";
 
 impl Columns for ActorRef {
     fn take(row: &mut Row) -> Result<Self> {
@@ -250,16 +257,17 @@ impl<R> Granted<Account, R> {
         let mut found = Sieve::new(page);
         let (mut read, mut at_once) = (0, page.limit + 1);
         while read < READ_MAX {
-            let query = transaction
-                .query("select ")
-                .push(COLUMNS)
-                .push(" from audit_log where ");
+            let query = transaction.query("select ").push(COLUMNS).push_all([
+                " from audit_log l",
+                JOINS,
+                " where ",
+            ]);
             let query = by_index(query, filter);
             let part = PageRequest {
                 part: found.rest(),
                 limit: at_once - 1,
             };
-            let query = in_time(query, filter).page("id", &part);
+            let query = in_time(query, filter).page("l.id", &part);
             let rows: Vec<AuditRecord> = query.all(Row::take).await?;
             let is_last = (rows.len() as i64) < at_once;
             (read, at_once) = (read + at_once, READ_AT_ONCE);
@@ -281,17 +289,17 @@ impl<R> Granted<Account, R> {
 /// Adds the condition of the filter that fewest rows meet, of those that have an index. The caller checks the others.
 fn by_index<'q>(query: Query<'q>, filter: &AuditFilter) -> Query<'q> {
     if let Some(object) = &filter.object {
-        return query.push("object_id = ").value(object);
+        return query.push("l.object_id = ").value(object);
     }
     if let Some(actor) = &filter.actor {
-        return query.push("actor_id = ").value(actor);
+        return query.push("l.actor_id = ").value(actor);
     }
     if filter.outcome == Some(AuditOutcome::Forbidden) {
         // The index holds only these rows, so the word must stand in the text of the statement.
-        return query.push("outcome = 'forbidden'");
+        return query.push("l.outcome = 'forbidden'");
     }
     match &filter.action {
-        Some(action) => query.push("action = ").value(action),
+        Some(action) => query.push("l.action = ").value(action),
         None => query.push("true"),
     }
 }
@@ -301,14 +309,14 @@ fn in_time<'q>(query: Query<'q>, filter: &AuditFilter) -> Query<'q> {
     let mut query = query;
     if let Some(since) = filter.since {
         query = query
-            .push(" and id >= ")
+            .push(" and l.id >= ")
             .value(&AuditId::least(since).uuid());
     }
     if let Some(until) = filter.until {
         // Rows of the same millisecond may be earlier.
         let until = until.after(Duration::from_millis(1));
         query = query
-            .push(" and id < ")
+            .push(" and l.id < ")
             .value(&AuditId::least(until).uuid());
     }
     query

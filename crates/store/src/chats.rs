@@ -82,7 +82,7 @@ fn select(transaction: &mut Transaction) -> Query<'_> {
 }
 
 /// What a [`ChatSummary`] adds to [`COLUMNS`].
-const SUMMARY_COLUMNS: &str = ", a.workspace, a.last_seen_at, \
+const SUMMARY_COLUMNS: &str = ", (select u.name from users u where u.id = c.owner_id), a.workspace, a.last_seen_at, \
      (select max(e.seq) from agent_heads e where e.agent_id = c.agent_id \
       and e.context_hash = ps.context_hash and (c.tools = 'live' or e.tools_hash = ps.tools_hash)), \
      (select t.started_at from turns t where t.chat_id = c.id and t.number = c.turn_count), \
@@ -102,6 +102,7 @@ impl Columns for ChatSummary {
     fn take(row: &mut Row) -> Result<Self> {
         Ok(Self {
             chat: row.take()?,
+            owner_name: row.take()?,
             workspace: row.take()?,
             agent_seen_at: row.take()?,
             pinned_seq: row.take()?,
@@ -165,6 +166,9 @@ pub(crate) fn conditions<'q>(
 ) -> Query<'q> {
     let mut query = query.push(" where true");
     if let Some(owner) = owner {
+        query = query.push(" and c.owner_id = ").value(owner);
+    }
+    if let Some(owner) = &filter.owner {
         query = query.push(" and c.owner_id = ").value(owner);
     }
     if let Some(agent) = &filter.agent {
@@ -440,7 +444,7 @@ impl<R> Granted<Account, R> {
         Ok(titles)
     }
 
-    /// Returns how many chats the caller may read, by state: all, or only those of an agent.
+    /// Returns how many chats the caller may read, by state: all, or only those of an agent or an owner.
     ///
     /// # Errors
     ///
@@ -449,6 +453,7 @@ impl<R> Granted<Account, R> {
         &self,
         transaction: &mut Transaction,
         agent: Option<AgentId>,
+        of: Option<UserId>,
     ) -> Result<ChatCounts> {
         let owner = self.reads_of();
         let mut query = self.within(transaction)?.query("select ");
@@ -478,6 +483,9 @@ impl<R> Granted<Account, R> {
         }
         if let Some(agent) = &agent {
             query = query.push(" and c.agent_id = ").value(agent);
+        }
+        if let Some(of) = &of {
+            query = query.push(" and c.owner_id = ").value(of);
         }
         query
             .one(|row| {

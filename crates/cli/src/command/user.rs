@@ -263,8 +263,12 @@ fn usage_text(usage: &Usage) -> String {
     table.text()
 }
 
-/// Finds a user whose usage is to be read. An auditor cannot list users, but may know an id.
-async fn user_to_read(client: &Client, named: &str) -> Result<UserId, Failure> {
+/// Finds a user of whom something is to be read. An auditor cannot list users, but may know an id.
+///
+/// # Errors
+///
+/// Fails if there is no such user, or more than one.
+pub async fn user_to_read(client: &Client, named: &str) -> Result<UserId, Failure> {
     match named.parse::<Uuid>() {
         Ok(id) => Ok(UserId::from(id)),
         Err(_) => user_named(client, named).await,

@@ -1,5 +1,6 @@
 //! The audit log: who did what, and who was refused.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ctxpin_model::access::{ActorRef, Operation, Refusal, Role};
@@ -35,6 +36,7 @@ ctxpin_testing::on_both_databases!(
     rows_outlive_what_they_tell_of,
     filters_choose_rows_page_by_page,
     each_row_names_its_door,
+    rows_have_the_present_names,
 );
 
 /// Returns the whole log, oldest first.
@@ -308,6 +310,33 @@ async fn auditors_and_admins_read_it(test: &TestService) {
     let read =
         people::audit_log(service, agent.credential, &AuditFilter::default(), &request).await;
     assert_eq!(Outcome::of(&read), Outcome::Forbidden(Refusal::UserNeeded));
+}
+
+async fn rows_have_the_present_names(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let (mira, writer) = user(service, admin, "mira", "member", "read write").await;
+    let agent = TestAgent::create(service, writer, "project").await;
+    let chat = chat(service, writer, Some(agent.id)).await.id;
+    let change = ChatChange {
+        title: Some(Some("Split the payment step".into())),
+        ..ChatChange::default()
+    };
+    chats::change(service, writer, chat, &change).await.unwrap();
+    let names = async || {
+        let mut names = BTreeSet::new();
+        for row in log(test, admin).await {
+            let own = row.actor == ActorRef::User(mira);
+            assert!(!own || row.actor_name.as_deref() == Some("mira"), "{row:?}");
+            names.extend(row.object_name);
+        }
+        names.into_iter().collect::<Vec<_>>()
+    };
+    let all = ["Split the payment step", "mira", "project"];
+    assert_eq!(names().await, all);
+    chats::delete(service, writer, chat).await.unwrap();
+    agents::delete(service, writer, agent.id).await.unwrap();
+    assert_eq!(names().await, ["mira"]);
 }
 
 async fn it_is_read_page_by_page_newest_first(test: &TestService) {

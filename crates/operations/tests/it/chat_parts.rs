@@ -1,15 +1,18 @@
 //! The list of chats as a person goes through it.
 
-use ctxpin_model::chat::{ChatFilter, ChatPlace, ChatState};
+use ctxpin_model::chat::{ChatCreate, ChatFilter, ChatPlace, ChatState};
 use ctxpin_model::id::ChatId;
-use ctxpin_model::page::ListPart;
-use ctxpin_operations::chats;
+use ctxpin_model::page::{ListPart, PageRequest};
+use ctxpin_operations::{chats, people};
+use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
+use ctxpin_testing::people::user;
 
 use crate::scene::{Scene, agents_md};
 
 ctxpin_testing::on_both_databases!(
     a_list_of_chats_goes_both_ways_and_drifted_ones_begin_with_the_longest,
+    an_auditor_lists_the_chats_of_one_owner,
 );
 
 /// Returns a part of the chats in a state: their ids, the number before them, and whether more may follow.
@@ -74,4 +77,38 @@ async fn a_list_of_chats_goes_both_ways_and_drifted_ones_begin_with_the_longest(
         assert_eq!(part(&scene, state, before(1).await).await, first);
         assert_eq!(part(&scene, state, before(0).await).await, first);
     }
+}
+
+async fn an_auditor_lists_the_chats_of_one_owner(test: &TestService) {
+    let scene = Scene::new(test).await;
+    let (mira, other) = user(scene.service, scene.owner, "mira", "member", "read write").await;
+    let theirs = TestChat::create(scene.service, other, &ChatCreate::default())
+        .await
+        .unwrap();
+    let own = scene.chat().await;
+    let listed = async |caller, owner| {
+        let filter = ChatFilter {
+            owner: Some(owner),
+            ..ChatFilter::default()
+        };
+        let page = PageRequest::newest(10);
+        let listed = chats::summaries(scene.service, caller, &filter, &page).await;
+        let counts = chats::counts(scene.service, caller, None, Some(owner)).await;
+        let listed = listed.unwrap().items.into_iter();
+        let listed: Vec<_> = listed.map(|line| (line.chat.id, line.owner_name)).collect();
+        assert_eq!(counts.unwrap().all, listed.len() as u64);
+        listed
+    };
+    // The owner of the scene is an admin, who reads as an auditor does.
+    let (admin, _) = people::me(scene.service, scene.owner).await.unwrap();
+    assert_eq!(
+        listed(scene.owner, mira).await,
+        [(theirs.id, "mira".into())]
+    );
+    assert_eq!(
+        listed(scene.owner, admin.id).await,
+        [(own.id, admin.name.clone())]
+    );
+    assert_eq!(listed(other, mira).await, [(theirs.id, "mira".into())]);
+    assert_eq!(listed(other, admin.id).await, []);
 }

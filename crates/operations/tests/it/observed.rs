@@ -475,7 +475,7 @@ async fn the_mode_selects_chats(test: &TestService) {
         let listed: Vec<_> = listed.unwrap().items.iter().map(|chat| chat.id).collect();
         assert_eq!(listed, [expected]);
     }
-    let counts = chats::counts_of_agent(scene.service, scene.owner, scene.agent.id).await;
+    let counts = chats::counts(scene.service, scene.owner, Some(scene.agent.id), None).await;
     let counts = counts.unwrap();
     assert_eq!((counts.all, counts.observed), (2, 1));
 }

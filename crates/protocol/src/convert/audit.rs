@@ -28,15 +28,18 @@ pub fn audit_filter(query: &AuditQuery) -> Result<AuditFilter, InvalidMember> {
 
 /// Returns the wire shape of an entry.
 pub fn entry(record: AuditRecord) -> AuditEntry {
+    let object_name = record.object_name;
     let object = |object: AuditObject| Party {
         kind: object.kind().to_owned(),
         id: Some(object.uuid()),
+        name: object_name,
     };
     AuditEntry {
         id: record.id.uuid(),
         actor: Party {
             kind: record.actor.kind().to_owned(),
             id: record.actor.uuid(),
+            name: record.actor_name,
         },
         token: record.token.map(TokenId::uuid),
         door: record.door.map(|door| door.to_string()),

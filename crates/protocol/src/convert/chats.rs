@@ -17,6 +17,7 @@ use crate::http::context::ChatContext;
 pub fn chat(chat: &ChatRecord) -> Chat {
     Chat {
         id: chat.id.uuid(),
+        owner_id: Some(chat.owner.uuid()),
         title: chat.title.clone(),
         client: chat.client.clone(),
         reference: chat.reference.clone(),
@@ -104,6 +105,7 @@ pub fn chat_start(start: chats::ChatStart) -> Result<ClientMessage, InvalidMembe
 pub fn chat_filter(query: chats::ChatQuery) -> Result<ChatFilter, InvalidMember> {
     Ok(ChatFilter {
         agent: query.agent.map(Into::into),
+        owner: query.owner.map(Into::into),
         dirty: query.dirty,
         state: None,
         mode: known("mode", query.mode)?,

@@ -74,7 +74,7 @@ pub struct NewToken {
     /// The user that the token belongs to; absent for an agent's token, whose agent is the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Uuid>,
-    /// Any of `read`, `write`, `provision` and `admin`; empty for an agent's token.
+    /// Any of `read`, `write`, `observe`, `provision` and `admin`; empty for an agent's token.
     pub scopes: Vec<String>,
     /// When the token expires; absent if it never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,4 +89,7 @@ pub struct Party {
     /// Absent for the system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Uuid>,
+    /// The present name of the user, of the agent's workspace or of the chat; absent if it has none or was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }

@@ -14,6 +14,10 @@ use super::words::{Mode, Policy, ToolsMode};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Chat {
     pub id: Uuid,
+    /// The user that the chat belongs to; absent in the answer of a server of an older release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(required = true)]
+    pub owner_id: Option<Uuid>,
     #[schema(required = true)]
     pub title: Option<String>,
     /// The name of the program that holds the conversation.
@@ -173,6 +177,9 @@ pub struct ChatQuery {
     /// Chats bound to this agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Uuid>,
+    /// Chats of this user, for auditors and admins. Others find no chats of another user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Uuid>,
     /// Chats that have drifted, or with `false` those that have not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dirty: Option<bool>,

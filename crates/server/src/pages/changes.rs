@@ -265,6 +265,7 @@ fn render(
 fn row(pending: &PendingChat, frame: &Frame) -> ChatRow {
     let seen = seen_chat(pending);
     let summary = ChatSummary {
+        owner_name: String::new(),
         chat: pending.drifted.chat.clone(),
         workspace: Some(pending.drifted.workspace.clone()),
         agent_seen_at: Some(frame.now),

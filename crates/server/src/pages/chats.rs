@@ -46,6 +46,8 @@ struct ChatsPage {
     offer: Offer,
     /// The path of the same list of all workspaces, if it shows one alone.
     all_workspaces: Option<String>,
+    /// Whose chats the list shows, if it shows those of one owner alone.
+    of_owner: Option<OfOwner>,
     /// Whether those come first that have been behind for longest. Otherwise the chats are grouped by workspace.
     is_by_drift: bool,
     groups: Vec<Group>,
@@ -86,6 +88,14 @@ enum Offer {
     Unarchive,
 }
 
+/// The owner of all chats of a list.
+struct OfOwner {
+    /// The owner's name. `None` in an empty list.
+    name: Option<String>,
+    /// The path of the same list of all owners.
+    all_owners: String,
+}
+
 /// A filter as a link with the number of its chats.
 struct Filter {
     label: &'static str,
@@ -110,6 +120,8 @@ pub(crate) struct ChatRow {
     pub form: &'static str,
     pub title: String,
     pub client: Option<String>,
+    /// The owner, if that is another user.
+    pub owner: Option<RowOwner>,
     pub short_id: ShortId,
     pub rail: Rail,
     /// The error of the pinned snapshot.
@@ -118,6 +130,13 @@ pub(crate) struct ChatRow {
     pub is_away: bool,
     pub pinned: Option<Time>,
     pub end: RowEnd,
+}
+
+/// The owner of a chat in a list.
+pub(crate) struct RowOwner {
+    pub name: String,
+    /// The path of the owner's chats.
+    pub path: String,
 }
 
 /// The last column of a chat in a list.
@@ -135,6 +154,7 @@ pub(crate) struct ChatsQuery {
     /// A state, `observed` or `archived`.
     show: Option<String>,
     agent: Option<Uuid>,
+    owner: Option<Uuid>,
     /// The place after which the page begins.
     cursor: Option<String>,
     /// The place before which the page ends.
@@ -153,8 +173,9 @@ pub(crate) async fn list(
     let found = chats::part(&app.service, caller.credential, &filter, part, PAGE_CHATS).await?;
     require_items(&part, &found.chats)?;
     let (all, mut counts) = (overview.counts, overview.counts);
-    if let Some(agent) = filter.agent {
-        counts = chats::counts_of_agent(&app.service, caller.credential, agent).await?;
+    if filter.agent.is_some() || filter.owner.is_some() {
+        let (agent, owner) = (filter.agent, filter.owner);
+        counts = chats::counts(&app.service, caller.credential, agent, owner).await?;
     }
     let frame = Frame::of(&app, &caller, overview, Place::Chats, "Chats");
     let is_by_drift = ChatPlace::is_by_drift(filter.state);
@@ -166,9 +187,23 @@ pub(crate) async fn list(
             _ if filter.mode == Some(Mode::Observed) => Offer::Keep,
             _ => Offer::Decide,
         },
-        all_workspaces: query
-            .agent
-            .map(|_| path_of(query.show.as_deref(), None, None)),
+        all_workspaces: query.agent.map(|_| {
+            let all = ChatsQuery {
+                agent: None,
+                ..query.list()
+            };
+            all.path(None)
+        }),
+        of_owner: query.owner.map(|_| {
+            let all = ChatsQuery {
+                owner: None,
+                ..query.list()
+            };
+            OfOwner {
+                name: found.chats.first().map(|line| line.owner_name.clone()),
+                all_owners: all.path(None),
+            }
+        }),
         has_none: all.all + all.archived == 0,
         pager: pager(&found, &query, filter.state, total(&counts, &query)),
         is_by_drift,
@@ -181,6 +216,29 @@ pub(crate) async fn list(
 }
 
 impl ChatsQuery {
+    /// Returns the query of the whole list.
+    fn list(&self) -> Self {
+        Self {
+            show: self.show.clone(),
+            agent: self.agent,
+            owner: self.owner,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the path of the part of the list that begins or ends at a place.
+    fn path(&self, place: Option<(&'static str, ChatPlace)>) -> String {
+        let show = self.show.as_ref().map(|show| format!("show={show}"));
+        let agent = self.agent.map(|agent| format!("agent={agent}"));
+        let owner = self.owner.map(|owner| format!("owner={owner}"));
+        let place = place.map(|(name, place)| format!("{name}={place}"));
+        let parts: Vec<_> = [show, agent, owner, place].into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => "/chats".to_owned(),
+            false => format!("/chats?{}", parts.join("&")),
+        }
+    }
+
     /// Returns the part of the list that the page shows.
     fn part(&self, state: Option<ChatState>) -> Result<ListPart<ChatPlace>, InvalidMember> {
         let part = part(self.cursor.as_deref(), self.before.as_deref())?;
@@ -202,7 +260,7 @@ impl ChatsQuery {
 /// Returns the links to the parts of the list before and after this one.
 fn pager(found: &ChatsPart, query: &ChatsQuery, state: Option<ChatState>, total: u64) -> Pager {
     let place = |line: Option<&ChatSummary>| line.map(|line| ChatPlace::of(&line.chat, state));
-    let path = |name, place| path_of(query.show.as_deref(), query.agent, Some((name, place)));
+    let path = |name, place| query.path(Some((name, place)));
     let (first, last) = (place(found.chats.first()), place(found.chats.last()));
     let previous = first.filter(|_| found.before > 0);
     let next = last.filter(|_| found.has_more);
@@ -220,6 +278,7 @@ fn filter(query: &ChatsQuery) -> Result<ChatFilter, InvalidMember> {
     let state = state.filter(|_| !is_archived && !is_observed);
     Ok(ChatFilter {
         agent: query.agent.map(Into::into),
+        owner: query.owner.map(Into::into),
         state: state.map(|state| word("show", state)).transpose()?,
         mode: is_observed.then_some(Mode::Observed),
         archived: Some(is_archived),
@@ -239,9 +298,13 @@ fn filters(counts: &ChatCounts, query: &ChatsQuery) -> Vec<Filter> {
         ("Observed", Some(OBSERVED), counts.observed),
         ("Archived", Some(ARCHIVED), counts.archived),
     ];
+    let shown = |show: Option<&str>| ChatsQuery {
+        show: show.map(ToOwned::to_owned),
+        ..query.list()
+    };
     let filters = filters.map(|(label, show, count)| Filter {
         label,
-        path: path_of(show, query.agent, None),
+        path: shown(show).path(None),
         count: Number(count),
         is_current: query.show.as_deref() == show,
     });
@@ -253,22 +316,6 @@ fn total(counts: &ChatCounts, query: &ChatsQuery) -> u64 {
     let filters = filters(counts, query);
     let current = filters.into_iter().find(|filter| filter.is_current);
     current.map_or(0, |filter| filter.count.0)
-}
-
-/// Returns the path of a part of a list, which begins or ends at a place.
-fn path_of(
-    show: Option<&str>,
-    agent: Option<Uuid>,
-    place: Option<(&'static str, ChatPlace)>,
-) -> String {
-    let show = show.map(|show| format!("show={show}"));
-    let agent = agent.map(|agent| format!("agent={agent}"));
-    let place = place.map(|(name, place)| format!("{name}={place}"));
-    let parts: Vec<_> = [show, agent, place].into_iter().flatten().collect();
-    match parts.is_empty() {
-        true => "/chats".to_owned(),
-        false => format!("/chats?{}", parts.join("&")),
-    }
 }
 
 impl Group {
@@ -331,6 +378,10 @@ impl ChatRow {
             form: "selection",
             title: title_of(line),
             client: chat.client.clone(),
+            owner: frame.is_of_other(chat.owner).then(|| RowOwner {
+                name: line.owner_name.clone(),
+                path: format!("/chats?owner={}", chat.owner),
+            }),
             short_id: ShortId::of_id(chat.id, "chat's id"),
             rail: Rail::of(line, now),
             error: pin.and_then(|pin| pin.error.clone()),

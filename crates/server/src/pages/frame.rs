@@ -221,6 +221,11 @@ impl Frame {
         own.is_some_and(|own| self.may_on(operation, own))
     }
 
+    /// Returns whether an object of this user is not the caller's.
+    pub fn is_of_other(&self, owner: UserId) -> bool {
+        self.actor.and_then(|actor| actor.user()) != Some(owner)
+    }
+
     /// Returns whether the caller may do an operation on an object of this user.
     pub fn may_on(&self, operation: Operation, owner: UserId) -> bool {
         self.require_on(operation, owner).is_ok()

@@ -40,7 +40,7 @@ pub(crate) async fn page(
 ) -> ApiResult<Response> {
     let id = agent_id(&path)?;
     let agent = agents::read(&app.service, caller.credential, id).await?;
-    let counts = chats::counts_of_agent(&app.service, caller.credential, id).await?;
+    let counts = chats::counts(&app.service, caller.credential, Some(id), None).await?;
     let title = format!("Delete {}", agent.workspace);
     let frame = Frame::read(&app, &caller, Place::Workspaces, title).await?;
     frame.require_on(Operation::AgentDelete, agent.owner)?;

@@ -6,6 +6,7 @@ use ctxpin_protocol::http::chats::ChatQuery;
 
 use super::state;
 use crate::chat_choice::agent_named;
+use crate::command::user::user_to_read;
 use crate::command::{Output, PageArguments, say_next, words};
 use crate::connect::Connected;
 use crate::say::{self, Failure, Table};
@@ -16,6 +17,10 @@ pub struct List {
     /// Only chats of this agent: its id, the last digits of the id, or its workspace
     #[arg(long)]
     agent: Option<String>,
+    /// Only chats of this user, for auditors and admins: admins give the name, the id or its last digits, auditors the
+    /// id
+    #[arg(long, value_name = "USER")]
+    owner: Option<String>,
     /// Only chats that have drifted
     #[arg(long, conflicts_with = "clean")]
     dirty: bool,
@@ -58,8 +63,13 @@ impl List {
             Some(agent) => Some(agent_named(client, agent).await?.uuid()),
             None => None,
         };
+        let owner = match &self.owner {
+            Some(owner) => Some(user_to_read(client, owner).await?.uuid()),
+            None => None,
+        };
         let query = ChatQuery {
             agent,
+            owner,
             dirty: (self.dirty || self.clean).then_some(self.dirty),
             mode: self.mode.map(|mode| mode.to_string()),
             archived: (!self.all).then_some(self.archived),

@@ -91,6 +91,8 @@ pub(super) struct ChatHead {
     pub may_move: bool,
     pub may_delete: bool,
     client: Option<String>,
+    /// The name of the owner, if the chat is another user's.
+    owner: Option<String>,
     short_id: ShortId,
     agent: Option<String>,
     workspace: Option<String>,
@@ -203,6 +205,9 @@ impl ChatHead {
             may_move,
             may_delete: may(Operation::ChatDelete),
             client: chat.client.clone(),
+            owner: frame
+                .is_of_other(chat.owner)
+                .then(|| line.owner_name.clone()),
             short_id: ShortId::of_id(chat.id, "chat's id"),
             agent: chat.agent.map(|agent| agent.to_string()),
             workspace: line.workspace.clone(),
@@ -373,6 +378,7 @@ mod tests {
         };
         ChatSummary {
             chat,
+            owner_name: "lena".into(),
             workspace: Some("shop".into()),
             agent_seen_at: Some(now()),
             pinned_seq: Some(4),

@@ -26,6 +26,7 @@ use crate::pages::fields::Fields;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::pager::Pager;
 use crate::pages::parts::short_id::ShortId;
+use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
 use crate::pages::told::Told;
 use crate::pages::typed::FailedForm;
@@ -47,13 +48,16 @@ struct AuditPage {
 
 struct Row {
     at: Time,
-    actor: &'static str,
+    /// The name of the actor, or what it is.
+    actor: String,
     actor_id: Option<ShortId>,
     /// The path of the rows of this actor.
     actor_rows: Option<String>,
     /// The way by which the request came. Rows of an earlier release have none.
     door: Option<&'static str>,
     action: &'static str,
+    /// The action in words.
+    what: String,
     object: Option<Object>,
     is_refused: bool,
     count: u64,
@@ -62,6 +66,7 @@ struct Row {
 /// The object of an operation.
 struct Object {
     kind: &'static str,
+    name: Option<String>,
     id: ShortId,
     /// The path of its page.
     path: Option<String>,
@@ -191,9 +196,9 @@ impl AuditPageQuery {
     }
 
     /// Returns the operations to choose from, and whether each is chosen.
-    fn actions(&self) -> impl Iterator<Item = (&'static str, bool)> {
-        let words = Operation::ALL.iter().map(|operation| operation.as_str());
-        words.map(|word| (word, word == self.action))
+    fn actions(&self) -> impl Iterator<Item = (&'static str, String, bool)> {
+        let actions = Operation::ALL.iter().map(|action| action.as_str());
+        actions.map(|action| (action, in_words(action), action == self.action))
     }
 }
 
@@ -222,16 +227,27 @@ impl Row {
         let actor = record.actor.uuid();
         Self {
             at: Time::clock(record.at, now),
-            actor: record.actor.kind(),
+            actor: match &record.actor_name {
+                Some(name) => name.clone(),
+                None => record.actor.kind().to_owned(),
+            },
             actor_id: actor.map(|id| ShortId::of_id(id, "actor's id")),
             actor_rows: actor.map(|id| format!("/settings/audit?actor={id}")),
             door: record.door.map(word_of),
             action: record.action.as_str(),
-            object: record.object.map(Object::new),
+            what: in_words(record.action.as_str()),
+            object: record
+                .object
+                .map(|object| Object::new(object, record.object_name.clone())),
             is_refused: record.outcome != AuditOutcome::Done,
             count: record.count,
         }
     }
+}
+
+/// Returns the name of an operation in words.
+fn in_words(action: &str) -> String {
+    action.replace('_', " ")
 }
 
 /// Returns the word for a way into the server.
@@ -245,10 +261,11 @@ fn word_of(door: Door) -> &'static str {
 }
 
 impl Object {
-    fn new(object: AuditObject) -> Self {
+    fn new(object: AuditObject, name: Option<String>) -> Self {
         let (kind, id) = (object.kind(), object.uuid());
         Self {
             kind,
+            name,
             id: ShortId::of_id(id, "object's id"),
             path: match object {
                 AuditObject::Chat(chat) => Some(format!("/chats/{chat}/history")),
