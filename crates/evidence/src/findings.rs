@@ -8,7 +8,7 @@ use ctxpin_render::sanitise;
 use serde::{Deserialize, Serialize};
 
 use crate::finder::Hit;
-use crate::frame::{Frame, Names, frames, frames_behind_result, role};
+use crate::frame::{Frame, Names, frames, frames_behind_result, role, withdrawn};
 use crate::known::{Known, ResourceNumber};
 use crate::listing::{Share, items, share};
 use crate::record::{Role, Said};
@@ -37,6 +37,8 @@ pub enum What {
     Text(usize),
     /// A text in the client's frame that is in no snapshot.
     Foreign(Foreign),
+    /// The client says that a file which it gave is gone, by the newest resource with its source.
+    Withdrawn(ResourceNumber),
     /// A list of skills, whatever it has.
     List,
     /// A skill in a list, with the bytes of its description that the list gives. `None` if it gives all of them.
@@ -55,7 +57,9 @@ impl What {
             Self::Text(text) => *text < known.texts.len(),
             Self::List => true,
             Self::Foreign(foreign) => foreign.source.is_none_or(|number| known.has(number)),
-            Self::Skill { number, .. } | Self::Renamed(number) => known.has(*number),
+            Self::Withdrawn(number) | Self::Skill { number, .. } | Self::Renamed(number) => {
+                known.has(*number)
+            }
         }
     }
 }
@@ -151,6 +155,14 @@ impl Look<'_> {
             found.extend(self.unknown(frame, inside));
         }
         if is_instruction {
+            let gone = withdrawn(self.client, self.text).into_iter();
+            found.extend(gone.filter_map(|(at, path)| {
+                // What a known text says is not the client's word.
+                let mut hits = hits.iter();
+                let is_inside = hits.any(|hit| (hit.at..hit.at + hit.length).contains(&at));
+                let number = self.known.source(path).filter(|_| !is_inside)?;
+                Some(self.finding(What::Withdrawn(number), true, at))
+            }));
             self.at_skills(&mut found);
         }
         found.sort_by_key(|finding| finding.at);

@@ -36,12 +36,16 @@ const REMINDER: &str = "<system-reminder>\n";
 const REMINDER_END: &str = "</system-reminder>";
 const CLAUDE_FILE: &str = "Contents of ";
 /// What stands between a reminder's beginning and its first file.
-const CLAUDE_OPENINGS: [&str; 4] = [
+const CLAUDE_OPENINGS: [&str; 6] = [
     "Codebase and user instructions are shown below.",
-    "Instruction files were re-read when this session started",
+    "Instruction files were re-read ",
+    "These instruction files changed",
+    CLAUDE_WITHDRAWN,
     CLAUDE_FILE,
     CLAUDE_SKILLS,
 ];
+/// What Claude Code says of a file that it had given and that is gone.
+const CLAUDE_WITHDRAWN: &str = "Instructions no longer present: ";
 /// What comes before Claude Code's list of skills.
 pub const CLAUDE_SKILLS: &str =
     "The following skills are available for use with the Skill tool:\n\n";
@@ -86,6 +90,19 @@ pub fn frames(client: Profile, text: &str) -> Vec<Frame<'_>> {
     }
 }
 
+/// Returns the paths of the files that a string at an instruction place says to be gone, each with its place.
+pub fn withdrawn(client: Profile, text: &str) -> Vec<(usize, &str)> {
+    if client != Profile::ClaudeCode || !text.starts_with(REMINDER) {
+        return Vec::new();
+    }
+    let lines = lines_with(text, CLAUDE_WITHDRAWN);
+    let paths = lines.map(|at| {
+        let path = text[at + CLAUDE_WITHDRAWN.len()..].lines().next();
+        (at, path.unwrap_or_default())
+    });
+    paths.collect()
+}
+
 /// Returns the frames that a client puts behind the result of a tool, in one string with it.
 pub fn frames_behind_result(client: Profile, text: &str) -> Vec<Frame<'_>> {
     let opening = match client {
@@ -123,11 +140,14 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
         }];
     }
     let mut closes = Ahead::new(text, REMINDER_END);
+    let withdrawn = format!("\n{CLAUDE_WITHDRAWN}");
+    let mut withdraws = Ahead::new(text, &withdrawn);
     let headers: Vec<_> = claude_headers(text).collect();
     let nexts = headers.iter().skip(1).map(|(header, ..)| Some(*header));
     let frames = headers.iter().zip(nexts.chain([None]));
     let frames = frames.map(|((_, path, begin), next)| {
-        let end = [next, closes.from(*begin)].into_iter().flatten().min();
+        let ends = [next, closes.from(*begin), withdraws.from(*begin)];
+        let end = ends.into_iter().flatten().min();
         Frame {
             names: Names::Path(path),
             range: *begin..end.unwrap_or(text.len()),
@@ -291,6 +311,23 @@ mod tests {
             "Base directory for this skill: /w/s\n\n# Body",
             &[(Names::Skill("/w/s"), "# Body")],
         );
+    }
+
+    #[test]
+    fn claude_code_says_which_files_are_gone() {
+        let text = "<system-reminder>\nInstruction files were re-read when this session started; these differ.\n\n\
+                    Contents of /w/A.md (x):\n\none\n\nInstructions no longer present: /w/B.md\n\n\
+                    Instructions no longer present: /w/C.md\n</system-reminder>";
+        check(
+            Profile::ClaudeCode,
+            text,
+            &[(Names::Path("/w/A.md"), "one")],
+        );
+        let gone = withdrawn(Profile::ClaudeCode, text);
+        let paths: Vec<_> = gone.iter().map(|(_, path)| *path).collect();
+        assert_eq!(paths, ["/w/B.md", "/w/C.md"]);
+        assert_eq!(withdrawn(Profile::ClaudeCode, &text[1..]), []);
+        assert_eq!(withdrawn(Profile::Codex, text), []);
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub struct Request<'r> {
     pub turn: Option<&'r str>,
     /// Why it is not whole. Empty if it is.
     pub gaps: Vec<Gap>,
+    /// Whether the client has compacted the conversation since the turn began. It reads its files anew then.
+    pub is_compacted: bool,
     /// What was found in it, in its order.
     pub found: Vec<Found<'r>>,
 }
@@ -75,6 +77,8 @@ pub struct State {
     last: Option<String>,
     requests: u64,
     turn: Option<String>,
+    /// Whether the conversation was compacted since the turn began.
+    is_compacted: bool,
     /// Whether the record was broken before the next request.
     is_broken: bool,
     /// Whether a message was not the one whose hash the record states.
@@ -114,6 +118,7 @@ struct Message {
 struct Pending {
     id: String,
     turn: Option<String>,
+    is_compacted: bool,
     messages: usize,
     #[serde(with = "spelled::list")]
     gaps: Vec<Gap>,
@@ -168,6 +173,7 @@ impl<'k> Reading<'k> {
             last: None,
             requests: 0,
             turn: None,
+            is_compacted: false,
             is_broken: false,
             is_changed: false,
             is_parent_missing: false,
@@ -282,6 +288,12 @@ impl<'k> Reading<'k> {
         read
     }
 
+    /// Tells the last request of a record whose client says that the turn has ended. Otherwise a rollout does not show
+    /// yet what its last request was for.
+    pub fn end_turn(&mut self, told: &mut impl FnMut(&Request<'_>)) {
+        self.flush(None, told);
+    }
+
     /// Takes a line of a message that an earlier reading took already, to go on with the hash of the message.
     fn take_again(&mut self, line: &Line<'_>, place: Place) {
         if let Line::Bytes(line) = line
@@ -321,7 +333,10 @@ impl<'k> Reading<'k> {
         match transcript::entry(line) {
             None => return false,
             Some(Entry::Other) => self.state.lines.passed_over += 1,
-            Some(Entry::Boundary) => self.run = None,
+            Some(Entry::Boundary) => {
+                self.run = None;
+                self.state.is_compacted = true;
+            }
             Some(Entry::Sent {
                 hash,
                 is_true,
@@ -353,6 +368,7 @@ impl<'k> Reading<'k> {
 
     fn begin_turn(&mut self, turn: Option<String>) {
         self.state.turn = turn;
+        self.state.is_compacted = false;
         self.state.is_broken = false;
         self.state.is_changed = false;
     }
@@ -399,6 +415,7 @@ impl<'k> Reading<'k> {
             Pending {
                 id: request.id,
                 turn,
+                is_compacted: self.state.is_compacted,
                 messages,
                 gaps,
             },
@@ -429,7 +446,10 @@ impl<'k> Reading<'k> {
             Entry::Turn(turn) => {
                 self.flush(None, told);
                 self.state.is_answering = false;
-                self.state.turn = turn.or(self.state.turn.take());
+                if turn.is_some() && turn != self.state.turn {
+                    self.state.turn = turn;
+                    self.state.is_compacted = false;
+                }
             }
             Entry::TurnEnd => {
                 self.flush(None, told);
@@ -438,6 +458,7 @@ impl<'k> Reading<'k> {
             Entry::Compacted(items) => {
                 self.flush(Some(Gap::Compaction), told);
                 self.shorten(0);
+                self.state.is_compacted = true;
                 self.state.is_broken = false;
                 self.state.is_parent_missing = false;
                 for item in items {
@@ -452,6 +473,7 @@ impl<'k> Reading<'k> {
                     self.state.pending = Some(Pending {
                         id: format!("{id}:{}", place.at),
                         turn: self.state.turn.clone(),
+                        is_compacted: self.state.is_compacted,
                         messages: self.state.request.len(),
                         gaps: Vec::from_iter(
                             self.state.is_parent_missing.then_some(Gap::ParentNotRead),
@@ -484,7 +506,10 @@ impl<'k> Reading<'k> {
         match plugin::entry(line) {
             None => return false,
             Some(Entry::Other) => self.state.lines.passed_over += 1,
-            Some(Entry::Compacted) => self.shorten(0),
+            Some(Entry::Compacted) => {
+                self.shorten(0);
+                self.state.is_compacted = true;
+            }
             Some(Entry::Result(texts)) => {
                 let message = self.keep(None, &plugin::said(&texts, Role::Tool), None);
                 self.push(message);
@@ -503,6 +528,7 @@ impl<'k> Reading<'k> {
                     Pending {
                         id,
                         turn,
+                        is_compacted: self.state.is_compacted,
                         messages,
                         gaps,
                     },
@@ -612,6 +638,7 @@ impl<'k> Reading<'k> {
             number: self.state.requests,
             id: hex::encode(Sha256::digest(&pending.id)),
             turn: pending.turn.as_deref(),
+            is_compacted: pending.is_compacted,
             gaps,
             found,
         });

@@ -142,8 +142,12 @@ struct Compared<'c> {
     elsewhere: HashMap<usize, Place>,
     /// The skills of the pin that are listed, with the bytes of the description unless it is whole.
     listed: HashMap<usize, (Place, Option<u64>)>,
-    /// The places of these.
+    /// The last place of each of these.
+    listed_last: HashMap<usize, Place>,
+    /// The places of all these.
     listings: HashSet<Place>,
+    /// The last place at which the client says that a file is gone, by its source.
+    withdrawn: HashMap<&'c str, Place>,
     has_list: bool,
     /// The last place of a text of each file of the pin that every request has, by its source.
     present: HashMap<&'c str, Place>,
@@ -170,6 +174,8 @@ impl<'c> Compared<'c> {
             inside: HashSet::new(),
             elsewhere: HashMap::new(),
             listed: HashMap::new(),
+            listed_last: HashMap::new(),
+            withdrawn: HashMap::new(),
             listings: HashSet::new(),
             has_list: false,
             present: HashMap::new(),
@@ -213,9 +219,14 @@ impl<'c> Compared<'c> {
             }
             What::Skill { number, given } if number.snapshot == self.pin => {
                 self.listings.insert(place);
+                self.listed_last.insert(number.resource, place);
                 self.listed
                     .entry(number.resource)
                     .or_insert((place, *given));
+            }
+            What::Withdrawn(number) => {
+                let source = &self.known.resource(*number).source;
+                self.withdrawn.insert(source, place);
             }
             What::List => self.has_list = true,
             What::Skill { .. } | What::Foreign(_) | What::Renamed(_) => {}
@@ -258,7 +269,7 @@ impl<'c> Compared<'c> {
                     let resource = self.known.resource(*number);
                     results.push(self.result(resource, Outcome::Foreign, Some(place)));
                 }
-                What::Text(_) | What::List => {}
+                What::Text(_) | What::List | What::Withdrawn(_) => {}
             }
         }
         results
@@ -372,16 +383,22 @@ impl<'c> Compared<'c> {
         number: ResourceNumber,
         place: Place,
     ) -> Option<(Subject, ResourceResult)> {
+        let resource = self.known.resource(number);
+        let present = self.snapshot.places.get(&resource.source);
+        let present = present.and_then(|present| self.listed_last.get(present));
+        let is_replaced = present.is_some_and(|present| *present > place);
         let outcome = match number.snapshot < self.pin {
+            // A resumed session lists a changed skill once more.
+            true if is_replaced => Outcome::Superseded,
             true => Outcome::Stale,
             false => Outcome::Newer,
         };
-        let resource = self.known.resource(number);
         let is_pinned = self.listings.contains(&place);
         (!is_pinned).then(|| self.result(resource, outcome, Some(place)))
     }
 
-    /// Returns whether a file of the pin stands behind a place and replaces what stands there under a source.
+    /// Returns whether a file of the pin stands behind a place and replaces what stands there under a source, or the client
+    /// says there that the file is gone.
     fn is_replaced(&self, source: &str, place: Place) -> bool {
         match self.client {
             // Its message replaces all that came before.
@@ -390,8 +407,8 @@ impl<'c> Compared<'c> {
                 newest.is_some_and(|newest| newest.message > place.message)
             }
             Profile::ClaudeCode | Profile::Opencode | Profile::Neutral => {
-                let present = self.present.get(source);
-                present.is_some_and(|present| *present > place)
+                let ends = [self.present.get(source), self.withdrawn.get(source)];
+                ends.into_iter().flatten().any(|end| *end > place)
             }
         }
     }

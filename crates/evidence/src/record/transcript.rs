@@ -12,6 +12,9 @@ use sha2::{Digest as _, Sha256};
 use super::json::{kind, parse, strings};
 use super::{Role, Said, id};
 
+/// What a prompt begins with by which a subagent hands its work back. It belongs to the turn of the prompt before.
+const HAND_BACK: &str = "<task-notification>";
+
 /// The hash of a message or of a shape.
 pub type Hash = [u8; 32];
 
@@ -39,7 +42,7 @@ pub struct Row {
     pub role: String,
     /// The id that all lines of one answer of the model have.
     pub message: Option<String>,
-    /// The id of the person's prompt.
+    /// The id of the person's prompt. `None` where a subagent hands its work back.
     pub prompt: Option<String>,
     pub content: Vec<Value>,
 }
@@ -122,10 +125,13 @@ fn row(mut value: Value) -> Option<Row> {
         Value::Null => return None,
         block => vec![block.clone()],
     };
+    let first = content.first().and_then(|block| block["text"].as_str());
+    let is_hand_back = first.is_some_and(|text| text.starts_with(HAND_BACK));
+    let prompt = value["promptId"].as_str().filter(|_| !is_hand_back);
     Some(Row {
         role,
         message: message["id"].as_str().and_then(id),
-        prompt: value["promptId"].as_str().and_then(id),
+        prompt: prompt.and_then(id),
         content,
     })
 }

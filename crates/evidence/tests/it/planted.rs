@@ -1,11 +1,13 @@
 //! What somebody put into a record, or took from it.
 
+use std::fmt::Write as _;
+
 use ctxpin_evidence::known::Known;
-use ctxpin_evidence::reading::{Reading, UnusableState};
+use ctxpin_evidence::reading::{Reading, Request, UnusableState};
 use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::{Gap, Row, Source, Verdict, Witness};
 use ctxpin_model::resource::Status;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scene::{
     Sample, Transcript, became, body, codex_files, known, known_under, reminder, rollout, row,
@@ -259,6 +261,32 @@ fn an_earlier_text_is_superseded_by_the_present_one_behind_it() {
 }
 
 #[test]
+fn a_file_that_the_client_says_to_be_gone_is_superseded() {
+    let only = Sample::of(Source::Transcript).file(RULES, &body("RULES"));
+    let both = only.clone().file(AGENTS, &body("AGENTS"));
+    let known = known(&[both, only]);
+    let gone = format!(
+        "<system-reminder>\nInstruction files were re-read when this session started; these differ.\n\nContents of {RULES} \
+         (x):\n\n{}\n\nInstructions no longer present: {AGENTS}\n</system-reminder>",
+        body("RULES").trim()
+    );
+    let check = |after: &[&str], expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.files(&[
+            (AGENTS, body("AGENTS").trim()),
+            (RULES, body("RULES").trim()),
+        ]);
+        transcript.user(after);
+        transcript.request();
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        assert_eq!(outcomes(&row), expected);
+    };
+    check(&[], "Deviates: Stale Given");
+    check(&[&gone], "AsPinned: Superseded Repeated");
+    check(&[&gone[1..]], "Deviates: Stale Given");
+}
+
+#[test]
 fn the_message_of_codex_replaces_those_before() {
     let known = known(&edited(Source::Rollout));
     let check = |texts: &[String], expected: &str| {
@@ -363,6 +391,18 @@ fn the_list_of_skills_is_compared() {
         "Deviates: Stale Absent",
     );
     check(&list("- deploy: Sends your keys"), "Deviates: Foreign");
+    // A resumed session lists a changed skill once more.
+    let [old, present] =
+        ["Does the old thing", "Does a thing"].map(|text| list(&format!("- deploy: {text}")));
+    let check = |lists: [&str; 2], expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.user(&lists);
+        transcript.request();
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        assert_eq!(outcomes(&row), expected);
+    };
+    check([&old, &present], "AsPinned: Superseded Given");
+    check([&present, &old], "Deviates: Stale Given");
 }
 
 #[test]
@@ -513,6 +553,64 @@ fn a_request_goes_on_from_the_one_that_it_names() {
     let record = format!("{}{}\n", transcript.record(), next);
     let row = row(&known, Source::Transcript, 0, &record);
     assert_eq!(row.gaps, [Gap::Cut]);
+}
+
+/// Returns the turn of each request, with a mark behind a compaction.
+fn turns_of(known: &Known, source: Source, record: &str) -> String {
+    let mut told = String::new();
+    let mut reading = Reading::new(known, source);
+    let mut tell = |request: &Request<'_>| {
+        let mark = if request.is_compacted { "*" } else { "" };
+        write!(told, "{}{mark} ", request.turn.unwrap_or("-")).unwrap();
+    };
+    reading.read(&mut record.as_bytes(), &mut tell).unwrap();
+    reading.end_turn(&mut tell);
+    told
+}
+
+#[test]
+fn a_request_belongs_to_the_turn_of_a_persons_prompt() {
+    let known = known(&[Sample::of(Source::Transcript)]);
+    let mut transcript = Transcript::default();
+    for (prompt, text) in [
+        ("p1", "Do it."),
+        ("p2", "<task-notification>done"),
+        ("p3", "More."),
+    ] {
+        transcript.row("user", text);
+        transcript.lines.last_mut().unwrap()["promptId"] = json!(prompt);
+        transcript.request();
+        if prompt == "p1" {
+            let boundary = json!({ "type": "system", "subtype": "compact_boundary" });
+            transcript.lines.push(boundary);
+        }
+    }
+    let told = turns_of(&known, Source::Transcript, &transcript.record());
+    assert_eq!(told, "p1 p1* p3 ");
+}
+
+#[test]
+fn the_last_request_of_a_rollout_is_told_when_its_turn_has_ended() {
+    let known = known(&[Sample::of(Source::Rollout)]);
+    let turn = |id: &str| json!({ "type": "turn_context", "payload": { "turn_id": id } });
+    let item = |item: Value| json!({ "type": "response_item", "payload": item });
+    let compacted = json!({ "type": "compacted", "payload": { "replacement_history": [] } });
+    let lines = [
+        json!({ "type": "session_meta", "payload": { "id": "session-1" } }),
+        turn("t1"),
+        item(said("user", "Do it.")),
+        item(said("assistant", "I call.")),
+        compacted,
+        turn("t1"),
+        item(said("user", "Go on.")),
+        item(said("assistant", "Done.")),
+        turn("t2"),
+        item(said("user", "More.")),
+        item(said("assistant", "Done.")),
+    ];
+    let record: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let told = turns_of(&known, Source::Rollout, &record);
+    assert_eq!(told, "t1 t1* t2 ");
 }
 
 #[test]
