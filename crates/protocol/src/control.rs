@@ -319,7 +319,7 @@ pub struct ResyncReply {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HookCall {
-    /// The client: `claude-code` or `codex`.
+    /// The client: `claude-code`, `codex` or `opencode`.
     pub client: String,
     pub event: HookEvent,
     /// The client's id of the session.
@@ -335,6 +335,9 @@ pub struct HookCall {
     /// The client's id of the subagent; only for [`HookEvent::SubagentStart`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subagent: Option<String>,
+    /// The client's id of the session that started this one as a subagent; only for [`HookEvent::SessionStart`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// The server's address.
     pub server: String,
     /// The absolute path of a file with a token that may observe.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
-use crate::hooks::{Event as HookedSession, Hooks, SCAN_TIME_MAX};
+use crate::hooks::{Event as HookedSession, Fresh, Hooks, SCAN_TIME_MAX};
 use crate::places::Places;
 use crate::reading::ReadingHandle;
 use crate::report::{Report, Told};
@@ -289,25 +290,29 @@ impl ControlHandler {
         let place = (Some(&*attached.directory), Some(client.as_str()));
         let session = self.session(place)?;
         match call.event {
-            HookEvent::SessionStart => {
-                let scan = async {
-                    let number = self.reading.resync();
-                    let outcome = resync_outcome(&session, number);
-                    let outcome = tokio::time::timeout(SCAN_TIME_MAX, outcome).await;
-                    let pushed = outcome.ok()?.ok()?.snapshot;
-                    // A newer scan than the pushed one is not yet a head.
-                    let newest = session.newest.borrow().clone();
-                    newest.filter(|newest| newest.id.to_string() == pushed)
-                };
-                self.hooks.start(event, scan).await
-            }
+            HookEvent::SessionStart => self.hooks.start(event, self.fresh(session)).await,
             HookEvent::Prompt => {
                 let newest = session.newest.borrow().clone();
-                self.hooks.turn(event, newest).await
+                let is_read = ClientEvent::Turn.is_read_by(Some(client.as_str()));
+                let fresh = is_read.then(|| self.fresh(session));
+                self.hooks.turn(event, newest, fresh).await
             }
             HookEvent::SubagentStart => self.hooks.subagent(event).await,
             HookEvent::SessionEnd => Ok(self.hooks.end(&event)),
         }
+    }
+
+    /// Begins a scan. Its result ends with the snapshot once that is the head, or `None` if it is not in time.
+    fn fresh(&self, session: SessionHandle) -> Fresh {
+        let number = self.reading.resync();
+        Box::pin(async move {
+            let outcome = resync_outcome(&session, number);
+            let outcome = tokio::time::timeout(SCAN_TIME_MAX, outcome).await;
+            let pushed = outcome.ok()?.ok()?.snapshot;
+            // A newer scan than the pushed one is not yet a head.
+            let newest = session.newest.borrow().clone();
+            newest.filter(|newest| newest.id.to_string() == pushed)
+        })
     }
 
     /// Requests a scan and a push of its result by every agent, and waits for the outcome of one. Returns a message

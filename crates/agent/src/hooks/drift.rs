@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::Resource;
 
@@ -14,14 +15,20 @@ use crate::session::LocalSnapshot;
 const NAMES_MAX: usize = 3;
 
 impl Read {
-    /// Returns what to tell the person, once for each change: that the workspace has changed since the client read it.
+    /// Returns what to tell the person, once for each change: that the workspace has changed since the client read it,
+    /// or that a client which reads at each prompt now reads something else.
     pub fn drift(&mut self, newest: &Arc<LocalSnapshot>, client: Profile) -> Option<String> {
+        let is_read = ClientEvent::Turn.is_read_by(Some(client.as_str()));
+        if is_read {
+            // Nothing is known of the prompts before, if this process did not see the start.
+            self.snapshot.get_or_insert_with(|| Arc::clone(newest));
+        }
         let read = self.snapshot.as_ref()?;
         let told = self.told.as_ref().unwrap_or(read);
         if told.id == newest.id {
             return None;
         }
-        let changed = changed(read, newest);
+        let changed = changed(if is_read { told } else { read }, newest);
         self.told = Some(Arc::clone(newest));
         let (first, rest) = changed.split_at(changed.len().min(NAMES_MAX));
         if first.is_empty() {
@@ -31,12 +38,16 @@ impl Read {
             0 => String::new(),
             more => format!(" and {more} more"),
         };
-        Some(format!(
-            "ctxpin: {}{more} changed since this session read {}; {} reads the present state when you resume the session",
-            first.join(", "),
-            if changed.len() == 1 { "it" } else { "them" },
-            name(client)
-        ))
+        let (first, name) = (first.join(", "), name(client));
+        let it = if changed.len() == 1 { "it" } else { "them" };
+        Some(match is_read {
+            true => format!(
+                "ctxpin: {first}{more} changed since your last prompt; {name} reads {it} anew with this one"
+            ),
+            false => format!(
+                "ctxpin: {first}{more} changed since this session read {it}; {name} reads the present state when you resume the session"
+            ),
+        })
     }
 }
 

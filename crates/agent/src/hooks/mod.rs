@@ -1,18 +1,20 @@
 //! Following the sessions of clients whose hooks tell of them.
 //!
-//! A session gets a chat that is observed: the pin records what the client read at its start, and each prompt is a
-//! turn. A hook waits for nothing but the scan at a start. What can wait is done behind its back, in the order in which
+//! A session gets a chat that is observed: the pin records what the client read at its start, or at each prompt if it
+//! reads then, and each prompt is a turn. A hook waits for nothing but the scan at a start. What can wait is done behind its back, in the order in which
 //! the hooks of a session came.
 
 mod drift;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ctxpin_client::error::ClientError;
 use ctxpin_client::{Client, PlainHttp};
+use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::token::{self, TokenError};
@@ -90,6 +92,9 @@ struct Read {
     told: Option<Arc<LocalSnapshot>>,
 }
 
+/// What ends with the snapshot of a scan that began just now, once that is the head, or `None` if it is not in time.
+pub(crate) type Fresh = Pin<Box<dyn Future<Output = Option<Arc<LocalSnapshot>>> + Send>>;
+
 /// An event of a session, with what its agent has found.
 pub(crate) struct Event {
     pub call: HookCall,
@@ -117,13 +122,16 @@ impl Hooks {
     /// Returns a message for people if the call is not valid, or means another server.
     pub fn check(&self, call: &HookCall) -> Result<Profile, String> {
         let client = match call.client.parse() {
-            Ok(client @ (Profile::ClaudeCode | Profile::Codex)) => client,
-            _ => return Err(format!("`{}` has no hooks that are known", call.client)),
+            Ok(client @ (Profile::ClaudeCode | Profile::Codex | Profile::Opencode)) => client,
+            Ok(Profile::Neutral) | Err(_) => {
+                return Err(format!("`{}` has no hooks that are known", call.client));
+            }
         };
         let names = [
             Some(&call.session),
             call.turn.as_ref(),
             call.subagent.as_ref(),
+            call.parent.as_ref(),
         ];
         for name in names.into_iter().flatten() {
             if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
@@ -146,23 +154,21 @@ impl Hooks {
     /// # Errors
     ///
     /// Returns a message for people if the token or the server refuses.
-    pub async fn start(
-        &self,
-        event: Event,
-        scan: impl Future<Output = Option<Arc<LocalSnapshot>>>,
-    ) -> Result<HookReply, String> {
+    pub async fn start(&self, event: Event, scan: Fresh) -> Result<HookReply, String> {
         let until = tokio::time::Instant::now() + START_TIME_MAX;
         let session = self.session(&event);
         let snapshot = scan.await;
-        let start = ChatStart {
-            source: event.call.source.clone().unwrap_or_default(),
-            head: snapshot.as_ref().map(|snapshot| snapshot.id.to_string()),
-        };
+        let start = start_of(
+            event.call.source.as_deref().unwrap_or_default(),
+            snapshot.as_ref(),
+        );
         *lock(&session.read) = Read {
             snapshot,
             told: None,
         };
-        let tried = self.behind(event, session, Deed::Start(start)).await?;
+        let tried = self
+            .behind(event, session, Deed::Start(start), None)
+            .await?;
         match tokio::time::timeout_at(until, tried).await {
             Ok(Ok(Ok(chat))) => Ok(HookReply {
                 chat: Some(chat.uuid()),
@@ -176,7 +182,8 @@ impl Hooks {
         }
     }
 
-    /// Records a turn, behind the back of the hook. Returns what to tell the person.
+    /// Records a turn, behind the back of the hook. With `fresh`, the pin moves first to what the client reads for the
+    /// turn. Returns what to tell the person.
     ///
     /// # Errors
     ///
@@ -185,11 +192,13 @@ impl Hooks {
         &self,
         event: Event,
         newest: Option<Arc<LocalSnapshot>>,
+        fresh: Option<Fresh>,
     ) -> Result<HookReply, String> {
         let session = self.session(&event);
         let message = newest.and_then(|newest| lock(&session.read).drift(&newest, event.client));
         if let Some(turn) = event.call.turn.clone() {
-            self.behind(event, session, Deed::Turn(turn)).await?;
+            let deed = Deed::Turn { turn, read: None };
+            self.behind(event, session, deed, fresh).await?;
         }
         Ok(HookReply {
             chat: None,
@@ -204,7 +213,7 @@ impl Hooks {
     /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
     pub async fn subagent(&self, event: Event) -> Result<HookReply, String> {
         let session = self.session(&event);
-        self.behind(event, session, Deed::Subagent).await?;
+        self.behind(event, session, Deed::Subagent, None).await?;
         Ok(HookReply::default())
     }
 
@@ -220,12 +229,14 @@ impl Hooks {
     }
 
     /// Sends what happened once the requests of the session before it were sent, and tries it again while the server
-    /// cannot be reached. What it returns receives the result of the first try.
+    /// cannot be reached. A turn waits for the fresh scan, which the client reads too. What it returns receives the
+    /// result of the first try.
     async fn behind(
         &self,
         event: Event,
         session: Arc<Session>,
-        deed: Deed,
+        mut deed: Deed,
+        fresh: Option<Fresh>,
     ) -> Result<oneshot::Receiver<Result<ChatId, String>>, String> {
         let permit = Arc::clone(&self.room).try_acquire_owned();
         let permit =
@@ -235,6 +246,10 @@ impl Hooks {
         tokio::spawn(async move {
             let _permit = permit;
             let mut chat = session.chat.lock().await;
+            if let (Some(fresh), Deed::Turn { read, .. }) = (fresh, &mut deed) {
+                let head = fresh.await;
+                *read = Some(start_of(ClientEvent::Turn.as_str(), head.as_ref()));
+            }
             let mut tell = Some(tell);
             let until = Instant::now() + RETRY_TIME_MAX;
             loop {
@@ -295,8 +310,12 @@ impl Hooks {
 /// What a hook told, for the server.
 enum Deed {
     Start(ChatStart),
-    /// A turn, by the client's id.
-    Turn(String),
+    Turn {
+        /// The client's id of the turn.
+        turn: String,
+        /// What the client reads for it, if it reads at each turn.
+        read: Option<ChatStart>,
+    },
     /// The start of a subagent, which is one turn.
     Subagent,
 }
@@ -319,7 +338,12 @@ async fn recorded(
             client.chat_start(known, start).await?;
             return Ok(known);
         }
-        (Deed::Turn(turn), _) => (known, turn),
+        (Deed::Turn { turn, read }, _) => {
+            if let Some(read) = read {
+                client.chat_start(known, read).await?;
+            }
+            (known, turn)
+        }
         (Deed::Subagent, Some(subagent)) => {
             let child = ChatCreate {
                 client: Some(event.client.to_string()),
@@ -350,15 +374,32 @@ async fn chat_of(
     if let Some(known) = *chat {
         return Ok(known);
     }
-    let wanted = ChatCreate {
+    let wanted = |reference: &str| ChatCreate {
         client: Some(event.client.to_string()),
-        reference: Some(event.call.session.clone()),
+        reference: Some(reference.to_owned()),
         agent_id: Some(event.agent),
         mode: Some(ctxpin_model::mode::Mode::Observed.to_string()),
         ..ChatCreate::default()
     };
-    let opened = client.chat_create(&wanted).await?;
+    let mut own = wanted(&event.call.session);
+    if let Some(parent) = &event.call.parent {
+        let parent = client.chat_create(&wanted(parent)).await?.chat;
+        own = ChatCreate {
+            agent_id: None,
+            parent_id: Some(parent.id),
+            ..own
+        };
+    }
+    let opened = client.chat_create(&own).await?;
     Ok(*chat.insert(ChatId::from(opened.chat.id)))
+}
+
+/// Returns the message that a client reads its files at an event. Without a head, it may have read newer ones.
+fn start_of(source: &str, head: Option<&Arc<LocalSnapshot>>) -> ChatStart {
+    ChatStart {
+        source: source.to_owned(),
+        head: head.map(|head| head.id.to_string()),
+    }
 }
 
 fn key(event: &Event) -> SessionKey {

@@ -36,16 +36,6 @@ impl ToolArguments {
 /// The directories of the tools' settings.
 #[derive(Debug, Clone, Args)]
 pub struct ToolHomes {
-    #[command(flatten)]
-    hooked: HookedHomes,
-    /// The directory of your own configuration of opencode, if it is not ~/.config/opencode
-    #[arg(long, value_name = "DIR")]
-    opencode_home: Option<PathBuf>,
-}
-
-/// The directories of the settings of the tools that have hooks.
-#[derive(Debug, Clone, Args)]
-pub struct HookedHomes {
     /// The home of Codex, if it is not ~/.codex
     #[arg(long, value_name = "DIR", env = "CODEX_HOME", hide_env_values = true)]
     pub codex_home: Option<PathBuf>,
@@ -57,6 +47,9 @@ pub struct HookedHomes {
         hide_env_values = true
     )]
     pub claude_home: Option<PathBuf>,
+    /// The directory of your own configuration of opencode, if it is not ~/.config/opencode
+    #[arg(long, value_name = "DIR")]
+    pub opencode_home: Option<PathBuf>,
 }
 
 impl ToolHomes {
@@ -68,8 +61,8 @@ impl ToolHomes {
     pub fn environment(&self, profile: Profile) -> Result<ToolEnvironment, Failure> {
         let home = match profile {
             Profile::Neutral => None,
-            Profile::ClaudeCode => self.hooked.claude_home.as_deref(),
-            Profile::Codex => self.hooked.codex_home.as_deref(),
+            Profile::ClaudeCode => self.claude_home.as_deref(),
+            Profile::Codex => self.codex_home.as_deref(),
             Profile::Opencode => self.opencode_home.as_deref(),
         };
         let set = variables(profile).iter().filter_map(|name| {

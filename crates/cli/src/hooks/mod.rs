@@ -1,6 +1,8 @@
-//! The hooks of tools: the commands that a tool runs when a session starts, gets a prompt or ends.
+//! The hooks of tools: the commands that a tool runs when a session starts, gets a prompt or ends. opencode runs them by
+//! a plugin.
 
 pub mod installation;
+pub mod plugin_file;
 mod settings_text;
 
 use std::path::{Path, PathBuf};
@@ -8,9 +10,9 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::profile::Profile;
 
 /// The tools that have hooks.
-pub const TOOLS: &[Profile] = &[Profile::ClaudeCode, Profile::Codex];
+pub const TOOLS: &[Profile] = &[Profile::ClaudeCode, Profile::Codex, Profile::Opencode];
 
-/// The events that ctxpin is told of. Both tools name them so.
+/// The events that ctxpin is told of. Claude Code and Codex name them so.
 pub const EVENTS: [&str; 6] = [
     "SessionStart",
     "UserPromptSubmit",
@@ -36,13 +38,37 @@ fn words(tool: Profile) -> String {
     format!(" hook run {tool} ")
 }
 
-/// Returns the command that a tool runs, for a shell.
-pub fn command(tool: Profile, program: &Path, options: &[(&str, &Path)]) -> String {
-    let mut command = quoted(program) + words(tool).trim_end();
-    for (option, value) in options {
-        command += &format!(" {option} {}", quoted(value));
+/// The command by which a tool tells ctxpin of its sessions.
+#[derive(Debug)]
+pub struct HookCommand {
+    pub tool: Profile,
+    /// The absolute path of the program.
+    pub program: PathBuf,
+    pub options: Vec<(&'static str, PathBuf)>,
+}
+
+impl HookCommand {
+    /// Returns the command as a line for a shell.
+    pub fn line(&self) -> String {
+        line(&self.words())
     }
-    command
+
+    /// Returns the program and its arguments.
+    pub fn words(&self) -> Vec<String> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let mut words = vec![text(&self.program)];
+        words.extend(self::words(self.tool).split_whitespace().map(str::to_owned));
+        for (option, value) in &self.options {
+            words.extend([(*option).to_owned(), text(value)]);
+        }
+        words
+    }
+}
+
+/// Returns the words of a command as a line for a shell.
+pub fn line(words: &[String]) -> String {
+    let words: Vec<_> = words.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
 }
 
 /// Returns the settings that hold nothing but the hooks with a command.
@@ -56,12 +82,11 @@ fn is_ours(tool: Profile, command: &str) -> bool {
     command.contains(&words(tool))
 }
 
-/// Returns a path as one word of a shell.
-fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
+/// Returns a text as one word of a shell.
+fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
     match text.chars().all(is_plain) {
-        true => text.into_owned(),
+        true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
@@ -72,12 +97,12 @@ mod tests {
 
     #[test]
     fn a_command_is_one_word_for_each_path() {
-        let data = Path::new("/home/o'b c/data");
-        let command = command(
-            Profile::Codex,
-            Path::new("/opt/ctxpin"),
-            &[("--data-dir", data)],
-        );
+        let command = HookCommand {
+            tool: Profile::Codex,
+            program: PathBuf::from("/opt/ctxpin"),
+            options: vec![("--data-dir", PathBuf::from("/home/o'b c/data"))],
+        };
+        let command = command.line();
         assert_eq!(
             command,
             r"/opt/ctxpin hook run codex --data-dir '/home/o'\''b c/data'"

@@ -43,3 +43,27 @@ fn hooks_are_put_into_the_settings_of_a_tool_and_taken_out_again() {
     session.run("ctxpin down");
     session.check("hooks");
 }
+
+#[test]
+fn a_plugin_is_put_into_opencode_and_taken_out_again() {
+    let mut session = Session::start("app", "Ours.\n");
+    session.tool("opencode", "1.18.33");
+    let home = session.directory.join("../home/.config/opencode");
+    session.run("ctxpin hook install opencode --print");
+    session.run("ctxpin up --detach");
+    session.run("mkdir -p ~/.config/opencode/plugin");
+    session.run("echo 'export const Mine = 1' > ~/.config/opencode/plugin/ctxpin.js");
+    session.run("ctxpin hook install opencode");
+    session.run("ctxpin hook uninstall opencode");
+    session.run("ctxpin hook status");
+    session.run("cat ~/.config/opencode/plugin/ctxpin.js");
+    session.run("rm -r ~/.config/opencode");
+    session.run("ctxpin hook install opencode");
+    session.run("ctxpin hook install opencode");
+    session.run("ctxpin hook status --json");
+    session.run("ctxpin hook uninstall opencode");
+    session.run("ctxpin hook uninstall opencode");
+    assert!(!home.exists());
+    session.run("ctxpin down");
+    session.check("plugin");
+}

@@ -59,7 +59,11 @@ impl Watched {
             true => None,
             false => {
                 let answer: Value = serde_json::from_str(&said.out).unwrap();
-                Some(answer["systemMessage"].as_str().unwrap().to_owned())
+                let member = match self.client {
+                    "opencode" => "message",
+                    _ => "systemMessage",
+                };
+                answer[member].as_str().map(str::to_owned)
             }
         }
     }
@@ -198,6 +202,65 @@ fn a_session_of_claude_code_is_followed() {
         let is_kept = bytes.windows(words.len()).any(|part| part == words);
         assert!(!is_kept, "{}", file.display());
     }
+}
+
+#[test]
+fn a_session_of_opencode_is_followed() {
+    let watched = Watched::new("opencode");
+    let start = watched.input("s1", "SessionStart", &json!({"source": "startup"}));
+    let said = watched.call(&start);
+    let chat = watched.chat("s1");
+    let answer: Value = serde_json::from_str(&said.out).unwrap();
+    // The plugin names the chat to the commands that the model runs.
+    assert_eq!(answer, json!({"chat": chat["id"], "message": null}));
+    assert_eq!(
+        (&chat["client"], &chat["mode"]),
+        (&json!("opencode"), &json!("observed"))
+    );
+    let prompt = |turn: &str| json!({"turn_id": turn});
+    assert_eq!(watched.told("s1", "UserPromptSubmit", &prompt("m1")), None);
+    watched.turns("s1", 1);
+
+    // opencode reads its files at each prompt, and so the pin moves then. The person is told once for each change.
+    fs::write(watched.app.join("AGENTS.md"), "Others.\n").unwrap();
+    let resync = ["agent", "resync", "--profile", "opencode"];
+    watched.bench.ok(&watched.app, &resync);
+    let told = watched.told("s1", "UserPromptSubmit", &prompt("m2"));
+    assert_eq!(
+        told.as_deref(),
+        Some(
+            "ctxpin: AGENTS.md changed since your last prompt; opencode reads it anew with this one"
+        )
+    );
+    assert_eq!(watched.told("s1", "UserPromptSubmit", &prompt("m3")), None);
+    // Nobody waited for a scan of this one, and the turn has it all the same.
+    fs::write(watched.app.join("AGENTS.md"), "Third.\n").unwrap();
+    watched.told("s1", "UserPromptSubmit", &prompt("m4"));
+    let turns = watched.turns("s1", 4);
+    let references: Vec<_> = turns.iter().map(|turn| &turn["reference"]).collect();
+    assert_eq!(references, ["m4", "m3", "m2", "m1"]);
+    let pins: Vec<_> = turns.iter().map(|turn| &turn["snapshot"]).collect();
+    assert_eq!(pins[1], pins[2]);
+    assert!(pins[0] != pins[1] && pins[2] != pins[3], "{turns:#?}");
+    assert_eq!(
+        watched.reasons("s1"),
+        [
+            "observe null",
+            "observe null",
+            "observe null",
+            "create null"
+        ]
+    );
+
+    // A subagent is a session of its own, and its chat lies below that of the session that started it.
+    let parent = json!({"source": "startup", "parent_id": "s1"});
+    watched.told("s2", "SessionStart", &parent);
+    watched.told("s2", "UserPromptSubmit", &prompt("m5"));
+    assert_eq!(watched.chat("s2")["parent_id"], chat["id"]);
+    assert_eq!(watched.turns("s2", 1)[0]["snapshot"], *pins[0]);
+    let log = watched.bench.data().join("hooks/log");
+    assert!(!log.exists(), "{}", fs::read_to_string(log).unwrap());
+    watched.bench.ok(&watched.app, &["down"]);
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {

@@ -1,6 +1,6 @@
 //! `ctxpin hook install` and `ctxpin hook uninstall`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ctxpin_client::Client;
@@ -11,26 +11,25 @@ use ctxpin_protocol::http::people::TokenCreate;
 use ctxpin_protocol::problem::ProblemName;
 use url::Url;
 
-use crate::command::absolute::absolute;
-use crate::command::tool::HookedHomes;
+use super::place::{self, Place};
+use crate::command::tool::ToolHomes;
 use crate::command::words;
 use crate::connect::Connection;
 use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
-use crate::home::home_directory;
-use crate::hooks::installation::Installation;
-use crate::hooks::{self, TOOLS};
+use crate::hooks::{HookCommand, TOOLS};
 use crate::running::{RunningServer, token_read};
 use crate::say::{self, Failure, Hint, NextCommand};
 
 /// Have a tool tell ctxpin of its sessions
 ///
 /// Each session then has a chat, whose pin records what the tool has read. The hooks are added to the tool's own
-/// settings, where comments and everything else stay as they are. They use a token that can observe and nothing more.
+/// settings, where comments and everything else stay as they are. opencode gets a plugin, which is one file. Both use a
+/// token that can observe and nothing more.
 #[derive(Debug, Args)]
 pub struct Install {
     #[command(flatten)]
     tool: HookedTool,
-    /// Print the hooks for the tool's settings, and change nothing
+    /// Print the hooks for the tool's settings, or the plugin, and change nothing
     #[arg(long)]
     print: bool,
     #[command(flatten)]
@@ -53,37 +52,7 @@ struct HookedTool {
     #[arg(value_name = "TOOL", value_parser = words(TOOLS, Profile::as_str))]
     tool: Profile,
     #[command(flatten)]
-    homes: HookedHomes,
-}
-
-impl HookedTool {
-    fn installation(&self, data: &DataDirectory) -> Result<Installation, Failure> {
-        installation(self.tool, &self.homes, data)
-    }
-}
-
-/// Returns the hooks of a tool in the settings of its home.
-///
-/// # Errors
-///
-/// Fails if there is no home directory.
-pub fn installation(
-    tool: Profile,
-    homes: &HookedHomes,
-    data: &DataDirectory,
-) -> Result<Installation, Failure> {
-    let (named, usual) = match tool {
-        Profile::Codex => (&homes.codex_home, ".codex"),
-        Profile::Neutral | Profile::ClaudeCode | Profile::Opencode => {
-            (&homes.claude_home, ".claude")
-        }
-    };
-    let home = match named {
-        Some(home) => absolute(home)?,
-        None => home_directory(true)?.join(usual),
-    };
-    let settings = hooks::settings_file(tool, &home);
-    Ok(Installation::of(tool, settings, data))
+    homes: ToolHomes,
 }
 
 impl Install {
@@ -98,14 +67,19 @@ impl Install {
         let token = data.hook_token(named.as_ref());
         let program = std::env::current_exe()
             .map_err(|error| Failure::new("the program's path is unknown").because(error))?;
-        let mut options = vec![("--data-dir", data.path())];
-        let address = named.as_ref().map(ToString::to_string);
-        if let Some(address) = &address {
-            options.extend([("--server", Path::new(address)), ("--token-file", &*token)]);
+        let mut options = vec![("--data-dir", data.path().to_owned())];
+        if let Some(server) = &named {
+            let server = PathBuf::from(server.to_string());
+            options.extend([("--server", server), ("--token-file", token.clone())]);
         }
-        let command = hooks::command(self.tool.tool, &program, &options);
+        let tool = self.tool.tool;
+        let command = HookCommand {
+            tool,
+            program,
+            options,
+        };
         if self.print {
-            return say::print(&hooks::settings_of(&command));
+            return say::print(&place::text(&command));
         }
         let client = self.connection.connect()?.client;
         data.create()?;
@@ -116,17 +90,22 @@ impl Install {
                 .ok_or_else(|| Failure::new("the server of `ctxpin up` has ended"))?,
         };
         token_ensure(&client, &server, &token).await?;
-        let installation = self.tool.installation(&data)?;
-        let change = installation.install(&command)?;
-        let settings = say::path(&installation.settings()).to_string();
-        say::print(&match change.is_none() {
-            true => format!("the hooks are in {settings} already\n"),
-            false => format!("{settings} has ctxpin's hooks now\n"),
+        let place = Place::of(tool, &self.tool.homes, &data)?;
+        let is_changed = place.install(&command)?;
+        say::print(&match is_changed {
+            true => format!("{} now\n", place.has_hooks()),
+            false => format!("{} already\n", place.has_hooks()),
         })?;
-        if self.tool.tool == Profile::Codex {
+        if tool == Profile::Codex {
             say::hint(
                 "Codex runs no hook before you trust it, and `codex exec` does not say so: start `codex` once, and choose \
                  to trust them",
+            );
+        }
+        if tool == Profile::Opencode {
+            say::hint(
+                "opencode loads the plugin when it starts. Because it has a plugin then, it installs its own library for \
+                 plugins from the npm registry first",
             );
         }
         say::hint("sessions are followed below directories that `ctxpin up` watches");
@@ -142,14 +121,10 @@ impl Uninstall {
     /// Fails if the settings cannot be edited.
     pub fn run(self) -> Result<(), Failure> {
         let data = DataDirectory::locate()?;
-        let installation = self.tool.installation(&data)?;
-        let change = installation.uninstall()?;
-        let settings = say::path(&installation.settings()).to_string();
-        say::print(&match change.is_none() {
-            true => format!("{settings} has no hooks of ctxpin's\n"),
-            false => format!("{settings} has ctxpin's hooks no more\n"),
-        })?;
-        if !change.is_none() {
+        let place = Place::of(self.tool.tool, &self.tool.homes, &data)?;
+        let is_changed = place.uninstall()?;
+        say::print(&format!("{}\n", place.has_no_hooks(is_changed)))?;
+        if is_changed {
             say::hint(&format!(
                 "`{}` shows the token that they used, and `ctxpin token revoke` ends it",
                 NextCommand::TokenList.as_str()

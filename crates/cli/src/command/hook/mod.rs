@@ -1,6 +1,7 @@
-//! `ctxpin hook`: the hooks of Claude Code and Codex.
+//! `ctxpin hook`: the hooks of Claude Code and Codex, and the plugin of opencode.
 
 mod install;
+mod place;
 mod run;
 mod status;
 
@@ -8,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use crate::say::Failure;
 
-/// Follow the sessions of Claude Code and Codex by their hooks
+/// Follow the sessions of Claude Code, Codex and opencode by their hooks
 #[derive(Debug, Args)]
 pub struct Noun {
     #[command(subcommand)]

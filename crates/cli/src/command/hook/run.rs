@@ -84,11 +84,14 @@ struct Input {
     /// Claude Code's name of a turn.
     #[serde(default)]
     prompt_id: Option<String>,
-    /// Codex's name of a turn.
+    /// The name of a turn from Codex and opencode's plugin.
     #[serde(default)]
     turn_id: Option<String>,
     #[serde(default)]
     agent_id: Option<String>,
+    /// The session of which this one is a subagent, from opencode's plugin.
+    #[serde(default)]
+    parent_id: Option<String>,
 }
 
 impl Run {
@@ -123,7 +126,7 @@ impl Run {
             Err(error) if call.event == HookEvent::SessionStart => {
                 let failure = Failure::from(error);
                 let message = format!("ctxpin does not follow this session: {}", failure.message());
-                answer(&HookReply {
+                self.answer(&HookReply {
                     chat: None,
                     message: Some(message),
                 })?;
@@ -135,7 +138,17 @@ impl Run {
             // The session goes on without the variable.
             let _ = name_chat(chat);
         }
-        answer(&reply)
+        self.answer(&reply)
+    }
+
+    /// Prints what the client does with the reply: it tells its person, and a plugin also names the chat to commands.
+    fn answer(&self, reply: &HookReply) -> Result<(), Failure> {
+        let line = match (self.tool, &reply.message) {
+            (Profile::Opencode, _) => json!(reply),
+            (_, Some(message)) => json!({ "systemMessage": message }),
+            (_, None) => return Ok(()),
+        };
+        say::print(&format!("{line}\n"))
     }
 
     /// Returns the call for the agent, or `None` if the event is of no interest.
@@ -171,6 +184,10 @@ impl Run {
                 .agent_id
                 .clone()
                 .filter(|_| event == HookEvent::SubagentStart),
+            parent: input
+                .parent_id
+                .clone()
+                .filter(|_| event == HookEvent::SessionStart),
             server,
             token_file: text(&token_file)?,
         }))
@@ -219,14 +236,6 @@ async fn asked(
         }
     }
     Ok(None)
-}
-
-/// Prints what the client shows its person.
-fn answer(reply: &HookReply) -> Result<(), Failure> {
-    match &reply.message {
-        Some(message) => say::print(&format!("{}\n", json!({ "systemMessage": message }))),
-        None => Ok(()),
-    }
 }
 
 /// Names the session's chat to the commands that the model runs, where the client takes variables.

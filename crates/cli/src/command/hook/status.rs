@@ -9,10 +9,10 @@ use clap::Args;
 use ctxpin_model::profile::Profile;
 use serde::Serialize;
 
-use super::install::installation;
+use super::place::Place;
 use crate::chat_choice::current_directory;
 use crate::command::Output;
-use crate::command::tool::HookedHomes;
+use crate::command::tool::ToolHomes;
 use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
 use crate::hooks::{EVENTS, TOOLS};
 use crate::installed;
@@ -22,7 +22,7 @@ use crate::say::{self, Failure};
 #[derive(Debug, Args)]
 pub struct Status {
     #[command(flatten)]
-    homes: HookedHomes,
+    homes: ToolHomes,
     #[command(flatten)]
     output: Output,
 }
@@ -43,7 +43,7 @@ struct ToolHooks {
     version: Option<String>,
     /// The version that ctxpin was compared with.
     compared_with: Option<&'static str>,
-    /// The tool's settings.
+    /// The tool's settings, or its plugin.
     settings: String,
     /// How many of the events have a hook of ctxpin's.
     events: usize,
@@ -74,8 +74,8 @@ impl Status {
     }
 
     fn tool(&self, tool: Profile, data: &DataDirectory) -> Result<ToolHooks, Failure> {
-        let installation = installation(tool, &self.homes, data)?;
-        let (found, fault) = match installation.find() {
+        let place = Place::of(tool, &self.homes, data)?;
+        let (found, fault) = match place.find() {
             Ok(found) => (found, None),
             Err(failure) => (None, Some(failure.message().to_owned())),
         };
@@ -84,7 +84,7 @@ impl Status {
             tool: tool.to_string(),
             version: installed::find(tool, &directory).map(|tool| tool.version()),
             compared_with: tool.compared_with(),
-            settings: installation.settings().to_string_lossy().into_owned(),
+            settings: place.path().to_string_lossy().into_owned(),
             events: found.as_ref().map_or(0, |found| found.events),
             command: found.map(|found| found.command),
             fault,

@@ -1,0 +1,252 @@
+//! opencode's plugin: one file in the directory of the person's own configuration, which is ctxpin's as a whole.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::profile::Profile;
+use ctxpin_private_files::file;
+use serde::{Deserialize, Serialize};
+
+use super::HookCommand;
+use crate::data_directory::{
+    DataDirectory, directory_create, file_write, json_read, unreadable, unwritable,
+};
+use crate::say::{self, Failure, Hint};
+
+/// The plugin, but for its command.
+const TEMPLATE: &str = include_str!("opencode.js");
+
+/// The line of the template that holds the command.
+const COMMAND_LINE: &str = "const COMMAND = []\n";
+
+/// How the line of the command begins.
+const COMMAND_BEGIN: &str = "const COMMAND = ";
+
+/// The greatest size of a file that may be the plugin, in bytes.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The plugin in a directory of opencode's, and as this machine notes it.
+#[derive(Debug)]
+pub struct PluginFile {
+    path: PathBuf,
+    /// What install made besides the file, in ctxpin's data directory.
+    note: PathBuf,
+}
+
+/// What install made besides the file.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Note {
+    /// The plugin, by its path.
+    plugin: PathBuf,
+    /// The directories that were missing, the outermost first.
+    directories: Vec<PathBuf>,
+}
+
+/// Returns the text of the plugin that runs a command.
+pub fn text(command: &HookCommand) -> String {
+    let words = serde_json::Value::from(command.words());
+    TEMPLATE.replace(COMMAND_LINE, &format!("{COMMAND_BEGIN}{words}\n"))
+}
+
+impl PluginFile {
+    /// Returns the plugin in the directory of a person's own configuration of opencode.
+    pub fn of(home: &Path, data: &DataDirectory) -> Self {
+        Self {
+            path: home.join("plugin/ctxpin.js"),
+            note: data.hooks().join(format!("{}.json", Profile::Opencode)),
+        }
+    }
+
+    /// Returns the path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the words of the command that the plugin runs, or `None` if there is no plugin.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, or is not ctxpin's.
+    pub fn find(&self) -> Result<Option<Vec<String>>, Failure> {
+        let Some(text) = self.read()? else {
+            return Ok(None);
+        };
+        let mut lines = text.lines();
+        let line = lines.find_map(|line| line.strip_prefix(COMMAND_BEGIN));
+        let words = line.and_then(|words| serde_json::from_str(words).ok());
+        Ok(Some(words.unwrap_or_default()))
+    }
+
+    /// Writes the plugin, in place of another one of ctxpin's. Returns whether it was another one or missing.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file is not ctxpin's, or cannot be written.
+    pub fn install(&self, command: &HookCommand) -> Result<bool, Failure> {
+        let (before, after) = (self.read()?, text(command));
+        if before.as_deref() == Some(&*after) {
+            return Ok(false);
+        }
+        let directory = self.path.parent().unwrap_or(Path::new("/"));
+        let missing = directory
+            .ancestors()
+            .take_while(|directory| !directory.exists());
+        let mut directories: Vec<_> = missing.map(Path::to_path_buf).collect();
+        directories.reverse();
+        if let Some(mut note) = self.noted()? {
+            note.directories.retain(|made| !directories.contains(made));
+            directories.splice(0..0, note.directories);
+        }
+        directory_create(self.note.parent().unwrap_or(&self.note))?;
+        let note = Note {
+            plugin: self.path.clone(),
+            directories,
+        };
+        let json = serde_json::to_vec_pretty(&note)
+            .map_err(|error| unwritable(&self.note).because(error))?;
+        file_write(&self.note, &json)?;
+        self.write(directory, &after)
+            .map_err(|error| unwritable(&self.path).because(error))?;
+        Ok(true)
+    }
+
+    /// Deletes the plugin, and the directories that install made if nothing else is in them. Returns whether there was
+    /// a plugin.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file is not ctxpin's, or cannot be deleted.
+    pub fn uninstall(&self) -> Result<bool, Failure> {
+        let is_found = self.read()?.is_some();
+        if is_found {
+            fs::remove_file(&self.path).map_err(|error| unwritable(&self.path).because(error))?;
+        }
+        if let Some(note) = self.noted()? {
+            for directory in note.directories.iter().rev() {
+                // One that holds something else stays.
+                let _ = fs::remove_dir(directory);
+            }
+            fs::remove_file(&self.note).map_err(|error| unwritable(&self.note).because(error))?;
+        }
+        Ok(is_found)
+    }
+
+    fn noted(&self) -> Result<Option<Note>, Failure> {
+        let note = json_read::<Note>(&self.note)?;
+        Ok(note.filter(|note| note.plugin == self.path))
+    }
+
+    /// Returns the text of the file if it is ctxpin's, or `None` if there is no file.
+    fn read(&self) -> Result<Option<String>, Failure> {
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Err(self.foreign()),
+            Err(error) => return Err(unreadable(&self.path).because(error)),
+        }
+        let (bytes, _) = file::read(&self.path, FILE_BYTES_MAX)
+            .map_err(|error| unreadable(&self.path).because(error))?;
+        let first_line = TEMPLATE.lines().next();
+        let text = String::from_utf8(bytes).ok();
+        let text = text.filter(|text| text.lines().next() == first_line);
+        text.map(Some).ok_or_else(|| self.foreign())
+    }
+
+    fn foreign(&self) -> Failure {
+        let path = say::path(&self.path).to_string();
+        Failure::new(format!("{path} is not ctxpin's plugin"))
+            .hint(Hint::say("move it away, and run the command again"))
+    }
+
+    fn write(&self, directory: &Path, text: &str) -> io::Result<()> {
+        fs::create_dir_all(directory)?;
+        let mut draft = tempfile::Builder::new()
+            .prefix(".ctxpin-")
+            .tempfile_in(directory)?;
+        draft.write_all(text.as_bytes())?;
+        let file = draft.as_file();
+        file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.sync_all()?;
+        draft.persist(&self.path)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn command() -> HookCommand {
+        HookCommand {
+            tool: Profile::Opencode,
+            program: PathBuf::from("/opt/\"c\" txpin"),
+            options: vec![("--data-dir", PathBuf::from("/d"))],
+        }
+    }
+
+    #[test]
+    fn the_plugin_holds_the_words_of_its_command() {
+        let text = text(&command());
+        let line =
+            r#"const COMMAND = ["/opt/\"c\" txpin","hook","run","opencode","--data-dir","/d"]"#;
+        assert!(text.lines().any(|found| found == line), "{text}");
+    }
+
+    #[test]
+    fn what_install_made_goes_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = DataDirectory::at(&directory.path().join("data"));
+        let home = directory.path().join("config/opencode");
+        let plugin = PluginFile::of(&home, &data);
+        for _ in 0..2 {
+            assert_eq!(plugin.find().unwrap(), None);
+            assert!(plugin.install(&command()).unwrap());
+            assert!(!plugin.install(&command()).unwrap());
+            assert_eq!(plugin.find().unwrap(), Some(command().words()));
+            // A moved program replaces the plugin, and what was made for it before is not forgotten.
+            let moved = HookCommand {
+                program: PathBuf::from("/usr/bin/ctxpin"),
+                ..command()
+            };
+            assert!(plugin.install(&moved).unwrap());
+            assert!(plugin.uninstall().unwrap());
+            assert!(!directory.path().join("config").exists());
+            assert!(!plugin.uninstall().unwrap());
+        }
+        fs::create_dir_all(home.join("plugin")).unwrap();
+        fs::write(home.join("opencode.json"), "{}").unwrap();
+        plugin.install(&command()).unwrap();
+        plugin.uninstall().unwrap();
+        assert!(home.join("plugin").is_dir());
+    }
+
+    #[test]
+    fn a_file_of_the_person_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = DataDirectory::at(&directory.path().join("data"));
+        let plugin = PluginFile::of(directory.path(), &data);
+        fs::create_dir(directory.path().join("plugin")).unwrap();
+        let check = || {
+            for refused in [
+                plugin.install(&command()),
+                plugin.uninstall(),
+                plugin.find().map(|_| true),
+            ] {
+                let message = refused.unwrap_err().message().to_owned();
+                assert!(message.ends_with("is not ctxpin's plugin"), "{message}");
+            }
+        };
+        fs::write(plugin.path(), "export const Mine = 1\n").unwrap();
+        check();
+        let text = fs::read_to_string(plugin.path()).unwrap();
+        assert_eq!(text, "export const Mine = 1\n");
+        fs::remove_file(plugin.path()).unwrap();
+        symlink(directory.path().join("gone"), plugin.path()).unwrap();
+        check();
+        assert!(plugin.path().is_symlink());
+    }
+}
