@@ -233,6 +233,7 @@ fn a_session_of_opencode_is_followed() {
         )
     );
     assert_eq!(watched.told("s1", "UserPromptSubmit", &prompt("m3")), None);
+    watched.turns("s1", 3);
     // Nobody waited for a scan of this one, and the turn has it all the same.
     fs::write(watched.app.join("AGENTS.md"), "Third.\n").unwrap();
     watched.told("s1", "UserPromptSubmit", &prompt("m4"));
