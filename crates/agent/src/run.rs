@@ -150,7 +150,11 @@ pub async fn run(
         standings: Arc::clone(&starter.standings),
         adding: Adding::new(maker, adder),
         places: Mutex::new(places_made),
-        hooks: Hooks::new(settings.server.clone(), settings.plain_http),
+        hooks: Hooks::new(
+            settings.server.clone(),
+            settings.plain_http,
+            &settings.state_directory,
+        ),
         stop: stop.clone(),
     });
     let again = async {

@@ -280,7 +280,7 @@ impl Builder {
     fn add(&mut self, number: usize, given: Given<'_>) -> KnownSnapshot {
         let Given { snapshot, bodies } = given;
         let settings = snapshot.facts.settings();
-        let home = settings.map(home);
+        let home = settings.map(Settings::home);
         self.roots.extend(snapshot.facts.directory.clone());
         self.roots.extend(home.map(str::to_owned));
         let roots = snapshot.resources.iter();
@@ -382,13 +382,5 @@ impl Builder {
             owners.push(*owner);
         }
         Some(number)
-    }
-}
-
-fn home(settings: &Settings) -> &str {
-    match settings {
-        Settings::ClaudeCode(settings) => &settings.home,
-        Settings::Codex(settings) => &settings.home,
-        Settings::Opencode(settings) => &settings.home,
     }
 }

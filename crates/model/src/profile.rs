@@ -279,6 +279,15 @@ mod opencode {
 }
 
 impl Settings {
+    /// Returns the absolute path of the tool's home.
+    pub fn home(&self) -> &str {
+        match self {
+            Self::ClaudeCode(settings) => &settings.home,
+            Self::Codex(settings) => &settings.home,
+            Self::Opencode(settings) => &settings.home,
+        }
+    }
+
     /// Reads the settings of a tool from their JSON. Refuses a member that this release does not know, because the
     /// hash of the settings covers it.
     ///

@@ -7,6 +7,7 @@
 //! This crate does not know the content of the files, except of those with a [`token`], nor how a caller reports an
 //! error.
 
+pub mod below;
 pub mod directory;
 pub mod exposure;
 pub mod file;

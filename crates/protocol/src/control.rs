@@ -332,12 +332,15 @@ pub struct HookCall {
     /// The client's id of the turn; only for [`HookEvent::Prompt`]. Absent if the prompt begins none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<String>,
-    /// The client's id of the subagent; only for [`HookEvent::SubagentStart`].
+    /// The client's id of the subagent; only for [`HookEvent::SubagentStart`] and [`HookEvent::SubagentStop`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subagent: Option<String>,
     /// The client's id of the session that started this one as a subagent; only for [`HookEvent::SessionStart`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
+    /// The absolute path of the file in which the client records its requests, of the session or of the subagent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
     /// The server's address.
     pub server: String,
     /// The absolute path of a file with a token that may observe.
@@ -353,6 +356,9 @@ pub enum HookEvent {
     /// The person gave a prompt.
     Prompt,
     SubagentStart,
+    /// The model has answered a prompt.
+    Stop,
+    SubagentStop,
     SessionEnd,
 }
 

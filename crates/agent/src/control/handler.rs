@@ -274,6 +274,7 @@ impl ControlHandler {
     /// Follows a session of a client whose hook was called.
     async fn hook(&self, call: &HookCall) -> Result<HookReply, String> {
         let client = self.hooks.check(call)?;
+        let arrived = self.hooks.arrived(call, client);
         let attached = self.attach(Path::new(&call.directory), client.as_str());
         let attached = attached.await?;
         let agent = attached.agent_id.ok_or_else(|| {
@@ -282,23 +283,28 @@ impl ControlHandler {
                 attached.directory
             )
         })?;
+        let place = (Some(&*attached.directory), Some(client.as_str()));
+        let session = self.session(place)?;
         let event = HookedSession {
             call: call.clone(),
             client,
             agent,
+            newest: session.newest.clone(),
         };
-        let place = (Some(&*attached.directory), Some(client.as_str()));
-        let session = self.session(place)?;
         match call.event {
-            HookEvent::SessionStart => self.hooks.start(event, self.fresh(session)).await,
+            HookEvent::SessionStart => {
+                let fresh = self.fresh(session);
+                self.hooks.start(event, arrived, fresh).await
+            }
             HookEvent::Prompt => {
-                let newest = session.newest.borrow().clone();
                 let is_read = ClientEvent::Turn.is_read_by(Some(client.as_str()));
                 let fresh = is_read.then(|| self.fresh(session));
-                self.hooks.turn(event, newest, fresh).await
+                self.hooks.turn(event, arrived, fresh).await
             }
-            HookEvent::SubagentStart => self.hooks.subagent(event).await,
-            HookEvent::SessionEnd => Ok(self.hooks.end(&event)),
+            HookEvent::SubagentStart => self.hooks.subagent(event, arrived).await,
+            HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd => {
+                self.hooks.stop(event, arrived).await
+            }
         }
     }
 

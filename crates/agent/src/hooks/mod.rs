@@ -1,14 +1,22 @@
 //! Following the sessions of clients whose hooks tell of them.
 //!
 //! A session gets a chat that is observed: the pin records what the client read at its start, or at each prompt if it
-//! reads then, and each prompt is a turn. A hook waits for nothing but the scan at a start. What can wait is done behind its back, in the order in which
-//! the hooks of a session came.
+//! reads then, and each prompt is a turn. A hook waits for nothing but the scan at a start. What can wait is done behind
+//! its back, in the order in which the hooks of a session came: also the reading of the client's record, which shows
+//! what each turn gave the model.
 
+mod asking;
 mod drift;
+mod evidence;
+mod line;
+mod pins;
+mod record;
+mod state_files;
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,18 +25,20 @@ use ctxpin_client::{Client, PlainHttp};
 use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::profile::Profile;
-use ctxpin_private_files::token::{self, TokenError};
-use ctxpin_protocol::control::{HookCall, HookReply};
+use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
 use ctxpin_protocol::http::chats::{ChatCreate, ChatStart};
-use ctxpin_protocol::http::people::Secret;
 use ctxpin_protocol::http::turns::TurnBegin;
-use tokio::sync::{Semaphore, oneshot};
+use ctxpin_protocol::problem::ProblemName;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use url::Url;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
 use crate::session::LocalSnapshot;
 use crate::shared::lock;
+use asking::{Asking, hook_token};
+use evidence::{Evidence, Subject};
+use line::{Line, Place};
 
 /// The longest wait of a session's start for the scan. The client waits meanwhile.
 pub(crate) const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);
@@ -40,10 +50,10 @@ const START_TIME_MAX: Duration = Duration::from_millis(1700);
 /// known again when its next hook comes.
 const SESSIONS_MAX: usize = 256;
 
-/// The greatest number of turns that wait for the server.
+/// The greatest number of turns and readings that wait for the server.
 const WAITING_MAX: usize = 256;
 
-/// How long a turn is tried again.
+/// How long a turn or a row of evidence is tried again.
 const RETRY_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// The pause between two tries.
@@ -52,13 +62,17 @@ const RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// The greatest length of a name that a client gives, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 
+/// The greatest length of a path that a client gives, in bytes.
+const PATH_BYTES_MAX: usize = 4096;
+
 /// Follows the sessions of one server's clients on this machine.
 pub(crate) struct Hooks {
     server: Url,
     plain_http: PlainHttp,
     /// The client of the last hook, whose connection is open and proven.
-    client: Mutex<Option<(Secret, Client)>>,
-    sessions: Mutex<HashMap<SessionKey, Known>>,
+    asking: Mutex<Option<Asking>>,
+    sessions: Arc<Mutex<HashMap<SessionKey, Known>>>,
+    evidence: Arc<Evidence>,
     room: Arc<Semaphore>,
 }
 
@@ -77,10 +91,14 @@ struct Known {
 
 #[derive(Default)]
 struct Session {
-    /// The session's chat, once the server has told it. One request at a time locks it, so that they are sent in their
-    /// order.
+    line: Mutex<Line>,
+    /// The session's chat, once the server has told it.
     chat: tokio::sync::Mutex<Option<ChatId>>,
     read: Mutex<Read>,
+    /// Held while a record of the session is read.
+    reading: tokio::sync::Mutex<()>,
+    /// Whether the record was read since the last turn.
+    is_read: AtomicBool,
 }
 
 /// What the client has read, and what its person was told.
@@ -92,25 +110,49 @@ struct Read {
     told: Option<Arc<LocalSnapshot>>,
 }
 
+/// A session with the place of an event in its line.
+pub(crate) struct Arrived {
+    session: Arc<Session>,
+    place: Place,
+}
+
 /// What ends with the snapshot of a scan that began just now, once that is the head, or `None` if it is not in time.
 pub(crate) type Fresh = Pin<Box<dyn Future<Output = Option<Arc<LocalSnapshot>>> + Send>>;
 
 /// An event of a session, with what its agent has found.
+#[derive(Clone)]
 pub(crate) struct Event {
     pub call: HookCall,
     pub client: Profile,
     /// The agent of the session's directory and client.
     pub agent: Uuid,
+    /// The newest snapshot of that agent.
+    pub newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
+}
+
+impl Event {
+    /// Returns where the client's record is. The home is the one by whose rules the agent scans; without a scan, it is
+    /// not known.
+    fn record(&self) -> Option<record::Place> {
+        let path = self.call.record.as_ref()?.into();
+        let newest = self.newest.borrow();
+        let settings = newest.as_ref()?.snapshot().facts.settings()?;
+        Some(record::Place {
+            home: settings.home().into(),
+            path,
+        })
+    }
 }
 
 impl Hooks {
-    /// Returns what follows sessions at this server.
-    pub fn new(server: Url, plain_http: PlainHttp) -> Self {
+    /// Returns what follows sessions at this server, and keeps in the state directory what it must know later.
+    pub fn new(server: Url, plain_http: PlainHttp, state_directory: &Path) -> Self {
         Self {
             server,
             plain_http,
-            client: Mutex::default(),
-            sessions: Mutex::default(),
+            asking: Mutex::default(),
+            sessions: Arc::default(),
+            evidence: Arc::new(Evidence::of(state_directory)),
             room: Arc::new(Semaphore::new(WAITING_MAX)),
         }
     }
@@ -138,6 +180,10 @@ impl Hooks {
                 return Err("an id of the session is not one".into());
             }
         }
+        let is_path = |path: &String| path.starts_with('/') && path.len() <= PATH_BYTES_MAX;
+        if !call.record.as_ref().is_none_or(is_path) {
+            return Err("the path of the session's record is not an absolute one".into());
+        }
         match call.server.parse::<Url>() {
             Ok(server) if server == self.server => Ok(client),
             _ => Err(format!(
@@ -147,6 +193,13 @@ impl Hooks {
         }
     }
 
+    /// Takes the place of an event in the line of its session. Events are recorded in the order in which they arrived.
+    pub fn arrived(&self, call: &HookCall, client: Profile) -> Arrived {
+        let session = self.session(key(call, client));
+        let place = lock(&session.line).take();
+        Arrived { session, place }
+    }
+
     /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads. `scan` ends
     /// with the head of a scan that began after the start, or `None` if that did not come in time. A start that the
     /// server does not take in time is tried again before any later turn of the session, whose stamp depends on it.
@@ -154,10 +207,18 @@ impl Hooks {
     /// # Errors
     ///
     /// Returns a message for people if the token or the server refuses.
-    pub async fn start(&self, event: Event, scan: Fresh) -> Result<HookReply, String> {
+    pub async fn start(
+        &self,
+        event: Event,
+        arrived: Arrived,
+        scan: Fresh,
+    ) -> Result<HookReply, String> {
         let until = tokio::time::Instant::now() + START_TIME_MAX;
-        let session = self.session(&event);
+        let session = Arc::clone(&arrived.session);
+        let newest = event.newest.borrow().clone();
         let snapshot = scan.await;
+        let pins = [newest, snapshot.clone()];
+        self.evidence.keep_pins(pins).await;
         let start = start_of(
             event.call.source.as_deref().unwrap_or_default(),
             snapshot.as_ref(),
@@ -166,9 +227,10 @@ impl Hooks {
             snapshot,
             told: None,
         };
-        let tried = self
-            .behind(event, session, Deed::Start(start), None)
-            .await?;
+        let tried = self.behind(event.clone(), arrived, Deed::Start(start), None);
+        let tried = tried.await?;
+        // What an earlier process, or a hook that was never called, has left.
+        self.read_behind(event, session).await?;
         match tokio::time::timeout_at(until, tried).await {
             Ok(Ok(Ok(chat))) => Ok(HookReply {
                 chat: Some(chat.uuid()),
@@ -191,14 +253,19 @@ impl Hooks {
     pub async fn turn(
         &self,
         event: Event,
-        newest: Option<Arc<LocalSnapshot>>,
+        arrived: Arrived,
         fresh: Option<Fresh>,
     ) -> Result<HookReply, String> {
-        let session = self.session(&event);
+        let session = Arc::clone(&arrived.session);
+        let newest = event.newest.borrow().clone();
         let message = newest.and_then(|newest| lock(&session.read).drift(&newest, event.client));
         if let Some(turn) = event.call.turn.clone() {
             let deed = Deed::Turn { turn, read: None };
-            self.behind(event, session, deed, fresh).await?;
+            self.behind(event.clone(), arrived, deed, fresh).await?;
+            // A turn that somebody broke off has no end.
+            if !session.is_read.swap(false, Ordering::Relaxed) {
+                self.read_behind(event, session).await?;
+            }
         }
         Ok(HookReply {
             chat: None,
@@ -211,21 +278,21 @@ impl Hooks {
     /// # Errors
     ///
     /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
-    pub async fn subagent(&self, event: Event) -> Result<HookReply, String> {
-        let session = self.session(&event);
-        self.behind(event, session, Deed::Subagent, None).await?;
+    pub async fn subagent(&self, event: Event, arrived: Arrived) -> Result<HookReply, String> {
+        self.behind(event, arrived, Deed::Subagent, None).await?;
         Ok(HookReply::default())
     }
 
-    /// Forgets a session, unless something of it still waits for the server: a resumed session must stand in line
-    /// behind that.
-    pub fn end(&self, event: &Event) -> HookReply {
-        let mut sessions = lock(&self.sessions);
-        let is_idle = |known: &Known| Arc::strong_count(&known.session) == 1;
-        if sessions.get(&key(event)).is_some_and(is_idle) {
-            sessions.remove(&key(event));
-        }
-        HookReply::default()
+    /// Hands in evidence of what the session's record, or that of its subagent, has since the last time.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
+    pub async fn stop(&self, event: Event, arrived: Arrived) -> Result<HookReply, String> {
+        let session = Arc::clone(&arrived.session);
+        drop(arrived);
+        self.read_behind(event, session).await?;
+        Ok(HookReply::default())
     }
 
     /// Sends what happened once the requests of the session before it were sent, and tries it again while the server
@@ -234,20 +301,22 @@ impl Hooks {
     async fn behind(
         &self,
         event: Event,
-        session: Arc<Session>,
+        arrived: Arrived,
         mut deed: Deed,
         fresh: Option<Fresh>,
     ) -> Result<oneshot::Receiver<Result<ChatId, String>>, String> {
-        let permit = Arc::clone(&self.room).try_acquire_owned();
-        let permit =
-            permit.map_err(|_| format!("{WAITING_MAX} turns wait for the server already"))?;
-        let client = self.client(&event.call).await?;
+        let permit = self.permit()?;
+        let client = self.asking(&event.call).await?.client;
+        let evidence = Arc::clone(&self.evidence);
         let (tell, first) = oneshot::channel();
         tokio::spawn(async move {
             let _permit = permit;
+            let Arrived { session, mut place } = arrived;
+            place.come_first().await;
             let mut chat = session.chat.lock().await;
             if let (Some(fresh), Deed::Turn { read, .. }) = (fresh, &mut deed) {
                 let head = fresh.await;
+                evidence.keep_pins([None, head.clone()]).await;
                 *read = Some(start_of(ClientEvent::Turn.as_str(), head.as_ref()));
             }
             let mut tell = Some(tell);
@@ -273,16 +342,75 @@ impl Hooks {
         Ok(first)
     }
 
-    /// Returns what is known of the session of an event.
-    fn session(&self, event: &Event) -> Arc<Session> {
+    /// Reads the record of an event once everything that its session told before is recorded, and hands in what it
+    /// shows. What cannot be handed in now is read again at the next event.
+    async fn read_behind(&self, event: Event, session: Arc<Session>) -> Result<(), String> {
+        let mut place = lock(&session.line).take();
+        let call = &event.call;
+        let Some(record) = event.record() else {
+            return Ok(());
+        };
+        let permit = self.permit()?;
+        let asking = self.asking(call).await?;
+        let subject = Subject {
+            client: event.client,
+            session: call.session.clone(),
+            subagent: call.subagent.clone(),
+            record,
+            is_ended: matches!(
+                call.event,
+                HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd
+            ),
+        };
+        let evidence = Arc::clone(&self.evidence);
+        let sessions = Arc::clone(&self.sessions);
+        tokio::spawn(async move {
+            let _permit: OwnedSemaphorePermit = permit;
+            place.come_first().await;
+            // Later turns need not wait for a reading.
+            drop(place);
+            let until = Instant::now() + RETRY_TIME_MAX;
+            let alone = session.reading.lock().await;
+            loop {
+                let head = event.newest.borrow().clone();
+                match evidence.hand_in(&asking, &subject, head).await {
+                    Err(error) if error.is_transient() && Instant::now() < until => {
+                        tokio::time::sleep(RETRY_PAUSE).await;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "evidence could not be handed in");
+                        break;
+                    }
+                    Ok(()) => {
+                        let is_whole = subject.is_ended && subject.subagent.is_none();
+                        session.is_read.fetch_or(is_whole, Ordering::Relaxed);
+                        break;
+                    }
+                }
+            }
+            drop(alone);
+            if event.call.event == HookEvent::SessionEnd {
+                forget(&sessions, &key(&event.call, event.client), session);
+            }
+        });
+        Ok(())
+    }
+
+    fn permit(&self) -> Result<OwnedSemaphorePermit, String> {
+        let permit = Arc::clone(&self.room).try_acquire_owned();
+        permit.map_err(|_| format!("{WAITING_MAX} events wait for the server already"))
+    }
+
+    /// Returns what is known of a session.
+    fn session(&self, key: SessionKey) -> Arc<Session> {
         let mut sessions = lock(&self.sessions);
         let now = Instant::now();
-        if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&key(event)) {
+        if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&key) {
             let silent = sessions.iter().min_by_key(|(_, known)| known.seen_at);
             let silent = silent.map(|(key, _)| key.clone());
             silent.and_then(|silent| sessions.remove(&silent));
         }
-        let known = sessions.entry(key(event)).or_insert_with(|| Known {
+        let known = sessions.entry(key).or_insert_with(|| Known {
             seen_at: now,
             session: Arc::default(),
         });
@@ -291,19 +419,30 @@ impl Hooks {
     }
 
     /// Returns a client with the token of the hook.
-    async fn client(&self, call: &HookCall) -> Result<Client, String> {
+    async fn asking(&self, call: &HookCall) -> Result<Asking, String> {
         let path = call.token_file.clone();
         let token = blocking(move || hook_token(Path::new(&path))).await?;
-        let mut kept = lock(&self.client);
-        if let Some((of, client)) = &*kept
-            && *of == token
+        let mut kept = lock(&self.asking);
+        if let Some(asking) = &*kept
+            && asking.token == token
         {
-            return Ok(client.clone());
+            return Ok(asking.clone());
         }
-        let client = Client::with_plain_http(self.server.clone(), token.clone(), self.plain_http);
-        let client = client.map_err(|error| error.to_string())?;
-        *kept = Some((token, client.clone()));
-        Ok(client)
+        let asking = Asking::with(token, &self.server, self.plain_http);
+        let asking = asking.map_err(|error| error.to_string())?;
+        *kept = Some(asking.clone());
+        Ok(asking)
+    }
+}
+
+/// Forgets a session, unless something of it still waits for the server: a resumed session must stand in line behind
+/// that.
+fn forget(sessions: &Mutex<HashMap<SessionKey, Known>>, key: &SessionKey, session: Arc<Session>) {
+    let mut sessions = lock(sessions);
+    drop(session);
+    let is_idle = |known: &Known| Arc::strong_count(&known.session) == 1;
+    if sessions.get(key).is_some_and(is_idle) {
+        sessions.remove(key);
     }
 }
 
@@ -327,11 +466,24 @@ async fn recorded(
     chat: &mut Option<ChatId>,
     deed: &Deed,
 ) -> Result<ChatId, ClientError> {
-    let call = &event.call;
-    if matches!(deed, Deed::Start(_)) {
-        // Somebody may have deleted the chat since.
-        *chat = None;
+    let is_known = chat.is_some();
+    match recorded_once(client, event, chat, deed).await {
+        // Somebody has deleted the chat since.
+        Err(error) if is_known && error.problem_name() == Some(ProblemName::NotFound) => {
+            *chat = None;
+            recorded_once(client, event, chat, deed).await
+        }
+        recorded => recorded,
     }
+}
+
+async fn recorded_once(
+    client: &Client,
+    event: &Event,
+    chat: &mut Option<ChatId>,
+    deed: &Deed,
+) -> Result<ChatId, ClientError> {
+    let call = &event.call;
     let known = chat_of(client, event, chat).await?;
     let (chat, reference) = match (deed, &call.subagent) {
         (Deed::Start(start), _) => {
@@ -402,26 +554,9 @@ fn start_of(source: &str, head: Option<&Arc<LocalSnapshot>>) -> ChatStart {
     }
 }
 
-fn key(event: &Event) -> SessionKey {
+fn key(call: &HookCall, client: Profile) -> SessionKey {
     SessionKey {
-        client: event.client,
-        session: event.call.session.clone(),
-    }
-}
-
-/// Reads a token that nobody else can have written.
-fn hook_token(path: &Path) -> Result<Secret, String> {
-    let failed = |reason: String| format!("the token of the hook in {} {reason}", path.display());
-    if !path.is_absolute() {
-        return Err(failed("is not named by an absolute path".into()));
-    }
-    match token::read(path) {
-        Ok((token, _)) => Ok(Secret::new(token)),
-        Err(error) => Err(failed(match error {
-            TokenError::Unreadable(error) => format!("cannot be read: {error}"),
-            TokenError::Exposed(exposure) => format!("is not trusted: {exposure}"),
-            TokenError::NotText => "is not UTF-8".into(),
-            TokenError::Empty => "is empty".into(),
-        })),
+        client,
+        session: call.session.clone(),
     }
 }

@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use crate::bench::{Bench, Running, Said, assert_says};
 
 /// A directory that `ctxpin up` watches, with hooks for a client.
-struct Watched {
-    bench: Bench,
-    app: PathBuf,
-    client: &'static str,
+pub struct Watched {
+    pub bench: Bench,
+    pub app: PathBuf,
+    pub client: &'static str,
 }
 
 impl Watched {
-    fn new(client: &'static str) -> Self {
+    pub fn new(client: &'static str) -> Self {
         let bench = Bench::new();
         let app = bench.workspace("app", "Ours.\n");
         fs::create_dir(app.join(".git")).unwrap();
@@ -52,7 +52,7 @@ impl Watched {
     }
 
     /// Calls the hook, which must succeed, and returns what it tells the person.
-    fn told(&self, session: &str, event: &str, more: &Value) -> Option<String> {
+    pub fn told(&self, session: &str, event: &str, more: &Value) -> Option<String> {
         let said = self.call(&self.input(session, event, more));
         assert_eq!((said.code, &*said.err), (Some(0), ""), "{said:#?}");
         match said.out.is_empty() {
@@ -79,7 +79,7 @@ impl Watched {
     }
 
     /// Returns the chats of the client, by their references.
-    fn chat(&self, reference: &str) -> Value {
+    pub fn chat(&self, reference: &str) -> Value {
         let list = self.bench.json(&self.app, &["chat", "list"]);
         let chats = list["items"].as_array().unwrap().iter();
         let mut chats = chats.filter(|chat| chat["reference"] == reference);
@@ -91,6 +91,11 @@ impl Watched {
 
     /// Waits until a chat has this many turns, which are recorded behind the back of a hook.
     fn turns(&self, reference: &str, count: usize) -> Vec<Value> {
+        self.turns_once(reference, |turns| turns.len() >= count)
+    }
+
+    /// Waits until the turns of a chat are as wanted, and returns them, the newest first.
+    pub fn turns_once(&self, reference: &str, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let id = self.chat(reference)["id"].as_str().unwrap().to_owned();
         let mut watch = self.bench.start(&self.app, &["watch", "--json"]);
         loop {
@@ -98,7 +103,7 @@ impl Watched {
                 .bench
                 .json(&self.app, &["chat", "turns", "--chat", &id]);
             let turns = turns["items"].as_array().unwrap().clone();
-            if turns.len() >= count {
+            if is_so(&turns) {
                 return turns;
             }
             watch.until(|_| Some(()));
@@ -264,7 +269,7 @@ fn a_session_of_opencode_is_followed() {
     watched.bench.ok(&watched.app, &["down"]);
 }
 
-fn files(directory: &Path) -> Vec<PathBuf> {
+pub fn files(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

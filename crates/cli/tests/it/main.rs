@@ -11,6 +11,7 @@ mod hostile;
 mod life;
 mod page;
 mod processes;
+mod records;
 mod secrets;
 mod session;
 mod sessions;

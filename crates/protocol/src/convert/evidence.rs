@@ -23,6 +23,16 @@ pub fn evidence_key(key: &evidence_key::EvidenceKey) -> EvidenceKey {
     }
 }
 
+/// Reads an owner's key.
+///
+/// # Errors
+///
+/// Fails if it is not 64 hexadecimal digits.
+pub fn read_evidence_key(shape: &EvidenceKey) -> Result<evidence_key::EvidenceKey, InvalidMember> {
+    let bytes = name::<ForeignName>("key", shape.key.expose())?;
+    Ok(evidence_key::EvidenceKey::new(*bytes.bytes()))
+}
+
 /// Returns the wire shape of what the rows of a turn say together.
 pub fn turn_evidence(evidence: &TurnEvidence) -> TurnEvidenceShape {
     TurnEvidenceShape {
@@ -180,6 +190,13 @@ mod tests {
             ],
             "left_out": 0,
         })
+    }
+
+    #[test]
+    fn a_key_reads_back() {
+        let key = evidence_key::EvidenceKey::new([7; 32]);
+        let read = read_evidence_key(&evidence_key(&key)).unwrap();
+        assert_eq!(read.reveal(), key.reveal());
     }
 
     #[test]

@@ -92,6 +92,12 @@ struct Input {
     /// The session of which this one is a subagent, from opencode's plugin.
     #[serde(default)]
     parent_id: Option<String>,
+    /// The file in which the client records the session.
+    #[serde(default)]
+    transcript_path: Option<String>,
+    /// That of the subagent.
+    #[serde(default)]
+    agent_transcript_path: Option<String>,
 }
 
 impl Run {
@@ -157,6 +163,8 @@ impl Run {
             "SessionStart" => HookEvent::SessionStart,
             "UserPromptSubmit" => HookEvent::Prompt,
             "SubagentStart" => HookEvent::SubagentStart,
+            "SubagentStop" => HookEvent::SubagentStop,
+            "Stop" => HookEvent::Stop,
             "SessionEnd" => HookEvent::SessionEnd,
             _ => return Ok(None),
         };
@@ -171,6 +179,7 @@ impl Run {
         let token_file = token_file.unwrap_or_else(|| data.hook_token(None));
         let turn = input.prompt_id.as_ref().or(input.turn_id.as_ref());
         let begins_turn = !input.prompt.starts_with(TASK_NOTIFICATION);
+        let is_of_subagent = matches!(event, HookEvent::SubagentStart | HookEvent::SubagentStop);
         Ok(Some(HookCall {
             client: self.tool.to_string(),
             event,
@@ -180,14 +189,19 @@ impl Run {
             turn: turn
                 .filter(|_| event == HookEvent::Prompt && begins_turn)
                 .cloned(),
-            subagent: input
-                .agent_id
-                .clone()
-                .filter(|_| event == HookEvent::SubagentStart),
             parent: input
                 .parent_id
                 .clone()
                 .filter(|_| event == HookEvent::SessionStart),
+            subagent: input.agent_id.clone().filter(|_| is_of_subagent),
+            record: match event {
+                HookEvent::SubagentStart => None,
+                HookEvent::SubagentStop => input.agent_transcript_path.clone(),
+                HookEvent::SessionStart
+                | HookEvent::Prompt
+                | HookEvent::Stop
+                | HookEvent::SessionEnd => input.transcript_path.clone(),
+            },
             server,
             token_file: text(&token_file)?,
         }))

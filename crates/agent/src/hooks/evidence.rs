@@ -1,0 +1,524 @@
+//! Handing in evidence: what the records of clients show of the turns of a chat.
+//!
+//! A record is read where an earlier reading ended. What was read counts only when the server has the rows, so a row that
+//! could not be handed in is made again at the next event of its session.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use ctxpin_client::error::ClientError;
+use ctxpin_evidence::known::{Given, Known};
+use ctxpin_evidence::reading::{Reading, Request, State};
+use ctxpin_evidence::verdict::Turn;
+use ctxpin_model::evidence::{Row, Source};
+use ctxpin_model::evidence_key::EvidenceKey;
+use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::id::ChatId;
+use ctxpin_model::profile::Profile;
+use ctxpin_private_files::file;
+use ctxpin_protocol::convert::evidence::row_shape;
+use ctxpin_protocol::http::chats::ChatQuery;
+use ctxpin_protocol::http::history::{HistoryQuery, MOVE};
+use ctxpin_protocol::http::page::PageQuery;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use super::asking::Asking;
+use super::pins::{Pin, Pins};
+use super::record::{self, Record, Unreadable};
+use super::state_files::StateFiles;
+use crate::blocking::blocking;
+use crate::session::LocalSnapshot;
+
+/// How many records are read at once. A reading can take a core.
+const READINGS_MAX: usize = 2;
+
+/// What is kept of readings: the sessions of some weeks.
+const FILES: StateFiles = StateFiles {
+    count_max: 256,
+    bytes_max: 256 * 1024 * 1024,
+};
+
+/// The greatest size of what is kept of one reading, in bytes. The record of a longer session is read from its
+/// beginning each time.
+const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// How many moves of a chat's pin are looked at, the newest ones.
+const MOVES_MAX: usize = 64;
+
+/// How many turns of a chat are looked at, the newest ones: as many as one page has.
+const TURNS_MAX: u32 = 500;
+
+/// Hands in what records show.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    directory: PathBuf,
+    pins: Arc<Pins>,
+    readings: Semaphore,
+}
+
+/// Which record is read, and for whom.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    pub client: Profile,
+    /// The client's id of the session.
+    pub session: String,
+    /// The client's id of the subagent whose record it is.
+    pub subagent: Option<String>,
+    pub record: record::Place,
+    /// Whether the client says that the turn has ended.
+    pub is_ended: bool,
+}
+
+/// Why evidence could not be handed in.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HandInError {
+    #[error(transparent)]
+    Server(#[from] ClientError),
+    #[error("the record of the session in {} is not read: {reason}", path.display())]
+    Record { path: PathBuf, reason: String },
+}
+
+impl HandInError {
+    /// Returns whether it may succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Server(error) => error.is_transient(),
+            Self::Record { .. } => false,
+        }
+    }
+}
+
+/// What is kept of a reading. No text of the record is in it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct HandedIn {
+    /// The record, by its path.
+    record: PathBuf,
+    /// The number of the last request of which the server has a row, or which needs none.
+    requests: u64,
+    /// Where the reading ended, and a hash of the bytes before.
+    end: u64,
+    before: String,
+    /// `None` if it is too large.
+    reading: Option<State>,
+}
+
+/// What a chat's turns are compared with.
+struct Stamps {
+    /// The snapshots of the pins in their order.
+    moves: Vec<(SnapshotId, DateTime<Utc>)>,
+    /// The turns, the oldest first.
+    turns: Vec<Stamp>,
+}
+
+/// A turn, as the server has recorded it.
+struct Stamp {
+    number: i64,
+    reference: String,
+    snapshot: Option<SnapshotId>,
+    started_at: DateTime<Utc>,
+}
+
+/// What one portion of a record says.
+struct Portion {
+    /// Each row, with the number of its turn.
+    rows: Vec<(i64, Row)>,
+    handed_in: HandedIn,
+    is_last: bool,
+    /// How many requests of the chat's turns were not compared, because their pin is not kept here.
+    uncompared: u64,
+}
+
+impl Evidence {
+    /// Returns what hands in evidence and keeps its place in a state directory.
+    pub fn of(state_directory: &Path) -> Self {
+        Self {
+            directory: state_directory.join("readings"),
+            pins: Arc::new(Pins::of(state_directory)),
+            readings: Semaphore::new(READINGS_MAX),
+        }
+    }
+
+    /// Keeps snapshots that a client may have read.
+    pub async fn keep_pins(&self, snapshots: [Option<Arc<LocalSnapshot>>; 2]) {
+        let pins = Arc::clone(&self.pins);
+        let kept = blocking(move || {
+            let mut snapshots = snapshots.iter().flatten();
+            snapshots.try_for_each(|snapshot| pins.keep(snapshot))
+        });
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "a pin cannot be kept, so evidence is not compared with it");
+        }
+    }
+
+    /// Hands in what a record says that the server does not have yet.
+    pub async fn hand_in(
+        &self,
+        asking: &Asking,
+        subject: &Subject,
+        head: Option<Arc<LocalSnapshot>>,
+    ) -> Result<(), HandInError> {
+        let reading = self.readings.acquire().await;
+        let subject = Arc::new(subject.clone());
+        let Some(record) = blocking({
+            let subject = Arc::clone(&subject);
+            move || subject.open()
+        })
+        .await?
+        else {
+            return Ok(());
+        };
+        let record = Arc::new(record);
+        let Some(chat) = subject.chat(asking).await? else {
+            return Ok(());
+        };
+        let stamps = Arc::new(stamps(asking, chat).await?);
+        let key = asking.evidence_key().await?;
+        let compared = blocking({
+            let (pins, stamps, key) = (Arc::clone(&self.pins), Arc::clone(&stamps), key.clone());
+            move || Arc::new(compared(&pins, &stamps, key, head.as_deref()))
+        });
+        let compared = compared.await;
+        let path = self.path(&subject);
+        let mut before = blocking({
+            let path = path.clone();
+            move || kept(&path)
+        })
+        .await;
+        loop {
+            let portion = blocking({
+                let (subject, record) = (Arc::clone(&subject), Arc::clone(&record));
+                let (compared, stamps) = (Arc::clone(&compared), Arc::clone(&stamps));
+                move || read(&subject, &record, before, &compared, &stamps)
+            });
+            let portion = portion.await.map_err(|error| subject.unread(&error))?;
+            for (turn, row) in &portion.rows {
+                let shape = row_shape(key.name(), row);
+                match asking.client.evidence_add(chat, *turn, &shape).await {
+                    Ok(_) => {}
+                    Err(error) if error.is_transient() => return Err(error.into()),
+                    // Another row under this key, or one too many: what the server has stays.
+                    Err(error) => {
+                        tracing::warn!(%error, turn, "a row of evidence was refused");
+                    }
+                }
+            }
+            if portion.uncompared > 0 {
+                let requests = portion.uncompared;
+                tracing::info!(
+                    requests,
+                    "requests are not compared: their pin is not kept here"
+                );
+            }
+            let (path, handed_in) = (path.clone(), portion.handed_in.clone());
+            let kept = blocking(move || keep(&path, handed_in)).await;
+            if let Err(error) = kept {
+                tracing::warn!(%error, "the place in a record cannot be kept");
+            }
+            if portion.is_last {
+                break;
+            }
+            before = Some(portion.handed_in);
+        }
+        drop(reading);
+        Ok(())
+    }
+
+    fn path(&self, subject: &Subject) -> PathBuf {
+        let subagent = subject.subagent.as_deref().unwrap_or_default();
+        let name = [subject.client.as_str(), &subject.session, subagent].join("\n");
+        let name = BlobHash::of(name.as_bytes()).hex();
+        self.directory.join(format!("{name}.json"))
+    }
+}
+
+impl Subject {
+    fn source(&self) -> Option<Source> {
+        match self.client {
+            Profile::ClaudeCode => Some(Source::Transcript),
+            Profile::Codex => Some(Source::Rollout),
+            Profile::Opencode | Profile::Neutral => None,
+        }
+    }
+
+    /// Opens the record. Returns `None` if there is none.
+    fn open(&self) -> Result<Option<Record>, HandInError> {
+        let id = self.subagent.as_ref().unwrap_or(&self.session);
+        match Record::open(&self.record, id) {
+            Ok(record) => Ok(Some(record)),
+            Err(Unreadable::Missing) => Ok(None),
+            Err(reason) => Err(self.unread(&reason)),
+        }
+    }
+
+    fn unread(&self, reason: &impl ToString) -> HandInError {
+        HandInError::Record {
+            path: self.record.path.clone(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// Finds the chat. A session that has none is not followed.
+    async fn chat(&self, asking: &Asking) -> Result<Option<ChatId>, ClientError> {
+        let reference = match &self.subagent {
+            Some(subagent) => format!("{}/{subagent}", self.session),
+            None => self.session.clone(),
+        };
+        let query = ChatQuery {
+            client: Some(self.client.to_string()),
+            reference: Some(reference),
+            limit: Some(1),
+            ..ChatQuery::default()
+        };
+        let found = asking.client.chats(&query).await?;
+        Ok(found.items.first().map(|chat| ChatId::from(chat.id)))
+    }
+}
+
+/// Asks for the pins and the turns of a chat.
+async fn stamps(asking: &Asking, chat: ChatId) -> Result<Stamps, ClientError> {
+    let newest = HistoryQuery {
+        cursor: None,
+        limit: Some(TURNS_MAX),
+    };
+    let history = asking.client.history(chat, &newest).await?;
+    let moves = history.items.into_iter();
+    let moves = moves.filter(|entry| entry.kind == MOVE);
+    let moves = moves.filter_map(|entry| Some((entry.snapshot?.parse().ok()?, entry.at)));
+    let mut moves: Vec<(SnapshotId, _)> = moves.collect();
+    moves.reverse();
+    let newest = PageQuery {
+        cursor: None,
+        limit: Some(TURNS_MAX),
+    };
+    let turns = asking.client.turns(chat, &newest).await?.items.into_iter();
+    let turns = turns.filter_map(|turn| {
+        Some(Stamp {
+            number: turn.number,
+            reference: turn.reference?,
+            snapshot: turn.snapshot.and_then(|snapshot| snapshot.parse().ok()),
+            started_at: turn.started_at,
+        })
+    });
+    let mut turns: Vec<_> = turns.collect();
+    turns.reverse();
+    Ok(Stamps { moves, turns })
+}
+
+/// The known texts, and the moves that their snapshots are of.
+struct Compared {
+    known: Known,
+    moves: Vec<(SnapshotId, DateTime<Utc>)>,
+}
+
+/// Takes the snapshots that are kept here of the newest moves, and the head.
+fn compared(
+    pins: &Pins,
+    stamps: &Stamps,
+    key: EvidenceKey,
+    head: Option<&LocalSnapshot>,
+) -> Compared {
+    let mut read: BTreeMap<SnapshotId, Pin> = BTreeMap::new();
+    let mut moves: Vec<(SnapshotId, DateTime<Utc>)> = Vec::new();
+    let from = stamps.moves.len().saturating_sub(MOVES_MAX);
+    for (snapshot, at) in &stamps.moves[from..] {
+        if !read.contains_key(snapshot)
+            && let Some(pin) = pins.read(*snapshot)
+        {
+            read.insert(*snapshot, pin);
+        }
+        let is_same = moves.last().is_some_and(|(last, _)| last == snapshot);
+        if read.contains_key(snapshot) && !is_same {
+            moves.push((*snapshot, *at));
+        }
+    }
+    let head = head.filter(|head| moves.last().is_none_or(|(last, _)| *last != head.id));
+    let head = head.map(Pin::of);
+    loop {
+        let given = moves.iter().filter_map(|(snapshot, _)| read.get(snapshot));
+        let given: Vec<_> = given
+            .chain(&head)
+            .map(|pin| Given {
+                snapshot: &pin.snapshot,
+                bodies: &pin.bodies,
+            })
+            .collect();
+        match Known::new(key.clone(), &given) {
+            Ok(known) => return Compared { known, moves },
+            // The head alone may be too large too; then nothing is known, and nothing is compared.
+            Err(_) if moves.is_empty() => {
+                let known = Known::new(key.clone(), &[]);
+                let Ok(known) = known else { continue };
+                return Compared { known, moves };
+            }
+            Err(_) => drop(moves.drain(..moves.len().div_ceil(2))),
+        }
+    }
+}
+
+impl Compared {
+    /// Returns the number of the snapshot that a turn was stamped with. Behind a compaction, it is the one that was
+    /// pinned last before the next turn, because the client has read its files anew.
+    fn pin(&self, stamp: &Stamp, next: Option<&Stamp>, is_compacted: bool) -> Option<usize> {
+        let snapshot = stamp.snapshot?;
+        let stamped = self
+            .moves
+            .iter()
+            .rposition(|(moved, at)| *moved == snapshot && *at <= stamp.started_at);
+        let stamped = stamped.or_else(|| {
+            let mut moves = self.moves.iter();
+            moves.rposition(|(moved, _)| *moved == snapshot)
+        })?;
+        let last = self
+            .moves
+            .iter()
+            .rposition(|(_, at)| is_compacted && next.is_none_or(|next| *at <= next.started_at));
+        Some(last.map_or(stamped, |last| last.max(stamped)))
+    }
+}
+
+/// Reads a portion of a record, and makes the rows that it gives.
+fn read(
+    subject: &Subject,
+    record: &Record,
+    kept: Option<HandedIn>,
+    compared: &Compared,
+    stamps: &Stamps,
+) -> Result<Portion, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let source = subject.source().ok_or("the client writes no record")?;
+    let known = &compared.known;
+    let kept = kept.filter(|kept| kept.record == subject.record.path);
+    let kept = match kept {
+        // Otherwise, somebody has rewritten the record.
+        Some(kept) if is_at(record, &kept).map_err(failed)? => Some(kept),
+        _ => None,
+    };
+    let handed_in = kept.as_ref().map_or(0, |kept| kept.requests);
+    let resumed = kept.and_then(|kept| Reading::resume(known, kept.reading?).ok());
+    let mut reading = match resumed {
+        Some(reading) => reading,
+        None => {
+            let mut reading = Reading::new(known, source);
+            record
+                .read_parents(&subject.record, &mut reading)
+                .map_err(failed)?;
+            reading
+        }
+    };
+    let mut rows = Rows {
+        subject,
+        source,
+        compared,
+        stamps,
+        handed_in,
+        last: handed_in,
+        turns: BTreeMap::new(),
+        uncompared: 0,
+    };
+    let from = reading.state().offset();
+    let mut portion = record.portion(from).map_err(failed)?;
+    let read = reading.read(&mut portion, &mut |request| rows.add(request));
+    read.map_err(failed)?;
+    drop(portion);
+    let state = reading.state();
+    let named = state.session();
+    if named.is_some_and(|named| named != subject.session && subject.subagent.is_none()) {
+        return Err("it names another session".into());
+    }
+    let is_last = state.offset() == from || record.bytes <= state.offset();
+    if is_last && subject.is_ended {
+        reading.end_turn(&mut |request| rows.add(request));
+    }
+    let state = reading.state().clone();
+    let end = state.offset();
+    let before = record.before(end).map_err(failed)?;
+    Ok(Portion {
+        handed_in: HandedIn {
+            record: subject.record.path.clone(),
+            requests: rows.last,
+            end,
+            before: before.map(|hash| hash.hex()).unwrap_or_default(),
+            reading: Some(state),
+        },
+        is_last,
+        uncompared: rows.uncompared,
+        rows: rows.made(),
+    })
+}
+
+/// The rows that are being made.
+struct Rows<'r> {
+    subject: &'r Subject,
+    source: Source,
+    compared: &'r Compared,
+    stamps: &'r Stamps,
+    /// The number of the last request that was handed in before.
+    handed_in: u64,
+    last: u64,
+    /// By the number of the turn and of the snapshot.
+    turns: BTreeMap<(i64, Option<usize>), Turn<'r>>,
+    uncompared: u64,
+}
+
+impl<'r> Rows<'r> {
+    fn add(&mut self, request: &Request<'_>) {
+        if request.number <= self.handed_in {
+            return;
+        }
+        self.last = request.number;
+        // All requests of a subagent are its one turn. What a client copied of another session is no turn of this one.
+        let reference = self.subject.subagent.as_deref().or(request.turn);
+        let turns = &self.stamps.turns;
+        let place = turns
+            .iter()
+            .rposition(|turn| Some(&*turn.reference) == reference);
+        let Some(place) = place else {
+            return;
+        };
+        let stamp = &turns[place];
+        let next = turns.get(place + 1);
+        let pin = self.compared.pin(stamp, next, request.is_compacted);
+        if pin.is_none() && stamp.snapshot.is_some() {
+            self.uncompared += 1;
+            return;
+        }
+        let (known, source) = (&self.compared.known, self.source);
+        let turn = self.turns.entry((stamp.number, pin));
+        turn.or_insert_with(|| Turn::new(known, source, pin))
+            .add(request);
+    }
+
+    fn made(self) -> Vec<(i64, Row)> {
+        let turns = self.turns.into_iter();
+        turns
+            .map(|((number, _), turn)| (number, turn.row()))
+            .collect()
+    }
+}
+
+/// Returns what is kept of the reading of a record. What another release or somebody else has written counts as nothing.
+fn kept(path: &Path) -> Option<HandedIn> {
+    let (json, _) = file::read(path, FILE_BYTES_MAX).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// Returns whether a record goes on where the reading of it ended.
+fn is_at(record: &Record, kept: &HandedIn) -> std::io::Result<bool> {
+    let before = record.before(kept.end)?;
+    Ok(before.is_some_and(|before| before.hex() == kept.before))
+}
+
+fn keep(path: &Path, handed_in: HandedIn) -> std::io::Result<()> {
+    let json = serde_json::to_vec(&handed_in)?;
+    let json = match json.len() as u64 > FILE_BYTES_MAX {
+        false => json,
+        true => serde_json::to_vec(&HandedIn {
+            reading: None,
+            ..handed_in
+        })?,
+    };
+    FILES.write(path, &json)
+}

@@ -1,0 +1,228 @@
+//! The record of a session: opening it, and reading on where an earlier reading ended.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use ctxpin_evidence::reading::{Parent, Reading, parent};
+use ctxpin_model::hash::BlobHash;
+use ctxpin_private_files::below;
+
+/// The size from which a record is not read, in bytes.
+const RECORD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// After how many bytes a reading ends, at the end of a line. What it found is handed in before the next one begins.
+pub(super) const PORTION_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How many bytes before the end of a reading tell whether the record was rewritten.
+const TAIL_BYTES: u64 = 4096;
+
+/// The longest first line that is searched for the parent of a record, in bytes.
+const FIRST_LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// How many records a forked session goes on from, one from the other.
+const PARENTS_MAX: usize = 16;
+
+/// How many files are looked at to find the record of another session.
+const SEARCHED_MAX: usize = 100_000;
+
+/// Where a client says that a record is.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The client's home, below which it must be.
+    pub home: PathBuf,
+    pub path: PathBuf,
+}
+
+/// An open record.
+#[derive(Debug)]
+pub(super) struct Record {
+    file: File,
+    pub bytes: u64,
+}
+
+/// Why a record is not read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unreadable {
+    /// The client has not written it yet, or writes none.
+    #[error("it does not exist")]
+    Missing,
+    #[error("{0}")]
+    Refused(io::Error),
+    #[error("it has more than {RECORD_BYTES_MAX} bytes")]
+    TooLong,
+    #[error("its name is not that of the session")]
+    OtherSession,
+}
+
+impl From<io::Error> for Unreadable {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            _ => Self::Refused(error),
+        }
+    }
+}
+
+impl Record {
+    /// Opens the record of a session or a subagent with this id, which its name must end with.
+    pub fn open(place: &Place, id: &str) -> Result<Self, Unreadable> {
+        let stem = place.path.file_stem().and_then(|stem| stem.to_str());
+        if !stem.is_some_and(|stem| stem.ends_with(id)) {
+            return Err(Unreadable::OtherSession);
+        }
+        Self::at(&place.home, &place.path)
+    }
+
+    fn at(home: &Path, path: &Path) -> Result<Self, Unreadable> {
+        let file = below::open(home, path)?;
+        let bytes = file.metadata()?.len();
+        match bytes <= RECORD_BYTES_MAX {
+            true => Ok(Self { file, bytes }),
+            false => Err(Unreadable::TooLong),
+        }
+    }
+
+    /// Returns a hash of the bytes before a place, or `None` if the record is shorter.
+    pub fn before(&self, end: u64) -> io::Result<Option<BlobHash>> {
+        if end > self.bytes {
+            return Ok(None);
+        }
+        let mut tail = Vec::new();
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(end.saturating_sub(TAIL_BYTES)))?;
+        file.take(end.min(TAIL_BYTES)).read_to_end(&mut tail)?;
+        Ok(Some(BlobHash::of(&tail)))
+    }
+
+    /// Returns the record from a place on, up to the first line that ends behind a portion.
+    pub fn portion(&self, from: u64) -> io::Result<impl BufRead> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(from))?;
+        Ok(Portion {
+            record: BufReader::new(file),
+            left: PORTION_BYTES,
+            is_over: false,
+        })
+    }
+
+    /// Reads the records that a session goes on from, the oldest first. Those that are gone are passed over, which the
+    /// reading then says of its requests.
+    pub fn read_parents(&self, place: &Place, reading: &mut Reading<'_>) -> io::Result<()> {
+        let mut parents = Vec::new();
+        let mut next = self.parent()?;
+        while let Some(parent) = next.take().filter(|_| parents.len() < PARENTS_MAX) {
+            let path = beside(&place.path, &parent.session);
+            let Some(record) = path.and_then(|path| Self::at(&place.home, &path).ok()) else {
+                break;
+            };
+            next = record.parent()?;
+            parents.push((record, parent.bytes));
+        }
+        for (record, bytes) in parents.into_iter().rev() {
+            let mut file = &record.file;
+            file.seek(SeekFrom::Start(0))?;
+            let bytes = bytes.unwrap_or(record.bytes);
+            reading.read_parent(&mut BufReader::new(file.take(bytes)))?;
+        }
+        Ok(())
+    }
+
+    fn parent(&self) -> io::Result<Option<Parent>> {
+        let mut line = Vec::new();
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        BufReader::new(file.take(FIRST_LINE_BYTES_MAX)).read_until(b'\n', &mut line)?;
+        Ok(parent(&line))
+    }
+}
+
+/// Finds the record of another session. Records lie in a directory for each day, in one for each month and year.
+fn beside(record: &Path, session: &str) -> Option<PathBuf> {
+    let sessions = record.ancestors().nth(4)?;
+    let mut directories = vec![(sessions.to_owned(), 0)];
+    let mut searched = 0;
+    let end = format!("{session}.jsonl");
+    while let Some((directory, depth)) = directories.pop() {
+        for entry in fs::read_dir(directory).ok()?.flatten() {
+            searched += 1;
+            if searched > SEARCHED_MAX {
+                return None;
+            }
+            let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_directory && depth < 3 {
+                directories.push((entry.path(), depth + 1));
+            } else if entry
+                .file_name()
+                .as_encoded_bytes()
+                .ends_with(end.as_bytes())
+            {
+                return Some(entry.path());
+            }
+        }
+    }
+    None
+}
+
+/// A part of a record that ends with a line.
+struct Portion<R> {
+    record: R,
+    left: u64,
+    is_over: bool,
+}
+
+impl<R: BufRead> io::Read for Portion<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let here = self.fill_buf()?;
+        let count = here.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&here[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Portion<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self.is_over {
+            true => Ok(&[]),
+            false => self.record.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.left = self.left.saturating_sub(count as u64);
+        // A reader of lines takes a line end together with what is before it, and nothing behind it.
+        let mut ends_line = || {
+            let here = self.record.fill_buf().ok();
+            here.is_some_and(|here| count > 0 && here.get(count - 1) == Some(&b'\n'))
+        };
+        self.is_over = self.left == 0 && ends_line();
+        self.record.consume(count);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_portion_ends_with_a_line() {
+        let check = |left: u64, capacity: usize, expected: &str| {
+            let text = "one\ntwo\nthree\n";
+            let mut portion = Portion {
+                record: BufReader::with_capacity(capacity, text.as_bytes()),
+                left,
+                is_over: false,
+            };
+            let mut read = String::new();
+            while portion.read_line(&mut read).unwrap() > 0 {}
+            assert_eq!(read, expected, "{left} {capacity}");
+        };
+        for capacity in [1, 3, 4, 100] {
+            check(1, capacity, "one\n");
+            check(4, capacity, "one\n");
+            check(5, capacity, "one\ntwo\n");
+            check(100, capacity, "one\ntwo\nthree\n");
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Evidence from the records of clients, as their hooks name them. A small writer makes the records.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::hash::BlobHash;
+use serde_json::{Value, json};
+
+use crate::bench::assert_says;
+use crate::hooks::{Watched, files};
+
+/// What no file, table or answer may hold.
+const SENTINEL: &str = "the sentinel of a conversation";
+
+/// A record that is written as its client writes it.
+struct Record {
+    path: PathBuf,
+    session: String,
+    /// The hashes of the messages of Claude Code's next request.
+    messages: Vec<String>,
+    requests: usize,
+}
+
+impl Record {
+    fn new(watched: &Watched, session: &str) -> Self {
+        let home = watched.bench.root().join("home");
+        let path = match watched.client {
+            "codex" => home.join(format!(
+                ".codex/sessions/2026/11/28/rollout-2026-11-28T08-00-00-{session}.jsonl"
+            )),
+            _ => home.join(format!(".claude/projects/-app/{session}.jsonl")),
+        };
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let record = Self {
+            path,
+            session: session.into(),
+            messages: Vec::new(),
+            requests: 0,
+        };
+        if watched.client == "codex" {
+            record.payload("session_meta", &json!({"id": session}));
+        }
+        record
+    }
+
+    fn line(&self, line: &Value) {
+        let mut options = OpenOptions::new();
+        let mut file = options.append(true).create(true).open(&self.path).unwrap();
+        writeln!(file, "{line}").unwrap();
+    }
+
+    fn payload(&self, kind: &str, payload: &Value) {
+        self.line(&json!({"type": kind, "payload": payload}));
+    }
+
+    fn is_rollout(&self) -> bool {
+        self.path.to_string_lossy().contains("/.codex/")
+    }
+
+    /// Lets the requests from here on have a text of the user.
+    fn says(&mut self, role: &str, text: &str) {
+        let content = match self.is_rollout() {
+            true => json!([{"type": "input_text", "text": text}]),
+            false => json!([{"type": "text", "text": text}]),
+        };
+        self.content(role, &content);
+    }
+
+    fn content(&mut self, role: &str, content: &Value) {
+        let mut message = json!({"role": role, "content": content});
+        if self.is_rollout() {
+            message["type"] = json!("message");
+            self.payload("response_item", &message);
+        } else {
+            let hash = hash(&message);
+            self.line(&json!({"type": "api-request-blob", "hash": hash, "message": message}));
+            self.messages.push(hash);
+        }
+    }
+
+    /// Gives the model a file of the project.
+    fn gives(&mut self, path: &Path, text: &str) {
+        let (path, text) = (path.display(), text.trim());
+        let frame = match self.is_rollout() {
+            true => format!(
+                "# AGENTS.md instructions for {path}\n\n<INSTRUCTIONS>\n{text}\n</INSTRUCTIONS>"
+            ),
+            false => format!(
+                "<system-reminder>\nCodebase and user instructions are shown below. Follow them.\n\nContents of {path} \
+                 (project instructions):\n\n{text}\n</system-reminder>"
+            ),
+        };
+        self.says("user", &frame);
+    }
+
+    /// Adds one request of a turn, as the record has it when the hook for the turn's end is called.
+    fn turn(&mut self, turn: &str) {
+        if self.is_rollout() {
+            self.payload("turn_context", &json!({"turn_id": turn}));
+            self.says("user", SENTINEL);
+            self.says("assistant", SENTINEL);
+            return;
+        }
+        let said = json!({"role": "user", "content": SENTINEL});
+        self.line(&json!({"type": "user", "promptId": turn, "message": said}));
+        let shape = json!({"system": [{"type": "text", "text": SENTINEL}], "tools": []});
+        self.line(&json!({"type": "api-request-shape", "shapeHash": hash(&shape), "shape": shape}));
+        self.requests += 1;
+        self.line(&json!({
+            "type": "api-request", "sessionId": self.session, "id": format!("request-{}", self.requests),
+            "shapeHash": hash(&shape), "keep": 0, "tail": self.messages,
+        }));
+    }
+}
+
+/// Returns the hash of a value whose canonical JSON is its plain one.
+fn hash(value: &Value) -> String {
+    BlobHash::of(value.to_string().as_bytes()).hex()
+}
+
+/// Returns a text that is long enough to be found anywhere.
+fn body(name: &str) -> String {
+    let lines = (1..=5).map(|number| format!("{name} says in line {number} what to do.\n"));
+    lines.collect()
+}
+
+impl Watched {
+    fn edit(&self, text: &str) {
+        fs::write(self.app.join("AGENTS.md"), text).unwrap();
+        let resync = ["agent", "resync", "--profile", self.client];
+        self.bench.ok(&self.app, &resync);
+    }
+
+    /// Calls the hook for an event of a session with its record.
+    fn calls(&self, record: &Record, event: &str, more: &Value) -> Option<String> {
+        let mut input = more.clone();
+        input["transcript_path"] = json!(record.path);
+        self.told(&record.session, event, &input)
+    }
+
+    fn prompts(&self, record: &Record, turn: &str) {
+        let named = match self.client {
+            "codex" => json!({"turn_id": turn}),
+            _ => json!({"prompt_id": turn}),
+        };
+        self.calls(record, "UserPromptSubmit", &named);
+    }
+
+    /// Waits until the newest of so many turns has evidence, and returns the verdicts, the newest first.
+    fn verdicts(&self, session: &str, count: usize) -> Vec<String> {
+        let is_so = |turns: &[Value]| turns.len() == count && turns[0].get("evidence").is_some();
+        let turns = self.turns_once(session, is_so);
+        let verdicts = turns.iter().map(|turn| {
+            let verdict = turn["evidence"]["verdict"].as_str();
+            verdict.unwrap_or("none").to_owned()
+        });
+        verdicts.collect()
+    }
+
+    /// Returns what became of each resource in a turn.
+    fn outcomes(&self, session: &str, turn: usize) -> Vec<String> {
+        let id = self.chat(session)["id"].as_str().unwrap().to_owned();
+        let number = turn.to_string();
+        let words = ["chat", "turns", &number, "--chat", &id];
+        let turn = self.bench.json(&self.app, &words);
+        let resources = turn["findings"]["resources"].as_array().unwrap().iter();
+        let outcomes = resources.map(|found| found["outcome"].as_str().unwrap().to_owned());
+        outcomes.collect()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.bench.data().join("up.log")).unwrap()
+    }
+
+    /// Asks until the log of `ctxpin up` has a reason, which is written behind the back of a hook.
+    fn log_says(&self, reason: &str) {
+        for _ in 0..200 {
+            if self.log().contains(reason) {
+                return;
+            }
+            self.bench.ok(&self.app, &["agent", "status"]);
+        }
+        assert_says(&self.log(), &[reason]);
+    }
+}
+
+#[test]
+fn each_turn_of_each_client_has_the_evidence_of_its_requests() {
+    for client in ["claude-code", "codex"] {
+        let watched = Watched::new(client);
+        let agents = watched.app.join("AGENTS.md");
+        let [one, two] = ["one", "two"].map(body);
+        watched.edit(&one);
+        let mut record = Record::new(&watched, "s1");
+        watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
+        record.gives(&agents, &one);
+        watched.prompts(&record, "t1");
+        record.turn("t1");
+        watched.calls(&record, "Stop", &json!({}));
+        assert_eq!(watched.verdicts("s1", 1), ["as-pinned"], "{client}");
+
+        // The text of the head, which the session has not been started with. A person who breaks off has no end of the
+        // turn, so the next prompt hands it in.
+        watched.edit(&two);
+        record.gives(&agents, &two);
+        watched.prompts(&record, "t2");
+        record.turn("t2");
+        watched.prompts(&record, "t3");
+        record.turn("t3");
+        watched.calls(&record, "Stop", &json!({}));
+        let expected = ["deviates", "deviates", "as-pinned"];
+        assert_eq!(watched.verdicts("s1", 3), expected, "{client}");
+        assert_eq!(watched.outcomes("s1", 3), ["newer", "given"], "{client}");
+
+        // Another process knows the pins of before, and takes up what was left.
+        record.turn("t3");
+        watched.bench.ok(&watched.app, &["down"]);
+        let up = ["up", "--detach", "--profile", client];
+        watched.bench.ok(&watched.app, &up);
+        watched.calls(&record, "SessionStart", &json!({"source": "resume"}));
+        watched.prompts(&record, "t4");
+        record.turn("t4");
+        watched.calls(&record, "SessionEnd", &json!({"reason": "other"}));
+        let verdicts = watched.verdicts("s1", 4);
+        assert_eq!(verdicts[0], "as-pinned", "{client}");
+        assert_eq!(watched.outcomes("s1", 4), ["superseded", "given"]);
+        watched.bench.ok(&watched.app, &["down"]);
+        for file in files(&watched.bench.data()) {
+            let bytes = fs::read(&file).unwrap();
+            let mut parts = bytes.windows(SENTINEL.len());
+            assert!(
+                !parts.any(|part| part == SENTINEL.as_bytes()),
+                "{}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn a_subagent_has_evidence_of_its_own() {
+    let watched = Watched::new("claude-code");
+    let one = body("one");
+    watched.edit(&one);
+    let session = Record::new(&watched, "s1");
+    watched.calls(&session, "SessionStart", &json!({"source": "startup"}));
+    watched.calls(&session, "SubagentStart", &json!({"agent_id": "a1"}));
+    let mut own = Record::new(&watched, "s1");
+    own.path = session
+        .path
+        .with_extension("")
+        .join("subagents/agent-a1.jsonl");
+    fs::create_dir_all(own.path.parent().unwrap()).unwrap();
+    own.gives(&watched.app.join("AGENTS.md"), &one);
+    own.turn("a prompt of the session");
+    let stop = json!({"agent_id": "a1", "agent_transcript_path": own.path});
+    watched.calls(&session, "SubagentStop", &stop);
+    watched.told("s1", "SessionStart", &json!({"source": "resume"}));
+    assert_eq!(watched.verdicts("s1/a1", 1), ["as-pinned"]);
+    // One of the client's own has no record, and is followed by nobody.
+    let stop = json!({"agent_id": "a2", "agent_transcript_path": "/nowhere/agent-a2.jsonl"});
+    assert_eq!(watched.calls(&session, "SubagentStop", &stop), None);
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
+fn only_a_record_of_the_session_below_the_clients_home_is_read() {
+    let watched = Watched::new("claude-code");
+    let one = body("one");
+    watched.edit(&one);
+    let mut record = Record::new(&watched, "s1");
+    watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
+    record.gives(&watched.app.join("AGENTS.md"), &one);
+    watched.prompts(&record, "t1");
+    record.turn("t1");
+    let directory = record.path.parent().unwrap().to_owned();
+    let outside = watched.app.join("s1.jsonl");
+    fs::copy(&record.path, &outside).unwrap();
+    let link = directory.join("link-s1.jsonl");
+    symlink(&record.path, &link).unwrap();
+    let other = directory.join("s2.jsonl");
+    fs::copy(&record.path, &other).unwrap();
+    let large = directory.join("large-s1.jsonl");
+    File::create(&large).unwrap().set_len(2 << 30).unwrap();
+    for (path, reason) in [
+        (outside, "it is not below"),
+        (link, "ymbolic link"),
+        (other.clone(), "its name is not that of the session"),
+        (large, "it has more than"),
+    ] {
+        watched.told("s1", "Stop", &json!({"transcript_path": path}));
+        watched.log_says(reason);
+    }
+    // A copy under another name says itself whose it is.
+    watched.told("s2", "SessionStart", &json!({"source": "startup"}));
+    watched.told("s2", "Stop", &json!({"transcript_path": other}));
+    watched.log_says("it names another session");
+    watched.calls(&record, "Stop", &json!({}));
+    assert_eq!(watched.verdicts("s1", 1), ["as-pinned"]);
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
+fn a_record_that_was_rewritten_is_read_anew() {
+    let watched = Watched::new("claude-code");
+    let agents = watched.app.join("AGENTS.md");
+    let one = body("one");
+    watched.edit(&one);
+    let mut record = Record::new(&watched, "s1");
+    watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
+    for turn in ["t1", "t2"] {
+        record.gives(&agents, &one);
+        watched.prompts(&record, turn);
+        record.turn(turn);
+        watched.calls(&record, "Stop", &json!({}));
+        let count = turn[1..].parse().unwrap();
+        assert_eq!(watched.verdicts("s1", count)[0], "as-pinned");
+    }
+    fs::remove_file(&record.path).unwrap();
+    record.messages.clear();
+    record.gives(&agents, &body("foreign"));
+    watched.prompts(&record, "t3");
+    record.turn("t3");
+    watched.calls(&record, "Stop", &json!({}));
+    let expected = ["deviates", "as-pinned", "as-pinned"];
+    assert_eq!(watched.verdicts("s1", 3), expected);
+    assert_eq!(watched.outcomes("s1", 3), ["foreign", "absent"]);
+    let log = watched.log();
+    assert!(!log.contains("refused"), "{log}");
+    watched.bench.ok(&watched.app, &["down"]);
+}
