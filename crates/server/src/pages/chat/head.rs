@@ -368,6 +368,7 @@ mod tests {
             pin_seq: 1,
             pin: Some(pin("one")),
             turn_count: 0,
+            last_verdict: None,
             created_at: before(60),
             updated_at: before(60),
             head: Some(head("one")),
