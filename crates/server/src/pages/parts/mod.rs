@@ -13,3 +13,4 @@ pub(crate) mod short_id;
 pub(crate) mod sums;
 pub(crate) mod text;
 pub(crate) mod time;
+pub(crate) mod verdict;
