@@ -177,6 +177,11 @@ impl ChatHead {
         self.rail.is_away
     }
 
+    /// Leaves out the button, for the page to which it leads.
+    pub fn without_next(self) -> Self {
+        Self { next: None, ..self }
+    }
+
     fn new(line: &ChatSummary, view: &ContextView, tab: Tab, frame: &Frame) -> Self {
         let now: Moment = frame.now;
         let chat = &line.chat;

@@ -5,6 +5,7 @@ pub(crate) mod lines;
 pub(crate) mod map;
 pub(crate) mod markdown;
 pub(crate) mod number;
+pub(crate) mod outcome;
 pub(crate) mod pager;
 pub(crate) mod rail;
 pub(crate) mod resource_name;

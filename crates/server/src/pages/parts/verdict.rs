@@ -4,7 +4,7 @@ use std::fmt;
 
 use askama::filters::HtmlSafe;
 use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::evidence::{LastVerdict, Verdict, Witness};
+use ctxpin_model::evidence::{LastVerdict, TurnEvidence, Verdict, Witness};
 
 use super::number::{Number, counted};
 
@@ -16,6 +16,14 @@ pub(crate) struct Said {
 }
 
 impl Said {
+    /// Returns what the evidence of a turn says.
+    pub fn of(evidence: &TurnEvidence) -> Self {
+        Self {
+            verdict: evidence.verdict,
+            witness: evidence.witness,
+        }
+    }
+
     /// Returns whether somebody should look at the turn.
     pub fn is_alarm(self) -> bool {
         match self.verdict {
