@@ -170,6 +170,12 @@ async fn pages_tell_what_a_turn_really_had() {
         .header("ctxpin-fragment", "true");
     let part = part.send().await.unwrap().text().await.unwrap();
     assert!(part.contains("/srv/shop/api/AGENTS.md"), "{part}");
+    // A search tells what was in force, and beside it what was really given.
+    for (name, text) in [("given", RULES), ("foreign", NOBODYS)] {
+        let hash = BlobHash::of(text.as_bytes());
+        let found = browser.page(&format!("/search?q={hash}")).await;
+        check_golden(&format!("evidence-search-{name}"), &found);
+    }
     // An auditor sees what became of each file, and no text.
     let auditor = Browser::of_user(&server, "auditor", &["auditor"], &["read"]).await;
     let seen = auditor.page(&format!("{path}/{turn}")).await;
