@@ -14,6 +14,7 @@
 //!   <profile>/<database>/     those of the directory's agent of another profile than `neutral`
 //! hooks/                      what the hooks of tools need
 //!   <tool>.json               what installing them has changed in the tool's settings
+//!   codex-trust.json          what was changed so that Codex trusts them
 //!   token                     the token that they send to the server of `ctxpin up`
 //!   <server>/token            the one that they send to another server
 //!   <tool>.called             written when a hook was last called

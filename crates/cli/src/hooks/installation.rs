@@ -1,31 +1,24 @@
 //! Hooks in a tool's settings: putting them in, taking them out, and what was done.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Profile;
-use ctxpin_private_files::file;
 use serde::{Deserialize, Serialize};
 
+use super::settings_file::SettingsFile;
 use super::settings_text::{self, Inserted, SettingsError};
 use super::{EVENTS, SECONDS_MAX, is_ours};
-use crate::data_directory::{
-    DataDirectory, directory_create, file_write, json_read, unreadable, unwritable,
-};
+use crate::data_directory::{DataDirectory, directory_create, file_write, json_read, unwritable};
 use crate::say::{self, Failure, Hint};
-
-/// The greatest size of a tool's settings, in bytes.
-const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Hooks of one tool: in its settings, and as this machine notes them.
 #[derive(Debug)]
 pub struct Installation {
     tool: Profile,
-    /// The tool's settings. They may be a link, which stays.
-    settings: PathBuf,
+    settings: SettingsFile,
     /// What the last edit did, in ctxpin's data directory.
     note: PathBuf,
 }
@@ -65,14 +58,14 @@ impl Installation {
     pub fn of(tool: Profile, settings: PathBuf, data: &DataDirectory) -> Self {
         Self {
             tool,
-            settings,
+            settings: SettingsFile::at(settings),
             note: data.hooks().join(format!("{tool}.json")),
         }
     }
 
     /// Returns the tool's settings.
     pub fn settings(&self) -> &Path {
-        &self.settings
+        self.settings.path()
     }
 
     /// Returns which hooks of ctxpin's are in the settings, if any.
@@ -81,7 +74,7 @@ impl Installation {
     ///
     /// Fails if the settings cannot be read.
     pub fn find(&self) -> Result<Option<Installed>, Failure> {
-        let Some(text) = self.read()? else {
+        let Some(text) = self.settings.read()? else {
             return Ok(None);
         };
         let hooks = settings_text::hooks(&text).map_err(|error| self.refused(&error))?;
@@ -107,7 +100,7 @@ impl Installation {
     ///
     /// Fails if the settings cannot be read, edited or written. They then stay as they are.
     pub fn install(&self, command: &str) -> Result<Change, Failure> {
-        let before = self.read()?;
+        let before = self.settings.read()?;
         if let Some(Installed {
             command: present,
             events,
@@ -122,7 +115,7 @@ impl Installation {
         let edited = settings_text::insert(&base, &EVENTS, command, SECONDS_MAX)
             .map_err(|error| self.refused(&error))?;
         let note = Note {
-            settings: self.settings.clone(),
+            settings: self.settings.path().to_owned(),
             is_created: text.is_none(),
             edited: hash(&edited.text),
             inserted: edited.inserted,
@@ -130,7 +123,7 @@ impl Installation {
         directory_create(self.note.parent().unwrap_or(&self.note))?;
         let json = serde_json::to_vec_pretty(&note)
             .map_err(|error| unwritable(&self.note).because(error))?;
-        self.write(Some(&edited.text))?;
+        self.settings.write(Some(&edited.text))?;
         file_write(&self.note, &json)?;
         Ok(self.change(before, Some(edited.text)))
     }
@@ -142,10 +135,10 @@ impl Installation {
     ///
     /// Fails if the settings cannot be read, edited or written. They then stay as they are.
     pub fn uninstall(&self) -> Result<Change, Failure> {
-        let before = self.read()?;
+        let before = self.settings.read()?;
         let after = self.without(before.as_deref())?;
         if before != after {
-            self.write(after.as_deref())?;
+            self.settings.write(after.as_deref())?;
         }
         match fs::remove_file(&self.note) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -163,7 +156,7 @@ impl Installation {
         };
         let note = json_read::<Note>(&self.note)?;
         let is_unchanged =
-            |note: &Note| note.settings == self.settings && note.edited == hash(text);
+            |note: &Note| note.settings == self.settings.path() && note.edited == hash(text);
         if let Some(note) = note.filter(is_unchanged)
             && let Some(rest) = settings_text::cut_out(text, &note.inserted)
         {
@@ -174,52 +167,9 @@ impl Installation {
         Ok(Some(rest))
     }
 
-    fn read(&self) -> Result<Option<String>, Failure> {
-        let bytes = match file::read(&self.settings, SETTINGS_BYTES_MAX) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            read => {
-                read.map_err(|error| unreadable(&self.settings).because(error))?
-                    .0
-            }
-        };
-        let text = String::from_utf8(bytes);
-        text.map(Some)
-            .map_err(|_| unreadable(&self.settings).because("it is not UTF-8"))
-    }
-
-    /// Replaces the settings atomically by a file of the same mode, or deletes them. The target of a link is replaced.
-    fn write(&self, text: Option<&str>) -> Result<(), Failure> {
-        let failed = |error: io::Error| unwritable(&self.settings).because(error);
-        let Some(text) = text else {
-            return fs::remove_file(&self.settings).map_err(failed);
-        };
-        let (path, mode) = match self.settings.canonicalize() {
-            Ok(path) => {
-                let metadata = fs::metadata(&path).map_err(failed)?;
-                (path, metadata.permissions().mode() & 0o777)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (self.settings.clone(), 0o600),
-            Err(error) => return Err(failed(error)),
-        };
-        let directory = path.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(directory).map_err(failed)?;
-        let written = tempfile::Builder::new()
-            .prefix(".ctxpin-")
-            .tempfile_in(directory)
-            .and_then(|mut draft| {
-                draft.write_all(text.as_bytes())?;
-                let file = draft.as_file();
-                file.set_permissions(fs::Permissions::from_mode(mode))?;
-                file.sync_all()?;
-                draft.persist(&path)?;
-                Ok(())
-            });
-        written.map_err(failed)
-    }
-
     fn change(&self, before: Option<String>, after: Option<String>) -> Change {
         Change {
-            settings: self.settings.clone(),
+            settings: self.settings.path().to_owned(),
             before,
             after,
         }
@@ -228,7 +178,7 @@ impl Installation {
     fn refused(&self, error: &SettingsError) -> Failure {
         Failure::new(format!(
             "{} cannot be edited: {error}",
-            say::path(&self.settings)
+            say::path(self.settings.path())
         ))
         .hint(Hint::say("mend the file, and run the command again"))
     }
@@ -247,7 +197,7 @@ fn hash(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
 

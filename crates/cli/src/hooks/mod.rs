@@ -3,7 +3,9 @@
 
 pub mod installation;
 pub mod plugin_file;
+mod settings_file;
 mod settings_text;
+pub mod trust;
 
 use std::path::{Path, PathBuf};
 

@@ -44,6 +44,8 @@ pub struct Edited {
 pub struct Hook {
     pub event: String,
     pub command: String,
+    /// The numbers of its group among those of the event and of the hook in the group, from 0.
+    pub place: (usize, usize),
 }
 
 /// Inserts a command at each of these events, after the hooks that are there. The tool gives it `seconds`.
@@ -147,14 +149,18 @@ pub fn hooks(text: &str) -> Result<Vec<Hook>, SettingsError> {
     let mut found = Vec::new();
     for event in events.into_iter().flat_map(|events| &events.properties) {
         let groups = event.value.as_array().into_iter();
-        let groups = groups.flat_map(|groups| &groups.elements);
-        let lists = groups.filter_map(|group| group.as_object()?.get_array("hooks"));
-        let commands = lists.flat_map(|list| &list.elements);
-        let commands = commands.filter_map(|hook| hook.as_object()?.get_string("command"));
-        found.extend(commands.map(|command| Hook {
-            event: event.name.as_str().to_owned(),
-            command: command.value.to_string(),
-        }));
+        let groups = groups.flat_map(|groups| &groups.elements).enumerate();
+        for (group, hooks) in groups {
+            let hooks = hooks.as_object().and_then(|hooks| hooks.get_array("hooks"));
+            let hooks = hooks.into_iter().flat_map(|hooks| &hooks.elements);
+            found.extend(hooks.enumerate().filter_map(|(index, hook)| {
+                Some(Hook {
+                    event: event.name.as_str().to_owned(),
+                    command: hook.as_object()?.get_string("command")?.value.to_string(),
+                    place: (group, index),
+                })
+            }));
+        }
     }
     Ok(found)
 }

@@ -1,5 +1,6 @@
 //! `ctxpin hook install` and `ctxpin hook uninstall`.
 
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -16,9 +17,13 @@ use crate::command::tool::ToolHomes;
 use crate::command::words;
 use crate::connect::Connection;
 use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
+use crate::hooks::trust::Trust;
 use crate::hooks::{HookCommand, TOOLS};
 use crate::running::{RunningServer, token_read};
 use crate::say::{self, Failure, Hint, NextCommand};
+
+/// The greatest length of an answer, in bytes.
+const LINE_BYTES_MAX: u64 = 64;
 
 /// Have a tool tell ctxpin of its sessions
 ///
@@ -32,6 +37,9 @@ pub struct Install {
     /// Print the hooks for the tool's settings, or the plugin, and change nothing
     #[arg(long)]
     print: bool,
+    /// Tell Codex to trust the hooks, as your yes to its question would. Without this, you are asked on a terminal
+    #[arg(long, conflicts_with = "print")]
+    trust: bool,
     #[command(flatten)]
     connection: Connection,
 }
@@ -73,6 +81,11 @@ impl Install {
             options.extend([("--server", server), ("--token-file", token.clone())]);
         }
         let tool = self.tool.tool;
+        if self.trust && tool != Profile::Codex {
+            return Err(Failure::usage(format!(
+                "{tool} runs hooks without being told to trust them; leave out --trust"
+            )));
+        }
         let command = HookCommand {
             tool,
             program,
@@ -96,11 +109,8 @@ impl Install {
             true => format!("{} now\n", place.has_hooks()),
             false => format!("{} already\n", place.has_hooks()),
         })?;
-        if tool == Profile::Codex {
-            say::hint(
-                "Codex runs no hook before you trust it, and `codex exec` does not say so: start `codex` once, and choose \
-                 to trust them",
-            );
+        if let Some(trust) = place.trust(tool, &data) {
+            self.have_trusted(&trust)?;
         }
         if tool == Profile::Opencode {
             say::hint(
@@ -111,6 +121,37 @@ impl Install {
         say::hint("sessions are followed below directories that `ctxpin up` watches");
         Ok(())
     }
+
+    /// Has Codex trust the hooks after the person's yes.
+    fn have_trusted(&self, trust: &Trust) -> Result<(), Failure> {
+        if trust.is_given()? {
+            return Ok(());
+        }
+        if self.trust || is_trusted_by_person()? {
+            trust.give()?;
+            return say::print(&format!(
+                "{} tells Codex to trust them\n",
+                say::path(trust.path())
+            ));
+        }
+        say::hint(
+            "Codex runs no hook before you trust it, and `codex exec` does not say so: `ctxpin hook install codex --trust` \
+             trusts them, or start `codex` once, and choose to trust them",
+        );
+        Ok(())
+    }
+}
+
+/// Asks the person on a terminal. Without a terminal, nobody says yes.
+fn is_trusted_by_person() -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    say::ask("Codex runs these hooks only if you trust them. Trust them? [y/N] ");
+    let mut line = String::new();
+    let read = io::stdin().lock().take(LINE_BYTES_MAX).read_line(&mut line);
+    read.map_err(|error| Failure::new("no answer can be read").because(error))?;
+    Ok(matches!(&*line.trim().to_lowercase(), "y" | "yes"))
 }
 
 impl Uninstall {
@@ -122,6 +163,9 @@ impl Uninstall {
     pub fn run(self) -> Result<(), Failure> {
         let data = DataDirectory::locate()?;
         let place = Place::of(self.tool.tool, &self.tool.homes, &data)?;
+        if let Some(trust) = place.trust(self.tool.tool, &data) {
+            trust.take()?;
+        }
         let is_changed = place.uninstall()?;
         say::print(&format!("{}\n", place.has_no_hooks(is_changed)))?;
         if is_changed {

@@ -11,6 +11,7 @@ use crate::data_directory::DataDirectory;
 use crate::home::home_directory;
 use crate::hooks::installation::{Installation, Installed};
 use crate::hooks::plugin_file::{self, PluginFile};
+use crate::hooks::trust::Trust;
 use crate::hooks::{self, EVENTS, HookCommand};
 use crate::say::{self, Failure};
 
@@ -67,6 +68,12 @@ impl Place {
             Self::Settings(installation) => installation.settings(),
             Self::Plugin(plugin) => plugin.path(),
         }
+    }
+
+    /// Returns the trust that the tool asks for before it runs hooks. Only Codex does.
+    pub fn trust(&self, tool: Profile, data: &DataDirectory) -> Option<Trust> {
+        let home = self.path().parent()?;
+        (tool == Profile::Codex).then(|| Trust::of(home, data))
     }
 
     /// Says that the tool calls ctxpin.

@@ -49,6 +49,8 @@ struct ToolHooks {
     events: usize,
     /// The command of the hooks, if there are any.
     command: Option<String>,
+    /// Whether the tool trusts them; null if it asks for no trust.
+    trusted: Option<bool>,
     /// Why the hooks cannot work, if they cannot.
     fault: Option<String>,
     paused: bool,
@@ -75,9 +77,14 @@ impl Status {
 
     fn tool(&self, tool: Profile, data: &DataDirectory) -> Result<ToolHooks, Failure> {
         let place = Place::of(tool, &self.homes, data)?;
-        let (found, fault) = match place.find() {
-            Ok(found) => (found, None),
-            Err(failure) => (None, Some(failure.message().to_owned())),
+        let trust = || match place.trust(tool, data) {
+            Some(trust) => trust.is_given().map(Some),
+            None => Ok(None),
+        };
+        let found = place.find().and_then(|found| Ok((found, trust()?)));
+        let (found, trusted, fault) = match found {
+            Ok((found, trusted)) => (found, trusted, None),
+            Err(failure) => (None, None, Some(failure.message().to_owned())),
         };
         let directory = current_directory()?;
         Ok(ToolHooks {
@@ -87,6 +94,7 @@ impl Status {
             settings: place.path().to_string_lossy().into_owned(),
             events: found.as_ref().map_or(0, |found| found.events),
             command: found.map(|found| found.command),
+            trusted,
             fault,
             paused: data.hooks_paused().exists(),
             called_at: modified_at(&data.hook_called(tool)),
@@ -109,6 +117,17 @@ fn text(tool: &ToolHooks) -> String {
     facts.push(("hooks", hooks));
     if let Some(command) = &tool.command {
         facts.push(("command", command.clone()));
+    }
+    match tool.trusted.filter(|_| tool.events > 0) {
+        Some(true) => facts.push(("trusted", "yes".to_owned())),
+        Some(false) => facts.push((
+            "trusted",
+            format!(
+                "no; `ctxpin hook install {} --trust` trusts them",
+                tool.tool
+            ),
+        )),
+        None => {}
     }
     let compared = tool.compared_with.unwrap_or("none");
     facts.push((
