@@ -8,6 +8,7 @@ use crate::agent::{Head, PushRefused};
 use crate::chat_search::ChatSearch;
 use crate::delivery::Delivery;
 use crate::drift::{Drift, DriftFacts, Hashes, drift};
+use crate::evidence::{LastVerdict, Verdict};
 use crate::hash::{BlobHash, SnapshotId};
 use crate::id::{AgentId, ChatId, UserId};
 use crate::mode::Mode;
@@ -42,6 +43,8 @@ pub struct ChatRecord {
     pub pin_seq: i64,
     pub pin: Option<PinState>,
     pub turn_count: i64,
+    /// `None` if no turn has evidence.
+    pub last_verdict: Option<LastVerdict>,
     pub created_at: Moment,
     /// The time of the last turn, or of the last [`ChatChange`].
     pub updated_at: Moment,
@@ -121,6 +124,7 @@ impl ChatRecord {
             tools,
             pin_seq,
             turn_count,
+            last_verdict,
             updated_at,
             head,
             head_settled,
@@ -131,7 +135,8 @@ impl ChatRecord {
         let fields = (updated_at, title, archived_at.is_some());
         let choices = (mode, policy, tools, parent, agent);
         let refused = agent_refused.map(|refused| refused.limit);
-        (fields, choices, (pin_seq, turn_count), head, drift, refused)
+        let counts = (pin_seq, turn_count, last_verdict);
+        (fields, choices, counts, head, drift, refused)
     }
 
     /// Returns whether the tools of a turn would differ from the pin's.
@@ -323,6 +328,8 @@ pub struct ChatCounts {
     pub archived: u64,
     /// The observed chats that are not archived.
     pub observed: u64,
+    /// The chats that are not archived and whose last verdict is that the turn deviates.
+    pub deviating: u64,
     /// The drifted chats of the caller alone, about which the caller may decide.
     pub own_drifted: u64,
     pub agents: u64,
@@ -337,6 +344,8 @@ pub struct ChatFilter {
     pub dirty: Option<bool>,
     pub state: Option<ChatState>,
     pub mode: Option<Mode>,
+    /// The verdict of the newest turn that has evidence.
+    pub verdict: Option<Verdict>,
     pub archived: Option<bool>,
     pub client: Option<String>,
     pub reference: Option<String>,

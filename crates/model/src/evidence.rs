@@ -399,6 +399,16 @@ pub struct TurnEvidence {
     pub requests: u64,
 }
 
+/// What the evidence says of the newest turn of a chat that has any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LastVerdict {
+    /// The number of the turn. Later turns have no evidence.
+    pub turn: i64,
+    pub verdict: Verdict,
+    /// The witness whose rows decided.
+    pub witness: Witness,
+}
+
 /// The rows of a turn, and what they say together about each resource.
 #[derive(Debug, Clone)]
 pub struct EvidenceView {

@@ -56,6 +56,7 @@ columns! {
         pin_seq: "c.pin_seq",
         pin: "c.pin_snapshot, ps.context_hash, ps.tools_hash, c.pin_prompt, c.pin_renderer, c.pinned_at, ps.error",
         turn_count: "c.turn_count",
+        last_verdict: "c.evidence_turn, c.evidence_verdict, c.evidence_witness",
         created_at: "c.created_at",
         updated_at: "c.updated_at",
         head_settled: "coalesce(a.mcp_settled, false)",
@@ -187,6 +188,9 @@ pub(crate) fn conditions<'q>(
     };
     if let Some(mode) = &filter.mode {
         query = query.push(" and c.mode = ").value(mode);
+    }
+    if let Some(verdict) = &filter.verdict {
+        query = query.push(" and c.evidence_verdict = ").value(verdict);
     }
     query = match filter.dirty {
         Some(true) => query.push_all([" and ", DIRTY]),
@@ -472,7 +476,9 @@ impl<R> Granted<Account, R> {
         query = query.push(
             "cast(count(*) filter (where c.archived_at is null) as bigint), \
              cast(count(c.archived_at) as bigint), \
-             cast(count(*) filter (where c.archived_at is null and c.mode = 'observed') as bigint), (select cast(count(*) as bigint) from agents g",
+             cast(count(*) filter (where c.archived_at is null and c.mode = 'observed') as bigint), \
+             cast(count(*) filter (where c.archived_at is null and c.evidence_verdict = 'deviates') as bigint), \
+             (select cast(count(*) as bigint) from agents g",
         );
         if let Some(owner) = &owner {
             query = query.push(" where g.owner_id = ").value(owner);
@@ -498,6 +504,7 @@ impl<R> Granted<Account, R> {
                     all: row.take()?,
                     archived: row.take()?,
                     observed: row.take()?,
+                    deviating: row.take()?,
                     agents: row.take()?,
                 })
             })

@@ -1,7 +1,7 @@
 //! Evidence: the rows of turns, what they say together, and the keys of owners.
 
 use ctxpin_model::access::ActorRef;
-use ctxpin_model::evidence::{CheckedRow, EvidenceRecord, RowSummary, TurnEvidence};
+use ctxpin_model::evidence::{CheckedRow, EvidenceRecord, LastVerdict, RowSummary, TurnEvidence};
 use ctxpin_model::evidence_key::{EvidenceKey, EvidenceKeyName};
 use ctxpin_model::hash::AnyHash;
 use ctxpin_model::id::UserId;
@@ -54,6 +54,22 @@ impl Columns for Option<TurnEvidence> {
                 verdict,
                 witness,
                 requests,
+            }),
+            _ => None,
+        })
+    }
+}
+
+impl Columns for Option<LastVerdict> {
+    fn take(row: &mut Row) -> Result<Self> {
+        let turn: Option<i64> = row.take()?;
+        let verdict = row.take()?;
+        let witness = row.take()?;
+        Ok(match (turn, verdict, witness) {
+            (Some(turn), Some(verdict), Some(witness)) => Some(LastVerdict {
+                turn,
+                verdict,
+                witness,
             }),
             _ => None,
         })
@@ -176,7 +192,7 @@ impl<R> Granted<Chat, R> {
 
 impl Granted<Chat, Write> {
     /// Inserts a row of a turn, with the names of the texts that its requests had, and sets what all rows of the turn say
-    /// together.
+    /// together. It is the chat's last verdict if no later turn has evidence.
     ///
     /// # Errors
     ///
@@ -224,6 +240,14 @@ impl Granted<Chat, Write> {
             .bind(&together.verdict)
             .bind(&together.witness)
             .bind(&together.requests)
+            .write(
+                "update chats set evidence_turn = $2, evidence_verdict = $3, evidence_witness = $4 \
+                 where id = $1 and coalesce(evidence_turn, 0) <= $2",
+            )
+            .bind(&chat)
+            .bind(&turn)
+            .bind(&together.verdict)
+            .bind(&together.witness)
             .execute()
             .await?;
         let texts: Vec<_> = row.row().texts().collect();

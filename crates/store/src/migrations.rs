@@ -58,6 +58,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0020_decisions"),
     migration!(both, "0021_polling"),
     migration!(each, "0022_evidence"),
+    migration!(each, "0023_last_verdict"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -140,10 +140,16 @@ impl Person {
     }
 
     /// Creates a chat whose client reads its files itself, and lets a session of it start.
-    pub async fn observed(&self, agent: Uuid, title: &str) -> anyhow::Result<ChatId> {
+    pub async fn observed(
+        &self,
+        agent: Uuid,
+        session: &str,
+        title: &str,
+    ) -> anyhow::Result<ChatId> {
         let request = ChatCreate {
             agent_id: Some(agent),
             client: Some("claude-code".to_owned()),
+            reference: Some(session.to_owned()),
             title: Some(title.to_owned()),
             mode: Some("observed".to_owned()),
             ..ChatCreate::default()
@@ -155,6 +161,16 @@ impl Person {
         };
         self.client.chat_start(chat, &start).await?;
         Ok(chat)
+    }
+
+    /// Lets the session of an observed chat go on in a new process.
+    pub async fn resume(&self, chat: ChatId) -> anyhow::Result<()> {
+        let start = ChatStart {
+            source: "resume".to_owned(),
+            head: None,
+        };
+        self.client.chat_start(chat, &start).await?;
+        Ok(())
     }
 
     /// Moves the pins of chats to the heads of their agents.

@@ -5,6 +5,7 @@ mod fleet;
 mod payments;
 mod picture;
 mod quiet;
+mod records;
 mod workspace;
 
 use std::path::PathBuf;
@@ -176,6 +177,11 @@ async fn scenes<'c>(
         of_mira("chat-failed", chat(week.failed, "")),
         of_mira("chat-away", chat(week.away, "")),
         of_mira("chat-observed", chat(week.observed, "")),
+        of_mira("chat-deviating", chat(week.deviating, "")),
+        of_mira("chats-deviating", "/chats?show=deviates".to_owned()),
+        of_mira("turns-deviating", chat(week.deviating, "/turns")),
+        of_mira("turn-deviating", chat(week.deviating, "/turns/4")),
+        Scene::new("turn-of-another", auditor, chat(week.deviating, "/turns/4")),
         of_mira("chat-delete", chat(week.drifted, "/delete")),
         of_mira("chat-context", chat(week.drifted, "/context")),
         of_mira("chat-prompt", chat(week.drifted, "/prompt")),

@@ -4,6 +4,7 @@ use ctxpin_model::id::ChatId;
 use uuid::Uuid;
 
 use super::company::{Company, DAY, HOUR, MINUTE, Person};
+use super::records::Records;
 use super::workspace::Workspace;
 
 const AGENTS_MD: &str = "AGENTS.md";
@@ -122,6 +123,8 @@ pub struct Payments {
     pub failed: ChatId,
     pub away: ChatId,
     pub observed: ChatId,
+    /// An observed chat whose last turn had something else than was pinned.
+    pub deviating: ChatId,
     /// The workspace whose last push was refused.
     pub refused: Uuid,
 }
@@ -263,6 +266,10 @@ pub async fn play(company: &mut Company) -> anyhow::Result<Payments> {
     mira.turns(clean, &["list the merges", "sort them"]).await?;
     company.happens(6 * MINUTE)?;
     mira.turns(drifted, &["review the diff"]).await?;
+    let records = Records::of(&mira).await?;
+    for chat in [drifted, clean] {
+        records.confirm(chat).await?;
+    }
     company.keep(others.present);
     let workspace = payments.agent;
     company.keep(vec![payments]);
@@ -276,6 +283,7 @@ pub async fn play(company: &mut Company) -> anyhow::Result<Payments> {
         failed: others.failed,
         away: others.away,
         observed: others.observed,
+        deviating: others.deviating,
         refused: others.refused,
     })
 }
@@ -287,6 +295,7 @@ struct Others {
     failed: ChatId,
     away: ChatId,
     observed: ChatId,
+    deviating: ChatId,
     refused: Uuid,
 }
 
@@ -317,9 +326,14 @@ async fn others(
         .await?;
     mira.turns(checkout, &["plan"]).await?;
     mira.turns(images, &["measure", "convert"]).await?;
-    let observed = mira.observed(storefront.agent, "Review the rounding of taxes");
+    let observed = mira.observed(storefront.agent, "5c1d", "Review the rounding of taxes");
     let observed = observed.await?;
     mira.turns(observed, &["read the rules"]).await?;
+    let records = Records::of(mira).await?;
+    for chat in [checkout, observed] {
+        records.confirm(chat).await?;
+    }
+    let (deviating, ledger) = deviates(company, mira, &records).await?;
 
     let mut mobile = company.workspace(mira, "mobile").await?;
     mobile.write(
@@ -395,12 +409,53 @@ async fn others(
     let refused = reports.agent;
     Ok(Others {
         observed,
+        deviating,
         refused,
-        present: vec![storefront, search, reports],
+        present: vec![storefront, search, reports, ledger],
         unpinned: handbook,
         failed,
         away,
     })
+}
+
+/// Plays an observed chat whose client gave an old copy after the session was resumed, and a file beside the pin.
+async fn deviates(
+    company: &Company,
+    mira: &Person,
+    records: &Records<'_>,
+) -> anyhow::Result<(ChatId, Workspace)> {
+    company.happens(DAY + 3 * HOUR)?;
+    let mut ledger = company.workspace(mira, "ledger").await?;
+    ledger
+        .write(AGENTS_MD, "# Ledger\n\nKeeps every booking, for ten years.\n\n- A booking is never changed, only reversed.\n")?
+        .write(MIGRATION, MIGRATION_SKILL)?
+        .write(RELEASE_NOTES, RELEASE_NOTES_SKILL)?;
+    ledger.push().await?;
+    let chat = mira
+        .observed(ledger.agent, "9e27", "Split the booking table")
+        .await?;
+    mira.turns(chat, &["read the schema", "plan the steps"])
+        .await?;
+    records.confirm(chat).await?;
+    company.happens(DAY)?;
+    ledger.edit(
+        AGENTS_MD,
+        "only reversed.\n",
+        "only reversed.\n- A migration runs beside the old release.\n",
+    )?;
+    ledger.push().await?;
+    mira.resume(chat).await?;
+    mira.turns(chat, &["write the migration"]).await?;
+    records.lose_a_part(chat).await?;
+    company.happens(5 * HOUR)?;
+    mira.turns(chat, &["copy the old rows"]).await?;
+    let outcomes = [("ledger/AGENTS.md", "stale"), (MIGRATION, "absent")];
+    let foreign = [(
+        "notes/migration.md",
+        "Drop the old table in the same release.\n",
+    )];
+    records.contradict(chat, &outcomes, &foreign).await?;
+    Ok((chat, ledger))
 }
 
 /// Creates a chat that waits for the first push of its workspace.

@@ -664,6 +664,7 @@ async fn chats_are_counted_and_listed_by_state(test: &TestService) {
         error: 2,
         archived: 1,
         observed: 0,
+        deviating: 0,
         own_drifted: 1,
         agents: 1,
     };

@@ -2,6 +2,7 @@
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditFilter;
+use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::evidence::{
     Gap, Outcome, ROWS_MAX, Row, RowSummary, Source, TurnEvidence, Verdict, Witness,
 };
@@ -16,7 +17,7 @@ use ctxpin_model::turn::TurnView;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::evidence::{self, Added};
 use ctxpin_operations::service::Service;
-use ctxpin_operations::{exposures, people, quotas, turns};
+use ctxpin_operations::{chats, exposures, overview, people, quotas, turns};
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{member, token_request, user};
@@ -28,6 +29,7 @@ use crate::scene::{Scene, agents_md, refusal};
 ctxpin_testing::on_both_databases!(
     an_owner_has_one_key,
     a_turn_tells_what_its_rows_say_together,
+    the_newest_turn_with_evidence_gives_a_chat_its_last_verdict,
     the_same_row_again_changes_nothing,
     a_row_is_never_changed,
     a_row_fits_its_turn,
@@ -176,6 +178,68 @@ async fn a_turn_tells_what_its_rows_say_together(test: &TestService) {
     assert_eq!(rows, expected, "oldest first");
     let listed = turn.chat.turns().await;
     assert_eq!(listed[0].evidence, Some(added.evidence));
+}
+
+async fn the_newest_turn_with_evidence_gives_a_chat_its_last_verdict(test: &TestService) {
+    let turn = Turn::new(test).await;
+    turn.chat.turn().await.unwrap();
+    let other = turn.scene.chat().await;
+    other.turn().await.unwrap();
+    let (service, owner, chat) = (turn.scene.service, turn.scene.owner, turn.chat.id);
+    let last = async || {
+        let last = turn.chat.record().await.last_verdict;
+        last.map(|last| (last.turn, last.verdict, last.witness))
+    };
+    assert_eq!(last().await, None);
+    let stale = deviating("2", file("/w/AGENTS.md", "Old.\n", Outcome::Stale));
+    for (number, row, expected) in [
+        (1, row("1"), (1, Verdict::AsPinned)),
+        (2, row("2a"), (2, Verdict::AsPinned)),
+        (2, stale, (2, Verdict::Deviates)),
+        // Evidence of an earlier turn may come later.
+        (1, row("1a"), (2, Verdict::Deviates)),
+    ] {
+        add(service, owner, chat, (number, turn.key), row)
+            .await
+            .unwrap();
+        let (number, verdict) = expected;
+        assert_eq!(last().await, Some((number, verdict, Witness::Client)));
+    }
+    let listed = async |verdict| {
+        let filter = ChatFilter {
+            verdict: Some(verdict),
+            ..ChatFilter::default()
+        };
+        let page = PageRequest::newest(9);
+        let found = chats::list(service, owner, &filter, &page);
+        let found = found.await.unwrap().items;
+        found.iter().map(|chat| chat.id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(Verdict::Deviates).await, [chat]);
+    assert_eq!(listed(Verdict::AsPinned).await, []);
+    let deviating = async || {
+        let overview = overview::read(service, owner).await;
+        overview.unwrap().counts.deviating
+    };
+    assert_eq!(deviating().await, 1);
+    // A database of the time before knows the verdicts of turns alone.
+    let before = last().await;
+    test.tamper(
+        "update chats set evidence_turn = null, evidence_verdict = null, evidence_witness = null",
+    )
+    .await;
+    assert_eq!(last().await, None);
+    test.tamper(backfill()).await;
+    assert_eq!(last().await, before);
+    assert_eq!(other.record().await.last_verdict, None);
+    turn.chat.archive(true).await.unwrap();
+    assert_eq!(deviating().await, 0);
+}
+
+/// Returns the statement by which a migration fills in the last verdicts.
+fn backfill() -> &'static str {
+    let migration = include_str!("../../../store/migrations/sqlite/0023_last_verdict.sql");
+    &migration[migration.find("update").unwrap()..]
 }
 
 async fn the_same_row_again_changes_nothing(test: &TestService) {

@@ -8,6 +8,7 @@ use ctxpin_model::client_event::ClientMessage;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::resource::UnknownWord;
 
+use super::evidence::last_verdict;
 use super::members::{InvalidMember, chosen_name, hash, word};
 use super::quotas::refused;
 use crate::http::chats::{self, Chat};
@@ -30,6 +31,7 @@ pub fn chat(chat: &ChatRecord) -> Chat {
         created_at: chat.created_at.utc(),
         updated_at: chat.updated_at.utc(),
         context: context_brief(chat),
+        last_verdict: chat.last_verdict.as_ref().map(last_verdict),
     }
 }
 
@@ -109,6 +111,7 @@ pub fn chat_filter(query: chats::ChatQuery) -> Result<ChatFilter, InvalidMember>
         dirty: query.dirty,
         state: None,
         mode: known("mode", query.mode)?,
+        verdict: known("verdict", query.verdict)?,
         archived: query.archived,
         client: named("client", query.client)?,
         reference: named("reference", query.reference)?,

@@ -10,7 +10,7 @@ use ctxpin_model::hash::AnyHash;
 
 use super::members::{InvalidMember, hash, word, words};
 use crate::http::evidence::{
-    EvidenceKey, EvidenceRow, Findings, ForeignText, Place, ResourceResult, RowFacts,
+    EvidenceKey, EvidenceRow, Findings, ForeignText, LastVerdict, Place, ResourceResult, RowFacts,
     TurnEvidence as TurnEvidenceShape,
 };
 use crate::http::people::Secret;
@@ -39,6 +39,15 @@ pub fn turn_evidence(evidence: &TurnEvidence) -> TurnEvidenceShape {
         verdict: evidence.verdict.to_string(),
         witness: evidence.witness.to_string(),
         requests: evidence.requests,
+    }
+}
+
+/// Returns the wire shape of what the evidence says of the newest turn that has any.
+pub fn last_verdict(last: &evidence::LastVerdict) -> LastVerdict {
+    LastVerdict {
+        turn: last.turn,
+        verdict: last.verdict.to_string(),
+        witness: last.witness.to_string(),
     }
 }
 

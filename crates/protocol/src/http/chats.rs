@@ -6,9 +6,10 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::context::ChatContext;
+use super::evidence::LastVerdict;
 use super::page::PageQuery;
 use super::present;
-use super::words::{Mode, Policy, ToolsMode};
+use super::words::{Mode, Policy, ToolsMode, Verdict};
 
 /// A conversation with a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -47,6 +48,9 @@ pub struct Chat {
     pub updated_at: DateTime<Utc>,
     /// The pin and its drift in brief.
     pub context: ChatContext,
+    /// Absent if no turn has evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_verdict: Option<LastVerdict>,
 }
 
 fn delivered() -> String {
@@ -187,6 +191,10 @@ pub struct ChatQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<Mode>)]
     pub mode: Option<String>,
+    /// Chats with this verdict about the newest turn that has evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<Verdict>)]
+    pub verdict: Option<String>,
     /// Chats that are archived, or with `false` those that are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub archived: Option<bool>,

@@ -29,6 +29,18 @@ pub struct TurnEvidence {
     pub requests: u64,
 }
 
+/// What the evidence says of the newest turn of a chat that has any. Later turns have none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LastVerdict {
+    /// The number of the turn.
+    pub turn: i64,
+    #[schema(value_type = Verdict)]
+    pub verdict: String,
+    /// The witness whose rows decided.
+    #[schema(value_type = Witness)]
+    pub witness: String,
+}
+
 /// What one reading of a client's record found in the requests of a turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

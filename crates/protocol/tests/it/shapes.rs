@@ -32,7 +32,8 @@ const CHAT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","title":"t","
 "mode":"delivered","policy":"manual","tools":"live","archived":false,
 "created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05.000001Z",
 "context":{"snapshot":"sha256:a","context_hash":"sha256:b","pinned_at":"2026-01-02T03:04:05Z","dirty":true,
-"dirty_since":"2026-01-02T03:04:05Z","declined":false,"error":null,"renderer":2}}"#;
+"dirty_since":"2026-01-02T03:04:05Z","declined":false,"error":null,"renderer":2},
+"last_verdict":{"turn":7,"verdict":"deviates","witness":"client"}}"#;
 
 const AGENT: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","workspace":"w","name":null,"profile":"neutral","epoch":0,
 "head":null,"mcp_settled":false,"connected":false,"created_at":"2026-01-02T03:04:05Z"}"#;

@@ -29,6 +29,11 @@ document.addEventListener("toggle", (event) => {
   if (event.target.open) event.target.querySelector(HELD)?.click();
 }, true);
 
+// What is open and has changed loads what it holds now.
+document.addEventListener("page-changed", () => {
+  for (const link of document.querySelectorAll("details[open] > [data-version] > a[data-more]")) link.click();
+});
+
 function seenKeys() {
   return JSON.parse(localStorage[SEEN] ?? "[]");
 }

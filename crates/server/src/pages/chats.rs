@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use ctxpin_model::access::Operation;
 use ctxpin_model::chat::{ChatCounts, ChatFilter, ChatPlace, ChatState, ChatSummary, ChatsPart};
+use ctxpin_model::evidence::Verdict;
 use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::mode::Mode;
 use ctxpin_model::page::ListPart;
@@ -23,6 +24,7 @@ use super::parts::rail::{Rail, Stand, is_away};
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
 use super::parts::time::Time;
+use super::parts::verdict::{LastSaid, Proof};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::params::QueryParams;
@@ -128,6 +130,7 @@ pub(crate) struct ChatRow {
     pub error: Option<String>,
     pub drifted_since: Option<Time>,
     pub is_away: bool,
+    pub proof: Proof,
     pub pinned: Option<Time>,
     pub end: RowEnd,
 }
@@ -151,7 +154,7 @@ pub(crate) enum RowEnd {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ChatsQuery {
-    /// A state, `observed` or `archived`.
+    /// A state, `observed`, `deviates` or `archived`.
     show: Option<String>,
     agent: Option<Uuid>,
     owner: Option<Uuid>,
@@ -272,17 +275,26 @@ fn pager(found: &ChatsPart, query: &ChatsQuery, state: Option<ChatState>, total:
 }
 
 fn filter(query: &ChatsQuery) -> Result<ChatFilter, InvalidMember> {
-    let is_archived = query.show.as_deref() == Some(ARCHIVED);
-    let is_observed = query.show.as_deref() == Some(OBSERVED);
-    let state = query.show.as_deref();
-    let state = state.filter(|_| !is_archived && !is_observed);
-    Ok(ChatFilter {
+    let filter = ChatFilter {
         agent: query.agent.map(Into::into),
         owner: query.owner.map(Into::into),
-        state: state.map(|state| word("show", state)).transpose()?,
-        mode: is_observed.then_some(Mode::Observed),
-        archived: Some(is_archived),
+        archived: Some(query.show.as_deref() == Some(ARCHIVED)),
         ..ChatFilter::default()
+    };
+    Ok(match query.show.as_deref() {
+        None | Some(ARCHIVED) => filter,
+        Some(OBSERVED) => ChatFilter {
+            mode: Some(Mode::Observed),
+            ..filter
+        },
+        Some(show) if show == Verdict::Deviates.as_str() => ChatFilter {
+            verdict: Some(Verdict::Deviates),
+            ..filter
+        },
+        Some(state) => ChatFilter {
+            state: Some(word("show", state)?),
+            ..filter
+        },
     })
 }
 
@@ -295,6 +307,11 @@ fn filters(counts: &ChatCounts, query: &ChatsQuery) -> Vec<Filter> {
         ("Declined", of_state(ChatState::Declined), counts.declined),
         ("Unpinned", of_state(ChatState::Unpinned), counts.unpinned),
         ("Error", of_state(ChatState::Error), counts.error),
+        (
+            "Deviates",
+            Some(Verdict::Deviates.as_str()),
+            counts.deviating,
+        ),
         ("Observed", Some(OBSERVED), counts.observed),
         ("Archived", Some(ARCHIVED), counts.archived),
     ];
@@ -387,6 +404,7 @@ impl ChatRow {
             error: pin.and_then(|pin| pin.error.clone()),
             drifted_since: chat.drift().map(|drift| Time::span(drift.since, now)),
             is_away: is_away(line, now),
+            proof: Proof(LastSaid::of(chat)),
             pinned: pin.map(|pin| Time::span(pin.pinned_at, now)),
             end: RowEnd::LastTurn(line.last_turn_at.map(|at| Time::ago(at, now))),
         }

@@ -108,8 +108,8 @@ struct Row {
     turns: String,
     /// Whether it had the content by the tools of its turns alone.
     is_by_tools: bool,
-    /// The turns whose requests really had the content, by their evidence.
-    given: Option<String>,
+    /// The turns whose requests really had the content, by their evidence, and the page of the first.
+    given: Option<(String, String)>,
     periods: Vec<Period>,
     more_periods: usize,
 }
@@ -356,7 +356,10 @@ impl Row {
             short_id: ShortId::of_id(exposed.chat, "chat's id"),
             turns: exposed.turns.map_or("no turn".to_owned(), turns_named),
             is_by_tools: exposed.periods.is_empty() && exposed.turns.is_some(),
-            given: exposed.given.map(turns_named),
+            given: exposed.given.map(|given| {
+                let path = format!("/chats/{}/turns/{}", exposed.chat, given.first);
+                (turns_named(given), path)
+            }),
             periods: periods.map(|period| Period::new(period, now)).collect(),
             more_periods: exposed.periods.len().saturating_sub(PERIODS_SHOWN_MAX),
         }

@@ -10,6 +10,7 @@ mod bulk_moves;
 mod contrast;
 mod document;
 mod enrolment;
+mod evidence;
 mod failed_forms;
 mod failover;
 mod flows;

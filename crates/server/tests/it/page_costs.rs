@@ -6,12 +6,12 @@ use std::fmt::Write as _;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::people::{TokenCreate, UserCreate};
-use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_testing::databases::create_postgres_database;
 use ctxpin_testing::workspace::Workspace;
 
 use crate::browser::{Browser, between, create_chat};
 use crate::document::check_golden;
+use crate::evidence::{Reader, result};
 use crate::scene::check_complete;
 use crate::server::{Agent, Server};
 use crate::sign_in::statements;
@@ -65,8 +65,11 @@ impl<'s> Scene<'s> {
             let refresh = ContextMove::default();
             let moved = client.context_move(self.moved, &refresh, None).await;
             moved.unwrap();
-            let turn = TurnBegin::default();
-            client.turn_begin(self.moved, &turn).await.unwrap();
+            let stale =
+                |file: usize| result("instruction_file", &format!("/w/{file}.md"), "stale", "old");
+            let stale: Vec<_> = (0..count).map(stale).collect();
+            let reader = Reader::new(self.server).await;
+            reader.turn(self.moved, "deviates", stale).await;
             let mut other = Agent::create(self.server).await;
             let own = |edition| {
                 let text = format!("Workspace {number} of {count}, edition {edition}.\n");
@@ -99,6 +102,7 @@ impl<'s> Scene<'s> {
             "/",
             "/chats",
             "/chats?show=drifted",
+            "/chats?show=deviates",
             "/chats/new",
             "/workspaces",
             "/workspaces/new",
@@ -238,8 +242,19 @@ async fn no_page_is_larger_than_its_bound() {
     assert!(pushed.accepted, "{pushed:?}");
     let chat = create_chat(&server, Some(agent.id), "Full").await;
     let refresh = ContextMove::default();
-    let turn = TurnBegin::default();
-    server.client.turn_begin(chat, &turn).await.unwrap();
+    let long = "<long>".repeat(30);
+    let stale = |file: usize| {
+        result(
+            "instruction_file",
+            &format!("/w/{long}/{file}.md"),
+            "stale",
+            "old",
+        )
+    };
+    let reader = Reader::new(&server).await;
+    reader
+        .turn(chat, "deviates", (0..500).map(stale).collect())
+        .await;
     agent.push(&full(2)).await;
     let moved = create_chat(&server, Some(agent.id), "Moved").await;
     agent.push(&full(3)).await;

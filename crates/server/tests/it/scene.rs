@@ -10,6 +10,7 @@ use ctxpin_testing::workspace::Workspace;
 use reqwest::StatusCode;
 
 use crate::browser::{Browser, between, create_chat, create_observed};
+use crate::evidence::{Reader, result};
 use crate::server::{Agent, Server};
 
 /// The routes of the pages, as the server declares them.
@@ -80,6 +81,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         "/chats?show=drifted",
         "/chats?show=archived",
         "/chats?show=observed",
+        "/chats?show=deviates",
         "/chats?show=error",
         "/chats/new",
         "/workspaces/new",
@@ -115,7 +117,18 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         paths.push(format!("/chats/{chat}"));
     }
     paths.extend(pages_of_chat(&reader, drifted).await);
-    for tab in ["", "/history", "/settings"] {
+    let reader_of_records = Reader::new(server).await;
+    let worst = vec![
+        reader_of_records.foreign(&name_on_one_line(name), "Nobody has this.\n"),
+        result(
+            "instruction_file",
+            &name_on_one_line(name),
+            "stale",
+            "before",
+        ),
+    ];
+    reader_of_records.turn(observed, "deviates", worst).await;
+    for tab in ["", "/history", "/settings", "/turns", "/turns/1"] {
         paths.push(format!("/chats/{observed}{tab}"));
     }
     paths.extend(
@@ -134,6 +147,13 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
         assert!(status == StatusCode::OK || is_missing, "{path}: {status}");
     }
     paths
+}
+
+/// Returns a name as a path of evidence, which is sanitised and has a bound.
+fn name_on_one_line(name: &str) -> String {
+    let is_visible = |character: &char| character.is_ascii_graphic();
+    let path: String = name.chars().filter(is_visible).take(1_000).collect();
+    format!("/w/{path}.md")
 }
 
 /// Returns the pages of a drifted chat, with every resource and every form of its text.

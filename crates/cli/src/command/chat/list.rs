@@ -1,10 +1,12 @@
 //! `ctxpin chat list`.
 
 use clap::Args;
+use ctxpin_model::evidence::Verdict;
 use ctxpin_model::mode::Mode;
 use ctxpin_protocol::http::chats::ChatQuery;
 
 use super::state;
+use super::turns::last_verdict;
 use crate::chat_choice::agent_named;
 use crate::command::user::user_to_read;
 use crate::command::{Output, PageArguments, say_next, words};
@@ -30,6 +32,9 @@ pub struct List {
     /// Only chats of this mode
     #[arg(long, value_parser = words(Mode::ALL, Mode::as_str))]
     mode: Option<Mode>,
+    /// Only chats with this verdict about the newest turn that has evidence
+    #[arg(long, value_parser = words(Verdict::ALL, Verdict::as_str))]
+    verdict: Option<Verdict>,
     /// Only archived chats
     #[arg(long, conflicts_with = "all")]
     archived: bool,
@@ -72,6 +77,7 @@ impl List {
             owner,
             dirty: (self.dirty || self.clean).then_some(self.dirty),
             mode: self.mode.map(|mode| mode.to_string()),
+            verdict: self.verdict.map(|verdict| verdict.to_string()),
             archived: (!self.all).then_some(self.archived),
             client: self.client,
             reference: self.reference,
@@ -93,12 +99,18 @@ impl List {
             return Ok(());
         }
         let now = say::now();
-        let mut table = Table::new(&["id", "title", "state", "policy", "pin", "agent", "created"]);
+        let mut table = Table::new(&[
+            "id", "title", "state", "verdict", "policy", "pin", "agent", "created",
+        ]);
         for chat in &page.items {
             table.row([
                 say::id(chat.id),
                 chat.title.clone().unwrap_or_default(),
                 state(chat),
+                chat.last_verdict
+                    .as_ref()
+                    .map(last_verdict)
+                    .unwrap_or_default(),
                 chat.policy.clone(),
                 chat.context
                     .snapshot

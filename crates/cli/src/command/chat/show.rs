@@ -10,6 +10,7 @@ use ctxpin_protocol::http::quotas::PushRefused;
 use ctxpin_protocol::http::resources::{Removed, Resource};
 use serde_json::Value;
 
+use super::turns::last_verdict;
 use super::{drift, name, settings};
 use crate::chat_choice::{self, ChatArgument};
 use crate::command::Output;
@@ -133,6 +134,10 @@ impl Page<'_> {
         if let Some(head) = &context.head {
             let at = say::since(head.received_at, self.now);
             facts.push(("head", format!("{}, {at}", say::hash(&head.snapshot))));
+        }
+        if let Some(last) = &chat.last_verdict {
+            let verdict = last_verdict(last);
+            facts.push(("evidence", format!("{verdict}, in turn {}", last.turn)));
         }
         if chat.archived {
             facts.push(("archived", "yes".to_owned()));

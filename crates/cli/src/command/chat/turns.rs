@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 use ctxpin_model::id::ChatId;
-use ctxpin_protocol::http::evidence::{Findings, ResourceResult, TurnEvidence};
+use ctxpin_protocol::http::evidence::{Findings, LastVerdict, ResourceResult, TurnEvidence};
 use ctxpin_protocol::http::turns::TurnGiven;
 
 use crate::chat_choice::{self, ChatOption};
@@ -150,7 +150,16 @@ fn facts(given: &TurnGiven, now: DateTime<Utc>) -> String {
 
 /// Returns a verdict with its witness.
 pub(super) fn evidence(evidence: &TurnEvidence) -> String {
-    format!("{} (says the {})", evidence.verdict, evidence.witness)
+    said(&evidence.verdict, &evidence.witness)
+}
+
+/// Returns the last verdict of a chat with its witness.
+pub(super) fn last_verdict(last: &LastVerdict) -> String {
+    said(&last.verdict, &last.witness)
+}
+
+fn said(verdict: &str, witness: &str) -> String {
+    format!("{verdict} (says the {witness})")
 }
 
 /// Returns what the evidence says of each resource, the worst first.

@@ -15,6 +15,7 @@ use super::diff::{
     DiffForm, Foot, Part, ShownPath, TextChange, Texts, entries, kind_word, verb_word,
 };
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
+use super::resume::resume_command;
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
@@ -150,6 +151,7 @@ fn render<'v>(
             },
             is_declined: Stand::of(&line) == Stand::Declined,
             may_take: !head.is_observed,
+            resume: resume_command(&line.chat),
         }),
     });
     let names = match diff {

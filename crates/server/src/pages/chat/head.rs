@@ -21,6 +21,7 @@ use crate::pages::parts::rail::{Rail, Stand};
 use crate::pages::parts::short_id::{ShortId, last_digits};
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
+use crate::pages::parts::verdict::LastSaid;
 use crate::pages::typed::Typed;
 
 /// A tab of a chat.
@@ -117,6 +118,8 @@ pub(super) struct ChatHead {
     pub is_observed: bool,
     /// Whether the last turn of a delivered chat was only observed.
     was_observed: bool,
+    /// `None` if no turn has evidence.
+    last_said: Option<LastSaid>,
     next: Option<Next>,
 }
 
@@ -172,6 +175,11 @@ impl ChatHead {
     /// Returns whether the chat's agent has gone.
     pub fn is_away(&self) -> bool {
         self.rail.is_away
+    }
+
+    /// Leaves out the button, for the page to which it leads.
+    pub fn without_next(self) -> Self {
+        Self { next: None, ..self }
     }
 
     fn new(line: &ChatSummary, view: &ContextView, tab: Tab, frame: &Frame) -> Self {
@@ -230,6 +238,7 @@ impl ChatHead {
             is_observed: chat.mode.is_observed(),
             was_observed: !chat.mode.is_observed()
                 && line.last_delivery == Some(Delivery::Observed),
+            last_said: LastSaid::of(chat),
             next: Next::of(line, &rail, tab).filter(|next| match next {
                 Next::Unarchive => may_change,
                 Next::Link { needs, .. } => may(*needs),
@@ -253,6 +262,13 @@ impl Next {
         if chat.archived_at.is_some() {
             return Some(Self::Unarchive);
         }
+        if let Some(last) = LastSaid::of(chat).filter(|last| last.said.is_alarm()) {
+            return Some(Self::Link {
+                label: "See what differs",
+                path: last.path,
+                needs: Operation::TurnRead,
+            });
+        }
         match rail.stand {
             // Nobody decides about changes that they do not see. Their tab has a foot with the decision.
             Stand::Drifted => link(Tab::Changes, "See the changes", Operation::ContextRead),
@@ -272,6 +288,11 @@ impl Next {
                 Tab::Changes,
                 "See how to start its agent",
                 Operation::ChatChange,
+            ),
+            Stand::Clean if chat.mode.is_observed() => link(
+                Tab::Context,
+                "See what the client reads",
+                Operation::ContextRead,
             ),
             Stand::Clean => link(Tab::Prompt, "Read the prompt", Operation::PromptRead),
         }
@@ -300,6 +321,7 @@ mod tests {
     use ctxpin_model::agent::{Head, PushRefused};
     use ctxpin_model::chat::{ChatRecord, PinState};
     use ctxpin_model::drift::Hashes;
+    use ctxpin_model::evidence::{LastVerdict, Verdict, Witness};
     use ctxpin_model::hash::{BlobHash, ContextHash, SnapshotId, ToolsHash};
     use ctxpin_model::mode::Mode;
     use ctxpin_model::pin::{Pin, Rendered};
@@ -368,6 +390,7 @@ mod tests {
             pin_seq: 1,
             pin: Some(pin("one")),
             turn_count: 0,
+            last_verdict: None,
             created_at: before(60),
             updated_at: before(60),
             head: Some(head("one")),
@@ -393,6 +416,14 @@ mod tests {
         line.chat.first_other_at = Some(before(20));
         line.pinned_seq = Some(2);
         line
+    }
+
+    fn said(verdict: Verdict) -> Option<LastVerdict> {
+        Some(LastVerdict {
+            turn: 7,
+            verdict,
+            witness: Witness::Client,
+        })
     }
 
     /// Returns the head of a chat on a tab, without the menu and the tabs.
@@ -499,6 +530,28 @@ mod tests {
                     line.chat.turn_count = 7;
                     line.last_turn_at = Some(before(10));
                     line.last_delivery = Some(Delivery::Observed);
+                }),
+            ),
+            (
+                "as pinned",
+                with(clean(), |line| {
+                    line.chat.turn_count = 7;
+                    line.chat.last_verdict = said(Verdict::AsPinned);
+                }),
+            ),
+            (
+                "incomplete, and later turns without evidence",
+                with(clean(), |line| {
+                    line.chat.turn_count = 9;
+                    line.chat.last_verdict = said(Verdict::Incomplete);
+                }),
+            ),
+            (
+                "observed, drifted and deviating",
+                with(drifted(), |line| {
+                    line.chat.mode = Mode::Observed;
+                    line.chat.turn_count = 7;
+                    line.chat.last_verdict = said(Verdict::Deviates);
                 }),
             ),
             (

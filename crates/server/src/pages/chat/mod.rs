@@ -3,10 +3,12 @@
 pub(super) mod changes;
 pub(super) mod context;
 pub(super) mod diff;
+mod evidence;
 mod head;
 pub(super) mod history;
 pub(super) mod moves;
 pub(super) mod prompt;
 mod question;
+mod resume;
 pub(super) mod settings;
 pub(super) mod turns;

@@ -7,6 +7,7 @@ use askama::filters::HtmlSafe;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
@@ -16,8 +17,10 @@ use ctxpin_model::turn::{PromptFacts, TurnRecord, TurnView};
 use ctxpin_operations::turns;
 use ctxpin_protocol::problem::ProblemName;
 
+use super::evidence::Evidence;
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use super::prompt::{PromptText, RENDERED_BYTES, raw_response};
+use super::resume::Advice;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::pages::PageCaller;
@@ -30,6 +33,7 @@ use crate::pages::parts::pager::Pager;
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
+use crate::pages::parts::verdict::{LastSaid, Said, Unproved};
 use crate::params::{PathParams, QueryParams};
 
 /// The page of a chat's turns.
@@ -57,6 +61,8 @@ struct Turn {
     ago: Time,
     delivery: &'static str,
     reference: Option<String>,
+    /// What the evidence says, and of how many requests. `None` if there is none.
+    proof: Option<(Said, String)>,
 }
 
 /// The page of one turn.
@@ -70,9 +76,13 @@ struct TurnPage {
     number: i64,
     clock: Time,
     facts: TurnFacts,
+    /// Whether the client read its files itself, so that nobody was given the prompt.
+    is_observed: bool,
     /// `None` if the chat had no pin, or if the caller may not read texts.
     prompt: Option<PromptText>,
     copy: Command,
+    /// What to do about it, if the turn gave the chat its last verdict and deviates.
+    advice: Option<Advice>,
     older: Option<i64>,
     newer: Option<i64>,
 }
@@ -92,6 +102,8 @@ struct TurnFacts {
     reference: Option<String>,
     /// `None` if the caller may not read texts.
     offer: Option<Offered>,
+    /// `None` if nobody handed any in.
+    evidence: Option<Evidence>,
 }
 
 /// The most skills, and the most MCP servers, that the facts of a turn name.
@@ -189,6 +201,9 @@ impl Turn {
                 None => "no pin",
             },
             reference: record.reference,
+            proof: record
+                .evidence
+                .map(|evidence| (Said::of(&evidence), counted(evidence.requests, "request"))),
         }
     }
 }
@@ -221,12 +236,19 @@ pub(crate) async fn turn(
             line,
         } = page;
         let renderer = view.prompt.map_or(0, |prompt| prompt.renderer);
+        let last = LastSaid::of(&line.chat).filter(|last| last.turn == number);
+        let is_alarm = last.is_some_and(|last| last.said.is_alarm());
+        let head = match is_alarm {
+            true => head.without_next(),
+            false => head,
+        };
         html(&TurnPage {
             pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
             turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
             number,
             clock: Time::clock(view.turn.started_at, frame.now),
             facts,
+            is_observed: view.turn.delivery == Delivery::Observed,
             prompt: bytes.map(|bytes| {
                 let whole = format!("/chats/{chat}/turns/{number}/prompt/raw");
                 PromptText::new(&bytes, renderer, &context, whole)
@@ -235,6 +257,7 @@ pub(crate) async fn turn(
                 "Copy",
                 format!("ctxpin chat turns {number} --prompt --chat {}", head.short),
             ),
+            advice: (is_alarm && head.may_change).then(|| Advice::of(&line.chat)),
             older: (number > 1).then(|| number - 1),
             newer: (number < line.chat.turn_count).then(|| number + 1),
             frame,
@@ -292,6 +315,10 @@ impl TurnFacts {
                     tools_snapshot: tools_snapshot.map(ShortId::of_snapshot),
                 }
             }),
+            evidence: turn
+                .evidence
+                .zip(view.evidence.as_ref())
+                .map(|(turn, view)| Evidence::new(&turn, view)),
         }
     }
 }

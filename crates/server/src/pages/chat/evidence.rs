@@ -1,0 +1,154 @@
+//! What the evidence of a turn says: the verdict, who says so, and what became of each resource.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use ctxpin_model::diff::Subject;
+use ctxpin_model::evidence::{
+    EvidenceView, ForeignText, Gap, Outcome, ResourceResult, Source, TurnEvidence,
+};
+
+use crate::pages::parts::number::{Number, Size, counted};
+use crate::pages::parts::outcome::Became;
+use crate::pages::parts::resource_name::resource_name;
+use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
+use crate::pages::parts::short_id::ShortId;
+use crate::pages::parts::text::Text;
+use crate::pages::parts::verdict::Said;
+
+/// The evidence of a turn.
+#[derive(Template)]
+#[template(path = "chat/evidence.html")]
+pub(super) struct Evidence {
+    said: Said,
+    /// How many requests there were, and in which records they are.
+    requests: String,
+    /// The number of the first request that differs.
+    first_different: Option<Number>,
+    /// Why requests are not whole.
+    gaps: Vec<&'static str>,
+    results: Vec<ResultRow>,
+    foreign: Vec<ForeignRow>,
+    /// How many resources there are besides those of the two lists.
+    more: Number,
+    /// Whether the rows left nothing out.
+    is_complete: bool,
+}
+
+/// What became of a resource.
+struct ResultRow {
+    became: Became,
+    name: String,
+    /// The path, if the name does not say it.
+    path: Option<String>,
+    details: Vec<String>,
+    /// The search for the content.
+    search: Option<String>,
+}
+
+/// A text that no snapshot has.
+struct ForeignRow {
+    became: Became,
+    path: Option<String>,
+    size: Size,
+    request: Number,
+    name: ShortId,
+}
+
+impl Evidence {
+    /// Returns what the rows of a turn say together.
+    pub fn new(turn: &TurnEvidence, view: &EvidenceView) -> Self {
+        let mut room = ListRoom::new(ITEMS_MAX);
+        let all = view.resources.len();
+        let shown = view.resources.iter();
+        let shown =
+            shown.take_while(|result| room.takes(result.path.as_ref().map_or(0, String::len)));
+        let (mut results, mut foreign) = (Vec::new(), Vec::new());
+        for result in shown {
+            match &result.foreign {
+                Some(text) => foreign.push(ForeignRow::new(result, text)),
+                None => results.push(ResultRow::new(result)),
+            }
+        }
+        let mut sources: Vec<_> = view.rows.iter().map(|row| row.source).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let sources: Vec<_> = sources.into_iter().map(source_words).collect();
+        Self {
+            said: Said::of(turn),
+            requests: format!(
+                "{} in {}",
+                counted(turn.requests, "request"),
+                sources.join(" and ")
+            ),
+            first_different: view.first_different.map(Number),
+            gaps: view.gaps.iter().copied().map(gap_words).collect(),
+            more: Number((all - results.len() - foreign.len()) as u64),
+            results,
+            foreign,
+            is_complete: view.is_complete,
+        }
+    }
+}
+
+impl HtmlSafe for Evidence {}
+
+impl ResultRow {
+    fn new(result: &ResourceResult) -> Self {
+        let path = result.path.as_deref().unwrap_or_default();
+        let name = match result.kind {
+            Some(kind) => resource_name(Subject::Resource(kind), path),
+            None => path.to_owned(),
+        };
+        let became = Became(result.outcome);
+        let mut details: Vec<_> = became.meaning().map(str::to_owned).into_iter().collect();
+        if result.is_within {
+            details.push("it stands inside of another text that was given".to_owned());
+        }
+        details.extend(result.given_bytes.map(|bytes| match result.outcome {
+            Outcome::Shortened => format!("{} of it", Size(bytes)),
+            _ => format!("up to byte {}", Number(bytes)),
+        }));
+        if result.outcome.deviates() {
+            details.push(format!("first in request {}", Number(result.request)));
+        }
+        Self {
+            became,
+            path: (path != name).then(|| path.to_owned()),
+            name,
+            details,
+            search: result.content.map(|content| format!("/search?q={content}")),
+        }
+    }
+}
+
+impl ForeignRow {
+    fn new(result: &ResourceResult, text: &ForeignText) -> Self {
+        Self {
+            became: Became(result.outcome),
+            path: result.path.clone(),
+            size: Size(text.bytes),
+            request: Number(result.request),
+            name: ShortId::of_hash(text.names[0], "name"),
+        }
+    }
+}
+
+fn source_words(source: Source) -> &'static str {
+    match source {
+        Source::Transcript => "Claude Code's transcript",
+        Source::Rollout => "Codex's rollout",
+        Source::Plugin => "what opencode's plugin handed over",
+    }
+}
+
+fn gap_words(gap: Gap) -> &'static str {
+    match gap {
+        Gap::NotHeld => "the record lacks a message of a request",
+        Gap::BrokenLine => "a line of the record cannot be read",
+        Gap::Changed => "a message is not the one whose hash the record states",
+        Gap::Cut => "the client left something out",
+        Gap::Compaction => "the client asked for a summary, and the record does not hold how",
+        Gap::ParentNotRead => "it goes on from another session's record, which was not read",
+        Gap::TooMuch => "a request has more than is kept",
+    }
+}
