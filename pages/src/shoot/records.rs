@@ -58,6 +58,7 @@ impl<'p> Records<'p> {
             let result = result.with_context(|| format!("no {path}"))?.clone();
             results.push(ResourceResult {
                 outcome: (*outcome).to_owned(),
+                request: 2,
                 ..result
             });
         }

@@ -105,7 +105,8 @@ struct Row {
     title: String,
     workspace: Option<String>,
     short_id: ShortId,
-    turns: String,
+    /// The turns that had it in force.
+    turns: Option<String>,
     /// Whether it had the content by the tools of its turns alone.
     is_by_tools: bool,
     /// The turns whose requests really had the content, by their evidence, and the page of the first.
@@ -354,7 +355,7 @@ impl Row {
             title: title.unwrap_or_else(|| "Untitled".to_owned()),
             workspace: exposed.workspace.clone(),
             short_id: ShortId::of_id(exposed.chat, "chat's id"),
-            turns: exposed.turns.map_or("no turn".to_owned(), turns_named),
+            turns: exposed.turns.map(turns_named),
             is_by_tools: exposed.periods.is_empty() && exposed.turns.is_some(),
             given: exposed.given.map(|given| {
                 let path = format!("/chats/{}/turns/{}", exposed.chat, given.first);
