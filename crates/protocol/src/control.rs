@@ -15,9 +15,9 @@ use uuid::Uuid;
 use crate::http::quotas::QuotaWarning;
 use crate::http::resources::{Note, Resource};
 
-/// Greatest size of a request, in bytes with its line feed: the longest path fits, with its
+/// Greatest size of a request, in bytes with its line feed: the system text of a client fits, with its
 /// escapes.
-pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
+pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Greatest size of a response, in bytes with its line feed: every resource of a snapshot fits.
 pub const RESPONSE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -315,7 +315,7 @@ pub struct ResyncReply {
     pub unusable: u64,
 }
 
-/// What a client's hook was told of a session. It holds no word of the conversation.
+/// What a client's hook was told of a session. It holds no word of the conversation but what `given` says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HookCall {
@@ -341,6 +341,10 @@ pub struct HookCall {
     /// The absolute path of the file in which the client records its requests, of the session or of the subagent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
+    /// A line of what the client's plugin says of a request; only for [`HookEvent::Given`]. This text stays in the
+    /// memory of the process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<String>,
     /// The server's address.
     pub server: String,
     /// The absolute path of a file with a token that may observe.
@@ -358,6 +362,8 @@ pub enum HookEvent {
     SubagentStart,
     /// The model has answered a prompt.
     Stop,
+    /// A plugin hands over what a request has.
+    Given,
     SubagentStop,
     SessionEnd,
 }

@@ -302,6 +302,7 @@ impl ControlHandler {
                 self.hooks.turn(event, arrived, fresh).await
             }
             HookEvent::SubagentStart => self.hooks.subagent(event, arrived).await,
+            HookEvent::Given => self.hooks.given(event, arrived).await,
             HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd => {
                 self.hooks.stop(event, arrived).await
             }

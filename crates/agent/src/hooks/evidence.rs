@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use ctxpin_client::error::ClientError;
@@ -26,11 +26,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use super::asking::Asking;
+use super::held::Held;
 use super::pins::{Pin, Pins};
 use super::record::{self, Record, Unreadable};
 use super::state_files::StateFiles;
 use crate::blocking::blocking;
 use crate::session::LocalSnapshot;
+use crate::shared::lock;
 
 /// How many records are read at once. A reading can take a core.
 const READINGS_MAX: usize = 2;
@@ -67,7 +69,8 @@ pub(super) struct Subject {
     pub session: String,
     /// The client's id of the subagent whose record it is.
     pub subagent: Option<String>,
-    pub record: record::Place,
+    /// Where the record is. `None` if a plugin hands over what the requests have.
+    pub record: Option<record::Place>,
     /// Whether the client says that the turn has ended.
     pub is_ended: bool,
 }
@@ -158,13 +161,15 @@ impl Evidence {
         &self,
         asking: &Asking,
         subject: &Subject,
+        place: &record::Place,
         head: Option<Arc<LocalSnapshot>>,
     ) -> Result<(), HandInError> {
         let reading = self.readings.acquire().await;
         let subject = Arc::new(subject.clone());
+        let place = Arc::new(place.clone());
         let Some(record) = blocking({
-            let subject = Arc::clone(&subject);
-            move || subject.open()
+            let (subject, place) = (Arc::clone(&subject), Arc::clone(&place));
+            move || subject.open(&place)
         })
         .await?
         else {
@@ -174,13 +179,7 @@ impl Evidence {
         let Some(chat) = subject.chat(asking).await? else {
             return Ok(());
         };
-        let stamps = Arc::new(stamps(asking, chat).await?);
-        let key = asking.evidence_key().await?;
-        let compared = blocking({
-            let (pins, stamps, key) = (Arc::clone(&self.pins), Arc::clone(&stamps), key.clone());
-            move || Arc::new(compared(&pins, &stamps, key, head.as_deref()))
-        });
-        let compared = compared.await;
+        let (key, stamps, compared) = self.compared(asking, chat, head).await?;
         let path = self.path(&subject);
         let mut before = blocking({
             let path = path.clone();
@@ -190,28 +189,12 @@ impl Evidence {
         loop {
             let portion = blocking({
                 let (subject, record) = (Arc::clone(&subject), Arc::clone(&record));
+                let place = Arc::clone(&place);
                 let (compared, stamps) = (Arc::clone(&compared), Arc::clone(&stamps));
-                move || read(&subject, &record, before, &compared, &stamps)
+                move || read(&subject, &place, &record, before, &compared, &stamps)
             });
-            let portion = portion.await.map_err(|error| subject.unread(&error))?;
-            for (turn, row) in &portion.rows {
-                let shape = row_shape(key.name(), row);
-                match asking.client.evidence_add(chat, *turn, &shape).await {
-                    Ok(_) => {}
-                    Err(error) if error.is_transient() => return Err(error.into()),
-                    // Another row under this key, or one too many: what the server has stays.
-                    Err(error) => {
-                        tracing::warn!(%error, turn, "a row of evidence was refused");
-                    }
-                }
-            }
-            if portion.uncompared > 0 {
-                let requests = portion.uncompared;
-                tracing::info!(
-                    requests,
-                    "requests are not compared: their pin is not kept here"
-                );
-            }
+            let portion = portion.await.map_err(|error| unread(&place, &error))?;
+            send(asking, chat, key, &portion.rows, portion.uncompared).await?;
             let (path, handed_in) = (path.clone(), portion.handed_in.clone());
             let kept = blocking(move || keep(&path, handed_in)).await;
             if let Err(error) = kept {
@@ -224,6 +207,52 @@ impl Evidence {
         }
         drop(reading);
         Ok(())
+    }
+
+    /// Hands in what the requests have that a plugin has handed over.
+    pub async fn hand_in_held(
+        &self,
+        asking: &Asking,
+        subject: &Subject,
+        held: &Mutex<Held>,
+        head: Option<Arc<LocalSnapshot>>,
+    ) -> Result<(), HandInError> {
+        let reading = self.readings.acquire().await;
+        let (record, count) = lock(held).record();
+        let Some(source) = subject.source().filter(|_| count > 0) else {
+            return Ok(());
+        };
+        if let Some(chat) = subject.chat(asking).await? {
+            let (key, stamps, compared) = self.compared(asking, chat, head).await?;
+            let made = blocking(move || {
+                let mut rows = Rows::new(None, source, &compared, &stamps);
+                let mut reading = Reading::new(&compared.known, source);
+                // A record in memory can be read.
+                let _ = reading.read(&mut &record[..], &mut |request| rows.add(request));
+                (rows.uncompared, rows.made())
+            });
+            let (uncompared, rows) = made.await;
+            send(asking, chat, key, &rows, uncompared).await?;
+        }
+        lock(held).forget(count);
+        drop(reading);
+        Ok(())
+    }
+
+    /// Returns what the turns of a chat are compared with.
+    async fn compared<'a>(
+        &self,
+        asking: &'a Asking,
+        chat: ChatId,
+        head: Option<Arc<LocalSnapshot>>,
+    ) -> Result<(&'a EvidenceKey, Arc<Stamps>, Arc<Compared>), HandInError> {
+        let stamps = Arc::new(stamps(asking, chat).await?);
+        let key = asking.evidence_key().await?;
+        let compared = blocking({
+            let (pins, stamps, key) = (Arc::clone(&self.pins), Arc::clone(&stamps), key.clone());
+            move || Arc::new(compared(&pins, &stamps, key, head.as_deref()))
+        });
+        Ok((key, stamps, compared.await))
     }
 
     fn path(&self, subject: &Subject) -> PathBuf {
@@ -239,24 +268,18 @@ impl Subject {
         match self.client {
             Profile::ClaudeCode => Some(Source::Transcript),
             Profile::Codex => Some(Source::Rollout),
-            Profile::Opencode | Profile::Neutral => None,
+            Profile::Opencode => Some(Source::Plugin),
+            Profile::Neutral => None,
         }
     }
 
     /// Opens the record. Returns `None` if there is none.
-    fn open(&self) -> Result<Option<Record>, HandInError> {
+    fn open(&self, place: &record::Place) -> Result<Option<Record>, HandInError> {
         let id = self.subagent.as_ref().unwrap_or(&self.session);
-        match Record::open(&self.record, id) {
+        match Record::open(place, id) {
             Ok(record) => Ok(Some(record)),
             Err(Unreadable::Missing) => Ok(None),
-            Err(reason) => Err(self.unread(&reason)),
-        }
-    }
-
-    fn unread(&self, reason: &impl ToString) -> HandInError {
-        HandInError::Record {
-            path: self.record.path.clone(),
-            reason: reason.to_string(),
+            Err(reason) => Err(unread(place, &reason)),
         }
     }
 
@@ -275,6 +298,41 @@ impl Subject {
         let found = asking.client.chats(&query).await?;
         Ok(found.items.first().map(|chat| ChatId::from(chat.id)))
     }
+}
+
+fn unread(place: &record::Place, reason: &impl ToString) -> HandInError {
+    HandInError::Record {
+        path: place.path.clone(),
+        reason: reason.to_string(),
+    }
+}
+
+/// Hands in the rows of turns.
+async fn send(
+    asking: &Asking,
+    chat: ChatId,
+    key: &EvidenceKey,
+    rows: &[(i64, Row)],
+    uncompared: u64,
+) -> Result<(), ClientError> {
+    for (turn, row) in rows {
+        let shape = row_shape(key.name(), row);
+        match asking.client.evidence_add(chat, *turn, &shape).await {
+            Ok(_) => {}
+            Err(error) if error.is_transient() => return Err(error),
+            // Another row under this key, or one too many: what the server has stays.
+            Err(error) => {
+                tracing::warn!(%error, turn, "a row of evidence was refused");
+            }
+        }
+    }
+    if uncompared > 0 {
+        tracing::info!(
+            requests = uncompared,
+            "requests are not compared: their pin is not kept here"
+        );
+    }
+    Ok(())
 }
 
 /// Asks for the pins and the turns of a chat.
@@ -382,6 +440,7 @@ impl Compared {
 /// Reads a portion of a record, and makes the rows that it gives.
 fn read(
     subject: &Subject,
+    place: &record::Place,
     record: &Record,
     kept: Option<HandedIn>,
     compared: &Compared,
@@ -390,7 +449,7 @@ fn read(
     let failed = |error: std::io::Error| error.to_string();
     let source = subject.source().ok_or("the client writes no record")?;
     let known = &compared.known;
-    let kept = kept.filter(|kept| kept.record == subject.record.path);
+    let kept = kept.filter(|kept| kept.record == place.path);
     let kept = match kept {
         // Otherwise, somebody has rewritten the record.
         Some(kept) if is_at(record, &kept).map_err(failed)? => Some(kept),
@@ -402,22 +461,13 @@ fn read(
         Some(reading) => reading,
         None => {
             let mut reading = Reading::new(known, source);
-            record
-                .read_parents(&subject.record, &mut reading)
-                .map_err(failed)?;
+            record.read_parents(place, &mut reading).map_err(failed)?;
             reading
         }
     };
-    let mut rows = Rows {
-        subject,
-        source,
-        compared,
-        stamps,
-        handed_in,
-        last: handed_in,
-        turns: BTreeMap::new(),
-        uncompared: 0,
-    };
+    let mut rows = Rows::new(subject.subagent.as_deref(), source, compared, stamps);
+    rows.handed_in = handed_in;
+    rows.last = handed_in;
     let from = reading.state().offset();
     let mut portion = record.portion(from).map_err(failed)?;
     let read = reading.read(&mut portion, &mut |request| rows.add(request));
@@ -437,7 +487,7 @@ fn read(
     let before = record.before(end).map_err(failed)?;
     Ok(Portion {
         handed_in: HandedIn {
-            record: subject.record.path.clone(),
+            record: place.path.clone(),
             requests: rows.last,
             end,
             before: before.map(|hash| hash.hex()).unwrap_or_default(),
@@ -451,7 +501,8 @@ fn read(
 
 /// The rows that are being made.
 struct Rows<'r> {
-    subject: &'r Subject,
+    /// The client's id of the subagent that made the requests.
+    subagent: Option<&'r str>,
     source: Source,
     compared: &'r Compared,
     stamps: &'r Stamps,
@@ -464,13 +515,31 @@ struct Rows<'r> {
 }
 
 impl<'r> Rows<'r> {
+    fn new(
+        subagent: Option<&'r str>,
+        source: Source,
+        compared: &'r Compared,
+        stamps: &'r Stamps,
+    ) -> Self {
+        Self {
+            subagent,
+            source,
+            compared,
+            stamps,
+            handed_in: 0,
+            last: 0,
+            turns: BTreeMap::new(),
+            uncompared: 0,
+        }
+    }
+
     fn add(&mut self, request: &Request<'_>) {
         if request.number <= self.handed_in {
             return;
         }
         self.last = request.number;
         // All requests of a subagent are its one turn. What a client copied of another session is no turn of this one.
-        let reference = self.subject.subagent.as_deref().or(request.turn);
+        let reference = self.subagent.or(request.turn);
         let turns = &self.stamps.turns;
         let place = turns
             .iter()

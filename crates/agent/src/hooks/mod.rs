@@ -8,6 +8,7 @@
 mod asking;
 mod drift;
 mod evidence;
+mod held;
 mod line;
 mod pins;
 mod record;
@@ -38,6 +39,7 @@ use crate::session::LocalSnapshot;
 use crate::shared::lock;
 use asking::{Asking, hook_token};
 use evidence::{Evidence, Subject};
+use held::Held;
 use line::{Line, Place};
 
 /// The longest wait of a session's start for the scan. The client waits meanwhile.
@@ -97,6 +99,8 @@ struct Session {
     read: Mutex<Read>,
     /// Held while a record of the session is read.
     reading: tokio::sync::Mutex<()>,
+    /// What a plugin has handed over, instead of a record.
+    held: Mutex<Held>,
     /// Whether the record was read since the last turn.
     is_read: AtomicBool,
 }
@@ -295,6 +299,21 @@ impl Hooks {
         Ok(HookReply::default())
     }
 
+    /// Takes what a plugin hands over of a request. It is compared when the turn ends.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message for people if it cannot be held.
+    pub async fn given(&self, event: Event, arrived: Arrived) -> Result<HookReply, String> {
+        let session = Arc::clone(&arrived.session);
+        drop(arrived);
+        let given = event.call.given.as_deref().unwrap_or_default();
+        if lock(&session.held).add(given)? {
+            self.read_behind(event, session).await?;
+        }
+        Ok(HookReply::default())
+    }
+
     /// Sends what happened once the requests of the session before it were sent, and tries it again while the server
     /// cannot be reached. A turn waits for the fresh scan, which the client reads too. What it returns receives the
     /// result of the first try.
@@ -347,8 +366,15 @@ impl Hooks {
     async fn read_behind(&self, event: Event, session: Arc<Session>) -> Result<(), String> {
         let mut place = lock(&session.line).take();
         let call = &event.call;
-        let Some(record) = event.record() else {
-            return Ok(());
+        let record = match event.client {
+            // Its plugin hands over what a record would have.
+            Profile::Opencode => None,
+            Profile::ClaudeCode | Profile::Codex | Profile::Neutral => {
+                let Some(record) = event.record() else {
+                    return Ok(());
+                };
+                Some(record)
+            }
         };
         let permit = self.permit()?;
         let asking = self.asking(call).await?;
@@ -373,7 +399,15 @@ impl Hooks {
             let alone = session.reading.lock().await;
             loop {
                 let head = event.newest.borrow().clone();
-                match evidence.hand_in(&asking, &subject, head).await {
+                let handed_in = match &subject.record {
+                    Some(record) => evidence.hand_in(&asking, &subject, record, head).await,
+                    None => {
+                        evidence
+                            .hand_in_held(&asking, &subject, &session.held, head)
+                            .await
+                    }
+                };
+                match handed_in {
                     Err(error) if error.is_transient() && Instant::now() < until => {
                         tokio::time::sleep(RETRY_PAUSE).await;
                     }

@@ -162,7 +162,7 @@ async fn bad_requests_are_refused() {
     agent.until(|r| matches!(r, Report::Scanned { .. })).await;
     let long = format!(
         r#"{{"ask":"source_add","path":"/{}"}}"#,
-        "x".repeat(100_000)
+        "x".repeat(REQUEST_BYTES_MAX)
     );
     let check = async |line: &[u8], expected_kind: RefusalKind, expected: &str| {
         let path = socket_path(&w.settings.state_directory);
@@ -198,7 +198,12 @@ async fn bad_requests_are_refused() {
     )
     .await;
     check(long.as_bytes(), invalid, &REQUEST_BYTES_MAX.to_string()).await;
-    check(&vec![b'x'; 3 * REQUEST_BYTES_MAX], invalid, "at most").await;
+    check(
+        &vec![b'x'; REQUEST_BYTES_MAX + 64 * 1024],
+        invalid,
+        "at most",
+    )
+    .await;
     agent.control.status().await.unwrap();
     agent.shut_down().await;
 }

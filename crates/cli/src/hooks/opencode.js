@@ -1,8 +1,11 @@
 // Written by `ctxpin hook install opencode`, which replaces it, and `ctxpin hook uninstall opencode` deletes it.
 //
-// It tells ctxpin of your sessions: their ids, those of your prompts, and the directory. No word of a conversation is
-// handed over. opencode goes on whatever happens here.
+// It tells ctxpin of your sessions: their ids, those of your prompts, and the directory. What opencode puts before the
+// conversation of each request (its system text) and the instruction files that it adds to what a tool read go to the
+// ctxpin process that watches the directory, which compares them with the pin and keeps no text. opencode goes on
+// whatever happens here.
 import { spawn } from "node:child_process"
+import { randomUUID } from "node:crypto"
 
 const COMMAND = []
 
@@ -18,6 +21,24 @@ const ANSWER_CHARACTERS_MAX = 16384
 const SESSIONS_MAX = 256
 
 const TOAST_MILLISECONDS = 10000
+
+// A request with more is not handed over.
+const GIVEN_CHARACTERS_MAX = 1048576
+
+// What may wait to be handed over. Behind it, a request is left out.
+const WAITING_MAX = 64
+
+// The prompts of a session to which a request may belong.
+const TURNS_MAX = 64
+
+// The requests of a session that opencode prepares at once.
+const SYSTEMS_MAX = 4
+
+// opencode's own agents, whose requests have no instruction files.
+const OWN_AGENTS = ["title", "summary", "compaction"]
+
+// How opencode begins an instruction file.
+const FILE_BEGIN = "Instructions from: "
 
 // Resolves to undefined if the promise fails, or does not resolve in time.
 function within(milliseconds, promise) {
@@ -58,8 +79,8 @@ function ask(message) {
 
 export const Ctxpin = async ({ client, directory }) => {
   const loadedAt = Date.now()
-  // The chat of each session that ctxpin was told of. It is undefined if nobody watches the directory.
-  const chats = new Map()
+  // What is known of each session that ctxpin was told of.
+  const sessions = new Map()
 
   async function tell(session, event, more) {
     const answer = await ask({ session_id: session, cwd: directory, hook_event_name: event, ...more })
@@ -70,27 +91,81 @@ export const Ctxpin = async ({ client, directory }) => {
     return answer
   }
 
+  // Tells of events of a session in their order.
+  function queue(session, event, more) {
+    const known = sessions.get(session)
+    if (!known) return Promise.resolve()
+    known.waiting += 1
+    known.last = known.last
+      .then(() => tell(session, event, more))
+      .catch(() => {})
+      .finally(() => (known.waiting -= 1))
+    return known.last
+  }
+
+  function give(session, given) {
+    const known = sessions.get(session)
+    if (!known?.isFollowed || known.waiting >= WAITING_MAX) return
+    const characters = (given.texts ?? []).reduce((sum, text) => sum + text.length, 0)
+    if (characters <= GIVEN_CHARACTERS_MAX) queue(session, "Given", { given })
+  }
+
   async function start(session) {
+    if (sessions.size >= SESSIONS_MAX) sessions.delete(sessions.keys().next().value)
+    const known = { chat: undefined, isFollowed: false, turns: [], systems: [], waiting: 0, last: Promise.resolve() }
+    sessions.set(session, known)
     const asked = client.session.get({ path: { id: session } })
     const info = (await within(SESSION_MILLISECONDS_MAX, Promise.resolve(asked)))?.data
     const source = info && info.time.created < loadedAt ? "resume" : "startup"
-    if (chats.size >= SESSIONS_MAX) chats.delete(chats.keys().next().value)
-    chats.set(session, undefined)
     const parent = info?.parentID ? { parent_id: info.parentID } : {}
-    chats.set(session, (await tell(session, "SessionStart", { source, ...parent })).chat)
+    const told = tell(session, "SessionStart", { source, ...parent })
+    const note = (answer) => {
+      known.chat = answer.chat
+      // Without either, nobody watches the directory.
+      known.isFollowed = Boolean(answer.chat || answer.message)
+    }
+    known.last = told.then(note).catch(() => {})
   }
 
   async function prompt(session, turn) {
-    if (!chats.has(session)) await start(session).catch(() => {})
-    await tell(session, "UserPromptSubmit", { turn_id: turn })
+    if (!sessions.has(session)) await start(session)
+    const known = sessions.get(session)
+    known.turns = [...known.turns, turn].slice(-TURNS_MAX)
+    await queue(session, "UserPromptSubmit", { turn_id: turn })
+  }
+
+  // A request that opencode makes: its system text comes first, and then its agent and its prompt.
+  function request(session, agent, message) {
+    const known = sessions.get(session)
+    const texts = known?.systems.shift()
+    if (!texts || OWN_AGENTS.includes(agent)) return
+    const turn = known.turns.includes(message) ? message : known.turns.at(-1)
+    give(session, { type: "system", session, turn, request: randomUUID(), texts })
   }
 
   return {
     "chat.message": async (input, output) => {
       await within(WAIT_MILLISECONDS_MAX, prompt(input.sessionID, output.message.id))
     },
+    "experimental.chat.system.transform": async (input, output) => {
+      const known = sessions.get(input.sessionID)
+      if (known) known.systems = [...known.systems, [...output.system]].slice(-SYSTEMS_MAX)
+    },
+    "chat.params": async (input) => {
+      const agent = typeof input.agent === "string" ? input.agent : input.agent?.name
+      request(input.sessionID, agent, input.message?.id)
+    },
+    "tool.execute.after": async (input, output) => {
+      const text = output?.output
+      if (typeof text === "string" && text.includes(FILE_BEGIN)) give(input.sessionID, { type: "result", texts: [text] })
+    },
+    event: async ({ event }) => {
+      const session = event.properties?.sessionID
+      if (event.type === "session.compacted") give(session, { type: "compacted" })
+      if (event.type === "session.idle") queue(session, "Stop", {})
+    },
     "shell.env": async (input, output) => {
-      const chat = chats.get(input.sessionID)
+      const chat = sessions.get(input.sessionID)?.chat
       if (chat) output.env.CTXPIN_CHAT = chat
     },
   }

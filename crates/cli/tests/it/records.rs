@@ -240,6 +240,57 @@ fn each_turn_of_each_client_has_the_evidence_of_its_requests() {
 }
 
 #[test]
+fn a_plugin_hands_over_what_its_requests_have() {
+    let watched = Watched::new("opencode");
+    let agents = watched.app.join("AGENTS.md");
+    let [one, two] = ["one", "two"].map(body);
+    let gives = |turn: &str, request: &str, text: &str| {
+        let text = format!(
+            "{SENTINEL}\nInstructions from: {}\n{text}",
+            agents.display()
+        );
+        let given = json!({
+            "type": "system", "session": "s1", "turn": turn, "request": request, "texts": [text],
+        });
+        watched.told("s1", "Given", &json!({"given": given}))
+    };
+    let prompts = |turn: &str| watched.told("s1", "UserPromptSubmit", &json!({"turn_id": turn}));
+    watched.edit(&one);
+    watched.told("s1", "SessionStart", &json!({"source": "startup"}));
+    prompts("t1");
+    gives("t1", "r1", &one);
+    gives("t1", "r2", &one);
+    watched.told("s1", "Stop", &json!({}));
+    assert_eq!(watched.verdicts("s1", 1), ["as-pinned"]);
+
+    // opencode reads its files at each prompt. A turn that somebody broke off has no end.
+    watched.edit(&two);
+    prompts("t2");
+    gives("t2", "r3", &two);
+    prompts("t3");
+    gives("t3", "r4", &one);
+    watched.told("s1", "Stop", &json!({}));
+    let expected = ["deviates", "as-pinned", "as-pinned"];
+    assert_eq!(watched.verdicts("s1", 3), expected);
+    assert_eq!(watched.outcomes("s1", 3), ["stale", "absent"]);
+
+    let log = watched.bench.data().join("hooks/log");
+    assert!(!log.exists(), "{}", fs::read_to_string(log).unwrap());
+    watched.told("s1", "Given", &json!({"given": {"type": "other"}}));
+    assert_says(
+        &fs::read_to_string(&log).unwrap(),
+        &["what the plugin hands over is not a line that is known"],
+    );
+    watched.bench.ok(&watched.app, &["down"]);
+    for file in files(&watched.bench.data()) {
+        let bytes = fs::read(&file).unwrap();
+        let mut parts = bytes.windows(SENTINEL.len());
+        let is_kept = parts.any(|part| part == SENTINEL.as_bytes());
+        assert!(!is_kept, "{}", file.display());
+    }
+}
+
+#[test]
 fn a_subagent_has_evidence_of_its_own() {
     let watched = Watched::new("claude-code");
     let one = body("one");

@@ -92,6 +92,9 @@ struct Input {
     /// The session of which this one is a subagent, from opencode's plugin.
     #[serde(default)]
     parent_id: Option<String>,
+    /// What a request has, from opencode's plugin.
+    #[serde(default)]
+    given: Option<serde_json::Value>,
     /// The file in which the client records the session.
     #[serde(default)]
     transcript_path: Option<String>,
@@ -165,6 +168,7 @@ impl Run {
             "SubagentStart" => HookEvent::SubagentStart,
             "SubagentStop" => HookEvent::SubagentStop,
             "Stop" => HookEvent::Stop,
+            "Given" => HookEvent::Given,
             "SessionEnd" => HookEvent::SessionEnd,
             _ => return Ok(None),
         };
@@ -195,13 +199,14 @@ impl Run {
                 .filter(|_| event == HookEvent::SessionStart),
             subagent: input.agent_id.clone().filter(|_| is_of_subagent),
             record: match event {
-                HookEvent::SubagentStart => None,
+                HookEvent::SubagentStart | HookEvent::Given => None,
                 HookEvent::SubagentStop => input.agent_transcript_path.clone(),
                 HookEvent::SessionStart
                 | HookEvent::Prompt
                 | HookEvent::Stop
                 | HookEvent::SessionEnd => input.transcript_path.clone(),
             },
+            given: input.given.as_ref().map(ToString::to_string),
             server,
             token_file: text(&token_file)?,
         }))
