@@ -31,7 +31,13 @@ const GONE: &str = "server-gone";
 const CONNECT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The scenes of which the documents show pictures.
-const DOCUMENTED: [&str; 4] = ["changes", "chat-drifted", "chat-context", "map-8"];
+const DOCUMENTED: [&str; 5] = [
+    "changes",
+    "chat-drifted",
+    "chat-context",
+    "turn-deviating",
+    "map-8",
+];
 
 /// Options of the screenshots.
 #[derive(Debug, Args)]
