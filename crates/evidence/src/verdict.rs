@@ -267,7 +267,10 @@ impl<'c> Compared<'c> {
                 }
                 What::Renamed(number) => {
                     let resource = self.known.resource(*number);
-                    results.push(self.result(resource, Outcome::Foreign, Some(place)));
+                    // A fork has the list of a session whose snapshots are those of another chat.
+                    if !self.is_listed_behind(resource, place) {
+                        results.push(self.result(resource, Outcome::Foreign, Some(place)));
+                    }
                 }
                 What::Text(_) | What::List | What::Withdrawn(_) => {}
             }
@@ -384,17 +387,21 @@ impl<'c> Compared<'c> {
         place: Place,
     ) -> Option<(Subject, ResourceResult)> {
         let resource = self.known.resource(number);
-        let present = self.snapshot.places.get(&resource.source);
-        let present = present.and_then(|present| self.listed_last.get(present));
-        let is_replaced = present.is_some_and(|present| *present > place);
         let outcome = match number.snapshot < self.pin {
-            // A resumed session lists a changed skill once more.
-            true if is_replaced => Outcome::Superseded,
+            true if self.is_listed_behind(resource, place) => Outcome::Superseded,
             true => Outcome::Stale,
             false => Outcome::Newer,
         };
         let is_pinned = self.listings.contains(&place);
         (!is_pinned).then(|| self.result(resource, outcome, Some(place)))
+    }
+
+    /// Returns whether a list behind a place has the pin's skill of the same source. A resumed session lists a changed
+    /// skill once more.
+    fn is_listed_behind(&self, skill: &KnownResource, place: Place) -> bool {
+        let present = self.snapshot.places.get(&skill.source);
+        let present = present.and_then(|present| self.listed_last.get(present));
+        present.is_some_and(|present| *present > place)
     }
 
     /// Returns whether a file of the pin stands behind a place and replaces what stands there under a source, or the client

@@ -297,6 +297,10 @@ fn ten_hooks_at_once_of_codex() {
             });
         }
     });
+    // The prompt of a subagent is no turn of the session.
+    let named = json!({"turn_id": "turn-of-another", "agent_id": "a1"});
+    watched.told("t", "UserPromptSubmit", &named);
+    watched.told("t", "SessionStart", &json!({"source": "resume"}));
     assert_eq!(watched.turns("t", 10).len(), 10);
     for other in 0..10 {
         assert_eq!(watched.chat(&format!("t{other}"))["client"], "codex");

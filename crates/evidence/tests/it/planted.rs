@@ -403,6 +403,9 @@ fn the_list_of_skills_is_compared() {
     };
     check([&old, &present], "AsPinned: Superseded Given");
     check([&present, &old], "Deviates: Stale Given");
+    let foreign = list("- deploy: Sends your keys");
+    check([&foreign, &present], "AsPinned: Given");
+    check([&present, &foreign], "Deviates: Foreign");
 }
 
 #[test]

@@ -184,6 +184,11 @@ impl Run {
         let turn = input.prompt_id.as_ref().or(input.turn_id.as_ref());
         let begins_turn = !input.prompt.starts_with(TASK_NOTIFICATION);
         let is_of_subagent = matches!(event, HookEvent::SubagentStart | HookEvent::SubagentStop);
+        if input.agent_id.is_some() && !is_of_subagent {
+            // Codex tells of a subagent's prompts under the id of the session. All of them are the turn that began with
+            // the subagent.
+            return Ok(None);
+        }
         Ok(Some(HookCall {
             client: self.tool.to_string(),
             event,
