@@ -12,6 +12,7 @@
 mod blocking;
 pub mod control;
 pub mod error;
+pub mod handed_in;
 mod hooks;
 mod places;
 pub mod push;

@@ -181,6 +181,29 @@ impl DataDirectory {
             .collect()
     }
 
+    /// Returns the state directories of all processes that ever watched a directory here for a profile: of `ctxpin up`,
+    /// and of `ctxpin agent run`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a list of them cannot be read.
+    pub fn states(&self, profile: Profile) -> Result<Vec<PathBuf>, Failure> {
+        let agents = self.agents()?;
+        let mut states: Vec<_> = agents.iter().map(AgentDirectory::state).collect();
+        let runs = self.path.join("runs");
+        let unreadable = |error: io::Error| unreadable(&runs).because(error);
+        match fs::read_dir(&runs) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            entries => {
+                for entry in entries.map_err(unreadable)? {
+                    let run = entry.map_err(unreadable)?.path();
+                    states.push(of_profile(run, profile).join("state"));
+                }
+            }
+        }
+        Ok(states)
+    }
+
     /// Returns the path of what the hooks of tools need.
     pub fn hooks(&self) -> PathBuf {
         self.path.join("hooks")

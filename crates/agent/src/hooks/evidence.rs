@@ -31,6 +31,7 @@ use super::pins::{Pin, Pins};
 use super::record::{self, Record, Unreadable};
 use super::state_files::StateFiles;
 use crate::blocking::blocking;
+use crate::handed_in;
 use crate::session::LocalSnapshot;
 use crate::shared::lock;
 
@@ -56,7 +57,7 @@ const TURNS_MAX: u32 = 500;
 /// Hands in what records show.
 #[derive(Debug)]
 pub(super) struct Evidence {
-    directory: PathBuf,
+    state_directory: PathBuf,
     pins: Arc<Pins>,
     readings: Semaphore,
 }
@@ -104,8 +105,11 @@ struct HandedIn {
     /// Where the reading ended, and a hash of the bytes before.
     end: u64,
     before: String,
-    /// `None` if it is too large.
+    /// `None` if it is too large, or if requests at its end must be read again.
     reading: Option<State>,
+    /// Whether the last requests are of no turn that the server knows. Such a turn may be recorded soon.
+    #[serde(skip)]
+    is_open: bool,
 }
 
 /// What a chat's turns are compared with.
@@ -138,7 +142,7 @@ impl Evidence {
     /// Returns what hands in evidence and keeps its place in a state directory.
     pub fn of(state_directory: &Path) -> Self {
         Self {
-            directory: state_directory.join("readings"),
+            state_directory: state_directory.to_owned(),
             pins: Arc::new(Pins::of(state_directory)),
             readings: Semaphore::new(READINGS_MAX),
         }
@@ -194,9 +198,11 @@ impl Evidence {
                 move || read(&subject, &place, &record, before, &compared, &stamps)
             });
             let portion = portion.await.map_err(|error| unread(&place, &error))?;
-            send(asking, chat, key, &portion.rows, portion.uncompared).await?;
-            let (path, handed_in) = (path.clone(), portion.handed_in.clone());
-            let kept = blocking(move || keep(&path, handed_in)).await;
+            self.send(asking, (chat, subject.client), key, &portion.rows)
+                .await?;
+            say_uncompared(portion.uncompared);
+            let (path, progress) = (path.clone(), portion.handed_in.clone());
+            let kept = blocking(move || keep(&path, progress)).await;
             if let Err(error) = kept {
                 tracing::warn!(%error, "the place in a record cannot be kept");
             }
@@ -232,10 +238,43 @@ impl Evidence {
                 (rows.uncompared, rows.made())
             });
             let (uncompared, rows) = made.await;
-            send(asking, chat, key, &rows, uncompared).await?;
+            self.send(asking, (chat, subject.client), key, &rows)
+                .await?;
+            say_uncompared(uncompared);
         }
         lock(held).forget(count);
         drop(reading);
+        Ok(())
+    }
+
+    /// Hands in the rows of turns of a client's chat, and notes when.
+    async fn send(
+        &self,
+        asking: &Asking,
+        (chat, client): (ChatId, Profile),
+        key: &EvidenceKey,
+        rows: &[(i64, Row)],
+    ) -> Result<(), ClientError> {
+        let mut is_taken = false;
+        for (turn, row) in rows {
+            let shape = row_shape(key.name(), row);
+            match asking.client.evidence_add(chat, *turn, &shape).await {
+                Ok(_) => is_taken = true,
+                Err(error) if error.is_transient() => return Err(error),
+                // Another row under this key, or one too many: what the server has stays.
+                Err(error) => {
+                    tracing::warn!(%error, turn, "a row of evidence was refused");
+                }
+            }
+        }
+        let directory = self.state_directory.clone();
+        let noted = blocking(move || match is_taken {
+            true => handed_in::note(&directory, client),
+            false => Ok(()),
+        });
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "when evidence was handed in cannot be noted");
+        }
         Ok(())
     }
 
@@ -259,7 +298,8 @@ impl Evidence {
         let subagent = subject.subagent.as_deref().unwrap_or_default();
         let name = [subject.client.as_str(), &subject.session, subagent].join("\n");
         let name = BlobHash::of(name.as_bytes()).hex();
-        self.directory.join(format!("{name}.json"))
+        let readings = self.state_directory.join("readings");
+        readings.join(format!("{name}.json"))
     }
 }
 
@@ -307,32 +347,14 @@ fn unread(place: &record::Place, reason: &impl ToString) -> HandInError {
     }
 }
 
-/// Hands in the rows of turns.
-async fn send(
-    asking: &Asking,
-    chat: ChatId,
-    key: &EvidenceKey,
-    rows: &[(i64, Row)],
-    uncompared: u64,
-) -> Result<(), ClientError> {
-    for (turn, row) in rows {
-        let shape = row_shape(key.name(), row);
-        match asking.client.evidence_add(chat, *turn, &shape).await {
-            Ok(_) => {}
-            Err(error) if error.is_transient() => return Err(error),
-            // Another row under this key, or one too many: what the server has stays.
-            Err(error) => {
-                tracing::warn!(%error, turn, "a row of evidence was refused");
-            }
-        }
-    }
-    if uncompared > 0 {
+/// Says how many requests of a chat's turns were not compared.
+fn say_uncompared(requests: u64) {
+    if requests > 0 {
         tracing::info!(
-            requests = uncompared,
+            requests,
             "requests are not compared: their pin is not kept here"
         );
     }
-    Ok(())
 }
 
 /// Asks for the pins and the turns of a chat.
@@ -456,6 +478,7 @@ fn read(
         _ => None,
     };
     let handed_in = kept.as_ref().map_or(0, |kept| kept.requests);
+    let is_open = kept.as_ref().is_some_and(|kept| kept.is_open);
     let resumed = kept.and_then(|kept| Reading::resume(known, kept.reading?).ok());
     let mut reading = match resumed {
         Some(reading) => reading,
@@ -468,6 +491,7 @@ fn read(
     let mut rows = Rows::new(subject.subagent.as_deref(), source, compared, stamps);
     rows.handed_in = handed_in;
     rows.last = handed_in;
+    rows.is_open = is_open;
     let from = reading.state().offset();
     let mut portion = record.portion(from).map_err(failed)?;
     let read = reading.read(&mut portion, &mut |request| rows.add(request));
@@ -492,6 +516,7 @@ fn read(
             end,
             before: before.map(|hash| hash.hex()).unwrap_or_default(),
             reading: Some(state),
+            is_open: rows.is_open,
         },
         is_last,
         uncompared: rows.uncompared,
@@ -509,6 +534,7 @@ struct Rows<'r> {
     /// The number of the last request that was handed in before.
     handed_in: u64,
     last: u64,
+    is_open: bool,
     /// By the number of the turn and of the snapshot.
     turns: BTreeMap<(i64, Option<usize>), Turn<'r>>,
     uncompared: u64,
@@ -528,6 +554,7 @@ impl<'r> Rows<'r> {
             stamps,
             handed_in: 0,
             last: 0,
+            is_open: false,
             turns: BTreeMap::new(),
             uncompared: 0,
         }
@@ -537,7 +564,6 @@ impl<'r> Rows<'r> {
         if request.number <= self.handed_in {
             return;
         }
-        self.last = request.number;
         // All requests of a subagent are its one turn. What a client copied of another session is no turn of this one.
         let reference = self.subagent.or(request.turn);
         let turns = &self.stamps.turns;
@@ -545,8 +571,12 @@ impl<'r> Rows<'r> {
             .iter()
             .rposition(|turn| Some(&*turn.reference) == reference);
         let Some(place) = place else {
+            self.is_open = true;
             return;
         };
+        // Turns are recorded in their order, so those before will not be known any more.
+        self.is_open = false;
+        self.last = request.number;
         let stamp = &turns[place];
         let next = turns.get(place + 1);
         let pin = self.compared.pin(stamp, next, request.is_compacted);
@@ -582,7 +612,7 @@ fn is_at(record: &Record, kept: &HandedIn) -> std::io::Result<bool> {
 
 fn keep(path: &Path, handed_in: HandedIn) -> std::io::Result<()> {
     let json = serde_json::to_vec(&handed_in)?;
-    let json = match json.len() as u64 > FILE_BYTES_MAX {
+    let json = match json.len() as u64 > FILE_BYTES_MAX || handed_in.is_open {
         false => json,
         true => serde_json::to_vec(&HandedIn {
             reading: None,

@@ -7,7 +7,6 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use ctxpin_private_files::{directory, file};
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 
 /// How many files a directory has at most, and their size together, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -17,15 +16,6 @@ pub(super) struct StateFiles {
 }
 
 impl StateFiles {
-    /// Notes that a file is needed.
-    pub fn touch(self, path: &Path) -> io::Result<()> {
-        let times = Timestamps {
-            last_access: time(UTIME_OMIT),
-            last_modification: time(UTIME_NOW),
-        };
-        Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
-    }
-
     /// Replaces a file, and removes those of its directory that are too many.
     pub fn write(self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let parent = path.parent().unwrap_or(path);
@@ -53,18 +43,12 @@ impl StateFiles {
     }
 }
 
-fn time(nanoseconds: rustix::fs::Nsecs) -> Timespec {
-    Timespec {
-        tv_sec: 0,
-        tv_nsec: nanoseconds,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::handed_in::touch;
 
     #[test]
     fn the_oldest_files_make_room() {
@@ -91,11 +75,11 @@ mod tests {
             age(name, seconds as u64);
         }
         assert_eq!(names(), ["a", "b", "c"]);
-        files.touch(&path("c")).unwrap();
+        touch(&path("c")).unwrap();
         files.write(&path("d"), b"123").unwrap();
         assert_eq!(names(), ["a", "c", "d"]);
         files.write(&path("d"), b"12345678").unwrap();
         assert_eq!(names(), ["d"]);
-        assert!(files.touch(&path("a")).is_err());
+        assert!(touch(&path("a")).is_err());
     }
 }

@@ -91,11 +91,6 @@ impl Watched {
 
     /// Waits until a chat has this many turns, which are recorded behind the back of a hook.
     fn turns(&self, reference: &str, count: usize) -> Vec<Value> {
-        self.turns_once(reference, |turns| turns.len() >= count)
-    }
-
-    /// Waits until the turns of a chat are as wanted, and returns them, the newest first.
-    pub fn turns_once(&self, reference: &str, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let id = self.chat(reference)["id"].as_str().unwrap().to_owned();
         let mut watch = self.bench.start(&self.app, &["watch", "--json"]);
         loop {
@@ -103,7 +98,7 @@ impl Watched {
                 .bench
                 .json(&self.app, &["chat", "turns", "--chat", &id]);
             let turns = turns["items"].as_array().unwrap().clone();
-            if is_so(&turns) {
+            if turns.len() >= count {
                 return turns;
             }
             watch.until(|_| Some(()));

@@ -148,10 +148,26 @@ impl Watched {
         self.calls(record, "UserPromptSubmit", &named);
     }
 
-    /// Waits until the newest of so many turns has evidence, and returns the verdicts, the newest first.
+    /// Asks for the turns of a session until they are as wanted. Not every row changes what a watcher is told.
+    fn asked(&self, session: &str, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let id = self.chat(session)["id"].as_str().unwrap().to_owned();
+        let mut turns = Value::Null;
+        for _ in 0..400 {
+            turns = self
+                .bench
+                .json(&self.app, &["chat", "turns", "--chat", &id]);
+            let items = turns["items"].as_array().unwrap();
+            if is_so(items) {
+                return items.clone();
+            }
+        }
+        panic!("{turns:#}\n{}", self.log());
+    }
+
+    /// Asks until the newest of so many turns has evidence, and returns the verdicts, the newest first.
     fn verdicts(&self, session: &str, count: usize) -> Vec<String> {
         let is_so = |turns: &[Value]| turns.len() == count && turns[0].get("evidence").is_some();
-        let turns = self.turns_once(session, is_so);
+        let turns = self.asked(session, is_so);
         let verdicts = turns.iter().map(|turn| {
             let verdict = turn["evidence"]["verdict"].as_str();
             verdict.unwrap_or("none").to_owned()
@@ -172,6 +188,17 @@ impl Watched {
 
     fn log(&self) -> String {
         fs::read_to_string(self.bench.data().join("up.log")).unwrap()
+    }
+
+    /// Asks until `ctxpin hook status` says when evidence was handed in, which is noted behind the answer of the server.
+    fn was_handed_in(&self) {
+        let at = || {
+            let status = self.bench.json(&self.app, &["hook", "status"]);
+            let tools = status.as_array().unwrap().iter();
+            let mut tools = tools.filter(|tool| tool["tool"] == self.client);
+            tools.next().unwrap()["evidence_at"].is_string()
+        };
+        assert!((0..200).any(|_| at()));
     }
 
     /// Asks until the log of `ctxpin up` has a reason, which is written behind the back of a hook.
@@ -200,6 +227,7 @@ fn each_turn_of_each_client_has_the_evidence_of_its_requests() {
         record.turn("t1");
         watched.calls(&record, "Stop", &json!({}));
         assert_eq!(watched.verdicts("s1", 1), ["as-pinned"], "{client}");
+        watched.was_handed_in();
 
         // The text of the head, which the session has not been started with. A person who breaks off has no end of the
         // turn, so the next prompt hands it in.
@@ -380,5 +408,29 @@ fn a_record_that_was_rewritten_is_read_anew() {
     assert_eq!(watched.outcomes("s1", 3), ["foreign", "absent"]);
     let log = watched.log();
     assert!(!log.contains("refused"), "{log}");
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
+fn a_request_waits_for_its_turn() {
+    let watched = Watched::new("claude-code");
+    let one = body("one");
+    watched.edit(&one);
+    let mut record = Record::new(&watched, "s1");
+    watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
+    record.gives(&watched.app.join("AGENTS.md"), &one);
+    for turn in ["t1", "t2"] {
+        watched.prompts(&record, turn);
+        // A reading may see the request before the server knows its turn.
+        record.turn(turn);
+        record.turn("a turn of nobody");
+        watched.calls(&record, "Stop", &json!({}));
+    }
+    record.turn("t3");
+    watched.calls(&record, "Stop", &json!({}));
+    assert_eq!(watched.verdicts("s1", 2), ["as-pinned", "as-pinned"]);
+    watched.prompts(&record, "t3");
+    watched.calls(&record, "Stop", &json!({}));
+    assert_eq!(watched.verdicts("s1", 3)[0], "as-pinned");
     watched.bench.ok(&watched.app, &["down"]);
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use ctxpin_agent::handed_in::handed_in_at;
 use ctxpin_model::profile::Profile;
 use serde::Serialize;
 
@@ -56,6 +57,8 @@ struct ToolHooks {
     paused: bool,
     /// The time at which a hook was last called.
     called_at: Option<DateTime<Utc>>,
+    /// The time at which evidence about a session of the tool was last handed in.
+    evidence_at: Option<DateTime<Utc>>,
 }
 
 impl Status {
@@ -98,6 +101,7 @@ impl Status {
             fault,
             paused: data.hooks_paused().exists(),
             called_at: modified_at(&data.hook_called(tool)),
+            evidence_at: evidence_at(tool, data)?,
         })
     }
 }
@@ -140,6 +144,8 @@ fn text(tool: &ToolHooks) -> String {
     ));
     let called = tool.called_at.map(|time| say::ago(time, say::now()));
     facts.push(("called", called.unwrap_or_else(|| "never".to_owned())));
+    let evidence = tool.evidence_at.map(|time| say::ago(time, say::now()));
+    facts.push(("evidence", evidence.unwrap_or_else(|| "never".to_owned())));
     if tool.paused {
         facts.push(("paused", "`ctxpin hook resume` ends that".to_owned()));
     }
@@ -150,6 +156,13 @@ fn text(tool: &ToolHooks) -> String {
         say::paint(say::BOLD, &tool.tool),
         lines.collect::<String>()
     )
+}
+
+/// Returns when any process here last handed in evidence about a session of a tool.
+fn evidence_at(tool: Profile, data: &DataDirectory) -> Result<Option<DateTime<Utc>>, Failure> {
+    let states = data.states(tool)?;
+    let times = states.iter().filter_map(|state| handed_in_at(state, tool));
+    Ok(times.max().map(DateTime::from))
 }
 
 /// Returns the time at which a file was last written, if it exists.

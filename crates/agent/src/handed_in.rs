@@ -1,0 +1,38 @@
+//! When evidence about the sessions of a client was last handed in, which other processes can read.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use ctxpin_model::profile::Profile;
+use ctxpin_private_files::file;
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
+
+/// Returns when the process with this state directory last handed in evidence about a session of a client. `None` if it
+/// never has.
+pub fn handed_in_at(state_directory: &Path, client: Profile) -> Option<SystemTime> {
+    let metadata = fs::metadata(path(state_directory, client)).ok()?;
+    metadata.modified().ok()
+}
+
+/// Notes that evidence was handed in just now.
+pub(crate) fn note(state_directory: &Path, client: Profile) -> io::Result<()> {
+    let path = path(state_directory, client);
+    file::open_to_write(&path)?;
+    touch(&path)
+}
+
+/// Sets the time of a file's last change to now.
+pub(crate) fn touch(path: &Path) -> io::Result<()> {
+    let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    let times = Timestamps {
+        last_access: time(UTIME_OMIT),
+        last_modification: time(UTIME_NOW),
+    };
+    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+fn path(state_directory: &Path, client: Profile) -> PathBuf {
+    state_directory.join(format!("{client}.handed-in"))
+}
