@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::profile::Profile;
-use ctxpin_model::resource::Resource;
 
-use super::Read;
+use super::read::{Listing, Read};
 use crate::session::LocalSnapshot;
 
 /// How many changed files a message names.
@@ -17,19 +15,21 @@ const NAMES_MAX: usize = 3;
 impl Read {
     /// Returns what to tell the person, once for each change: that the workspace has changed since the client read it,
     /// or that a client which reads at each prompt now reads something else.
-    pub fn drift(&mut self, newest: &Arc<LocalSnapshot>, client: Profile) -> Option<String> {
+    pub fn drift(&mut self, newest: &LocalSnapshot, client: Profile) -> Option<String> {
         let is_read = ClientEvent::Turn.is_read_by(Some(client.as_str()));
         if is_read {
             // Nothing is known of the prompts before, if this process did not see the start.
-            self.snapshot.get_or_insert_with(|| Arc::clone(newest));
+            self.snapshot.get_or_insert_with(|| Listing::of(newest));
         }
         let read = self.snapshot.as_ref()?;
         let told = self.told.as_ref().unwrap_or(read);
-        if told.id == newest.id {
+        if told.snapshot == newest.id.to_string() {
             return None;
         }
-        let changed = changed(if is_read { told } else { read }, newest);
-        self.told = Some(Arc::clone(newest));
+        let directory = newest.snapshot().facts.directory.as_deref();
+        let listing = Listing::of(newest);
+        let changed = changed(if is_read { told } else { read }, &listing, directory);
+        self.told = Some(listing);
         let (first, rest) = changed.split_at(changed.len().min(NAMES_MAX));
         if first.is_empty() {
             return None;
@@ -60,17 +60,22 @@ fn name(client: Profile) -> &'static str {
     }
 }
 
-/// Returns the names of the resources that differ, as they stand below the directory.
-fn changed(read: &LocalSnapshot, newest: &LocalSnapshot) -> Vec<String> {
-    let before: HashMap<_, _> = by_name(read).collect();
-    let after: HashMap<_, _> = by_name(newest).collect();
+/// Returns the names of the resources that differ, as they stand below a directory.
+fn changed(read: &Listing, newest: &Listing, directory: Option<&str>) -> Vec<String> {
+    let [before, after] = [read, newest].map(|listing| {
+        let kinds = listing.resources.iter();
+        let resources = kinds.flat_map(|(kind, resources)| {
+            let resources = resources.iter();
+            resources.map(move |(source, hash)| ((kind.as_str(), source.as_str()), hash))
+        });
+        resources.collect::<HashMap<_, _>>()
+    });
     let names = before.keys().chain(after.keys());
     let mut names: Vec<_> = names
         .filter(|name| before.get(*name) != after.get(*name))
         .collect();
     names.sort_unstable();
     names.dedup();
-    let directory = newest.snapshot().facts.directory.as_deref();
     let directory = Path::new(directory.unwrap_or("/"));
     let shown = names.into_iter().map(|(_, source)| {
         let below = Path::new(source).strip_prefix(directory);
@@ -79,9 +84,4 @@ fn changed(read: &LocalSnapshot, newest: &LocalSnapshot) -> Vec<String> {
         one_line.collect()
     });
     shown.collect()
-}
-
-fn by_name(snapshot: &LocalSnapshot) -> impl Iterator<Item = ((&str, &str), &Resource)> {
-    let resources = snapshot.snapshot().resources.iter();
-    resources.map(|resource| ((resource.kind.as_str(), resource.source.as_str()), resource))
 }

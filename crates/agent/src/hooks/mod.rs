@@ -11,8 +11,11 @@ mod evidence;
 mod held;
 mod line;
 mod pins;
+mod read;
 mod record;
 mod state_files;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -30,7 +33,7 @@ use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
 use ctxpin_protocol::http::chats::{ChatCreate, ChatStart};
 use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_protocol::problem::ProblemName;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use url::Url;
 use uuid::Uuid;
 
@@ -41,6 +44,7 @@ use asking::{Asking, hook_token};
 use evidence::{Evidence, Subject};
 use held::Held;
 use line::{Line, Place};
+use read::{KeptReads, Listing, Read};
 
 /// The longest wait of a session's start for the scan. The client waits meanwhile.
 pub(crate) const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);
@@ -61,6 +65,9 @@ const RETRY_TIME_MAX: Duration = Duration::from_secs(600);
 /// The pause between two tries.
 const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
+/// The longest wait of a prompt for the answer whether a change was declined. Only one with a change to tell waits.
+const DECLINED_TIME_MAX: Duration = Duration::from_millis(300);
+
 /// The greatest length of a name that a client gives, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -75,6 +82,7 @@ pub(crate) struct Hooks {
     asking: Mutex<Option<Asking>>,
     sessions: Arc<Mutex<HashMap<SessionKey, Known>>>,
     evidence: Arc<Evidence>,
+    kept_reads: Arc<KeptReads>,
     room: Arc<Semaphore>,
 }
 
@@ -96,22 +104,14 @@ struct Session {
     line: Mutex<Line>,
     /// The session's chat, once the server has told it.
     chat: tokio::sync::Mutex<Option<ChatId>>,
-    read: Mutex<Read>,
+    /// What an earlier process kept of it counts until the session's first start here.
+    read: OnceCell<Mutex<Read>>,
     /// Held while a record of the session is read.
     reading: tokio::sync::Mutex<()>,
     /// What a plugin has handed over, instead of a record.
     held: Mutex<Held>,
     /// Whether the record was read since the last turn.
     is_read: AtomicBool,
-}
-
-/// What the client has read, and what its person was told.
-#[derive(Default)]
-struct Read {
-    /// The snapshot at the session's last start in this process.
-    snapshot: Option<Arc<LocalSnapshot>>,
-    /// The snapshot of which the person was told last that it differs.
-    told: Option<Arc<LocalSnapshot>>,
 }
 
 /// A session with the place of an event in its line.
@@ -157,6 +157,7 @@ impl Hooks {
             asking: Mutex::default(),
             sessions: Arc::default(),
             evidence: Arc::new(Evidence::of(state_directory)),
+            kept_reads: Arc::new(KeptReads::of(state_directory)),
             room: Arc::new(Semaphore::new(WAITING_MAX)),
         }
     }
@@ -227,25 +228,86 @@ impl Hooks {
             event.call.source.as_deref().unwrap_or_default(),
             snapshot.as_ref(),
         );
-        *lock(&session.read) = Read {
-            snapshot,
+        let read = Read {
+            snapshot: snapshot.as_deref().map(Listing::of),
             told: None,
         };
+        self.keep_read(&event, read.clone());
+        // Nothing that an earlier process kept is of use any more.
+        let known = session.read.get_or_init(|| async { Mutex::default() });
+        *lock(known.await) = read;
         let tried = self.behind(event.clone(), arrived, Deed::Start(start), None);
         let tried = tried.await?;
         // What an earlier process, or a hook that was never called, has left.
         self.read_behind(event, session).await?;
         match tokio::time::timeout_at(until, tried).await {
-            Ok(Ok(Ok(chat))) => Ok(HookReply {
+            Ok(Ok(Ok(Some(chat)))) => Ok(HookReply {
                 chat: Some(chat.uuid()),
                 message: None,
             }),
             Ok(Ok(Err(reason))) => Err(reason),
-            Ok(Err(_)) | Err(_) => Err(format!(
-                "{} does not respond yet; the session is recorded if it responds soon",
-                self.server
-            )),
+            Ok(Ok(Ok(None)) | Err(_)) | Err(_) => Ok(HookReply {
+                chat: None,
+                message: Some(format!(
+                    "ctxpin: {} does not respond yet; this session is recorded if it responds within {} minutes",
+                    self.server,
+                    RETRY_TIME_MAX.as_secs() / 60
+                )),
+            }),
         }
+    }
+
+    /// Returns what to tell the person of a change, unless it was declined.
+    async fn drift(
+        &self,
+        event: &Event,
+        session: &Session,
+        newest: &LocalSnapshot,
+    ) -> Option<String> {
+        let read = session.read.get_or_init(|| async {
+            let (kept, name) = (Arc::clone(&self.kept_reads), name(event));
+            Mutex::new(blocking(move || kept.read(&name)).await)
+        });
+        let read = read.await;
+        let (message, kept) = {
+            let mut read = lock(read);
+            let before = read.told.clone();
+            let message = read.drift(newest, event.client);
+            (message, (read.told != before).then(|| read.clone()))
+        };
+        if let Some(kept) = kept {
+            self.keep_read(event, kept);
+        }
+        let message = message?;
+        let is_declined = self.is_declined(event, session, newest);
+        let is_declined = tokio::time::timeout(DECLINED_TIME_MAX, is_declined).await;
+        let is_declined = is_declined.ok().flatten().unwrap_or(false);
+        (!is_declined).then_some(message)
+    }
+
+    /// Asks whether the session's chat has declined a head. Returns `None` if nobody knows.
+    async fn is_declined(
+        &self,
+        event: &Event,
+        session: &Session,
+        head: &LocalSnapshot,
+    ) -> Option<bool> {
+        let client = self.asking(&event.call).await.ok()?.client;
+        let mut chat = session.chat.lock().await;
+        let chat = chat_of(&client, event, &mut chat).await.ok()?;
+        let context = client.context(chat).await.ok()?;
+        let is_head = context.head?.snapshot == head.id.to_string();
+        Some(is_head && context.pin.declined)
+    }
+
+    /// Keeps what a session has read for a later process, behind the back of the hook.
+    fn keep_read(&self, event: &Event, read: Read) {
+        let (kept, name) = (Arc::clone(&self.kept_reads), name(event));
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = kept.keep(&name, &read) {
+                tracing::warn!(%error, "what a session has read cannot be kept");
+            }
+        });
     }
 
     /// Records a turn, behind the back of the hook. With `fresh`, the pin moves first to what the client reads for the
@@ -262,7 +324,10 @@ impl Hooks {
     ) -> Result<HookReply, String> {
         let session = Arc::clone(&arrived.session);
         let newest = event.newest.borrow().clone();
-        let message = newest.and_then(|newest| lock(&session.read).drift(&newest, event.client));
+        let message = match newest {
+            Some(newest) => self.drift(&event, &session, &newest).await,
+            None => None,
+        };
         if let Some(turn) = event.call.turn.clone() {
             let deed = Deed::Turn { turn, read: None };
             self.behind(event.clone(), arrived, deed, fresh).await?;
@@ -323,7 +388,7 @@ impl Hooks {
         arrived: Arrived,
         mut deed: Deed,
         fresh: Option<Fresh>,
-    ) -> Result<oneshot::Receiver<Result<ChatId, String>>, String> {
+    ) -> Result<oneshot::Receiver<Tried>, String> {
         let permit = self.permit()?;
         let client = self.asking(&event.call).await?.client;
         let evidence = Arc::clone(&self.evidence);
@@ -344,7 +409,7 @@ impl Hooks {
                 let recorded = recorded(&client, &event, &mut chat, &deed).await;
                 if let Some(tell) = tell.take() {
                     // A hook that does not wait has dropped the other end.
-                    let _ = tell.send(recorded.as_ref().copied().map_err(ToString::to_string));
+                    let _ = tell.send(tried(&recorded));
                 }
                 match recorded {
                     Err(error) if error.is_transient() && Instant::now() < until => {
@@ -480,6 +545,20 @@ fn forget(sessions: &Mutex<HashMap<SessionKey, Known>>, key: &SessionKey, sessio
     }
 }
 
+/// The result of the first try: the chat, or `None` if the server may respond soon.
+type Tried = Result<Option<ChatId>, String>;
+
+fn tried(recorded: &Result<ChatId, ClientError>) -> Tried {
+    match recorded {
+        Ok(chat) => Ok(Some(*chat)),
+        // A server that does not know the token may be another one, which is worth a word.
+        Err(error) if error.is_transient() && !matches!(error, ClientError::Unproven { .. }) => {
+            Ok(None)
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// What a hook told, for the server.
 enum Deed {
     Start(ChatStart),
@@ -586,6 +665,11 @@ fn start_of(source: &str, head: Option<&Arc<LocalSnapshot>>) -> ChatStart {
         source: source.to_owned(),
         head: head.map(|head| head.id.to_string()),
     }
+}
+
+/// Returns the name under which what a session has read is kept.
+fn name(event: &Event) -> String {
+    format!("{}\n{}", event.client, event.call.session)
 }
 
 fn key(call: &HookCall, client: Profile) -> SessionKey {

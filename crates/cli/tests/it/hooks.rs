@@ -470,7 +470,10 @@ fn a_start_without_a_server_is_recorded_before_the_turns_after_it() {
     drop(served);
     let resume = json!({"source": "resume"});
     let told = watched.told("s", "SessionStart", &resume).unwrap();
-    assert_says(&told, &["ctxpin does not follow this session"]);
+    assert_says(
+        &told,
+        &["does not respond yet; this session is recorded if"],
+    );
     let turn = json!({"turn_id": "t1"});
     assert_eq!(watched.told("s", "UserPromptSubmit", &turn), None);
 

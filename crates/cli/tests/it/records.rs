@@ -412,6 +412,42 @@ fn a_record_that_was_rewritten_is_read_anew() {
 }
 
 #[test]
+fn a_person_is_told_once_of_what_was_not_declined() {
+    let watched = Watched::new("claude-code");
+    let up = ["up", "--detach", "--profile", "claude-code"];
+    let restart = || {
+        watched.bench.ok(&watched.app, &["down"]);
+        watched.bench.ok(&watched.app, &up);
+    };
+    let asks = |turn: &str| {
+        let named = json!({"prompt_id": turn});
+        watched.told("s1", "UserPromptSubmit", &named)
+    };
+    watched.told("s1", "SessionStart", &json!({"source": "startup"}));
+    restart();
+    assert_eq!(asks("t1"), None);
+    watched.edit("Others.\n");
+    assert_says(&asks("t2").unwrap(), &["AGENTS.md changed since"]);
+    restart();
+    assert_eq!(asks("t3"), None, "it was told before");
+    watched.edit("Third.\n");
+    let chat = watched.chat("s1")["id"].as_str().unwrap().to_owned();
+    watched.bench.ok(&watched.app, &["chat", "decline", &chat]);
+    assert_eq!(asks("t4"), None, "it was declined");
+    watched.edit("Fourth.\n");
+    assert!(asks("t5").is_some());
+
+    // A chat that somebody deleted is made anew.
+    watched.bench.ok(&watched.app, &["chat", "delete", &chat]);
+    asks("t6");
+    watched.told("s1", "SessionStart", &json!({"source": "resume"}));
+    watched.asked("s1", |turns| {
+        turns.iter().any(|turn| turn["reference"] == "t6")
+    });
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
 fn a_request_waits_for_its_turn() {
     let watched = Watched::new("claude-code");
     let one = body("one");
