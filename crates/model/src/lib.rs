@@ -11,6 +11,7 @@ pub mod access;
 pub mod admission;
 pub mod agent;
 pub mod audit;
+pub mod browser;
 pub mod canonical;
 pub mod chat;
 pub mod chat_search;

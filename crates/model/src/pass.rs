@@ -62,6 +62,13 @@ pub type PassHash = [u8; 32];
 #[derive(Clone, Copy)]
 pub struct PassBinding(pub [u8; 32]);
 
+impl PassBinding {
+    /// Returns the name of the process, from which nobody derives the value.
+    pub fn name(&self) -> String {
+        hex::encode(&Sha256::digest(self.0)[..8])
+    }
+}
+
 /// The error of parsing a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected 64 hexadecimal digits")]
@@ -75,6 +82,8 @@ pub struct SessionRecord {
     pub token_label: Option<String>,
     /// The scopes of that token.
     pub scopes: Scopes,
+    /// The browser in which it began, in words. `None` if it is not known.
+    pub browser: Option<String>,
     pub created_at: Moment,
     /// At most about a minute old while the session is in use. `None` if it was never used.
     pub last_used_at: Option<Moment>,

@@ -60,6 +60,8 @@ async fn code_create_once(
     let pass = NewPass {
         kind: PassKind::EnrolmentCode,
         secret_hash,
+        browser: None,
+        process: None,
         created_at: caller.now,
         expires_at: caller.now.after(PassKind::EnrolmentCode.lifetime()),
     };

@@ -439,8 +439,11 @@ pub async fn token_in_use(
     let children = account
         .token_children(&mut transaction, token, account.at(), &newest)
         .await?;
+    let process = service.process();
     Ok(TokenInUse {
-        session_count: account.session_count(&mut transaction, token).await?,
+        session_count: account
+            .session_count(&mut transaction, token, process.as_ref())
+            .await?,
         child_count: children.items.len() as u64,
         has_more_children: children.next.is_some(),
         token: found,

@@ -107,6 +107,11 @@ impl Service {
         }
     }
 
+    /// Returns the name of this process, if sessions of the web page end with it.
+    pub(crate) fn process(&self) -> Option<String> {
+        self.pass_binding.as_ref().map(PassBinding::name)
+    }
+
     /// Returns the service with other default quotas and rates.
     pub fn with_quotas(self, quotas: Quotas) -> Self {
         Self { quotas, ..self }

@@ -32,7 +32,7 @@ pub struct IssuedPass {
 /// a user's.
 pub async fn sign_in_code(service: &Service, credential: Credential) -> Result<IssuedPass> {
     let (operation, kind) = (Operation::SignInCodeCreate, PassKind::SignInCode);
-    issue(service, credential, operation, kind).await
+    issue(service, credential, operation, kind, None).await
 }
 
 /// Starts a session of the caller's token.
@@ -41,13 +41,18 @@ pub async fn sign_in_code(service: &Service, credential: Credential) -> Result<I
 ///
 /// Returns [`Error::QuotaExceeded`] if the token makes too many sessions and codes, and [`Error::Store`] if it is not
 /// a user's.
-pub async fn with_token(service: &Service, credential: Credential) -> Result<IssuedPass> {
+pub async fn with_token(
+    service: &Service,
+    credential: Credential,
+    browser: Option<&str>,
+) -> Result<IssuedPass> {
     // Only the web page asks for sessions.
     let by_page = Credential {
         is_session: true,
         ..credential
     };
-    issue(service, by_page, Operation::SignIn, PassKind::Session).await
+    let (operation, kind) = (Operation::SignIn, PassKind::Session);
+    issue(service, by_page, operation, kind, browser).await
 }
 
 /// Takes a one-time code and starts a session of its token.
@@ -55,8 +60,12 @@ pub async fn with_token(service: &Service, credential: Credential) -> Result<Iss
 /// # Errors
 ///
 /// Returns [`Error::UnknownCode`] if the code was used, has expired, has ended with its token or never existed.
-pub async fn with_code(service: &Service, code: &Pass) -> Result<IssuedPass> {
-    retry(|_| with_code_once(service, code)).await
+pub async fn with_code(
+    service: &Service,
+    code: &Pass,
+    browser: Option<&str>,
+) -> Result<IssuedPass> {
+    retry(|_| with_code_once(service, code, browser)).await
 }
 
 /// Returns the user whom a one-time code signs in. The code stays valid.
@@ -70,14 +79,19 @@ pub async fn code_user(service: &Service, code: &Pass) -> Result<UserRecord> {
     Ok(people::me(service, found.credential).await?.0)
 }
 
-async fn with_code_once(service: &Service, code: &Pass) -> Result<IssuedPass> {
+async fn with_code_once(
+    service: &Service,
+    code: &Pass,
+    browser: Option<&str>,
+) -> Result<IssuedPass> {
     // What a stranger made up must not wait for the only transaction that writes.
     let found = holder(service, PassKind::SignInCode, code).await?;
     let caller = service.caller(found.ok_or(Error::UnknownCode)?.credential);
     let (mut transaction, account) = write_account(service, &caller, Operation::SignIn).await?;
     let taken = take(service, &mut transaction, PassKind::SignInCode, code).await?;
     taken.ok_or(Error::UnknownCode)?;
-    insert(service, transaction, &account, &caller, PassKind::Session).await
+    let made = (PassKind::Session, browser);
+    insert(service, transaction, &account, &caller, made).await
 }
 
 /// Returns the token that a session stands for. Each operation checks whether that token is valid.
@@ -140,7 +154,10 @@ async fn sign_out_once(service: &Service, session: &Pass) -> Result<()> {
 pub async fn sessions(service: &Service, credential: Credential) -> Result<Vec<SessionRecord>> {
     let (mut transaction, account) =
         read_account(service, credential, Operation::TokenList).await?;
-    Ok(account.own_sessions(&mut transaction).await?)
+    let process = service.process();
+    Ok(account
+        .own_sessions(&mut transaction, process.as_ref())
+        .await?)
 }
 
 /// The sessions that an operation ends.
@@ -180,7 +197,10 @@ async fn sessions_end_once(
     let (mut transaction, account) =
         write_account(service, &caller, Operation::TokenRevoke).await?;
     let own = people::scopes_of(account.actor());
-    let mut sessions = account.own_sessions(&mut transaction).await?;
+    let process = service.process();
+    let mut sessions = account
+        .own_sessions(&mut transaction, process.as_ref())
+        .await?;
     match ended {
         Ended::Keyed(key) => {
             sessions.retain(|session| session.key() == **key);
@@ -226,12 +246,13 @@ async fn issue(
     credential: Credential,
     operation: Operation,
     kind: PassKind,
+    browser: Option<&str>,
 ) -> Result<IssuedPass> {
     require_may_issue(service, credential, operation).await?;
     write(service, credential, operation, None, |_| async move {
         let caller = service.caller(credential);
         let (transaction, account) = write_account(service, &caller, operation).await?;
-        insert(service, transaction, &account, &caller, kind).await
+        insert(service, transaction, &account, &caller, (kind, browser)).await
     })
     .await
 }
@@ -259,11 +280,13 @@ async fn insert(
     mut transaction: Transaction,
     account: &Granted<object::Account, right::Write>,
     caller: &Caller,
-    kind: PassKind,
+    (kind, browser): (PassKind, Option<&str>),
 ) -> Result<IssuedPass> {
     let pass = Pass::new(rand::random());
     let new = NewPass {
         kind,
+        browser: browser.map(str::to_owned),
+        process: service.process(),
         secret_hash: pass.hash(service.pass_binding.as_ref()),
         created_at: caller.now,
         expires_at: caller.now.after(kind.lifetime()),

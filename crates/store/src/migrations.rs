@@ -59,6 +59,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(both, "0021_polling"),
     migration!(each, "0022_evidence"),
     migration!(each, "0023_last_verdict"),
+    migration!(both, "0024_browsers"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -22,6 +22,10 @@ pub struct NewPass {
     pub kind: PassKind,
     pub secret_hash: PassHash,
     pub created_at: Moment,
+    /// The browser that gets the session, in words, if it is known.
+    pub browser: Option<String>,
+    /// The process with which the pass ends, if it does.
+    pub process: Option<String>,
     /// The pass ends at this time, or with the token if that is earlier.
     pub expires_at: Moment,
 }
@@ -43,6 +47,7 @@ columns! {
         hash: "p.secret_hash",
         token_label: "t.label",
         scopes: "t.scopes",
+        browser: "p.browser",
         created_at: "p.created_at",
         last_used_at: "p.last_used_at",
         expires_at: "p.expires_at",
@@ -120,14 +125,16 @@ impl Granted<Account, Write> {
         let expires_at = longest.map_or(pass.expires_at, |longest| longest.min(pass.expires_at));
         transaction
             .query(
-                "insert into passes (secret_hash, kind, token_id, created_at, expires_at) \
-                 values ($1, $2, $3, $4, $5)",
+                "insert into passes (secret_hash, kind, token_id, created_at, expires_at, browser, process) \
+                 values ($1, $2, $3, $4, $5, $6, $7)",
             )
             .bind(&pass.secret_hash)
             .bind(&pass.kind)
             .bind(&token)
             .bind(&pass.created_at)
             .bind(&expires_at)
+            .bind_optional(pass.browser.as_ref())
+            .bind_optional(pass.process.as_ref())
             .execute()
             .await?;
         let is_known = pass.kind == PassKind::Session && deleted > 0;
@@ -139,25 +146,35 @@ impl Granted<Account, Write> {
 }
 
 impl<R> Granted<Account, R> {
-    /// Returns the sessions of the caller's user that have not expired, the newest first.
+    /// Returns the sessions of the caller's user that have not expired, the newest first, without those that ended with
+    /// a process other than `process`.
     ///
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn own_sessions(&self, transaction: &mut Transaction) -> Result<Vec<SessionRecord>> {
+    pub async fn own_sessions(
+        &self,
+        transaction: &mut Transaction,
+        process: Option<&String>,
+    ) -> Result<Vec<SessionRecord>> {
         let (owner, now) = (self.owner(), self.at());
         let query = self.within(transaction)?.query("select ").push(SESSION);
         let query = query.push(
             " from passes p join tokens t on t.id = p.token_id where p.kind = 'session' and t.user_id = ",
         );
         let query = query.value(&owner).push(" and p.expires_at > ").value(&now);
+        let mut query = query.push(" and (p.process is null");
+        if let Some(process) = process {
+            query = query.push(" or p.process = ").value(process);
+        }
         query
-            .push(" order by p.created_at desc, p.secret_hash")
+            .push(") order by p.created_at desc, p.secret_hash")
             .all(Row::take)
             .await
     }
 
-    /// Returns how many sessions of a token have not expired.
+    /// Returns how many sessions of a token have not expired, without those that ended with a process other than
+    /// `process`.
     ///
     /// # Errors
     ///
@@ -166,15 +183,17 @@ impl<R> Granted<Account, R> {
         &self,
         transaction: &mut Transaction,
         token: TokenId,
+        process: Option<&String>,
     ) -> Result<u64> {
         let now = self.at();
         self.within(transaction)?
             .query(
                 "select cast(count(*) as bigint) from passes where kind = 'session' and token_id = $1 \
-                 and expires_at > $2",
+                 and expires_at > $2 and (process is null or process = $3)",
             )
             .bind(&token)
             .bind(&now)
+            .bind_optional(process)
             .one(|row| row.take())
             .await
     }

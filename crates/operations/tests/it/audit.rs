@@ -458,7 +458,7 @@ async fn filters_choose_rows_page_by_page(test: &TestService) {
 async fn each_row_names_its_door(test: &TestService) {
     let service = &test.service;
     let admin = first_admin(service).await;
-    let session = sign_in::with_token(service, admin).await.unwrap();
+    let session = sign_in::with_token(service, admin, None).await.unwrap();
     let by_page = sign_in::session_credential(service, &session.pass).await;
     let by_page = by_page.unwrap();
     let request = AgentRequest {

@@ -272,7 +272,7 @@ async fn a_move_on_the_page_has_its_door(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let chat = scene.chat().await;
     scene.push(&agents_md("two")).await;
-    let session = sign_in::with_token(scene.service, scene.owner)
+    let session = sign_in::with_token(scene.service, scene.owner, None)
         .await
         .unwrap();
     let page = sign_in::session_credential(scene.service, &session.pass).await;

@@ -98,7 +98,7 @@ async fn what_depends_on_a_token(test: &TestService) {
     let first = token(service, owner, "read write").await;
     let second = token(service, first, "read").await;
     TestAgent::create(service, first, "project").await;
-    sign_in::with_token(service, first).await.unwrap();
+    sign_in::with_token(service, first, None).await.unwrap();
     let found = people::token_in_use(service, owner, first.id)
         .await
         .unwrap();

@@ -47,7 +47,7 @@ async fn ended(service: &Service, session: &Pass) -> bool {
 }
 
 async fn session(service: &Service, credential: Credential) -> Pass {
-    let issued = sign_in::with_token(service, credential).await;
+    let issued = sign_in::with_token(service, credential, None).await;
     issued.expect("a session").pass
 }
 
@@ -59,10 +59,10 @@ async fn a_code_starts_one_session(test: &TestService) {
     let service = &test.service;
     let admin = first_admin(service).await;
     let code = sign_in::sign_in_code(service, admin).await.unwrap().pass;
-    let issued = sign_in::with_code(service, &code).await.unwrap();
+    let issued = sign_in::with_code(service, &code, None).await.unwrap();
     assert!(!ended(service, &issued.pass).await);
-    unknown(sign_in::with_code(service, &code).await);
-    unknown(sign_in::with_code(service, &Pass::new([7; 32])).await);
+    unknown(sign_in::with_code(service, &code, None).await);
+    unknown(sign_in::with_code(service, &Pass::new([7; 32]), None).await);
     sign_in::sign_out(service, &issued.pass).await.unwrap();
     assert!(ended(service, &issued.pass).await);
     // A second time changes nothing.
@@ -105,7 +105,7 @@ async fn a_session_ends_with_its_token(test: &TestService) {
         .unwrap();
     assert_eq!(passes_kept(test).await, 0);
     assert!(ended(service, &of_revoked).await);
-    unknown(sign_in::with_code(service, &code).await);
+    unknown(sign_in::with_code(service, &code, None).await);
 
     let (_, parent) = user(service, admin, "parent", "member", "read write").await;
     let of_child = session(service, second_token(service, parent).await).await;
@@ -132,7 +132,7 @@ async fn a_disabled_users_sessions_do_not_come_back(test: &TestService) {
             .await
             .unwrap();
         assert!(ended(service, &of_member).await, "disabled: {disabled}");
-        unknown(sign_in::with_code(service, &code.pass).await);
+        unknown(sign_in::with_code(service, &code.pass, None).await);
     }
     assert!(!ended(service, &of_admin).await);
 }
@@ -148,7 +148,7 @@ async fn a_pass_ends_no_later_than_its_token(test: &TestService) {
     let (_, short) = people::token_create(service, admin, &request)
         .await
         .unwrap();
-    let issued = sign_in::with_token(service, short.credential()).await;
+    let issued = sign_in::with_token(service, short.credential(), None).await;
     let issued = issued.unwrap();
     assert_eq!(issued.expires_at, end);
     assert!(!ended(service, &issued.pass).await);
@@ -233,7 +233,7 @@ async fn sign_ins_are_bounded_by_the_minute(test: &TestService) {
     let code = sign_in::sign_in_code(service, admin).await.unwrap().pass;
     session(service, admin).await;
     for refused in [
-        sign_in::with_token(service, admin).await,
+        sign_in::with_token(service, admin, None).await,
         sign_in::sign_in_code(service, admin).await,
     ] {
         assert!(
@@ -242,11 +242,11 @@ async fn sign_ins_are_bounded_by_the_minute(test: &TestService) {
         );
     }
     // A code was counted when it was made, and a token that opens nothing is not counted.
-    sign_in::with_code(service, &code).await.unwrap();
+    sign_in::with_code(service, &code, None).await.unwrap();
     let mut wrong = admin;
     wrong.secret_hash = [0; 32];
     assert_eq!(
-        refusal(sign_in::with_token(service, wrong).await),
+        refusal(sign_in::with_token(service, wrong, None).await),
         "unauthenticated"
     );
     let (_, other) = user(service, admin, "other", "member", "read").await;
@@ -263,7 +263,7 @@ async fn passes_expire_and_are_swept(test: &TestService) {
     test.advance(PassKind::SignInCode.lifetime() - Duration::from_secs(1));
     assert_eq!(passes::sweep(service).await.unwrap(), 0);
     test.advance(Duration::from_secs(1));
-    unknown(sign_in::with_code(service, &code).await);
+    unknown(sign_in::with_code(service, &code, None).await);
     assert_eq!(passes::sweep(service).await.unwrap(), 1);
     assert!(!ended(service, &session).await);
     test.advance(PassKind::Session.lifetime());
@@ -304,16 +304,16 @@ async fn a_pass_has_one_use(test: &TestService) {
     let admin = first_admin(service).await;
     let session = session(service, admin).await;
     let code = sign_in::sign_in_code(service, admin).await.unwrap().pass;
-    unknown(sign_in::with_code(service, &session).await);
+    unknown(sign_in::with_code(service, &session, None).await);
     assert!(ended(service, &code).await);
-    sign_in::with_code(service, &code).await.unwrap();
+    sign_in::with_code(service, &code, None).await.unwrap();
 }
 
 async fn an_agents_token_starts_no_session(test: &TestService) {
     let service = &test.service;
     let admin = first_admin(service).await;
     let agent = TestAgent::create(service, admin, "w").await.credential;
-    let refused = sign_in::with_token(service, agent).await;
+    let refused = sign_in::with_token(service, agent, None).await;
     assert_eq!(refusal(refused), "forbidden");
     let refused = sign_in::sign_in_code(service, agent).await;
     assert_eq!(refusal(refused), "forbidden");
@@ -335,6 +335,15 @@ async fn a_bound_session_ends_with_its_process(test: &TestService) {
     assert!(!ended(&first, &session).await);
     let next = test.replica().await.with_bound_sessions();
     assert!(ended(&next, &session).await);
+    // What has ended with its process is not listed.
+    let listed = async |service: &Service| sign_in::sessions(service, admin).await.unwrap().len();
+    assert_eq!((listed(&first).await, listed(&next).await), (1, 0));
+    let token = admin.id;
+    let in_use = async |service: &Service| {
+        let in_use = people::token_in_use(service, admin, token).await;
+        in_use.unwrap().session_count
+    };
+    assert_eq!((in_use(&first).await, in_use(&next).await), (1, 0));
     first.close().await;
     next.close().await;
 }
@@ -344,6 +353,15 @@ async fn a_users_sessions_are_listed_and_ended(test: &TestService) {
     let admin = first_admin(service).await;
     let (_, other) = user(service, admin, "other", "member", "read write").await;
     let others = session(service, other).await;
+    let browser = Some("Firefox on Linux");
+    let named = sign_in::with_token(service, admin, browser).await.unwrap();
+    let listed = sign_in::sessions(service, admin).await.unwrap();
+    let browsers: Vec<_> = listed
+        .iter()
+        .map(|session| session.browser.as_deref())
+        .collect();
+    assert_eq!(browsers, [browser]);
+    sign_in::sign_out(service, &named.pass).await.unwrap();
     let mut own = Vec::new();
     for _ in 0..4 {
         test.advance(Duration::from_secs(1));

@@ -744,7 +744,10 @@ async fn a_watch_ends_with_its_session(test: &TestService) {
     let owner = first_admin(service).await;
     let mut watches = Vec::new();
     for _ in 0..2 {
-        let session = sign_in::with_token(service, owner).await.unwrap().pass;
+        let session = sign_in::with_token(service, owner, None)
+            .await
+            .unwrap()
+            .pass;
         let credential = sign_in::session_credential(service, &session).await;
         let watch = watch(service, credential.unwrap(), Subject::Own, Detail::Ids).await;
         let mut watch = watch.unwrap().of_session(Some(session.clone()));

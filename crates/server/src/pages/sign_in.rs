@@ -2,10 +2,11 @@
 
 use askama::Template;
 use axum::extract::{FromRequest, Request, State};
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use ctxpin_model::browser;
 use ctxpin_model::pass::Pass;
 use ctxpin_model::token::Token;
 use ctxpin_model::user::UserRecord;
@@ -120,10 +121,12 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResu
     let origin = own_origin(&parts, &app)?;
     let memory = RequestMemory::of(&parts)?.clone();
     let before = session_before(&parts, &app).await?;
+    let browser = parts.headers.get(USER_AGENT);
+    let browser = browser.and_then(|agent| browser::in_words(agent.to_str().ok()?));
     let fields = own_fields(Request::from_parts(parts, body), &app).await?;
     let next = local_path(fields.get("next")).to_owned();
     let _turn = memory.turn().await?;
-    let failure = match begin(&app, before.as_ref(), &fields).await {
+    let failure = match begin(&app, before.as_ref(), &fields, browser.as_deref()).await {
         Ok(Begun::Session(session)) => {
             if let Some(before) = before {
                 sign_in::sign_out(&app.service, &before.pass).await?;
@@ -169,7 +172,12 @@ async fn session_before(parts: &Parts, app: &App) -> ApiResult<Option<PageSessio
 }
 
 /// Starts a session with a one-time code or a token. Asks first if a code signs in another user than `before`.
-async fn begin(app: &App, before: Option<&PageSession>, fields: &Fields) -> ApiResult<Begun> {
+async fn begin(
+    app: &App,
+    before: Option<&PageSession>,
+    fields: &Fields,
+    browser: Option<&str>,
+) -> ApiResult<Begun> {
     let unknown = |detail| ApiError::new(ProblemName::Unauthenticated, detail);
     let _turn = app.callers.turn().await;
     let Some(text) = fields.filled("code") else {
@@ -177,7 +185,7 @@ async fn begin(app: &App, before: Option<&PageSession>, fields: &Fields) -> ApiR
             .filled("token")
             .and_then(|text| text.parse::<Token>().ok());
         let token = token.ok_or_else(|| unknown("This is not a token of ctxpin."))?;
-        let session = sign_in::with_token(&app.service, token.credential()).await?;
+        let session = sign_in::with_token(&app.service, token.credential(), browser).await?;
         return Ok(Begun::Session(session));
     };
     let code: Pass = text
@@ -196,7 +204,7 @@ async fn begin(app: &App, before: Option<&PageSession>, fields: &Fields) -> ApiR
             }));
         }
     }
-    let session = sign_in::with_code(&app.service, &code).await?;
+    let session = sign_in::with_code(&app.service, &code, browser).await?;
     Ok(Begun::Session(session))
 }
 

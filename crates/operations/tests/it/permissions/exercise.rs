@@ -416,7 +416,7 @@ async fn on_people(
             };
             Outcome::of(&quotas::change(service, by, objects.user, &change).await)
         }
-        Operation::SignIn => Outcome::of(&sign_in::with_token(service, by).await),
+        Operation::SignIn => Outcome::of(&sign_in::with_token(service, by, None).await),
         Operation::SignInCodeCreate => Outcome::of(&sign_in::sign_in_code(service, by).await),
         Operation::TokenCreate => Outcome::of(&people::token_create(service, by, &request).await),
         Operation::TokenCreateFor => {

@@ -37,6 +37,8 @@ struct SessionsPage {
 /// A session and what the caller may do about it.
 struct Row {
     key: String,
+    /// The browser, in words.
+    browser: String,
     label: String,
     scopes: Scopes,
     since: Time,
@@ -73,6 +75,7 @@ impl Row {
     fn new(session: SessionRecord, is_this: bool, now: Moment) -> Self {
         Self {
             key: session.key(),
+            browser: session.browser.unwrap_or_else(|| "A browser".to_owned()),
             label: session
                 .token_label
                 .unwrap_or_else(|| "Without a label".to_owned()),
