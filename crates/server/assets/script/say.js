@@ -33,8 +33,8 @@ function showToast(toast) {
 }
 
 /** Removes the toasts of what was done before. One that failed stays until somebody closes it. */
-function endToasts() {
-  for (const toast of document.querySelectorAll(".toast:not(.failed)")) toast.remove();
+function endToasts(which = ".toast:not(.failed)") {
+  for (const toast of document.querySelectorAll(which)) toast.remove();
 }
 
 /** Removes the toasts that would undo a move of a pin that has moved since. */
@@ -46,9 +46,10 @@ function endStaleToasts() {
 }
 
 /** Shows a sentence of the page itself. One that did not fail asks for nothing, and goes by itself. */
-function showSentence(sentence, { failed = false } = {}) {
+function showSentence(sentence, { failed = false, lost = false } = {}) {
   const toast = document.createElement("div");
   toast.className = failed ? "toast failed" : "toast";
+  if (lost) toast.dataset.lost = "";
   const text = document.createElement("p");
   text.textContent = sentence;
   toast.append(text);

@@ -15,6 +15,8 @@ const tabs = new BroadcastChannel("ctxpin-stream");
 /** `live`, `lost` or `over`, since when, and the mark of the latest news. */
 let stream = { state: "lost", since: Date.now() };
 let isReader = false;
+/** Opens the stream of this tab again. */
+let readAgain = () => {};
 /** Leaves the stream to another tab. */
 let leaveStream = () => {};
 /** Whether this tab waits for the answer of the one that reads the stream. */
@@ -41,6 +43,8 @@ function startStream() {
     refreshSoon();
   });
   setInterval(showStream, 1_000);
+  // The connection may have gone with the network.
+  for (const kind of ["offline", "online"]) addEventListener(kind, () => readAgain());
   // Web Locks exist where the page is served securely or from this machine. Elsewhere each tab reads.
   if (!navigator.locks) {
     readStream(REOPEN_FIRST_MS);
@@ -73,6 +77,12 @@ function readStream(wait) {
   const reopen = () => {
     source.close();
     setTimeout(readStream, wait, Math.min(wait * 2, REOPEN_LAST_MS));
+  };
+  readAgain = () => {
+    if (source.readyState === EventSource.CLOSED) return;
+    source.close();
+    tellState("lost");
+    readStream(REOPEN_FIRST_MS);
   };
   source.addEventListener("ready", (event) => {
     wait = REOPEN_FIRST_MS;
@@ -120,7 +130,9 @@ function streamBecomes(next) {
   stream = next;
   showStream();
   if (before === "live" && next.state === "lost") say("The connection is lost. ctxpin tries again.");
-  if (before === "lost" && next.state === "live" && performance.now() > STALE_AFTER_MS) say("Live again.");
+  if (before !== "lost" || next.state !== "live") return;
+  endToasts(".toast[data-lost]");
+  if (performance.now() > STALE_AFTER_MS) say("Live again.");
 }
 
 /** Writes the state into the bar. */

@@ -17,8 +17,8 @@ document.addEventListener("submit", (event) => {
   busy.setAttribute("aria-busy", "true");
   const sent = send(form, event.submitter)
     .catch(() => {
-      const sentence = "The server did not answer. Once the connection is back, this page shows what holds.";
-      showSentence(sentence, { failed: true });
+      const sentence = "The server did not answer. Once it does, this page shows what holds.";
+      showSentence(sentence, { failed: true, lost: true });
     })
     .finally(() => {
       busy.removeAttribute("aria-busy");

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use ctxpin_browser::Transfer;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::browser::create_chat;
 use crate::flows::{LIVE, edition, signed_in};
@@ -39,8 +40,31 @@ async fn a_page_mends_itself_when_the_server_is_back() -> Result<()> {
     browser
         .until("document.querySelector('#diff ins') !== null")
         .await?;
+    let is_gone = "document.querySelector('.toast.failed') === null";
+    browser.until(is_gone).await?;
     assert!(!server.client.chat(chat).await.unwrap().archived);
     browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_page_notices_at_once_that_the_network_is_gone() -> Result<()> {
+    let server = Server::start().await;
+    let mut browser = signed_in(&server, "/").await?;
+    browser.until(LIVE).await?;
+    let network = |is_offline: bool| json!({ "offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+    browser.call("Network.enable", json!({})).await?;
+    browser
+        .call("Network.emulateNetworkConditions", network(true))
+        .await?;
+    browser
+        .until("document.getElementById('stream').textContent === 'reconnecting'")
+        .await?;
+    browser
+        .call("Network.emulateNetworkConditions", network(false))
+        .await?;
+    browser.until(LIVE).await?;
     server.stop().await;
     Ok(())
 }

@@ -7,6 +7,7 @@ mod bodies;
 mod browser;
 mod budget;
 mod bulk_moves;
+mod context_pages;
 mod contrast;
 mod document;
 mod enrolment;

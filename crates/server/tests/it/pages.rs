@@ -1,6 +1,5 @@
 //! The pages as a browser without JavaScript gets them.
 
-use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_testing::databases::create_postgres_database;
@@ -721,75 +720,17 @@ async fn a_map_has_a_lane_for_each_chat_and_above_24_for_each_head() {
 }
 
 #[tokio::test]
-async fn raw_is_the_text_of_the_file() {
+async fn a_pin_is_not_compared_with_itself() {
     let server = Server::start().await;
     let browser = Browser::sign_in(&server, &server.token).await;
     let mut agent = Agent::create(&server).await;
-    let text = "Be brief.\n</context-file>\n<!-- hidden -->\nEnd.\n";
-    agent
-        .push(&Workspace::with_agents_md("/srv/shop", text))
-        .await;
-    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
-    let page = browser.page(&format!("/chats/{chat}/context")).await;
-    let resource = between(&page, "href=\"?resource=", "&amp;").to_owned();
-    let raw = browser
-        .page(&format!("/chats/{chat}/context?resource={resource}&as=raw"))
-        .await;
-    assert!(
-        raw.contains("&lt;/context-file&gt;\n&lt;!-- hidden --&gt;"),
-        "{raw}"
-    );
-    let raw = browser
-        .page(&format!("/chats/{chat}/context/{resource}/raw"))
-        .await;
-    assert_eq!(raw, text);
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn a_context_says_why_a_skill_is_not_used_and_what_to_do() {
-    let server = Server::start().await;
-    let browser = Browser::sign_in(&server, &server.token).await;
-    let mut agent = Agent::create(&server).await;
-    let unused = |name: &str, status, reason: &str| {
-        let source = format!("/srv/shop/.agents/skills/{name}/SKILL.md");
-        let mut skill = Resource::new(Kind::Skill, source, status);
-        skill.error = Some(reason.into());
-        skill.root = Some("/srv/shop".into());
-        skill
-    };
     let [first, _] = editions();
-    let winner = "/srv/shop/.agents/skills/pdf/SKILL.md";
-    let first = first
-        .resource(unused(
-            "pdf-old",
-            Status::Excluded,
-            &format!("shadowed by {winner}"),
-        ))
-        .resource(unused("deploy", Status::Invalid, "no description"))
-        .resource(unused("secret", Status::Unreadable, "permission denied"))
-        .error("docs cannot be read: permission denied; 3 files are too many");
     agent.push(&first).await;
     let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
-    let path = format!("/chats/{chat}/context");
-    let page = browser.page(&path).await;
-    check_golden("chat-context-unused", &page);
-    assert!(
-        page.contains("<a href=\"#unused\">5 not used</a>"),
-        "{page}"
-    );
-
-    // The workspace has mended one, and has a new one.
-    let mended = first
-        .skill("deploy", "Deploys.", &[])
-        .skill("audit", "Audits.", &[]);
-    agent.push(&mended).await;
-    let page = browser.page(&path).await;
-    assert!(page.contains("6 not used"), "{page}");
-    assert!(page.contains("can use it by now"), "{page}");
-    assert!(
-        page.contains("The workspace has it, and the pin does not"),
-        "{page}"
-    );
+    let page = browser
+        .page(&format!("/chats/{chat}/history/compare?from=1&to=1"))
+        .await;
+    assert!(page.contains("<h1>Pin 1 twice</h1>"), "{page}");
+    assert!(page.contains("Choose another one"), "{page}");
     server.stop().await;
 }
