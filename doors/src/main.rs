@@ -7,17 +7,19 @@
 mod client;
 mod generate;
 mod install;
+mod session;
 mod standin;
 mod trial;
 mod workspace;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
 
 use client::Client;
+use session::Sessions;
 use standin::Standin;
 use trial::{Outcome, Trial};
 
@@ -42,6 +44,9 @@ struct Arguments {
     /// Also try the newest release of each tool.
     #[arg(long)]
     latest: bool,
+    /// Run sessions with the hooks of this built ctxpin instead.
+    #[arg(long, value_name = "FILE")]
+    sessions: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -73,6 +78,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             versions.insert(0, "latest");
         }
         for (index, version) in versions.iter().enumerate() {
+            if let Some(ctxpin) = &arguments.sessions {
+                is_equal &= follow(arguments, client, version, ctxpin, &standin).await?;
+                continue;
+            }
             let count = match index {
                 0 => arguments.count,
                 _ => arguments.count.div_ceil(4),
@@ -81,6 +90,30 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         }
     }
     Ok(is_equal)
+}
+
+/// Compares whole sessions of one version of a tool. True if there is no difference.
+async fn follow(
+    arguments: &Arguments,
+    client: Client,
+    version: &str,
+    ctxpin: &Path,
+    standin: &Standin,
+) -> anyhow::Result<bool> {
+    let program = install::installed(&arguments.tools, client, version)?;
+    let sessions = Sessions {
+        client,
+        version,
+        program: &program,
+        ctxpin,
+        standin,
+    };
+    let differences = sessions.run().await;
+    let differences = differences.with_context(|| format!("{} {version}", client.name()))?;
+    for difference in &differences {
+        println!("  {difference}");
+    }
+    Ok(differences.is_empty())
 }
 
 /// Compares one version of a tool. True if there is no difference, and the tool answered in every workspace.

@@ -23,12 +23,17 @@ pub struct Options {
     /// Also try the newest release of each tool.
     #[arg(long)]
     latest: bool,
+    /// Run sessions of the tools with ctxpin's hooks instead, and measure the hooks.
+    #[arg(long, conflicts_with_all = ["count", "seed"])]
+    sessions: bool,
 }
 
 /// Builds and compares. True if there is no difference.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
-    let directory = command::build_released(root, &["ctxpin-doors"], &interrupt)?;
+    let mut packages = vec!["ctxpin-doors"];
+    packages.extend(options.sessions.then_some("ctxpin-cli"));
+    let directory = command::build_released(root, &packages, &interrupt)?;
     let mut doors = Command::new(directory.join("ctxpin-doors"));
     doors.arg("--tools").arg(root.join("target/tools"));
     doors.arg("--count").arg(options.count.to_string());
@@ -40,6 +45,9 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     }
     if options.latest {
         doors.arg("--latest");
+    }
+    if options.sessions {
+        doors.arg("--sessions").arg(directory.join("ctxpin"));
     }
     command::run_shown(&mut doors, &interrupt)
 }

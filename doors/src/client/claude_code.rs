@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::Value;
 
+use super::From;
 use crate::standin::READ;
 use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 
@@ -34,7 +35,7 @@ pub const FILE_NAMES: [&str; 5] = [
 
 /// A version that reads no `AGENTS.md`, lists skills in another form, and writes LF in every text with a comment, even
 /// if it cuts none.
-const OLDER: &str = VERSIONS[1];
+pub const OLDER: &str = VERSIONS[1];
 
 /// What begins the instructions.
 const BEGIN: &str = "Codebase and user instructions are shown below.";
@@ -346,12 +347,22 @@ pub fn ask(command: &mut Command, url: &str, wanted: Option<&Path>) {
         Some(wanted) => format!("{READ}{}", wanted.display()),
         None => "Say something.".to_owned(),
     };
+    go_on(command, url, &question, None);
+}
+
+/// Points Claude Code to the stand-in, and gives a session a prompt.
+pub fn go_on(command: &mut Command, url: &str, question: &str, from: Option<&From>) {
     command
-        .args(["-p", &question, "--output-format", "json"])
+        .args(["-p", question, "--output-format", "json"])
         .env("ANTHROPIC_BASE_URL", url)
         .env("ANTHROPIC_API_KEY", "none")
         .env("DISABLE_AUTOUPDATER", "1")
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+    match from {
+        None => {}
+        Some(From::Resume(session)) => drop(command.args(["--resume", session])),
+        Some(From::Fork(session)) => drop(command.args(["--resume", session, "--fork-session"])),
+    }
 }
 
 /// Returns the text with the instruction files.

@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::Value;
 
+use super::From;
 use crate::workspace::{HOME, PROJECT, Workspace};
 
 /// The npm package.
@@ -82,16 +83,34 @@ fn settings(random: &mut StdRng) -> String {
 pub fn ask(command: &mut Command, base: &Path, url: &str) -> anyhow::Result<()> {
     let config = base.join(CONFIG);
     let own = fs::read_to_string(&config)?;
-    let provider = format!(
+    fs::write(&config, provided(&own, url))?;
+    go_on(command, "Say something.", None);
+    Ok(())
+}
+
+/// Returns a configuration that points Codex to the stand-in.
+fn provided(own: &str, url: &str) -> String {
+    format!(
         "model = \"gpt-5\"\nmodel_provider = \"standin\"\n{own}\n[model_providers.standin]\nname = \"standin\"\n\
          base_url = \"{url}/v1\"\nwire_api = \"responses\"\nenv_key = \"STANDIN_KEY\"\n\
          request_max_retries = 0\nstream_max_retries = 0\n"
-    );
-    fs::write(&config, provider)?;
-    command
-        .args(["exec", "--skip-git-repo-check", "--json", "Say something."])
-        .env("STANDIN_KEY", "none");
+    )
+}
+
+/// Points the Codex of a home to the stand-in.
+pub fn settle_session(home: &Path, url: &str) -> anyhow::Result<()> {
+    fs::create_dir(home.join(".codex"))?;
+    fs::write(home.join(".codex/config.toml"), provided("", url))?;
     Ok(())
+}
+
+/// Gives a session a prompt.
+pub fn go_on(command: &mut Command, question: &str, from: Option<&From>) {
+    command.arg("exec").env("STANDIN_KEY", "none");
+    if let Some(From::Resume(session) | From::Fork(session)) = from {
+        command.args(["resume", session]);
+    }
+    command.args(["--skip-git-repo-check", "--json", question]);
 }
 
 /// Returns the message with the instruction files.

@@ -5,7 +5,8 @@ mod claude_code;
 mod codex;
 mod opencode;
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ctxpin_model::profile::Profile;
@@ -17,6 +18,13 @@ use serde_json::Value;
 use crate::workspace::Workspace;
 
 pub use opencode::Server;
+
+/// The session with which a prompt goes on.
+#[derive(Debug, Clone)]
+pub enum From {
+    Resume(String),
+    Fork(String),
+}
 
 /// A tool that is compared.
 #[derive(Debug, Clone, Copy)]
@@ -117,6 +125,85 @@ impl Client {
                 Ok(())
             }
         }
+    }
+
+    /// Completes the command that gives a prompt to a session.
+    pub fn go_on(self, command: &mut Command, url: &str, question: &str, from: Option<&From>) {
+        match self {
+            Self::ClaudeCode => claude_code::go_on(command, url, question, from),
+            Self::Codex => codex::go_on(command, question, from),
+            Self::Opencode => opencode::go_on(command, url, question, from),
+        }
+    }
+
+    /// Returns the id of the session that answered, from what such a command prints.
+    pub fn session(self, answer: &str) -> Option<String> {
+        let member = match self {
+            Self::ClaudeCode => "session_id",
+            Self::Codex => "thread_id",
+            Self::Opencode => "sessionID",
+        };
+        let mut lines = answer.lines();
+        lines.find_map(|line| {
+            let line: Value = serde_json::from_str(line).ok()?;
+            Some(line[member].as_str()?.to_owned())
+        })
+    }
+
+    /// Returns whether such a command can fork a session.
+    pub fn forks(self) -> bool {
+        match self {
+            Self::ClaudeCode | Self::Opencode => true,
+            Self::Codex => false,
+        }
+    }
+
+    /// Returns whether a version writes down its requests.
+    pub fn has_evidence(self, version: &str) -> bool {
+        match self {
+            Self::ClaudeCode => version != claude_code::OLDER,
+            Self::Codex | Self::Opencode => true,
+        }
+    }
+
+    /// Returns whether a command of this version tells of the end of its turn before it ends itself. Otherwise the evidence
+    /// of the turn comes with the next one.
+    pub fn tells_end_of_turn(self, version: &str) -> bool {
+        match self {
+            Self::ClaudeCode | Self::Codex => true,
+            Self::Opencode => version != opencode::OLDER,
+        }
+    }
+
+    /// Returns the instruction file of a project, and its folder of skills.
+    pub fn instruction_places(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ClaudeCode => ("CLAUDE.md", ".claude/skills"),
+            Self::Codex | Self::Opencode => ("AGENTS.md", ".agents/skills"),
+        }
+    }
+
+    /// Writes the settings of the tool's sessions into a home.
+    pub fn settle_session(self, home: &Path, url: &str) -> anyhow::Result<()> {
+        match self {
+            Self::ClaudeCode | Self::Opencode => Ok(()),
+            Self::Codex => codex::settle_session(home, url),
+        }
+    }
+
+    /// Returns the settings in a home that still have something of ctxpin's hooks.
+    pub fn settings_left(self, home: &Path) -> Vec<PathBuf> {
+        let names = match self {
+            Self::ClaudeCode => &[".claude/settings.json"][..],
+            Self::Codex => &[".codex/hooks.json", ".codex/config.toml"],
+            Self::Opencode => &[".config/opencode/plugin/ctxpin.js"],
+        };
+        let paths = names.iter().map(|name| home.join(name));
+        let has_hooks = |path: &PathBuf| {
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.contains("ctxpin") || text.contains("hooks.json")
+        };
+        paths.filter(has_hooks).collect()
     }
 
     /// Returns whether the tool reads files of other places than the project and the home, which a scan reads only

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
+use super::From;
 use crate::standin::READ;
 use crate::workspace::{Entry, HOME, Workspace};
 
@@ -24,6 +25,8 @@ use crate::workspace::{Entry, HOME, Workspace};
 pub const PACKAGE: &str = "opencode-ai";
 /// The versions to compare, the newest first.
 pub const VERSIONS: [&str; 2] = ["1.18.33", "1.17.0"];
+/// The older one.
+pub const OLDER: &str = VERSIONS[1];
 /// The program below `node_modules`.
 pub const PROGRAM: &str = "opencode-linux-x64/bin/opencode";
 
@@ -222,9 +225,20 @@ fn environment(url: &str) -> [(&'static str, String); 9] {
 
 /// Points opencode to the stand-in, and asks one question. A session with a title asks for none.
 pub fn ask(command: &mut Command, url: &str, wanted: Option<&Path>) {
+    go_on(command, url, &question(wanted), None);
+}
+
+/// Points opencode to the stand-in, and gives a session a prompt.
+pub fn go_on(command: &mut Command, url: &str, question: &str, from: Option<&From>) {
     command
-        .args(["run", "--title", "Doors", &question(wanted)])
+        .args(["run", "--format", "json"])
         .envs(environment(url));
+    match from {
+        None => drop(command.args(["--title", "Doors"])),
+        Some(From::Resume(session)) => drop(command.args(["--session", session])),
+        Some(From::Fork(session)) => drop(command.args(["--session", session, "--fork"])),
+    }
+    command.arg(question);
 }
 
 /// Returns a question, which the model answers by reading a file if one is wanted.
