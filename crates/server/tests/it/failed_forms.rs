@@ -111,7 +111,7 @@ async fn a_filter_that_is_wrong_keeps_what_was_typed() {
     for text in [
         "value=\"28f0b76d\"",
         "value=\"2026-01-02\"",
-        "<option selected>pin_move",
+        "<option value=\"pin_move\" selected>pin move",
         "id=\"error-actor\">This is not a whole id",
     ] {
         assert!(page.contains(text), "no {text} in {page}");
