@@ -8,7 +8,7 @@ use ctxpin_render::sanitise;
 use serde::{Deserialize, Serialize};
 
 use crate::finder::Hit;
-use crate::frame::{Frame, Names, frames, frames_behind_result, role, withdrawn};
+use crate::frame::{Frame, Names, behind_result, frames_from, role, withdrawn};
 use crate::known::{Known, ResourceNumber};
 use crate::listing::{Share, items, share};
 use crate::record::{Role, Said};
@@ -125,11 +125,13 @@ impl Look<'_> {
         let hits = self.known.finder.find(self.text, &mut findings.steps);
         findings.steps += self.text.len() as u64;
         let is_instruction = self.role == Role::Instruction;
-        let frames = match self.role {
-            Role::Instruction => frames(self.client, self.text),
-            Role::Tool => frames_behind_result(self.client, self.text),
-            Role::User | Role::Assistant => Vec::new(),
+        let own = match self.role {
+            Role::Instruction => Some(0),
+            Role::Tool => behind_result(self.client, self.text),
+            Role::User | Role::Assistant => None,
         };
+        let frames = own.map(|own| frames_from(self.client, self.text, own));
+        let frames = frames.unwrap_or_default();
         let mut found: Vec<_> = hits
             .iter()
             .map(|hit| {
@@ -154,15 +156,18 @@ impl Look<'_> {
             let inside = inside.take_while(|hit| hit.at < frame.range.end);
             found.extend(self.unknown(frame, inside));
         }
-        if is_instruction {
-            let gone = withdrawn(self.client, self.text).into_iter();
+        if let Some(own) = own {
+            let gone = withdrawn(self.client, &self.text[own..]).into_iter();
             found.extend(gone.filter_map(|(at, path)| {
+                let at = own + at;
                 // What a known text says is not the client's word.
                 let mut hits = hits.iter();
                 let is_inside = hits.any(|hit| (hit.at..hit.at + hit.length).contains(&at));
                 let number = self.known.source(path).filter(|_| !is_inside)?;
                 Some(self.finding(What::Withdrawn(number), true, at))
             }));
+        }
+        if is_instruction {
             self.at_skills(&mut found);
         }
         found.sort_by_key(|finding| finding.at);

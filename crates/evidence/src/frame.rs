@@ -103,12 +103,12 @@ pub fn withdrawn(client: Profile, text: &str) -> Vec<(usize, &str)> {
     paths.collect()
 }
 
-/// Returns the frames that a client puts behind the result of a tool, in one string with it.
-pub fn frames_behind_result(client: Profile, text: &str) -> Vec<Frame<'_>> {
-    let opening = match client {
-        Profile::ClaudeCode => format!("{REMINDER}{CLAUDE_FILE}"),
-        Profile::Opencode => format!("{REMINDER}{OPENCODE_FILE}"),
-        Profile::Codex | Profile::Neutral => return Vec::new(),
+/// Returns where the words begin that a client puts behind the result of a tool, in one string with it.
+pub fn behind_result(client: Profile, text: &str) -> Option<usize> {
+    let openings: &[&str] = match client {
+        Profile::ClaudeCode => &CLAUDE_OPENINGS,
+        Profile::Opencode => &[OPENCODE_FILE],
+        Profile::Codex | Profile::Neutral => return None,
     };
     // Reminders stand one behind the other at the end.
     let mut begin = text.len();
@@ -117,13 +117,18 @@ pub fn frames_behind_result(client: Profile, text: &str) -> Vec<Frame<'_>> {
     {
         begin = at;
     }
-    let Some(first) = text[begin..].find(&opening) else {
-        return Vec::new();
-    };
-    let begin = begin + first;
-    let mut frames = frames(client, &text[begin..]);
+    let own = openings.iter().filter_map(|opening| {
+        let opening = format!("{REMINDER}{opening}");
+        text[begin..].find(&opening)
+    });
+    own.min().map(|first| begin + first)
+}
+
+/// Returns the frames of a string from where the client's own words begin.
+pub fn frames_from(client: Profile, text: &str, own: usize) -> Vec<Frame<'_>> {
+    let mut frames = frames(client, &text[own..]);
     for frame in &mut frames {
-        frame.range = frame.range.start + begin..frame.range.end + begin;
+        frame.range = frame.range.start + own..frame.range.end + own;
     }
     frames
 }
@@ -390,7 +395,9 @@ mod tests {
     #[test]
     fn a_result_is_followed_by_frames_at_its_end_alone() {
         let check = |text: &str, expected: &[&str]| {
-            let frames = frames_behind_result(Profile::ClaudeCode, text);
+            let own = behind_result(Profile::ClaudeCode, text);
+            let frames = own.map(|own| frames_from(Profile::ClaudeCode, text, own));
+            let frames = frames.unwrap_or_default();
             let found: Vec<_> = frames
                 .iter()
                 .map(|frame| text[frame.range.clone()].trim())
@@ -402,6 +409,10 @@ mod tests {
         check(&format!("1\thello\n\n{files}\n\n{more}"), &["one"]);
         check(&format!("1\thello\n\n{more}\n\n{files}\n"), &["one"]);
         check(&format!("{files}\nand more"), &[]);
+        // What Claude Code has read anew at a resumption stands behind the last result.
+        let anew = "<system-reminder>\nInstruction files were re-read when this session started; these differ:\n\n\
+                    Contents of /w/A.md:\n\none\n</system-reminder>";
+        check(&format!("1\thello\n\n{anew}"), &["one"]);
         check("nothing", &[]);
     }
 }
