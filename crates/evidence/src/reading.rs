@@ -658,6 +658,11 @@ impl State {
         self.from
     }
 
+    /// Returns how many bytes were read.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Returns the id of the session that the record names, if it names one.
     pub fn session(&self) -> Option<&str> {
         self.session.as_deref()

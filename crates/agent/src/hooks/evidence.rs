@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use super::asking::Asking;
 use super::held::Held;
 use super::pins::{Pin, Pins};
-use super::record::{self, Record, Unreadable};
+use super::record::{self, PORTION_BYTES, Record, Unreadable};
 use super::state_files::StateFiles;
 use crate::blocking::blocking;
 use crate::handed_in;
@@ -183,7 +183,13 @@ impl Evidence {
         let Some(chat) = subject.chat(asking).await? else {
             return Ok(());
         };
-        let (key, stamps, compared) = self.compared(asking, chat, head).await?;
+        let copied_from = blocking({
+            let (record, subject) = (Arc::clone(&record), Arc::clone(&subject));
+            move || record.copied_from(&subject.session)
+        });
+        let copied_from = copied_from.await.map_err(|error| unread(&place, &error))?;
+        let parents = subject.parents(asking, copied_from).await?;
+        let (key, stamps, compared) = self.compared(asking, (chat, &parents), head).await?;
         let path = self.path(&subject);
         let mut before = blocking({
             let path = path.clone();
@@ -229,7 +235,7 @@ impl Evidence {
             return Ok(());
         };
         if let Some(chat) = subject.chat(asking).await? {
-            let (key, stamps, compared) = self.compared(asking, chat, head).await?;
+            let (key, stamps, compared) = self.compared(asking, (chat, &[]), head).await?;
             let made = blocking(move || {
                 let mut rows = Rows::new(None, source, &compared, &stamps);
                 let mut reading = Reading::new(&compared.known, source);
@@ -282,10 +288,10 @@ impl Evidence {
     async fn compared<'a>(
         &self,
         asking: &'a Asking,
-        chat: ChatId,
+        (chat, parents): (ChatId, &[ChatId]),
         head: Option<Arc<LocalSnapshot>>,
     ) -> Result<(&'a EvidenceKey, Arc<Stamps>, Arc<Compared>), HandInError> {
-        let stamps = Arc::new(stamps(asking, chat).await?);
+        let stamps = Arc::new(stamps(asking, chat, parents).await?);
         let key = asking.evidence_key().await?;
         let compared = blocking({
             let (pins, stamps, key) = (Arc::clone(&self.pins), Arc::clone(&stamps), key.clone());
@@ -329,6 +335,27 @@ impl Subject {
             Some(subagent) => format!("{}/{subagent}", self.session),
             None => self.session.clone(),
         };
+        self.chat_named(asking, reference).await
+    }
+
+    /// Finds the chats of other sessions of the client, as far as they are followed.
+    async fn parents(
+        &self,
+        asking: &Asking,
+        sessions: Vec<String>,
+    ) -> Result<Vec<ChatId>, ClientError> {
+        let mut chats = Vec::new();
+        for session in sessions {
+            chats.extend(self.chat_named(asking, session).await?);
+        }
+        Ok(chats)
+    }
+
+    async fn chat_named(
+        &self,
+        asking: &Asking,
+        reference: String,
+    ) -> Result<Option<ChatId>, ClientError> {
         let query = ChatQuery {
             client: Some(self.client.to_string()),
             reference: Some(reference),
@@ -357,18 +384,18 @@ fn say_uncompared(requests: u64) {
     }
 }
 
-/// Asks for the pins and the turns of a chat.
-async fn stamps(asking: &Asking, chat: ChatId) -> Result<Stamps, ClientError> {
-    let newest = HistoryQuery {
-        cursor: None,
-        limit: Some(TURNS_MAX),
-    };
-    let history = asking.client.history(chat, &newest).await?;
-    let moves = history.items.into_iter();
-    let moves = moves.filter(|entry| entry.kind == MOVE);
-    let moves = moves.filter_map(|entry| Some((entry.snapshot?.parse().ok()?, entry.at)));
-    let mut moves: Vec<(SnapshotId, _)> = moves.collect();
-    moves.reverse();
+/// Asks for the pins and the turns of a chat. The pins that its parents had before it come first: the requests of a fork
+/// have the messages of the session that it was forked from.
+async fn stamps(asking: &Asking, chat: ChatId, parents: &[ChatId]) -> Result<Stamps, ClientError> {
+    let own = moves(asking, chat).await?;
+    let mut all = Vec::new();
+    for parent in parents {
+        let mut before = moves(asking, *parent).await?;
+        before.retain(|(_, at)| own.first().is_none_or(|(_, first)| at <= first));
+        all.extend(before);
+    }
+    all.sort_by_key(|(_, at)| *at);
+    all.extend(own);
     let newest = PageQuery {
         cursor: None,
         limit: Some(TURNS_MAX),
@@ -384,7 +411,24 @@ async fn stamps(asking: &Asking, chat: ChatId) -> Result<Stamps, ClientError> {
     });
     let mut turns: Vec<_> = turns.collect();
     turns.reverse();
-    Ok(Stamps { moves, turns })
+    Ok(Stamps { moves: all, turns })
+}
+
+/// Asks for the newest moves of a chat's pin, and returns them oldest first.
+async fn moves(
+    asking: &Asking,
+    chat: ChatId,
+) -> Result<Vec<(SnapshotId, DateTime<Utc>)>, ClientError> {
+    let newest = HistoryQuery {
+        cursor: None,
+        limit: Some(TURNS_MAX),
+    };
+    let history = asking.client.history(chat, &newest).await?;
+    let moves = history.items.into_iter().rev();
+    let moves = moves.filter(|entry| entry.kind == MOVE);
+    Ok(moves
+        .filter_map(|entry| Some((entry.snapshot?.parse().ok()?, entry.at)))
+        .collect())
 }
 
 /// The known texts, and the moves that their snapshots are of.
@@ -492,8 +536,10 @@ fn read(
     rows.handed_in = handed_in;
     rows.last = handed_in;
     rows.is_open = is_open;
-    let from = reading.state().offset();
-    let mut portion = record.portion(from).map_err(failed)?;
+    let (from, position) = (reading.state().offset(), reading.state().position());
+    // What was read behind the offset is read again, to go on with the message that it belongs to.
+    let bytes = position - from + PORTION_BYTES;
+    let mut portion = record.portion(from, bytes).map_err(failed)?;
     let read = reading.read(&mut portion, &mut |request| rows.add(request));
     read.map_err(failed)?;
     drop(portion);
@@ -502,7 +548,7 @@ fn read(
     if named.is_some_and(|named| named != subject.session && subject.subagent.is_none()) {
         return Err("it names another session".into());
     }
-    let is_last = state.offset() == from || record.bytes <= state.offset();
+    let is_last = state.position() == position || record.bytes <= state.position();
     if is_last && subject.is_ended {
         reading.end_turn(&mut |request| rows.add(request));
     }

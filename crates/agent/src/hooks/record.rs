@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_evidence::reading::{Parent, Reading, parent};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_private_files::below;
+use serde::Deserialize;
 
 /// The size from which a record is not read, in bytes.
 const RECORD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
@@ -22,6 +23,9 @@ const FIRST_LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// How many records a forked session goes on from, one from the other.
 const PARENTS_MAX: usize = 16;
+
+/// How far a transcript is searched for the sessions that it was copied from, in bytes. Copies stand at its beginning.
+const COPIED_BYTES_MAX: u64 = 1024 * 1024;
 
 /// How many files are looked at to find the record of another session.
 const SEARCHED_MAX: usize = 100_000;
@@ -95,13 +99,13 @@ impl Record {
         Ok(Some(BlobHash::of(&tail)))
     }
 
-    /// Returns the record from a place on, up to the first line that ends behind a portion.
-    pub fn portion(&self, from: u64) -> io::Result<impl BufRead> {
+    /// Returns the record from a place on, up to the first line that ends behind this many bytes.
+    pub fn portion(&self, from: u64, bytes: u64) -> io::Result<impl BufRead> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(from))?;
         Ok(Portion {
             record: BufReader::new(file),
-            left: PORTION_BYTES,
+            left: bytes,
             is_over: false,
         })
     }
@@ -128,6 +132,24 @@ impl Record {
         Ok(())
     }
 
+    /// Returns the sessions whose messages the record of a fork begins with.
+    pub fn copied_from(&self, session: &str) -> io::Result<Vec<String>> {
+        if let Some(parent) = self.parent()? {
+            return Ok(vec![parent.session]);
+        }
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0))?;
+        let mut sessions = Vec::new();
+        for line in BufReader::new(file.take(COPIED_BYTES_MAX)).split(b'\n') {
+            let copied: Option<Copied> = serde_json::from_slice(&line?).ok();
+            let of = copied.and_then(|copied| copied.request_session_id);
+            let is_new = |of: &String| of != session && !sessions.contains(of);
+            sessions.extend(of.filter(is_new));
+            sessions.truncate(PARENTS_MAX);
+        }
+        Ok(sessions)
+    }
+
     fn parent(&self) -> io::Result<Option<Parent>> {
         let mut line = Vec::new();
         let mut file = &self.file;
@@ -135,6 +157,13 @@ impl Record {
         BufReader::new(file.take(FIRST_LINE_BYTES_MAX)).read_until(b'\n', &mut line)?;
         Ok(parent(&line))
     }
+}
+
+/// A line of a transcript of Claude Code. A fork names the session of each answer that it has copied.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Copied {
+    request_session_id: Option<String>,
 }
 
 /// Finds the record of another session. Records lie in a directory for each day, in one for each month and year.
@@ -204,6 +233,32 @@ impl<R: BufRead> BufRead for Portion<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fork_names_the_sessions_that_it_was_copied_from() {
+        let check = |text: &str, expected: &[&str]| {
+            let home = tempfile::tempdir().unwrap();
+            let path = home.path().join("own.jsonl");
+            fs::write(&path, text).unwrap();
+            let record = Record::at(home.path(), &path).unwrap();
+            assert_eq!(record.copied_from("own").unwrap(), expected, "{text}");
+        };
+        let copied = |session: &str| format!("{{\"requestSessionId\":\"{session}\"}}\n");
+        check("", &[]);
+        check("{}\nnothing\n", &[]);
+        check(&[copied("own"), copied("a"), copied("a")].concat(), &["a"]);
+        check(&[copied("b"), copied("a")].concat(), &["b", "a"]);
+        let many: String = (0..PARENTS_MAX + 5)
+            .map(|n| copied(&n.to_string()))
+            .collect();
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("own.jsonl");
+        fs::write(&path, many).unwrap();
+        let record = Record::at(home.path(), &path).unwrap();
+        assert_eq!(record.copied_from("own").unwrap().len(), PARENTS_MAX);
+        let forked = r#"{"type":"session_meta","payload":{"id":"own","forked_from_id":"a"}}"#;
+        check(&format!("{forked}\n"), &["a"]);
+    }
 
     #[test]
     fn a_portion_ends_with_a_line() {
