@@ -7,6 +7,7 @@
 mod client;
 mod generate;
 mod install;
+mod process;
 mod session;
 mod standin;
 mod trial;

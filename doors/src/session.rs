@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::client::{Client, From};
+use crate::process;
 use crate::standin::{READ, Standin};
 
 /// The longest wait for a tool. A loaded machine starts one slowly.
@@ -319,15 +320,7 @@ impl<'a> Place<'a> {
 
     /// Returns a command in the project, with an environment of its own.
     fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command
-            .current_dir(self.project())
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("HOME", self.base.join("home"))
-            .env("LANG", "C.UTF-8")
-            .stdin(Stdio::null());
-        command
+        process::clean(program, &self.project(), &self.base.join("home"))
     }
 
     fn ctxpin(&self, arguments: &[&str]) -> anyhow::Result<String> {
@@ -359,16 +352,7 @@ impl<'a> Place<'a> {
         let url = self.sessions.standin.url();
         let client = self.sessions.client;
         client.go_on(&mut command, &url, &question, from.as_ref());
-        let mut command = tokio::process::Command::from(command);
-        let output = timeout(ANSWER_TIME_MAX, command.kill_on_drop(true).output()).await;
-        let output = output.context("the tool did not end")??;
-        let last_words = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "the tool failed: {}",
-            last_words.trim()
-        );
-        let answer = String::from_utf8_lossy(&output.stdout);
+        let answer = process::answer(command, ANSWER_TIME_MAX).await?;
         let session = client.session(&answer);
         session.with_context(|| format!("the tool names no session: {answer}"))
     }

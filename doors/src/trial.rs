@@ -1,10 +1,9 @@
 //! One comparison: a tool in a generated workspace, and what ctxpin says about it.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use ctxpin_render::profile::{Effective, effective, on_demand};
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::trust::Trust;
@@ -14,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::client::{Client, Server};
 use crate::generate;
+use crate::process;
 use crate::standin::Standin;
 use crate::workspace::{HOME, Workspace};
 
@@ -223,25 +223,10 @@ impl<'a> Trial<'a> {
         working: &Path,
         wanted: Option<&Path>,
     ) -> anyhow::Result<()> {
-        let mut command = Command::new(self.program);
-        command
-            .current_dir(working)
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("HOME", base.join(HOME))
-            .env("LANG", "C.UTF-8")
-            .stdin(Stdio::null());
+        let mut command = process::clean(self.program, working, &base.join(HOME));
         let url = self.standin.url();
         self.client.ask(&mut command, base, &url, wanted)?;
-        let mut command = tokio::process::Command::from(command);
-        let output = timeout(ANSWER_TIME_MAX, command.kill_on_drop(true).output()).await;
-        let output = output.context("the tool did not end")??;
-        let last_words = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "the tool failed: {}",
-            last_words.trim()
-        );
+        process::answer(command, ANSWER_TIME_MAX).await?;
         Ok(())
     }
 

@@ -18,6 +18,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
 use super::From;
+use crate::process;
 use crate::standin::READ;
 use crate::workspace::{Entry, HOME, Workspace};
 
@@ -264,16 +265,11 @@ impl Server {
     pub async fn start(program: &Path, url: &str) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         let base = directory.path();
-        let mut command = tokio::process::Command::new(program);
+        let command = process::clean(program, base, &base.join(HOME));
+        let mut command = tokio::process::Command::from(command);
         command
             .args(["serve", "--hostname", "127.0.0.1", "--port", "0"])
-            .current_dir(base)
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("LANG", "C.UTF-8")
-            .env("HOME", base.join(HOME))
             .envs(environment(url))
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true);
