@@ -7,7 +7,6 @@ use std::time::SystemTime;
 
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 
 /// Returns when the process with this state directory last handed in evidence about a session of a client. `None` if it
 /// never has.
@@ -20,17 +19,7 @@ pub fn handed_in_at(state_directory: &Path, client: Profile) -> Option<SystemTim
 pub(crate) fn note(state_directory: &Path, client: Profile) -> io::Result<()> {
     let path = path(state_directory, client);
     file::open_to_write(&path)?;
-    touch(&path)
-}
-
-/// Sets the time of a file's last change to now.
-pub(crate) fn touch(path: &Path) -> io::Result<()> {
-    let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
-    let times = Timestamps {
-        last_access: time(UTIME_OMIT),
-        last_modification: time(UTIME_NOW),
-    };
-    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+    file::touch(&path)
 }
 
 fn path(state_directory: &Path, client: Profile) -> PathBuf {

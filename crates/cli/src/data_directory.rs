@@ -420,6 +420,20 @@ pub fn file_write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     file::replace(path, bytes).map_err(|error| unwritable(path).because(error))
 }
 
+/// Deletes a file, which need not exist.
+///
+/// # Errors
+///
+/// Fails if the file cannot be deleted.
+pub fn file_remove(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(unwritable(path).because(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Returns the failure that a file cannot be written. The caller adds the cause.
 pub fn unwritable(path: &Path) -> Failure {
     Failure::new(format!("{} cannot be written", say::path(&path)))

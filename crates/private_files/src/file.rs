@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, CWD, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, utimensat};
 
 /// Opens a file with the given options, and creates it with the mode 0600 if it is missing. Does not follow a
 /// link, and does not wait for the other end of a FIFO.
@@ -44,6 +44,20 @@ pub fn create_new(path: &Path) -> io::Result<File> {
         .create_new(true)
         .mode(0o600)
         .open(path)
+}
+
+/// Sets the time of a file's last change to now. Does not follow a link.
+///
+/// # Errors
+///
+/// Fails if the file does not exist, or is not this user's.
+pub fn touch(path: &Path) -> io::Result<()> {
+    let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    let times = Timestamps {
+        last_access: time(UTIME_OMIT),
+        last_modification: time(UTIME_NOW),
+    };
+    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
 /// Reads a file of at most `bytes_max` bytes, and returns its bytes and its metadata. Follows links, since

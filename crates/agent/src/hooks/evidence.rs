@@ -29,6 +29,7 @@ use super::asking::Asking;
 use super::held::Held;
 use super::pins::{Pin, Pins};
 use super::record::{self, PORTION_BYTES, Record, Unreadable};
+use super::reference_of;
 use super::state_files::StateFiles;
 use crate::blocking::blocking;
 use crate::handed_in;
@@ -331,10 +332,7 @@ impl Subject {
 
     /// Finds the chat. A session that has none is not followed.
     async fn chat(&self, asking: &Asking) -> Result<Option<ChatId>, ClientError> {
-        let reference = match &self.subagent {
-            Some(subagent) => format!("{}/{subagent}", self.session),
-            None => self.session.clone(),
-        };
+        let reference = reference_of(&self.session, self.subagent.as_deref());
         self.chat_named(asking, reference).await
     }
 

@@ -612,7 +612,7 @@ async fn recorded_once(
         (Deed::Subagent, Some(subagent)) => {
             let child = ChatCreate {
                 client: Some(event.client.to_string()),
-                reference: Some(format!("{}/{subagent}", call.session)),
+                reference: Some(reference_of(&call.session, Some(subagent))),
                 parent_id: Some(known.uuid()),
                 ..ChatCreate::default()
             };
@@ -629,8 +629,16 @@ async fn recorded_once(
     Ok(chat)
 }
 
-/// Finds or makes the chat of a session. One table for all clients: the client's own id of the session is the chat's
-/// reference, and that of a subagent stands behind it.
+/// Returns the reference of a chat. One rule for all clients: it is the client's own id of the session, and that of a
+/// subagent stands behind it.
+fn reference_of(session: &str, subagent: Option<&str>) -> String {
+    match subagent {
+        Some(subagent) => format!("{session}/{subagent}"),
+        None => session.to_owned(),
+    }
+}
+
+/// Finds or makes the chat of a session.
 async fn chat_of(
     client: &Client,
     event: &Event,

@@ -12,7 +12,6 @@ use ctxpin_private_files::file;
 use ctxpin_protocol::convert::manifest;
 
 use super::state_files::StateFiles;
-use crate::handed_in::touch;
 use crate::session::LocalSnapshot;
 
 /// The snapshots that are kept: more than a person reads in the sessions of some weeks.
@@ -65,7 +64,7 @@ impl Pins {
     /// Keeps a snapshot. The ones that were needed least recently make room.
     pub fn keep(&self, local: &LocalSnapshot) -> io::Result<()> {
         let path = self.path(local.id);
-        if touch(&path).is_ok() {
+        if file::touch(&path).is_ok() {
             return Ok(());
         }
         let Pin { snapshot, bodies } = Pin::of(local);
@@ -83,7 +82,7 @@ impl Pins {
         let path = self.path(id);
         let (json, _) = file::read(&path, FILE_BYTES_MAX).ok()?;
         // The next snapshot takes the place of others than this one.
-        let _ = touch(&path);
+        let _ = file::touch(&path);
         let push = manifest::read(serde_json::from_slice(&json).ok()?).ok()?;
         let mut blobs = AgentBlobs::default();
         blobs.add(push.manifest.blobs());

@@ -48,7 +48,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::handed_in::touch;
+    use ctxpin_private_files::file::touch;
 
     #[test]
     fn the_oldest_files_make_room() {

@@ -1,7 +1,5 @@
 //! Hooks in a tool's settings: putting them in, taking them out, and what was done.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::hash::BlobHash;
@@ -11,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::settings_file::SettingsFile;
 use super::settings_text::{self, Inserted, SettingsError};
 use super::{EVENTS, SECONDS_MAX, is_ours};
-use crate::data_directory::{DataDirectory, directory_create, file_write, json_read, unwritable};
+use crate::data_directory::{
+    DataDirectory, directory_create, file_remove, file_write, json_read, unwritable,
+};
 use crate::say::{self, Failure, Hint};
 
 /// Hooks of one tool: in its settings, and as this machine notes them.
@@ -140,12 +140,7 @@ impl Installation {
         if before != after {
             self.settings.write(after.as_deref())?;
         }
-        match fs::remove_file(&self.note) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(unwritable(&self.note).because(error));
-            }
-            _ => {}
-        }
+        file_remove(&self.note)?;
         Ok(self.change(before, after))
     }
 
@@ -197,6 +192,7 @@ fn hash(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;

@@ -3,8 +3,6 @@
 //! Codex asks for it in its terminal interface. `codex exec` asks nothing and runs no other hook.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::hash::BlobHash;
@@ -16,7 +14,7 @@ use toml_edit::{DocumentMut, Item, Table, TableLike};
 use super::settings_file::SettingsFile;
 use super::{SECONDS_MAX, is_ours, settings_text};
 use crate::data_directory::{
-    DataDirectory, directory_create, file_write, json_read, unreadable, unwritable,
+    DataDirectory, directory_create, file_remove, file_write, json_read, unreadable, unwritable,
 };
 use crate::say::{self, Failure, Hint};
 
@@ -128,12 +126,7 @@ impl Trust {
                 self.config.write(after.as_deref())?;
             }
         }
-        match fs::remove_file(&self.note) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(unwritable(&self.note).because(error))
-            }
-            _ => Ok(()),
-        }
+        file_remove(&self.note)
     }
 
     /// Returns the settings without the trust, or `None` if there is no file then.
@@ -279,6 +272,7 @@ fn snake_case(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;

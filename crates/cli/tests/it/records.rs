@@ -45,6 +45,14 @@ impl Record {
         record
     }
 
+    /// Writes the instruction file, and begins the session `s1` in it.
+    fn begun(watched: &Watched, text: &str) -> Self {
+        watched.edit(text);
+        let record = Self::new(watched, "s1");
+        watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
+        record
+    }
+
     fn line(&self, line: &Value) {
         let mut options = OpenOptions::new();
         let mut file = options.append(true).create(true).open(&self.path).unwrap();
@@ -219,9 +227,7 @@ fn each_turn_of_each_client_has_the_evidence_of_its_requests() {
         let watched = Watched::new(client);
         let agents = watched.app.join("AGENTS.md");
         let [one, two] = ["one", "two"].map(body);
-        watched.edit(&one);
-        let mut record = Record::new(&watched, "s1");
-        watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
+        let mut record = Record::begun(&watched, &one);
         record.gives(&agents, &one);
         watched.prompts(&record, "t1");
         record.turn("t1");
@@ -322,9 +328,7 @@ fn a_plugin_hands_over_what_its_requests_have() {
 fn a_subagent_has_evidence_of_its_own() {
     let watched = Watched::new("claude-code");
     let one = body("one");
-    watched.edit(&one);
-    let session = Record::new(&watched, "s1");
-    watched.calls(&session, "SessionStart", &json!({"source": "startup"}));
+    let session = Record::begun(&watched, &one);
     watched.calls(&session, "SubagentStart", &json!({"agent_id": "a1"}));
     let mut own = Record::new(&watched, "s1");
     own.path = session
@@ -348,9 +352,7 @@ fn a_subagent_has_evidence_of_its_own() {
 fn only_a_record_of_the_session_below_the_clients_home_is_read() {
     let watched = Watched::new("claude-code");
     let one = body("one");
-    watched.edit(&one);
-    let mut record = Record::new(&watched, "s1");
-    watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
+    let mut record = Record::begun(&watched, &one);
     record.gives(&watched.app.join("AGENTS.md"), &one);
     watched.prompts(&record, "t1");
     record.turn("t1");
@@ -386,9 +388,7 @@ fn a_record_that_was_rewritten_is_read_anew() {
     let watched = Watched::new("claude-code");
     let agents = watched.app.join("AGENTS.md");
     let one = body("one");
-    watched.edit(&one);
-    let mut record = Record::new(&watched, "s1");
-    watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
+    let mut record = Record::begun(&watched, &one);
     for turn in ["t1", "t2"] {
         record.gives(&agents, &one);
         watched.prompts(&record, turn);
@@ -451,9 +451,7 @@ fn a_person_is_told_once_of_what_was_not_declined() {
 fn a_request_waits_for_its_turn() {
     let watched = Watched::new("claude-code");
     let one = body("one");
-    watched.edit(&one);
-    let mut record = Record::new(&watched, "s1");
-    watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
+    let mut record = Record::begun(&watched, &one);
     record.gives(&watched.app.join("AGENTS.md"), &one);
     for turn in ["t1", "t2"] {
         watched.prompts(&record, turn);
