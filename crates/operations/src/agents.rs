@@ -2,6 +2,7 @@
 //! [`crate::pushes`].
 
 use std::ops::Deref;
+use std::sync::Arc;
 
 use ctxpin_model::access::{Actor, Operation, Scope, Scopes};
 use ctxpin_model::agent::{AgentCounts, AgentRecord, AgentState, Head};
@@ -12,6 +13,7 @@ use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::quota::Stock;
 use ctxpin_model::token::{Credential, Token};
+use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_model::warning::Note;
 use ctxpin_store::agents::NewAgent;
 use ctxpin_store::database::Transaction;
@@ -19,8 +21,8 @@ use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_store::tokens::{Holder, NewToken};
 
-use crate::error::Result;
-use crate::frame::{commit, read_account, write, write_account};
+use crate::error::{Error, Result};
+use crate::frame::{commit, read_account, read_agent_bodies, write, write_account};
 use crate::pushes::{lock_agent, require_not_replaced};
 use crate::quotas::require_room;
 use crate::service::Service;
@@ -271,6 +273,25 @@ pub async fn heads(
         .grant_agent(&caller, Operation::HeadList, agent)
         .await?;
     Ok(granted.heads(&mut transaction, page).await?)
+}
+
+/// Returns the snapshot of the agent's head, without its texts. `None` before the first accepted push.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`](crate::error::Error::Store) if the caller may not read the bodies of the agent's heads.
+pub async fn head_snapshot(
+    service: &Service,
+    credential: Credential,
+    agent: AgentId,
+) -> Result<Option<Arc<TreatedSnapshot>>> {
+    let (mut transaction, granted) =
+        read_agent_bodies(service, credential, Operation::DiffRead, agent).await?;
+    let Some(head) = granted.record()?.head else {
+        return Ok(None);
+    };
+    let snapshot = granted.snapshot(&mut transaction, head.snapshot).await?;
+    snapshot.map(Some).ok_or(Error::NotFound("snapshot"))
 }
 
 /// Deletes an agent with its timeline and its token. Its chats keep their pins and their history.

@@ -191,7 +191,7 @@ impl Source {
 }
 
 /// Returns about how many bytes a snapshot has, without its bodies.
-pub(crate) fn weight(snapshot: &Snapshot) -> u64 {
+pub fn weight(snapshot: &Snapshot) -> u64 {
     let resources = snapshot.resources.iter().map(|resource| {
         let has_tools = resource.detail.is_some() && resource.kind == Kind::McpServer;
         resource_weight(resource.files.len(), has_tools)

@@ -5,12 +5,15 @@ use axum::extract::State;
 use axum::response::Response;
 use ctxpin_model::access::Operation;
 use ctxpin_model::agent::{AgentCounts, AgentRecord, AgentState, Head};
-use ctxpin_model::chat::ChatFilter;
+use ctxpin_model::chat::{ChatFilter, ChatSummary};
 use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
-use ctxpin_model::page::PageRequest;
+use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::profile::Profile;
-use ctxpin_operations::{agents, chats};
+use ctxpin_model::resource::Status;
+use ctxpin_model::treatment::TreatedSnapshot;
+use ctxpin_operations::agents::{self, AgentView};
+use ctxpin_operations::{chats, prompts};
 use ctxpin_protocol::convert::members::word;
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
@@ -23,9 +26,11 @@ use super::frame::{Frame, Place, html};
 use super::parts::number::Number;
 use super::parts::pager::Pager;
 use super::parts::rail::{Rail, Stand};
+use super::parts::resource_tree::{Marks, ResourceTree};
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
 use super::parts::time::Time;
+use super::parts::unused::{Cure, Unused, UnusedList};
 use super::workspace_map::Map;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
@@ -69,12 +74,21 @@ struct WorkspacePage {
     may_delete: bool,
     map: Option<Map>,
     notes: Vec<String>,
+    /// What the workspace has now. `None` before the first push, and for a caller who may not read it.
+    content: Option<WorkspaceContent>,
+    may_read_content: bool,
     heads: Vec<HeadRow>,
     /// Whether there are two heads whose texts the caller may compare.
     may_compare: bool,
     chats: Vec<ChatRow>,
     has_more_chats: bool,
     has_more_heads: bool,
+}
+
+/// What a workspace has now.
+struct WorkspaceContent {
+    tree: ResourceTree,
+    unused: UnusedList,
 }
 
 /// A workspace with the state of its agent.
@@ -222,25 +236,47 @@ pub(crate) async fn page(
     let title = agent.workspace.clone();
     let frame = Frame::read(&app, &caller, Place::Workspaces, title).await?;
     let frame = frame.watching([id.uuid()]);
+    let may_read = frame.may_on(Operation::DiffRead, agent.owner);
+    let head = match may_read {
+        true => agents::head_snapshot(&app.service, caller.credential, id).await?,
+        false => None,
+    };
+    let weight = head.as_ref().map_or(0, |head| prompts::weight(head));
+    let render = move || {
+        let content = head.map(|head| WorkspaceContent::new(&head));
+        render(frame, &agent, map, &heads, &chats, content)
+    };
+    app.build_response(caller.credential, weight, render)
+        .await?
+}
+
+fn render(
+    frame: Frame,
+    agent: &AgentView,
+    map: Option<Map>,
+    heads: &Page<Head, i64>,
+    chats: &Page<ChatSummary, IdCursor>,
+    content: Option<WorkspaceContent>,
+) -> ApiResult<Response> {
     let now = frame.now;
+    let may_read = frame.may_on(Operation::DiffRead, agent.owner);
     let notes = agent.notes.iter().map(|note| {
         let (source, detail) = (note.source.as_deref(), note.warning.detail.as_deref());
         let parts = [source, Some(note.warning.code.as_str()), detail];
         parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
     });
+    let rows = heads.items.iter().take(SHOWN_MAX as usize).enumerate();
     html(&WorkspacePage {
         workspace: Workspace::new(&agent.agent, now),
         may_refresh: agent.may_refresh,
         polling: agent.polling.clone(),
         may_delete: frame.may_on(Operation::AgentDelete, agent.owner),
-        may_compare: heads.items.len() > 1 && frame.may_on(Operation::DiffRead, agent.owner),
+        may_compare: heads.items.len() > 1 && may_read,
         map,
         notes: notes.collect(),
-        heads: heads
-            .items
-            .iter()
-            .take(SHOWN_MAX as usize)
-            .enumerate()
+        content,
+        may_read_content: may_read,
+        heads: rows
             .map(|(index, head)| HeadRow {
                 is_from: index == 1,
                 is_to: index == 0,
@@ -256,6 +292,27 @@ pub(crate) async fn page(
         has_more_heads: heads.items.len() > SHOWN_MAX as usize,
         frame,
     })
+}
+
+impl WorkspaceContent {
+    fn new(head: &TreatedSnapshot) -> Self {
+        let directory = head.facts.directory.as_deref();
+        let command = "ctxpin scan";
+        let resources = &head.resources;
+        let of_scan = head.error.iter();
+        let of_scan = of_scan.flat_map(|error| Unused::of_scan(error, Cure::Workspace));
+        let unused = resources.iter().filter(|one| one.status != Status::Ok);
+        let unused = unused.map(|one| Unused::new(one, directory, Cure::Workspace));
+        Self {
+            tree: ResourceTree::new(
+                resources,
+                directory.unwrap_or_default(),
+                &Marks::default(),
+                command,
+            ),
+            unused: UnusedList::new(of_scan.chain(unused).collect(), command),
+        }
+    }
 }
 
 impl Workspace {

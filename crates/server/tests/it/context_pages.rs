@@ -34,9 +34,12 @@ async fn raw_is_the_text_of_the_file() {
 }
 
 #[tokio::test]
-async fn a_context_says_why_a_skill_is_not_used_and_what_to_do() {
+async fn workspaces_and_contexts_say_why_a_skill_is_not_used_and_what_to_do() {
     let server = Server::start().await;
-    let browser = Browser::sign_in(&server, &server.token).await;
+    let (browser, auditor) = (
+        Browser::sign_in(&server, &server.token).await,
+        Browser::of_user(&server, "auditor", &["auditor"], &["read"]).await,
+    );
     let mut agent = Agent::create(&server).await;
     let unused = |name: &str, status, reason: &str| {
         let source = format!("/srv/shop/.agents/skills/{name}/SKILL.md");
@@ -56,7 +59,21 @@ async fn a_context_says_why_a_skill_is_not_used_and_what_to_do() {
         .resource(unused("deploy", Status::Invalid, "no description"))
         .resource(unused("secret", Status::Unreadable, "permission denied"))
         .error("docs cannot be read: permission denied; 3 files are too many");
+    let workspace = format!("/workspaces/{}", agent.id);
+    let page = browser.page(&workspace).await;
+    assert!(!page.contains("In use now"), "{page}");
     agent.push(&first).await;
+    check_golden("workspace-unused", &browser.page(&workspace).await);
+    let page = auditor.page(&workspace).await;
+    assert!(
+        page.contains("You may see that this workspace has changed, not what"),
+        "{page}"
+    );
+    assert!(
+        !page.contains("AGENTS.md") && !page.contains("deploy"),
+        "{page}"
+    );
+
     let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
     let path = format!("/chats/{chat}/context");
     let page = browser.page(&path).await;
@@ -73,6 +90,8 @@ async fn a_context_says_why_a_skill_is_not_used_and_what_to_do() {
     agent.push(&mended).await;
     let page = browser.page(&path).await;
     assert!(page.contains("6 not used"), "{page}");
+    let now = browser.page(&workspace).await;
+    assert!(now.contains("<a href=\"#unused\">4 not used</a>"), "{now}");
     assert!(page.contains("can use it by now"), "{page}");
     assert!(
         page.contains("The workspace has it, and the pin does not"),

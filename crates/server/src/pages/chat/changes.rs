@@ -184,12 +184,6 @@ pub(super) fn directory(view: &ContextView) -> Option<&str> {
     side.facts.directory.as_deref()
 }
 
-/// Returns a path as it is called from a directory, below which it may lie.
-pub(super) fn name_from<'s>(source: &'s str, directory: Option<&str>) -> &'s str {
-    let below = directory.and_then(|directory| source.strip_prefix(directory)?.strip_prefix('/'));
-    below.unwrap_or(source)
-}
-
 /// Returns what taking the changes costs, in words. The tokens are an estimate.
 fn price(view: &ContextView) -> String {
     let sides = view.sides();

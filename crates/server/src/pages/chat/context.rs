@@ -1,19 +1,17 @@
 //! The context of a chat: what its pin holds, what of it is used, and the text of one resource.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use askama::Template;
-use askama::filters::HtmlSafe;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::context::ContextView;
 use ctxpin_model::id::ChatId;
-use ctxpin_model::mcp::Detail;
 use ctxpin_model::profile::Profile;
-use ctxpin_model::resource::{Content, Kind, Resource, ResourceId, Status};
+use ctxpin_model::resource::{Kind, Resource, ResourceId, Status};
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_operations::contexts::{
     self, Effective, LeftOut, RemovalReason, ReviewedText, TextPiece,
@@ -23,19 +21,23 @@ use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 
-use super::changes::{BYTES_PER_TOKEN, directory, name_from};
+use super::changes::{BYTES_PER_TOKEN, directory};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
-use super::question::{Question, when};
+use super::question::Question;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::attachment::attachment;
 use crate::pages::PageCaller;
 use crate::pages::frame::{Frame, html};
+use crate::pages::parts::glyph::{Glyph, Share};
 use crate::pages::parts::markdown::Markdown;
 use crate::pages::parts::number::{Number, Size, counted};
-use crate::pages::parts::room::{ITEMS_MAX, ListRoom, TextRoom};
+use crate::pages::parts::resource_name::name_from;
+use crate::pages::parts::resource_tree::{Marks, ResourceTree};
+use crate::pages::parts::room::{ListRoom, TextRoom};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
+use crate::pages::parts::unused::{Cure, Unused, UnusedList};
 use crate::params::{PathParams, QueryParams};
 
 /// The page of a chat's context.
@@ -46,63 +48,22 @@ struct ContextPage {
     head: ChatHead,
     pins: String,
     turns: String,
-    roots: Vec<Root>,
-    /// How many files and servers are in use besides those in `roots`.
-    more_used: Number,
-    /// The size of everything in use.
-    total: Size,
+    tree: ResourceTree,
     given: Option<Given>,
     /// The form that asks what comes with a file. `None` if nothing does.
     question: Option<Question>,
-    unused: Vec<Unused>,
-    unused_count: Number,
-    /// How many resources are not used besides those in `unused`.
-    more_unused: Number,
+    unused: UnusedList,
     shown: Option<Shown>,
     /// Whether the caller may read texts.
     tells_bodies: bool,
     is_pinned: bool,
 }
 
-/// The most resources that the page lists as not used.
-const UNUSED_MAX: usize = 200;
+/// The most files that the page lists as given by the tool.
+const GIVEN_MAX: usize = 200;
 
-/// The resources in use of one root.
-struct Root {
-    name: String,
-    folders: Vec<Folder>,
-}
-
-/// The files of one directory below a root.
-struct Folder {
-    /// The path below the root, or nothing for the root itself.
-    name: String,
-    nodes: Vec<Node>,
-}
-
-/// A file, or an MCP server.
-struct Node {
-    key: String,
-    /// The path of the page that shows its text.
-    path: Option<String>,
-    name: String,
-    glyph: Glyph,
-    note: String,
-    /// With which files a model gets it. `None` if with every request.
-    when: Option<String>,
-    size: Size,
-    share: Share,
-    is_current: bool,
-}
-
-/// The state of a resource as a form that needs no colour.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Glyph {
-    Used,
-    Changed,
-    Failed,
-    Unused,
-}
+/// The command that lists what the page does not.
+const COMMAND: &str = "ctxpin chat show --resources";
 
 /// What the tool of the pin's profile gives its model, in its order.
 struct Given {
@@ -136,22 +97,6 @@ struct OnDemandFile {
     /// With which files, as a message for people.
     condition: String,
     size: Size,
-}
-
-/// A resource that is not used, and why.
-struct Unused {
-    name: String,
-    glyph: Glyph,
-    reason: String,
-    cure: &'static str,
-}
-
-/// The part of a resource in everything that is used, in bytes.
-#[derive(Clone, Copy)]
-struct Share {
-    before: u64,
-    own: u64,
-    total: u64,
 }
 
 /// The text of a resource.
@@ -271,26 +216,16 @@ fn render(
         view,
         line,
     } = page;
-    let (roots, total, more_used) = roots(&view, head.id, id);
-    let all_unused = unused(&view);
-    let unused_count = all_unused.len() as u64;
-    let mut room = ListRoom::new(UNUSED_MAX);
-    let shown_unused = all_unused.into_iter();
-    let unused: Vec<_> = shown_unused
-        .take_while(|one| room.takes(one.name.len() + one.reason.len()))
-        .collect();
+    let tree = tree(&view, head.id, id);
+    let unused = UnusedList::new(unused(&view), COMMAND);
     let given = effective.map(|effective| Given::new(&effective, &view));
     html(&ContextPage {
         frame: frame.wide(),
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
-        roots,
-        more_used: Number(more_used),
+        tree,
         given,
         question,
-        total: Size(total),
-        more_unused: Number(unused_count - unused.len() as u64),
-        unused_count: Number(unused_count),
         unused,
         shown,
         tells_bodies: view.tells_bodies,
@@ -299,126 +234,19 @@ fn render(
     })
 }
 
-/// Returns the resources in use by root and directory, in the order of the prompt, the size of all, and how many
-/// files and servers are left out.
-fn roots(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> (Vec<Root>, u64, u64) {
+/// Returns what the pin has in use, with what the workspace has changed of it.
+fn tree(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> ResourceTree {
     let changes = view.changes();
     let changed = changes.iter().filter_map(|change| change.pinned);
-    let changed: BTreeSet<_> = changed.map(Resource::id).collect();
-    let pinned = view.pinned.iter().flat_map(|side| &side.resources);
-    let directory = view.pinned.as_ref();
-    let directory = directory.and_then(|pinned| pinned.facts.directory.as_deref());
-    let directory = directory.unwrap_or_default();
-    let used: Vec<_> = pinned
-        .filter(|resource| resource.status == Status::Ok)
-        .collect();
-    let total = used.iter().map(|resource| resource.total_bytes()).sum();
-    let mut roots: Vec<Root> = Vec::new();
-    let mut before = 0;
-    let (mut room, mut more) = (ListRoom::new(ITEMS_MAX), 0);
-    for resource in used {
-        let (root, folder, name) = place(resource);
-        let id = resource.id();
-        let glyph = match changed.contains(&id) {
-            true => Glyph::Changed,
-            false => Glyph::Used,
-        };
-        let mut share = |own: u64| {
-            let share = Share { before, own, total };
-            before += own;
-            share
-        };
-        let page = resource
-            .body()
-            .map(|_| format!("/chats/{chat}/context?resource={id}"));
-        let mut nodes = vec![Node {
-            key: id.to_string(),
-            path: page,
-            name: name.to_owned(),
-            glyph,
-            note: note(resource, glyph),
-            when: resource
-                .applies
-                .as_ref()
-                .map(|applies| when(applies, directory)),
-            size: Size(resource.size),
-            share: share(resource.size),
-            is_current: current == Some(id),
-        }];
-        for (index, file) in resource.files.iter().enumerate() {
-            let query = url::form_urlencoded::byte_serialize(file.path.as_bytes());
-            let query: String = query.collect();
-            let page = file
-                .body()
-                .map(|_| format!("/chats/{chat}/context/{id}/file?path={query}"));
-            nodes.push(Node {
-                key: format!("{id}-{index}"),
-                path: page,
-                name: file.path.clone(),
-                glyph,
-                note: file.error.clone().unwrap_or_default(),
-                when: None,
-                size: Size(file.size),
-                share: share(file.size),
-                is_current: false,
-            });
-        }
-        let found = nodes.len();
-        nodes.retain(|node| {
-            let when = node.when.as_ref().map_or(0, String::len);
-            room.takes(folder.len() + node.name.len() + node.note.len() + when)
-        });
-        more += (found - nodes.len()) as u64;
-        if nodes.is_empty() {
-            continue;
-        }
-        let root = match roots.iter().position(|known| known.name == root) {
-            Some(index) => &mut roots[index],
-            None => {
-                roots.push(Root {
-                    name: root.to_owned(),
-                    folders: Vec::new(),
-                });
-                let last = roots.len() - 1;
-                &mut roots[last]
-            }
-        };
-        match root.folders.iter_mut().find(|known| known.name == folder) {
-            Some(known) => known.nodes.extend(nodes),
-            None => root.folders.push(Folder {
-                name: folder.to_owned(),
-                nodes,
-            }),
-        }
-    }
-    (roots, total, more)
-}
-
-/// Returns the root of a resource, the directory below it, and the name in the directory.
-fn place(resource: &Resource) -> (&str, &str, &str) {
-    let source = resource.source.as_str();
-    if resource.kind == Kind::McpServer {
-        return ("MCP servers", "", source);
-    }
-    let root = resource.root.as_deref().unwrap_or("/");
-    let below = source.strip_prefix(root).unwrap_or(source);
-    let below = below.trim_start_matches('/');
-    match below.rsplit_once('/') {
-        Some((folder, name)) => (root, folder, name),
-        None if below.is_empty() => (root, "", source),
-        None => (root, "", below),
-    }
-}
-
-fn note(resource: &Resource, glyph: Glyph) -> String {
-    if glyph == Glyph::Changed {
-        return "changed".to_owned();
-    }
-    match (&resource.detail, resource.content) {
-        (Some(Detail::Tools(tools)), _) => counted(tools.len() as u64, "tool"),
-        (_, Some(Content::Claimed(_))) => "hash only".to_owned(),
-        _ => String::new(),
-    }
+    let pinned = view.pinned.as_deref();
+    let resources = pinned.map_or(&[][..], |pinned| &pinned.resources);
+    let directory = pinned.and_then(|pinned| pinned.facts.directory.as_deref());
+    let marks = Marks {
+        changed: changed.map(Resource::id).collect(),
+        chat: Some(chat),
+        current,
+    };
+    ResourceTree::new(resources, directory.unwrap_or_default(), &marks, COMMAND)
 }
 
 /// Returns what is not used: what the scan of the pin could not read, the resources of the pin, and those that only
@@ -435,7 +263,11 @@ fn unused(view: &ContextView) -> Vec<Unused> {
     let of_pin = of_pin.filter(|resource| resource.status != Status::Ok);
     let of_pin = of_pin.map(|resource| {
         let is_mended = head.get(&resource.id()) == Some(&Status::Ok);
-        Unused::new(resource, below, is_mended)
+        let cure = match is_mended {
+            true => Cure::Mended,
+            false => Cure::Chat,
+        };
+        Unused::new(resource, below, cure)
     });
     let of_head = view.head.iter().flat_map(|side| &side.resources);
     // Live tools come from the workspace, whatever the pin has.
@@ -443,10 +275,9 @@ fn unused(view: &ContextView) -> Vec<Unused> {
         |resource: &Resource| resource.kind != Kind::McpServer || view.chat.tools.pins_tools();
     let of_head =
         of_head.filter(|resource| is_pinnable(resource) && !pinned.contains_key(&resource.id()));
-    let of_head = of_head.map(|resource| Unused::new(resource, below, false));
+    let of_head = of_head.map(|resource| Unused::new(resource, below, Cure::Chat));
     let error = view.pinned.iter().filter_map(|side| side.error.as_deref());
-    let remarks = error.flat_map(|error| error.split("; "));
-    let of_scan = remarks.map(Unused::of_scan);
+    let of_scan = error.flat_map(|error| Unused::of_scan(error, Cure::Chat));
     of_scan.chain(of_pin).chain(of_head).collect()
 }
 
@@ -461,7 +292,7 @@ impl Given {
         let used: u64 = counted.map(|given| given.bytes).sum();
         let total = effective.bytes_max.unwrap_or(used).max(used);
         let mut before = 0;
-        let mut room = ListRoom::new(UNUSED_MAX);
+        let mut room = ListRoom::new(GIVEN_MAX);
         let files = effective.given.iter().map_while(|given| {
             if !room.takes(given.source.len()) {
                 return None;
@@ -517,116 +348,6 @@ impl Given {
         }
     }
 }
-
-impl Unused {
-    /// Returns what a scan says of itself. It names what it could not read.
-    fn of_scan(remark: &str) -> Self {
-        Self {
-            name: "The scan had an error".to_owned(),
-            glyph: Glyph::Failed,
-            reason: remark.trim_end_matches('.').to_owned(),
-            cure: MEND,
-        }
-    }
-
-    /// `is_mended` says whether the workspace can use the resource by now.
-    fn new(resource: &Resource, below: Option<&str>, is_mended: bool) -> Self {
-        let reason = resource.error.as_deref().unwrap_or("No reason is known");
-        let glyph = match resource.status {
-            Status::Ok | Status::Excluded => Glyph::Unused,
-            Status::Oversize | Status::Unreadable | Status::Invalid => Glyph::Failed,
-        };
-        let (reason, cure) = match resource.status {
-            Status::Ok => ("The workspace has it, and the pin does not", TAKE),
-            _ if is_mended => (reason, "The workspace can use it by now: take the change."),
-            Status::Excluded => (reason, excluded_cure(reason)),
-            Status::Oversize => (reason, "Make it smaller, or split it."),
-            Status::Unreadable => (reason, "Check that the agent may read it."),
-            Status::Invalid => (reason, MEND),
-        };
-        Self {
-            name: name_from(&resource.source, below).to_owned(),
-            glyph,
-            reason: reason.to_owned(),
-            cure,
-        }
-    }
-}
-
-/// The cure for what the workspace itself cannot use.
-const MEND: &str = "Mend it in the workspace; then it is a change that the chat can take.";
-
-/// The cure for what only the workspace has.
-const TAKE: &str = "Take the change.";
-
-/// Returns what to do about a resource that another one or a limit keeps out.
-fn excluded_cure(reason: &str) -> &'static str {
-    if reason.starts_with("shadowed by ") {
-        "Rename one of the two, or delete it."
-    } else if reason.starts_with("same bytes as ") {
-        "Nothing is lost: a model gets the text once."
-    } else {
-        ""
-    }
-}
-
-impl Glyph {
-    /// Returns the word in its class, and what it means.
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Used => ("ok", "in use"),
-            Self::Changed => ("changed", "changed in the workspace"),
-            Self::Failed => ("failed", "cannot be used"),
-            Self::Unused => ("unused", "not used"),
-        }
-    }
-
-    /// Returns whether the reason is an error.
-    fn is_failure(self) -> bool {
-        self == Self::Failed
-    }
-}
-
-impl std::fmt::Display for Glyph {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (class, words) = self.words();
-        let shape = match self {
-            Self::Used => "<circle cx=\"6\" cy=\"6\" r=\"3\"/>",
-            Self::Changed => "<circle cx=\"6\" cy=\"6\" r=\"4\"/>",
-            Self::Failed => "<path d=\"M2 2h8l-4 8z\"/>",
-            Self::Unused => "<path d=\"M2 6h8\"/>",
-        };
-        write!(
-            f,
-            "<svg class=\"glyph {class}\" width=\"12\" height=\"12\" role=\"img\" aria-label=\"{words}\">{shape}</svg>"
-        )
-    }
-}
-
-impl HtmlSafe for Glyph {}
-
-impl std::fmt::Display for Share {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { before, own, total } = *self;
-        let percent = |bytes: u64| match total {
-            0 => 0.0,
-            // The precision of a float suffices for a bar.
-            total => 100.0 * bytes as f64 / total as f64,
-        };
-        let (start, width) = (percent(before), percent(own).max(1.5));
-        write!(
-            f,
-            "<svg class=\"share\" width=\"100%\" height=\"8\" role=\"img\" aria-label=\"{} of {} with this\">\
-             <rect class=\"whole\" width=\"100%\" height=\"8\" rx=\"2\"/>\
-             <rect class=\"before\" width=\"{start:.1}%\" height=\"8\" rx=\"2\"/>\
-             <rect class=\"own\" x=\"{start:.1}%\" width=\"{width:.1}%\" height=\"8\"/></svg>",
-            Size(before + own),
-            Size(total)
-        )
-    }
-}
-
-impl HtmlSafe for Share {}
 
 impl Shown {
     fn new(id: ResourceId, form: Form, text: ReviewedText, page: &ChatPage) -> Self {

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use ctxpin_model::context::ContextView;
 use ctxpin_operations::prompts::{self, PinnedPrompt};
 
-use super::changes::{BYTES_PER_TOKEN, directory, name_from};
+use super::changes::{BYTES_PER_TOKEN, directory};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
@@ -17,6 +17,7 @@ use crate::pages::PageCaller;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::number::{Number, Size, counted};
+use crate::pages::parts::resource_name::name_from;
 use crate::pages::parts::room::TextRoom;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;

@@ -1,14 +1,14 @@
-//! The question which instruction files come with a file, and when one of them comes.
+//! The question which instruction files come with a file.
 
 use ctxpin_model::id::ChatId;
-use ctxpin_model::resource::Applies;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::instructions::{self, OnDemand};
 
 use crate::api_error::{ApiResult, sentence};
 use crate::app::App;
-use crate::pages::parts::number::{Number, counted};
+use crate::pages::parts::conditions::{below, when};
+use crate::pages::parts::number::Number;
 use crate::pages::parts::room::ListRoom;
 
 /// The most files that an answer lists.
@@ -37,37 +37,6 @@ pub(super) struct AnswerFile {
     /// The query of the page that shows the text.
     pub query: String,
     pub when: String,
-}
-
-/// The most globs of one file that the page shows.
-const GLOBS_SHOWN_MAX: usize = 5;
-
-/// Returns with which files an instruction file comes, in words. Paths begin at the working directory.
-pub(super) fn when(applies: &Applies, directory: &str) -> String {
-    let below = below(&applies.below, directory);
-    let place = match below.is_empty() {
-        true => String::new(),
-        false => format!(" below {below}"),
-    };
-    if applies.globs.is_empty() {
-        return format!("when a file{place} is read");
-    }
-    let shown: Vec<_> = applies.globs.iter().take(GLOBS_SHOWN_MAX).collect();
-    let mut globs = shown.iter().map(|glob| glob.as_str());
-    let mut words = globs.next().unwrap_or_default().to_owned();
-    globs.for_each(|glob| words += &format!(", {glob}"));
-    let more = applies.globs.len() - shown.len();
-    if more > 0 {
-        words += &format!(" and {}", counted(more as u64, "more glob"));
-    }
-    format!("with files{place} that match {words}")
-}
-
-/// Returns a path from the working directory on. Another path stays whole.
-fn below<'p>(path: &'p str, directory: &str) -> &'p str {
-    let rest = path.strip_prefix(directory.trim_end_matches('/'));
-    let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with('/'));
-    rest.map_or(path, |rest| rest.trim_start_matches('/'))
 }
 
 impl Question {

@@ -1,4 +1,4 @@
-//! The names of resources in sentences.
+//! The names of resources.
 
 use ctxpin_model::diff::Subject;
 use ctxpin_model::resource::Kind;
@@ -15,4 +15,10 @@ pub(crate) fn resource_name(subject: Subject, path: &str) -> String {
         Subject::Resource(Kind::McpServer) => format!("MCP server {path}"),
         Subject::Resource(Kind::InstructionFile | Kind::McpConfig) => path.to_owned(),
     }
+}
+
+/// Returns a path as it is called from a directory, below which it may lie.
+pub(crate) fn name_from<'s>(source: &'s str, directory: Option<&str>) -> &'s str {
+    let below = directory.and_then(|directory| source.strip_prefix(directory)?.strip_prefix('/'));
+    below.unwrap_or(source)
 }

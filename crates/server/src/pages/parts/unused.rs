@@ -1,0 +1,128 @@
+//! What a snapshot does not use, each with its reason and what to do about it.
+
+use askama::Template;
+use askama::filters::HtmlSafe;
+use ctxpin_model::resource::{Resource, Status};
+
+use super::glyph::Glyph;
+use super::number::Number;
+use super::resource_name::name_from;
+use super::room::ListRoom;
+use super::text::Text;
+
+/// The most resources that a page lists as not used.
+const SHOWN_MAX: usize = 200;
+
+/// What is not used, as a list with a title.
+#[derive(Template)]
+#[template(path = "parts/unused.html")]
+pub(crate) struct UnusedList {
+    shown: Vec<Unused>,
+    /// How many there are.
+    pub count: Number,
+    /// How many there are besides those in `shown`.
+    more: Number,
+    /// The command that lists all of them.
+    command: &'static str,
+}
+
+impl HtmlSafe for UnusedList {}
+
+/// A resource that is not used, and why.
+pub(crate) struct Unused {
+    name: String,
+    glyph: Glyph,
+    reason: String,
+    cure: &'static str,
+}
+
+/// What a mended resource becomes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cure {
+    /// A change of the workspace that the chat can take.
+    Chat,
+    /// The same, and the workspace has it already.
+    Mended,
+    /// A part of the workspace's next push.
+    Workspace,
+}
+
+impl UnusedList {
+    /// Returns as many of `all` as fit a page. `command` lists all.
+    pub fn new(all: Vec<Unused>, command: &'static str) -> Self {
+        let count = all.len();
+        let mut room = ListRoom::new(SHOWN_MAX);
+        let shown = all.into_iter();
+        let shown = shown.take_while(|one| room.takes(one.name.len() + one.reason.len()));
+        let shown: Vec<_> = shown.collect();
+        Self {
+            more: Number((count - shown.len()) as u64),
+            count: Number(count as u64),
+            shown,
+            command,
+        }
+    }
+}
+
+impl Unused {
+    /// Returns what the error of a scan says. It names what the scan could not read.
+    pub fn of_scan(error: &str, cure: Cure) -> impl Iterator<Item = Self> {
+        error.split("; ").map(move |remark| Self {
+            name: "The scan had an error".to_owned(),
+            glyph: Glyph::Failed,
+            reason: remark.trim_end_matches('.').to_owned(),
+            cure: cure.mend(),
+        })
+    }
+
+    /// Returns why a resource is not used, and what to do. Its name begins below the directory `below`.
+    pub fn new(resource: &Resource, below: Option<&str>, cure: Cure) -> Self {
+        let reason = resource.error.as_deref().unwrap_or("No reason is known");
+        let glyph = match resource.status {
+            Status::Ok | Status::Excluded => Glyph::Unused,
+            Status::Oversize | Status::Unreadable | Status::Invalid => Glyph::Failed,
+        };
+        let (reason, cure) = match resource.status {
+            Status::Ok => (
+                "The workspace has it, and the pin does not",
+                "Take the change.",
+            ),
+            _ if cure == Cure::Mended => {
+                (reason, "The workspace can use it by now: take the change.")
+            }
+            Status::Excluded => (reason, excluded_cure(reason)),
+            Status::Oversize => (reason, "Make it smaller, or split it."),
+            Status::Unreadable => (reason, "Check that the agent may read it."),
+            Status::Invalid => (reason, cure.mend()),
+        };
+        Self {
+            name: name_from(&resource.source, below).to_owned(),
+            glyph,
+            reason: reason.to_owned(),
+            cure,
+        }
+    }
+}
+
+impl Cure {
+    /// Returns what to do about what the workspace itself cannot use.
+    fn mend(self) -> &'static str {
+        match self {
+            Self::Chat | Self::Mended => {
+                "Mend it in the workspace; then it is a change that the chat can take."
+            }
+            Self::Workspace => "Mend it in the workspace; the agent then pushes it.",
+        }
+    }
+}
+
+/// Returns what to do about a resource that another one or a limit keeps out.
+fn excluded_cure(reason: &str) -> &'static str {
+    if reason.starts_with("shadowed by ") {
+        "Rename one of the two, or delete it."
+    } else if reason.starts_with("same bytes as ") {
+        "Nothing is lost: a model gets the text once."
+    } else {
+        ""
+    }
+}
