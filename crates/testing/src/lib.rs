@@ -9,4 +9,5 @@ pub mod chats;
 pub mod databases;
 pub mod people;
 pub mod proofs;
+pub mod standin;
 pub mod workspace;

@@ -16,10 +16,8 @@ use ctxpin_protocol::http::agents::{Head, Session, SessionOpen};
 use ctxpin_protocol::http::push::{Push, PushAnswer};
 use ctxpin_protocol::http::quotas::QuotaWarning;
 use ctxpin_protocol::problem::{Problem, ProblemName};
-use ctxpin_testing::proofs::proof_answer;
+use ctxpin_testing::standin::{Answered, Asked, standin};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
 use crate::agent::TOKEN;
@@ -68,6 +66,15 @@ impl Fault {
         }
     }
 
+    fn answered(self) -> Answered {
+        let media_type = "content-type: application/problem+json\r\n";
+        Answered {
+            status: self.status,
+            headers: format!("{media_type}{}", self.headers),
+            body: self.body,
+        }
+    }
+
     pub fn with_header(mut self, header: &str) -> Self {
         self.headers = format!("{header}\r\n");
         self
@@ -77,8 +84,6 @@ impl Fault {
 #[derive(Clone)]
 pub struct FakeServer {
     pub url: Url,
-    /// The token that the server knows.
-    token: &'static str,
     pub held: Arc<Mutex<Held>>,
 }
 
@@ -89,21 +94,13 @@ impl FakeServer {
 
     /// Starts a server that knows this token and no other.
     pub async fn start_for(token: &'static str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = Self {
+        let held: Arc<Mutex<Held>> = Arc::default();
+        let answering = Arc::clone(&held);
+        let url = standin(token, move |asked| answering.lock().unwrap().answer(asked)).await;
+        Self {
             url: url.parse().unwrap(),
-            token,
-            held: Arc::default(),
-        };
-        let served = server.clone();
-        tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(served.clone().converse(stream));
-            }
-        });
-        server
+            held,
+        }
     }
 
     /// Returns the sources of the head, relative to a directory.
@@ -118,56 +115,36 @@ impl FakeServer {
     pub fn fail_next_push(&self, fault: Fault) {
         self.held.lock().unwrap().faults.push_back(fault);
     }
+}
 
-    async fn converse(self, mut stream: TcpStream) {
-        let (line, headers, body) = receive(&mut stream, self.token).await;
-        let body = match headers.contains("content-encoding: zstd") {
-            true => zstd::decode_all(body.as_slice()).unwrap(),
-            false => body,
+impl Held {
+    fn answer(&mut self, asked: &Asked) -> Answered {
+        let body = match asked.headers.contains("content-encoding: zstd") {
+            true => zstd::decode_all(asked.body.as_slice()).unwrap(),
+            false => asked.body.clone(),
         };
-        let answered = self.answer(&line, &headers, &body);
-        let (status, headers, body) = match answered {
-            Ok(body) => (200, "content-type: application/json\r\n".to_owned(), body),
-            Err(fault) => {
-                let media_type = "content-type: application/problem+json\r\n";
-                (
-                    fault.status,
-                    format!("{media_type}{}", fault.headers),
-                    fault.body,
-                )
-            }
-        };
-        let body = body.to_string();
-        let length = body.len();
-        let text = format!(
-            "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-        );
-        // The client may have ended meanwhile.
-        let _ = stream.write_all(text.as_bytes()).await;
-        let _ = stream.shutdown().await;
+        self.answer_to(&asked.line, &asked.headers, &body)
+            .map_or_else(Fault::answered, Answered::ok)
     }
 
-    fn answer(&self, line: &str, headers: &str, body: &[u8]) -> Result<Value, Fault> {
-        let mut held = self.held.lock().unwrap();
-        match (held.fault.clone(), line) {
+    fn answer_to(&mut self, line: &str, headers: &str, body: &[u8]) -> Result<Value, Fault> {
+        match (self.fault.clone(), line) {
             (Some(fault), _) => Err(fault),
-            (None, "post /api/v1/agent/session") => Ok(held.session(body)),
-            (None, "put /api/v1/agent/context") => held.push(body),
+            (None, "post /api/v1/agent/session") => Ok(self.session(body)),
+            (None, "put /api/v1/agent/context") => self.push(body),
             (None, line) if line.starts_with("put /api/v1/agent/blobs/") => {
                 let name = line.rsplit('/').next().unwrap();
                 let hash: BlobHash = name.parse().unwrap();
                 assert_eq!(BlobHash::of(body), hash);
-                assert!(headers.contains(&format!("ctxpin-epoch: {}", held.epoch)));
-                held.blobs.insert(hash, body.into());
-                held.uploads += 1;
+                assert!(headers.contains(&format!("ctxpin-epoch: {}", self.epoch)));
+                self.blobs.insert(hash, body.into());
+                self.uploads += 1;
                 Ok(json!({}))
             }
             (None, line) => panic!("nobody asks {line}"),
         }
     }
-}
 
-impl Held {
     fn session(&mut self, body: &[u8]) -> Value {
         let open: SessionOpen = serde_json::from_slice(body).unwrap();
         if self.process != Some(open.process) {
@@ -240,33 +217,4 @@ impl Held {
         };
         Ok(serde_json::to_value(answer).unwrap())
     }
-}
-
-async fn receive(stream: &mut TcpStream, token: &str) -> (String, String, Vec<u8>) {
-    let mut bytes = Vec::new();
-    let end = loop {
-        assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0);
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-    };
-    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-    let head = head.to_lowercase();
-    if let Some(proof) = proof_answer(&head, token) {
-        stream.write_all(proof.as_bytes()).await.unwrap();
-        return Box::pin(receive(stream, token)).await;
-    }
-    let authorization = format!("authorization: bearer {token}");
-    assert!(head.contains(&authorization), "{head}");
-    let mut body = bytes.split_off(end);
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "))
-        .map_or(0, |length| length.parse().unwrap());
-    while body.len() < length {
-        assert_ne!(stream.read_buf(&mut body).await.unwrap(), 0);
-    }
-    let line = head.lines().next().unwrap();
-    let line = line.strip_suffix(" http/1.1").unwrap().to_owned();
-    (line, head, body)
 }
