@@ -25,8 +25,9 @@ spelled! {
         Read = "read",
         /// Write the user's own objects.
         Write = "write",
-        /// Follow the user's clients: find and create chats, tell of their sessions and turns, and hand in evidence. It
-        /// moves no pin by choice, and reads the bodies of the user's own chats. Read and write together allow as much.
+        /// Follow the user's clients: find and create chats, tell of their sessions and turns, tell forks their parents,
+        /// and hand in evidence. It moves no pin by choice, and reads the bodies of the user's own chats. Read and write
+        /// together allow as much.
         Observe = "observe",
         /// Create agents whose tokens outlive this one, and agents for other users.
         Provision = "provision",
@@ -232,7 +233,8 @@ spelled! {
         ChatChange = "chat_change",
         /// Delete a chat.
         ChatDelete = "chat_delete",
-        /// Inherit a chat's pin.
+        /// Make a chat the parent of another: of a new one, which inherits its pin, or of an observed fork, which keeps
+        /// its own.
         ChatInherit = "chat_inherit",
         /// Read a chat's pin and its drift.
         ContextRead = "context_read",

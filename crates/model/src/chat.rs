@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::str::FromStr;
 
+use crate::access::Operation;
 use crate::agent::{Head, PushRefused};
 use crate::chat_search::ChatSearch;
 use crate::delivery::Delivery;
@@ -191,6 +192,18 @@ pub struct ChatChange {
 }
 
 impl ChatChange {
+    /// Returns the operation that the change is. A client's hook may tell the parent of a fork, and change nothing else.
+    pub fn operation(&self) -> Operation {
+        let parent_alone = Self {
+            parent: self.parent,
+            ..Self::default()
+        };
+        match self.parent.is_some() && *self == parent_alone {
+            true => Operation::ChatInherit,
+            false => Operation::ChatChange,
+        }
+    }
+
     /// Returns the change without those values that the chat already has.
     pub fn differing(&self, now: &ChatRecord) -> Self {
         Self {

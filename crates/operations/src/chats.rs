@@ -530,7 +530,7 @@ pub(crate) async fn change_one(
     change: &ChatChange,
     is_counted: bool,
 ) -> Result<ChatRecord> {
-    let (operation, object) = (Operation::ChatChange, Some(AuditObject::Chat(chat)));
+    let (operation, object) = (change.operation(), Some(AuditObject::Chat(chat)));
     write(service, credential, operation, object, |attempt| {
         let is_counted = is_counted && attempt == 1;
         change_once(service, credential, chat, change, attempt, is_counted)
@@ -549,7 +549,7 @@ async fn change_once(
     let caller = service.caller(credential);
     let mut reading = service.database.read().await?;
     let seen = reading
-        .grant_chat(&caller, Operation::ChatChange, chat)
+        .grant_chat(&caller, change.operation(), chat)
         .await?;
     if is_counted {
         service.require_rate(Rate::Moves, credential.id.uuid(), 1, caller.now)?;

@@ -518,6 +518,22 @@ async fn a_token_of_a_hook_follows_a_client_and_chooses_nothing(test: &TestServi
     assert_eq!(refusal(chosen.refresh().await), "forbidden");
     assert_eq!(refusal(chosen.archive(true).await), "forbidden");
     assert_eq!(refusal(chosen.delete().await), "forbidden");
+    // It tells a fork its parent, and changes nothing else of it.
+    scene.minute();
+    let fork = TestChat::create(scene.service, hook, &request)
+        .await
+        .unwrap();
+    let told = ChatChange {
+        parent: Some(chat.id),
+        ..ChatChange::default()
+    };
+    let titled = ChatChange {
+        title: Some(Some("Fork".into())),
+        ..told.clone()
+    };
+    assert_eq!(refusal(fork.change(titled).await), "forbidden");
+    let record = fork.change(told).await.unwrap();
+    assert_eq!((record.parent, record.title), (Some(chat.id), None));
     let more = people::token_create(scene.service, hook, &token_request("observe")).await;
     assert_eq!(refusal(more), "forbidden");
 }

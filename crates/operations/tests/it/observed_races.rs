@@ -1,7 +1,7 @@
 //! Observed chats under concurrent callers. Whichever request wins, the rules hold afterwards, and no caller gets an
 //! error because of the race.
 
-use ctxpin_model::chat::ChatCreate;
+use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::mode::Mode;
@@ -22,6 +22,7 @@ ctxpin_testing::on_both_databases!(
     starts_against_modes_refreshes_and_policies,
     starts_against_archiving_and_the_first_push,
     starts_against_deleting_the_agent,
+    parents_against_each_other_and_their_end,
 );
 
 /// The number of rounds of each race.
@@ -189,5 +190,39 @@ async fn starts_against_deleting_the_agent(test: &TestService) {
         race.run().await;
         assert_eq!(chat.snapshot().await, Some(id(&workspace)));
         assert_sound(&chat).await;
+    }
+}
+
+async fn parents_against_each_other_and_their_end(test: &TestService) {
+    let scene = Scene::new(test).await;
+    for _ in 0..ROUNDS {
+        let ending = observed_chat(&scene, &scene.agent).await;
+        let staying = observed_chat(&scene, &scene.agent).await;
+        scene.minute();
+        let fork = observed_chat(&scene, &scene.agent).await;
+        let mut race = Race::of(3);
+        for parent in [ending.id, staying.id] {
+            let fork = fork.clone();
+            let told = ChatChange {
+                parent: Some(parent),
+                ..ChatChange::default()
+            };
+            race.add(async move { Some(settled(fork.change(told).await)) });
+        }
+        let gone = ending.clone();
+        race.add(async move {
+            done(gone.delete().await);
+            None
+        });
+        let told = race.run().await;
+        let told: Vec<_> = told.iter().flatten().collect();
+        let is_told = |parent| {
+            let mut told = told.iter();
+            told.any(|told| matches!(told, Ok(chat) if chat.parent == Some(parent)))
+        };
+        // The fork has the one that came first, as long as that is there.
+        let expected = is_told(staying.id).then_some(staying.id);
+        assert_eq!(fork.record().await.parent, expected);
+        assert!(is_told(ending.id) || is_told(staying.id));
     }
 }

@@ -121,7 +121,8 @@ pub struct ChatChange {
     )]
     #[schema(value_type = Option<Uuid>)]
     pub agent_id: Option<Option<Uuid>>,
-    /// The chat from which this observed one was forked, once. The pin stays. The parent must be the older chat.
+    /// The chat from which this observed one was forked, once. The pin stays. The parent must be the older chat. A
+    /// token of the scope `observe` may change this and nothing else.
     #[serde(
         default,
         deserialize_with = "present",
