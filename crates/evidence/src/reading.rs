@@ -663,6 +663,11 @@ impl State {
         self.position
     }
 
+    /// Returns whether a request waits for the line that says what it was for. [`Reading::end_turn`] tells it.
+    pub fn is_waiting(&self) -> bool {
+        self.pending.is_some()
+    }
+
     /// Returns the id of the session that the record names, if it names one.
     pub fn session(&self) -> Option<&str> {
         self.session.as_deref()

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{
@@ -20,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
-use crate::hooks::{Event as HookedSession, Fresh, Hooks, SCAN_TIME_MAX};
+use crate::hooks::{Event as HookedSession, Fresh, Hooks, is_read_at_turns};
 use crate::places::Places;
 use crate::reading::ReadingHandle;
 use crate::report::{Report, Told};
@@ -297,8 +296,7 @@ impl ControlHandler {
                 self.hooks.start(event, arrived, fresh).await
             }
             HookEvent::Prompt => {
-                let is_read = ClientEvent::Turn.is_read_by(Some(client.as_str()));
-                let fresh = is_read.then(|| self.fresh(session));
+                let fresh = is_read_at_turns(client).then(|| self.fresh(session));
                 self.hooks.turn(event, arrived, fresh).await
             }
             HookEvent::SubagentStart => self.hooks.subagent(event, arrived).await,
@@ -309,13 +307,11 @@ impl ControlHandler {
         }
     }
 
-    /// Begins a scan. Its result ends with the snapshot once that is the head, or `None` if it is not in time.
+    /// Begins a scan. Its result ends with the snapshot once that is the head, or `None` if it is none.
     fn fresh(&self, session: SessionHandle) -> Fresh {
         let number = self.reading.resync();
         Box::pin(async move {
-            let outcome = resync_outcome(&session, number);
-            let outcome = tokio::time::timeout(SCAN_TIME_MAX, outcome).await;
-            let pushed = outcome.ok()?.ok()?.snapshot;
+            let pushed = resync_outcome(&session, number).await.ok()?.snapshot;
             // A newer scan than the pushed one is not yet a head.
             let newest = session.newest.borrow().clone();
             newest.filter(|newest| newest.id.to_string() == pushed)

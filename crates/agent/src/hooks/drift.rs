@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::profile::Profile;
 
+use super::is_read_at_turns;
 use super::read::{Listing, Read};
 use crate::session::LocalSnapshot;
 
@@ -16,7 +16,7 @@ impl Read {
     /// Returns what to tell the person, once for each change: that the workspace has changed since the client read it,
     /// or that a client which reads at each prompt now reads something else.
     pub fn drift(&mut self, newest: &LocalSnapshot, client: Profile) -> Option<String> {
-        let is_read = ClientEvent::Turn.is_read_by(Some(client.as_str()));
+        let is_read = is_read_at_turns(client);
         if is_read {
             // Nothing is known of the prompts before, if this process did not see the start.
             self.snapshot.get_or_insert_with(|| Listing::of(newest));

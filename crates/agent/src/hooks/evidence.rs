@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use ctxpin_client::error::ClientError;
@@ -16,21 +17,23 @@ use ctxpin_model::evidence::{Row, Source};
 use ctxpin_model::evidence_key::EvidenceKey;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::ChatId;
+use ctxpin_model::mode::Mode;
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
 use ctxpin_protocol::convert::evidence::row_shape;
-use ctxpin_protocol::http::chats::ChatQuery;
+use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatQuery};
 use ctxpin_protocol::http::history::{HistoryQuery, MOVE};
 use ctxpin_protocol::http::page::PageQuery;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::asking::Asking;
 use super::held::Held;
 use super::pins::{Pin, Pins};
-use super::record::{self, PORTION_BYTES, Record, Unreadable};
-use super::reference_of;
+use super::read::Subagent;
+use super::record::{self, Origin, PORTION_BYTES, Record, Unreadable};
 use super::state_files::StateFiles;
+use super::{RETRY_PAUSE, RETRY_TIME_MAX, reference_of};
 use crate::blocking::blocking;
 use crate::handed_in;
 use crate::session::LocalSnapshot;
@@ -161,8 +164,38 @@ impl Evidence {
         }
     }
 
-    /// Hands in what a record says that the server does not have yet.
-    pub async fn hand_in(
+    /// Hands in what a record or a plugin says, and again while the server cannot be reached. Returns whether the server
+    /// has it.
+    pub async fn hand_in_insistently(
+        &self,
+        asking: &Asking,
+        subject: &Subject,
+        held: &Mutex<Held>,
+        newest: &watch::Receiver<Option<Arc<LocalSnapshot>>>,
+    ) -> bool {
+        let until = Instant::now() + RETRY_TIME_MAX;
+        loop {
+            let head = newest.borrow().clone();
+            let handed_in = match &subject.record {
+                Some(record) => self.hand_in(asking, subject, record, head).await,
+                None => self.hand_in_held(asking, subject, held, head).await,
+            };
+            match handed_in {
+                Err(error) if error.is_transient() && Instant::now() < until => {
+                    tokio::time::sleep(RETRY_PAUSE).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "evidence could not be handed in");
+                    return false;
+                }
+                Ok(()) => return true,
+            }
+        }
+    }
+
+    /// Hands in what a record says that the server does not have yet. If the record is as an earlier reading left it,
+    /// nothing is asked. The chat of a fork gets its parent.
+    async fn hand_in(
         &self,
         asking: &Asking,
         subject: &Subject,
@@ -181,22 +214,26 @@ impl Evidence {
             return Ok(());
         };
         let record = Arc::new(record);
+        let path = self.path(&subject);
+        let begun = blocking({
+            let (subject, place) = (Arc::clone(&subject), Arc::clone(&place));
+            let (record, path) = (Arc::clone(&record), path.clone());
+            move || begun(&subject, &place, &record, &path)
+        });
+        let begun = begun.await.map_err(|error| unread(&place, &error))?;
+        let Some((kept, origin)) = begun else {
+            return Ok(());
+        };
         let Some(chat) = subject.chat(asking).await? else {
             return Ok(());
         };
-        let copied_from = blocking({
-            let (record, subject) = (Arc::clone(&record), Arc::clone(&subject));
-            move || record.copied_from(&subject.session)
-        });
-        let copied_from = copied_from.await.map_err(|error| unread(&place, &error))?;
-        let parents = subject.parents(asking, copied_from).await?;
+        if subject.subagent.is_none() {
+            subject.tell_parent(asking, &chat, &origin).await?;
+        }
+        let chat = ChatId::from(chat.id);
+        let parents = subject.parents(asking, origin.sessions).await?;
         let (key, stamps, compared) = self.compared(asking, (chat, &parents), head).await?;
-        let path = self.path(&subject);
-        let mut before = blocking({
-            let path = path.clone();
-            move || kept(&path)
-        })
-        .await;
+        let mut before = kept;
         loop {
             let portion = blocking({
                 let (subject, record) = (Arc::clone(&subject), Arc::clone(&record));
@@ -223,7 +260,7 @@ impl Evidence {
     }
 
     /// Hands in what the requests have that a plugin has handed over.
-    pub async fn hand_in_held(
+    async fn hand_in_held(
         &self,
         asking: &Asking,
         subject: &Subject,
@@ -236,6 +273,7 @@ impl Evidence {
             return Ok(());
         };
         if let Some(chat) = subject.chat(asking).await? {
+            let chat = ChatId::from(chat.id);
             let (key, stamps, compared) = self.compared(asking, (chat, &[]), head).await?;
             let made = blocking(move || {
                 let mut rows = Rows::new(None, source, &compared, &stamps);
@@ -311,6 +349,20 @@ impl Evidence {
 }
 
 impl Subject {
+    /// Returns the subject of a subagent of the session, which may have ended.
+    pub fn of_subagent(&self, subagent: Subagent) -> Self {
+        let home = self.record.as_ref().map(|record| record.home.clone());
+        Self {
+            record: home.map(|home| record::Place {
+                home,
+                path: subagent.record,
+            }),
+            subagent: Some(subagent.id),
+            is_ended: true,
+            ..self.clone()
+        }
+    }
+
     fn source(&self) -> Option<Source> {
         match self.client {
             Profile::ClaudeCode => Some(Source::Transcript),
@@ -331,7 +383,7 @@ impl Subject {
     }
 
     /// Finds the chat. A session that has none is not followed.
-    async fn chat(&self, asking: &Asking) -> Result<Option<ChatId>, ClientError> {
+    async fn chat(&self, asking: &Asking) -> Result<Option<Chat>, ClientError> {
         let reference = reference_of(&self.session, self.subagent.as_deref());
         self.chat_named(asking, reference).await
     }
@@ -344,7 +396,8 @@ impl Subject {
     ) -> Result<Vec<ChatId>, ClientError> {
         let mut chats = Vec::new();
         for session in sessions {
-            chats.extend(self.chat_named(asking, session).await?);
+            let chat = self.chat_named(asking, session).await?;
+            chats.extend(chat.map(|chat| ChatId::from(chat.id)));
         }
         Ok(chats)
     }
@@ -353,7 +406,7 @@ impl Subject {
         &self,
         asking: &Asking,
         reference: String,
-    ) -> Result<Option<ChatId>, ClientError> {
+    ) -> Result<Option<Chat>, ClientError> {
         let query = ChatQuery {
             client: Some(self.client.to_string()),
             reference: Some(reference),
@@ -361,7 +414,42 @@ impl Subject {
             ..ChatQuery::default()
         };
         let found = asking.client.chats(&query).await?;
-        Ok(found.items.first().map(|chat| ChatId::from(chat.id)))
+        Ok(found.items.into_iter().next())
+    }
+
+    /// Tells the chat of a fork its parent, once. A parent that is not followed, or whose chat is younger, is none.
+    async fn tell_parent(
+        &self,
+        asking: &Asking,
+        chat: &Chat,
+        origin: &Origin,
+    ) -> Result<(), ClientError> {
+        let Some(forked_from) = &origin.forked_from else {
+            return Ok(());
+        };
+        if chat.parent_id.is_some() || chat.mode != Mode::Observed.as_str() {
+            return Ok(());
+        }
+        let parent = self.chat_named(asking, forked_from.clone()).await?;
+        let Some(parent) = parent.filter(|parent| parent.id < chat.id) else {
+            return Ok(());
+        };
+        let change = ChatChange {
+            parent_id: Some(parent.id),
+            ..ChatChange::default()
+        };
+        match asking
+            .client
+            .chat_change(ChatId::from(chat.id), &change)
+            .await
+        {
+            Err(error) if error.is_transient() => Err(error),
+            Err(error) => {
+                tracing::warn!(%error, "the parent of a fork cannot be told");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
     }
 }
 
@@ -501,6 +589,26 @@ impl Compared {
     }
 }
 
+/// Returns where an earlier reading of a record ended, and of which sessions the record has messages. Returns `None` if
+/// the record is as that reading left it.
+fn begun(
+    subject: &Subject,
+    place: &record::Place,
+    record: &Record,
+    path: &Path,
+) -> std::io::Result<Option<(Option<HandedIn>, Origin)>> {
+    let kept = kept(path).filter(|kept| kept.record == place.path);
+    if let Some(kept) = &kept
+        && let Some(state) = &kept.reading
+        && state.position() == record.bytes
+        && !(subject.is_ended && state.is_waiting())
+        && is_at(record, kept)?
+    {
+        return Ok(None);
+    }
+    Ok(Some((kept, record.origin(&subject.session)?)))
+}
+
 /// Reads a portion of a record, and makes the rows that it gives.
 fn read(
     subject: &Subject,
@@ -513,7 +621,6 @@ fn read(
     let failed = |error: std::io::Error| error.to_string();
     let source = subject.source().ok_or("the client writes no record")?;
     let known = &compared.known;
-    let kept = kept.filter(|kept| kept.record == place.path);
     let kept = match kept {
         // Otherwise, somebody has rewritten the record.
         Some(kept) if is_at(record, &kept).map_err(failed)? => Some(kept),

@@ -44,10 +44,14 @@ use asking::{Asking, hook_token};
 use evidence::{Evidence, Subject};
 use held::Held;
 use line::{Line, Place};
-use read::{KeptReads, Listing, Read};
+use read::{KeptReads, Listing, Read, Subagent};
 
 /// The longest wait of a session's start for the scan. The client waits meanwhile.
-pub(crate) const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);
+const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);
+
+/// The longest wait for the scan of what is recorded behind the back of a hook, and of the session's later turns. Their
+/// stamps depend on it.
+const LATE_SCAN_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// The longest wait of a start for the scan and the server together. The hook then tells its person, and has 1.9 s.
 const START_TIME_MAX: Duration = Duration::from_millis(1700);
@@ -114,13 +118,32 @@ struct Session {
     is_read: AtomicBool,
 }
 
+impl Session {
+    /// Forgets a subagent that has ended. Returns whether it was known.
+    fn lost(&self, subagent: &str) -> bool {
+        let read = self.read.get();
+        read.is_some_and(|read| lock(read).ended(subagent))
+    }
+
+    /// Notes what the client has read at its last start. Returns whether that is new.
+    fn has_read(&self, head: &LocalSnapshot) -> bool {
+        let Some(read) = self.read.get() else {
+            return false;
+        };
+        let mut read = lock(read);
+        let is_new = read.snapshot.is_none();
+        read.snapshot.get_or_insert_with(|| Listing::of(head));
+        is_new
+    }
+}
+
 /// A session with the place of an event in its line.
 pub(crate) struct Arrived {
     session: Arc<Session>,
     place: Place,
 }
 
-/// What ends with the snapshot of a scan that began just now, once that is the head, or `None` if it is not in time.
+/// What ends with the snapshot of a scan that began just now, once that is the head, or `None` if it cannot be.
 pub(crate) type Fresh = Pin<Box<dyn Future<Output = Option<Arc<LocalSnapshot>>> + Send>>;
 
 /// An event of a session, with what its agent has found.
@@ -181,7 +204,7 @@ impl Hooks {
             call.parent.as_ref(),
         ];
         for name in names.into_iter().flatten() {
-            if name.is_empty() || name.len() > NAME_BYTES_MAX || name.contains(char::is_control) {
+            if !is_name(name) {
                 return Err("an id of the session is not one".into());
             }
         }
@@ -205,9 +228,10 @@ impl Hooks {
         Arrived { session, place }
     }
 
-    /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads. `scan` ends
-    /// with the head of a scan that began after the start, or `None` if that did not come in time. A start that the
-    /// server does not take in time is tried again before any later turn of the session, whose stamp depends on it.
+    /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads. `scan` is one
+    /// that began after the start. If it does not end in time, the pin moves to the head as it is, and then to the scan's
+    /// snapshot before any later turn of the session, whose stamp depends on it. So does a start that the server does
+    /// not take in time.
     ///
     /// # Errors
     ///
@@ -216,27 +240,29 @@ impl Hooks {
         &self,
         event: Event,
         arrived: Arrived,
-        scan: Fresh,
+        mut scan: Fresh,
     ) -> Result<HookReply, String> {
         let until = tokio::time::Instant::now() + START_TIME_MAX;
         let session = Arc::clone(&arrived.session);
         let newest = event.newest.borrow().clone();
-        let snapshot = scan.await;
+        let (snapshot, late) = match tokio::time::timeout(SCAN_TIME_MAX, &mut scan).await {
+            Ok(snapshot) => (snapshot, None),
+            Err(_) => (None, Some(scan)),
+        };
         let pins = [newest, snapshot.clone()];
         self.evidence.keep_pins(pins).await;
         let start = start_of(
             event.call.source.as_deref().unwrap_or_default(),
             snapshot.as_ref(),
         );
-        let read = Read {
-            snapshot: snapshot.as_deref().map(Listing::of),
-            told: None,
-        };
-        self.keep_read(&event, read.clone());
-        // Nothing that an earlier process kept is of use any more.
-        let known = session.read.get_or_init(|| async { Mutex::default() });
-        *lock(known.await) = read;
-        let tried = self.behind(event.clone(), arrived, Deed::Start(start), None);
+        let known = self.known(&event, &session).await;
+        {
+            let mut read = lock(known);
+            read.snapshot = snapshot.as_deref().map(Listing::of);
+            read.told = None;
+        }
+        keep_read(&self.kept_reads, &event, &session);
+        let tried = self.behind(event.clone(), arrived, Deed::Start(start), late);
         let tried = tried.await?;
         // What an earlier process, or a hook that was never called, has left.
         self.read_behind(event, session).await?;
@@ -261,22 +287,18 @@ impl Hooks {
     async fn drift(
         &self,
         event: &Event,
-        session: &Session,
+        session: &Arc<Session>,
         newest: &LocalSnapshot,
     ) -> Option<String> {
-        let read = session.read.get_or_init(|| async {
-            let (kept, name) = (Arc::clone(&self.kept_reads), name(event));
-            Mutex::new(blocking(move || kept.read(&name)).await)
-        });
-        let read = read.await;
-        let (message, kept) = {
+        let read = self.known(event, session).await;
+        let (message, is_told) = {
             let mut read = lock(read);
             let before = read.told.clone();
             let message = read.drift(newest, event.client);
-            (message, (read.told != before).then(|| read.clone()))
+            (message, read.told != before)
         };
-        if let Some(kept) = kept {
-            self.keep_read(event, kept);
+        if is_told {
+            keep_read(&self.kept_reads, event, session);
         }
         let message = message?;
         let is_declined = self.is_declined(event, session, newest);
@@ -300,14 +322,13 @@ impl Hooks {
         Some(is_head && context.pin.declined)
     }
 
-    /// Keeps what a session has read for a later process, behind the back of the hook.
-    fn keep_read(&self, event: &Event, read: Read) {
-        let (kept, name) = (Arc::clone(&self.kept_reads), name(event));
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = kept.keep(&name, &read) {
-                tracing::warn!(%error, "what a session has read cannot be kept");
-            }
+    /// Returns what is known of what a session has read. What an earlier process kept counts.
+    async fn known<'s>(&self, event: &Event, session: &'s Session) -> &'s Mutex<Read> {
+        let kept = session.read.get_or_init(|| async {
+            let (kept, name) = (Arc::clone(&self.kept_reads), name(event));
+            Mutex::new(blocking(move || kept.read(&name)).await)
         });
+        kept.await
     }
 
     /// Records a turn, behind the back of the hook. With `fresh`, the pin moves first to what the client reads for the
@@ -331,8 +352,11 @@ impl Hooks {
         if let Some(turn) = event.call.turn.clone() {
             let deed = Deed::Turn { turn, read: None };
             self.behind(event.clone(), arrived, deed, fresh).await?;
-            // A turn that somebody broke off has no end.
-            if !session.is_read.swap(false, Ordering::Relaxed) {
+            let is_read = session.is_read.swap(false, Ordering::Relaxed);
+            let known = self.known(&event, &session).await;
+            let has_subagents = !lock(known).subagents.is_empty();
+            // A turn or a subagent that somebody broke off has no end.
+            if !is_read || has_subagents {
                 self.read_behind(event, session).await?;
             }
         }
@@ -348,6 +372,14 @@ impl Hooks {
     ///
     /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
     pub async fn subagent(&self, event: Event, arrived: Arrived) -> Result<HookReply, String> {
+        let call = &event.call;
+        if let (Some(id), Some(named)) = (&call.subagent, &call.record)
+            && let Some(subagent) = Subagent::of(event.client, id, named)
+        {
+            let known = self.known(&event, &arrived.session).await;
+            lock(known).began(subagent);
+            keep_read(&self.kept_reads, &event, &arrived.session);
+        }
         self.behind(event, arrived, Deed::Subagent, None).await?;
         Ok(HookReply::default())
     }
@@ -380,54 +412,61 @@ impl Hooks {
     }
 
     /// Sends what happened once the requests of the session before it were sent, and tries it again while the server
-    /// cannot be reached. A turn waits for the fresh scan, which the client reads too. What it returns receives the
-    /// result of the first try.
+    /// cannot be reached. A turn waits for the scan, which the client reads too. A start is sent again when the scan has
+    /// ended. What it returns receives the result of the first try.
     async fn behind(
         &self,
         event: Event,
         arrived: Arrived,
         mut deed: Deed,
-        fresh: Option<Fresh>,
+        scan: Option<Fresh>,
     ) -> Result<oneshot::Receiver<Tried>, String> {
         let permit = self.permit()?;
         let client = self.asking(&event.call).await?.client;
         let evidence = Arc::clone(&self.evidence);
+        let kept_reads = Arc::clone(&self.kept_reads);
         let (tell, first) = oneshot::channel();
         tokio::spawn(async move {
             let _permit = permit;
             let Arrived { session, mut place } = arrived;
             place.come_first().await;
-            let mut chat = session.chat.lock().await;
-            if let (Some(fresh), Deed::Turn { read, .. }) = (fresh, &mut deed) {
-                let head = fresh.await;
-                evidence.keep_pins([None, head.clone()]).await;
-                *read = Some(start_of(ClientEvent::Turn.as_str(), head.as_ref()));
-            }
-            let mut tell = Some(tell);
-            let until = Instant::now() + RETRY_TIME_MAX;
-            loop {
-                let recorded = recorded(&client, &event, &mut chat, &deed).await;
-                if let Some(tell) = tell.take() {
-                    // A hook that does not wait has dropped the other end.
-                    let _ = tell.send(tried(&recorded));
-                }
-                match recorded {
-                    Err(error) if error.is_transient() && Instant::now() < until => {
-                        tokio::time::sleep(RETRY_PAUSE).await;
+            let scanned = async move {
+                let head = tokio::time::timeout(LATE_SCAN_TIME_MAX, scan?)
+                    .await
+                    .ok()??;
+                evidence.keep_pins([None, Some(Arc::clone(&head))]).await;
+                Some(head)
+            };
+            let source = match &mut deed {
+                Deed::Turn { read, .. } => {
+                    if is_read_at_turns(event.client) {
+                        let head = scanned.await;
+                        *read = Some(start_of(ClientEvent::Turn.as_str(), head.as_ref()));
                     }
-                    Err(error) => {
-                        tracing::warn!(%error, "an event of a session could not be recorded");
-                        return;
-                    }
-                    Ok(_) => return,
+                    insistently(&client, &event, &session, &deed, Some(tell)).await;
+                    return;
                 }
+                Deed::Subagent => {
+                    insistently(&client, &event, &session, &deed, Some(tell)).await;
+                    return;
+                }
+                Deed::Start(start) => start.source.clone(),
+            };
+            let is_recorded = insistently(&client, &event, &session, &deed, Some(tell)).await;
+            if is_recorded && let Some(head) = scanned.await {
+                if session.has_read(&head) {
+                    keep_read(&kept_reads, &event, &session);
+                }
+                let deed = Deed::Start(start_of(&source, Some(&head)));
+                insistently(&client, &event, &session, &deed, None).await;
             }
         });
         Ok(first)
     }
 
     /// Reads the record of an event once everything that its session told before is recorded, and hands in what it
-    /// shows. What cannot be handed in now is read again at the next event.
+    /// shows. What cannot be handed in now is read again at the next event. At a start or a prompt, the records of the
+    /// subagents are read too of whose end nobody has told.
     async fn read_behind(&self, event: Event, session: Arc<Session>) -> Result<(), String> {
         let mut place = lock(&session.line).take();
         let call = &event.call;
@@ -453,38 +492,39 @@ impl Hooks {
                 HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd
             ),
         };
+        let mut subjects = vec![subject];
+        if matches!(call.event, HookEvent::SessionStart | HookEvent::Prompt) {
+            let known = lock(self.known(&event, &session).await).subagents.clone();
+            let left = known.into_iter().map(|left| subjects[0].of_subagent(left));
+            let left: Vec<_> = left.collect();
+            subjects.extend(left);
+        }
         let evidence = Arc::clone(&self.evidence);
         let sessions = Arc::clone(&self.sessions);
+        let kept_reads = Arc::clone(&self.kept_reads);
         tokio::spawn(async move {
             let _permit: OwnedSemaphorePermit = permit;
             place.come_first().await;
             // Later turns need not wait for a reading.
             drop(place);
-            let until = Instant::now() + RETRY_TIME_MAX;
             let alone = session.reading.lock().await;
-            loop {
-                let head = event.newest.borrow().clone();
-                let handed_in = match &subject.record {
-                    Some(record) => evidence.hand_in(&asking, &subject, record, head).await,
-                    None => {
-                        evidence
-                            .hand_in_held(&asking, &subject, &session.held, head)
-                            .await
-                    }
+            for subject in subjects {
+                let is_taken = evidence
+                    .hand_in_insistently(&asking, &subject, &session.held, &event.newest)
+                    .await;
+                let Some(subagent) = &subject.subagent else {
+                    session
+                        .is_read
+                        .fetch_or(is_taken && subject.is_ended, Ordering::Relaxed);
+                    continue;
                 };
-                match handed_in {
-                    Err(error) if error.is_transient() && Instant::now() < until => {
-                        tokio::time::sleep(RETRY_PAUSE).await;
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "evidence could not be handed in");
-                        break;
-                    }
-                    Ok(()) => {
-                        let is_whole = subject.is_ended && subject.subagent.is_none();
-                        session.is_read.fetch_or(is_whole, Ordering::Relaxed);
-                        break;
-                    }
+                // One that goes on behind a start tells of its end.
+                let is_over = matches!(
+                    event.call.event,
+                    HookEvent::SubagentStop | HookEvent::SessionStart
+                );
+                if is_taken && is_over && session.lost(subagent) {
+                    keep_read(&kept_reads, &event, &session);
                 }
             }
             drop(alone);
@@ -570,6 +610,36 @@ enum Deed {
     },
     /// The start of a subagent, which is one turn.
     Subagent,
+}
+
+/// Sends what a hook told, and again while the server cannot be reached. `tell` receives the result of the first try.
+/// Returns whether the server has taken it.
+async fn insistently(
+    client: &Client,
+    event: &Event,
+    session: &Session,
+    deed: &Deed,
+    mut tell: Option<oneshot::Sender<Tried>>,
+) -> bool {
+    let mut chat = session.chat.lock().await;
+    let until = Instant::now() + RETRY_TIME_MAX;
+    loop {
+        let recorded = recorded(client, event, &mut chat, deed).await;
+        if let Some(tell) = tell.take() {
+            // A hook that does not wait has dropped the other end.
+            let _ = tell.send(tried(&recorded));
+        }
+        match recorded {
+            Err(error) if error.is_transient() && Instant::now() < until => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an event of a session could not be recorded");
+                return false;
+            }
+            Ok(_) => return true,
+        }
+    }
 }
 
 /// Sends what a hook told, and returns the chat that it concerns.
@@ -667,6 +737,22 @@ async fn chat_of(
     Ok(*chat.insert(ChatId::from(opened.chat.id)))
 }
 
+/// Keeps what a session has read for a later process, behind the back of the hook.
+fn keep_read(kept: &Arc<KeptReads>, event: &Event, session: &Arc<Session>) {
+    let (kept, name, session) = (Arc::clone(kept), name(event), Arc::clone(session));
+    tokio::task::spawn_blocking(move || {
+        let read = || session.read.get().map(|read| lock(read).clone());
+        if let Err(error) = kept.keep(&name, || read().unwrap_or_default()) {
+            tracing::warn!(%error, "what a session has read cannot be kept");
+        }
+    });
+}
+
+/// Returns whether a client reads its files at each turn.
+pub(crate) fn is_read_at_turns(client: Profile) -> bool {
+    ClientEvent::Turn.is_read_by(Some(client.as_str()))
+}
+
 /// Returns the message that a client reads its files at an event. Without a head, it may have read newer ones.
 fn start_of(source: &str, head: Option<&Arc<LocalSnapshot>>) -> ChatStart {
     ChatStart {
@@ -678,6 +764,11 @@ fn start_of(source: &str, head: Option<&Arc<LocalSnapshot>>) -> ChatStart {
 /// Returns the name under which what a session has read is kept.
 fn name(event: &Event) -> String {
     format!("{}\n{}", event.client, event.call.session)
+}
+
+/// Returns whether a client may call a session, a turn or a subagent so.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.contains(char::is_control)
 }
 
 fn key(call: &HookCall, client: Profile) -> SessionKey {

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
 use ctxpin_protocol::convert::resources;
 use serde::{Deserialize, Serialize};
 
 use super::state_files::StateFiles;
 use crate::session::LocalSnapshot;
+use crate::shared::lock;
 
 /// What is kept of sessions: those of some weeks.
 const FILES: StateFiles = StateFiles {
@@ -21,13 +24,64 @@ const FILES: StateFiles = StateFiles {
 /// The greatest size of what is kept of one session, in bytes. Two listings of as many resources as a snapshot has fit.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// What the client has read, and what its person was told.
+/// How many subagents of a session are known at once. The record of one that began before is read when it ends.
+const SUBAGENTS_MAX: usize = 64;
+
+/// What the client has read, what its person was told, and the subagents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Read {
     /// The snapshot at the session's last start.
     pub snapshot: Option<Listing>,
     /// The snapshot of which the person was told last that it differs.
     pub told: Option<Listing>,
+    /// The subagents that began, and of whose end the client has not told.
+    #[serde(default)]
+    pub subagents: Vec<Subagent>,
+}
+
+/// A subagent of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Subagent {
+    /// The client's id of it.
+    pub id: String,
+    /// Where the client records it.
+    pub record: PathBuf,
+}
+
+impl Subagent {
+    /// Returns the subagent that begins in a session, or `None` if it has no record. Codex names its record. Claude Code
+    /// names the session's, beside which it is.
+    pub fn of(client: Profile, id: &str, named: &str) -> Option<Self> {
+        let record = match client {
+            Profile::Codex => named.into(),
+            Profile::ClaudeCode => {
+                let beside = Path::new(named).with_extension("").join("subagents");
+                beside.join(format!("agent-{id}.jsonl"))
+            }
+            Profile::Opencode | Profile::Neutral => return None,
+        };
+        Some(Self {
+            id: id.to_owned(),
+            record,
+        })
+    }
+}
+
+impl Read {
+    /// Notes that a subagent began.
+    pub fn began(&mut self, subagent: Subagent) {
+        self.ended(&subagent.id);
+        self.subagents.push(subagent);
+        let surplus = self.subagents.len().saturating_sub(SUBAGENTS_MAX);
+        self.subagents.drain(..surplus);
+    }
+
+    /// Forgets a subagent. Returns whether it was known.
+    pub fn ended(&mut self, id: &str) -> bool {
+        let before = self.subagents.len();
+        self.subagents.retain(|subagent| subagent.id != id);
+        self.subagents.len() < before
+    }
 }
 
 /// What a snapshot lists, as far as a change is told.
@@ -59,6 +113,8 @@ impl Listing {
 #[derive(Debug)]
 pub(super) struct KeptReads {
     directory: PathBuf,
+    /// Held while something is kept.
+    keeping: Mutex<()>,
 }
 
 impl KeptReads {
@@ -66,6 +122,7 @@ impl KeptReads {
     pub fn of(state_directory: &Path) -> Self {
         Self {
             directory: state_directory.join("sessions"),
+            keeping: Mutex::default(),
         }
     }
 
@@ -76,9 +133,10 @@ impl KeptReads {
         read.unwrap_or_default()
     }
 
-    /// Keeps what a session has read.
-    pub fn keep(&self, session: &str, read: &Read) -> io::Result<()> {
-        let json = serde_json::to_vec(read)?;
+    /// Keeps what a session has read by then. Of two calls, the later one keeps the newer.
+    pub fn keep(&self, session: &str, read: impl FnOnce() -> Read) -> io::Result<()> {
+        let _alone = lock(&self.keeping);
+        let json = serde_json::to_vec(&read())?;
         match json.len() as u64 <= FILE_BYTES_MAX {
             true => FILES.write(&self.path(session), &json),
             false => Err(io::ErrorKind::FileTooLarge.into()),

@@ -9,6 +9,8 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_private_files::below;
 use serde::Deserialize;
 
+use super::is_name;
+
 /// The size from which a record is not read, in bytes.
 const RECORD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
@@ -132,22 +134,44 @@ impl Record {
         Ok(())
     }
 
-    /// Returns the sessions whose messages the record of a fork begins with.
-    pub fn copied_from(&self, session: &str) -> io::Result<Vec<String>> {
+    /// Returns of which sessions the record has messages, because it is that of a fork.
+    pub fn origin(&self, session: &str) -> io::Result<Origin> {
         if let Some(parent) = self.parent()? {
-            return Ok(vec![parent.session]);
+            return Ok(Origin {
+                sessions: vec![parent.session],
+                forked_from: parent.forked_from,
+            });
         }
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
-        let mut sessions = Vec::new();
+        let mut sessions: Vec<String> = Vec::new();
+        let (mut named, mut last) = (None, None);
+        let mut is_over = self.bytes <= COPIED_BYTES_MAX;
+        let is_other = |of: &String| of != session && is_name(of);
         for line in BufReader::new(file.take(COPIED_BYTES_MAX)).split(b'\n') {
-            let copied: Option<Copied> = serde_json::from_slice(&line?).ok();
-            let of = copied.and_then(|copied| copied.request_session_id);
-            let is_new = |of: &String| of != session && !sessions.contains(of);
-            sessions.extend(of.filter(is_new));
-            sessions.truncate(PARENTS_MAX);
+            let Ok(line) = serde_json::from_slice::<TranscriptLine>(&line?) else {
+                continue;
+            };
+            let forked_from = line.forked_from.map(|from| from.session_id);
+            named = named.or(forked_from.filter(is_other));
+            match line.request_session_id.filter(is_other) {
+                Some(of) if !sessions.contains(&of) && sessions.len() < PARENTS_MAX => {
+                    sessions.push(of.clone());
+                    last = Some(of);
+                }
+                Some(of) => last = Some(of),
+                // The session's own answers stand behind all copies.
+                None if line.kind.as_deref() == Some("assistant") => {
+                    is_over = true;
+                    break;
+                }
+                None => {}
+            }
         }
-        Ok(sessions)
+        Ok(Origin {
+            sessions,
+            forked_from: named.or(last.filter(|_| is_over)),
+        })
     }
 
     fn parent(&self) -> io::Result<Option<Parent>> {
@@ -159,11 +183,30 @@ impl Record {
     }
 }
 
-/// A line of a transcript of Claude Code. A fork names the session of each answer that it has copied.
+/// The sessions of which a record has messages.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Origin {
+    /// Those that the client names, in the order in which their messages begin.
+    pub sessions: Vec<String>,
+    /// The one that the session was forked from, if the record shows it.
+    pub forked_from: Option<String>,
+}
+
+/// A line of a transcript of Claude Code. A fork names the session that made each answer that it has copied. If a person
+/// has branched within a session, the copies also name that one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Copied {
+struct TranscriptLine {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     request_session_id: Option<String>,
+    forked_from: Option<ForkedFrom>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ForkedFrom {
+    session_id: String,
 }
 
 /// Finds the record of another session. Records lie in a directory for each day, in one for each month and year.
@@ -233,31 +276,49 @@ impl<R: BufRead> BufRead for Portion<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hooks::NAME_BYTES_MAX;
 
     #[test]
-    fn a_fork_names_the_sessions_that_it_was_copied_from() {
-        let check = |text: &str, expected: &[&str]| {
+    fn a_fork_names_the_sessions_that_it_has_messages_of() {
+        let check = |text: &str, sessions: &[&str], forked_from: Option<&str>| {
             let home = tempfile::tempdir().unwrap();
             let path = home.path().join("own.jsonl");
             fs::write(&path, text).unwrap();
             let record = Record::at(home.path(), &path).unwrap();
-            assert_eq!(record.copied_from("own").unwrap(), expected, "{text}");
+            let origin = record.origin("own").unwrap();
+            assert_eq!(origin.sessions, sessions, "{text}");
+            assert_eq!(origin.forked_from.as_deref(), forked_from, "{text}");
         };
-        let copied = |session: &str| format!("{{\"requestSessionId\":\"{session}\"}}\n");
-        check("", &[]);
-        check("{}\nnothing\n", &[]);
-        check(&[copied("own"), copied("a"), copied("a")].concat(), &["a"]);
-        check(&[copied("b"), copied("a")].concat(), &["b", "a"]);
-        let many: String = (0..PARENTS_MAX + 5)
-            .map(|n| copied(&n.to_string()))
-            .collect();
-        let home = tempfile::tempdir().unwrap();
-        let path = home.path().join("own.jsonl");
-        fs::write(&path, many).unwrap();
-        let record = Record::at(home.path(), &path).unwrap();
-        assert_eq!(record.copied_from("own").unwrap().len(), PARENTS_MAX);
+        let copied =
+            |of: &str| format!("{{\"type\":\"assistant\",\"requestSessionId\":\"{of}\"}}\n");
+        let own = "{\"type\":\"assistant\"}\n";
+        check("", &[], None);
+        check("{}\nnothing\n", &[], None);
+        check(&[copied("a"), copied("a")].concat(), &["a"], Some("a"));
+        // The nearest one has the last answer.
+        let two = [copied("b"), copied("a"), copied("b")].concat();
+        check(&two, &["b", "a"], Some("b"));
+        // What stands behind an own answer is no copy.
+        let behind = [&copied("a"), own, &copied("b")].concat();
+        check(&behind, &["a"], Some("a"));
+        check(&[own, &copied("a")].concat(), &[], None);
+        let branched = "{\"type\":\"user\",\"forkedFrom\":{\"sessionId\":\"c\"}}\n";
+        check(&[branched, &copied("a")].concat(), &["a"], Some("c"));
+        // Behind what is searched, there may be copies of a nearer one.
+        let long = format!("{{\"text\":\"{}\"}}\n", "x".repeat(1 << 20));
+        check(&[&copied("a"), &*long].concat(), &["a"], None);
+        check(&[&copied("a"), own, &long].concat(), &["a"], Some("a"));
+        check(&copied(&"n".repeat(NAME_BYTES_MAX + 1)), &[], None);
+
+        let numbers: Vec<_> = (0..PARENTS_MAX).map(|number| number.to_string()).collect();
+        let names: Vec<_> = numbers.iter().map(String::as_str).collect();
+        let many: String = names.iter().copied().chain(["more"]).map(copied).collect();
+        check(&many, &names, Some("more"));
+
         let forked = r#"{"type":"session_meta","payload":{"id":"own","forked_from_id":"a"}}"#;
-        check(&format!("{forked}\n"), &["a"]);
+        check(&format!("{forked}\n"), &["a"], Some("a"));
+        let based = r#"{"type":"session_meta","payload":{"id":"own","forked_from_id":"a","history_base":{"thread_id":"b"}}}"#;
+        check(&format!("{based}\n"), &["b"], Some("a"));
     }
 
     #[test]

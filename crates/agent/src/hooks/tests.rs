@@ -1,3 +1,5 @@
+mod followed;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -9,6 +11,12 @@ use super::*;
 
 const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
      abababababababababababababababababababababababababababababababab";
+
+fn write_token(directory: &TempDir) {
+    let path = directory.path().join("token");
+    fs::write(&path, TOKEN).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+}
 
 /// Hooks for a server that takes connections and never answers.
 struct Hanging {
@@ -22,9 +30,7 @@ impl Hanging {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", server.local_addr().unwrap());
         let token = tempfile::tempdir().unwrap();
-        let path = token.path().join("token");
-        fs::write(&path, TOKEN).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write_token(&token);
         Self {
             hooks: Hooks::new(url.parse().unwrap(), PlainHttp::Refused, token.path()),
             token,
@@ -146,8 +152,9 @@ fn what_a_session_has_read_outlives_the_process() {
             resources: [("skill".into(), [("/w/s".into(), "1".into())].into())].into(),
         }),
         told: None,
+        subagents: Vec::new(),
     };
-    kept.keep("codex\ns", &read).unwrap();
+    kept.keep("codex\ns", || read.clone()).unwrap();
     assert_eq!(KeptReads::of(base.path()).read("codex\ns"), read);
     assert_eq!(kept.read("claude-code\ns"), Read::default());
     let directory = base.path().join("sessions");

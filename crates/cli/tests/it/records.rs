@@ -342,6 +342,12 @@ fn a_subagent_has_evidence_of_its_own() {
     watched.calls(&session, "SubagentStop", &stop);
     watched.told("s1", "SessionStart", &json!({"source": "resume"}));
     assert_eq!(watched.verdicts("s1/a1", 1), ["as-pinned"]);
+    // Of another one's end nobody tells, because the client was ended.
+    watched.calls(&session, "SubagentStart", &json!({"agent_id": "a3"}));
+    let left = own.path.with_file_name("agent-a3.jsonl");
+    fs::copy(&own.path, left).unwrap();
+    watched.calls(&session, "SessionStart", &json!({"source": "resume"}));
+    assert_eq!(watched.verdicts("s1/a3", 1), ["as-pinned"]);
     // One of the client's own has no record, and is followed by nobody.
     let stop = json!({"agent_id": "a2", "agent_transcript_path": "/nowhere/agent-a2.jsonl"});
     assert_eq!(watched.calls(&session, "SubagentStop", &stop), None);
@@ -467,4 +473,33 @@ fn a_request_waits_for_its_turn() {
     watched.calls(&record, "Stop", &json!({}));
     assert_eq!(watched.verdicts("s1", 3)[0], "as-pinned");
     watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
+fn a_fork_has_its_parent() {
+    for client in ["claude-code", "codex"] {
+        let watched = Watched::new(client);
+        let one = body("one");
+        let first = Record::begun(&watched, &one);
+        watched.prompts(&first, "t1");
+        let mut fork = Record::new(&watched, "s2");
+        if client == "codex" {
+            let meta = json!({"id": "s2", "forked_from_id": "s1"});
+            fs::remove_file(&fork.path).unwrap();
+            fork.payload("session_meta", &meta);
+        } else {
+            fork.line(&json!({"type": "assistant", "requestSessionId": "s1"}));
+        }
+        watched.calls(&fork, "SessionStart", &json!({"source": "fork"}));
+        let pin = watched.chat("s2")["context"]["snapshot"].clone();
+        watched.prompts(&fork, "t2");
+        fork.gives(&watched.app.join("AGENTS.md"), &one);
+        fork.turn("t2");
+        watched.calls(&fork, "Stop", &json!({}));
+        watched.verdicts("s2", 1);
+        let (parent, fork) = (watched.chat("s1"), watched.chat("s2"));
+        assert_eq!(fork["parent_id"], parent["id"], "{client}");
+        assert_eq!(fork["context"]["snapshot"], pin, "{client}");
+        watched.bench.ok(&watched.app, &["down"]);
+    }
 }

@@ -41,6 +41,8 @@ pub struct Parent {
     pub session: String,
     /// How many bytes of it belong to the fork. `None` if the record does not say it.
     pub bytes: Option<u64>,
+    /// The session that a person forked. Its record need not be the one that this one goes on from.
+    pub forked_from: Option<String>,
 }
 
 /// An item of a request's input or of an answer.
@@ -102,11 +104,12 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
 /// Returns the record that a session goes on from.
 fn parent(payload: &Value) -> Option<Parent> {
     let base = &payload["history_base"];
-    let session = base["thread_id"].as_str();
-    let session = session.or_else(|| payload["forked_from_id"].as_str())?;
+    let forked_from = payload["forked_from_id"].as_str();
+    let session = base["thread_id"].as_str().or(forked_from)?;
     Some(Parent {
         session: id(session)?,
         bytes: base["end_byte_offset"].as_u64(),
+        forked_from: forked_from.and_then(id),
     })
 }
 

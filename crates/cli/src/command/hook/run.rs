@@ -204,9 +204,10 @@ impl Run {
                 .filter(|_| event == HookEvent::SessionStart),
             subagent: input.agent_id.clone().filter(|_| is_of_subagent),
             record: match event {
-                HookEvent::SubagentStart | HookEvent::Given => None,
+                HookEvent::Given => None,
                 HookEvent::SubagentStop => input.agent_transcript_path.clone(),
                 HookEvent::SessionStart
+                | HookEvent::SubagentStart
                 | HookEvent::Prompt
                 | HookEvent::Stop
                 | HookEvent::SessionEnd => input.transcript_path.clone(),

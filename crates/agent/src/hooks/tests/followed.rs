@@ -1,0 +1,431 @@
+//! Sessions that are followed at a server which answers.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use ctxpin_model::evidence_key::EvidenceKey;
+use ctxpin_model::profile::{CodexSettings, Rules, Settings};
+use ctxpin_model::resource::Bodies;
+use ctxpin_model::snapshot::Snapshot;
+use ctxpin_scan::Scan;
+use ctxpin_testing::standin::{Answered, Asked, standin};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::reading::ProjectScan;
+
+/// The time at which everything happens.
+const NOW: &str = "2026-11-28T08:00:00Z";
+
+/// What the server has.
+#[derive(Default)]
+struct Kept {
+    chats: Vec<Value>,
+    /// Each start, with its chat.
+    moves: Vec<(String, Value)>,
+    turns: Vec<(String, Value)>,
+    /// The chat and the turn of each row.
+    rows: Vec<(String, String)>,
+    /// What was asked since the test looked last.
+    asked: Vec<String>,
+}
+
+impl Kept {
+    fn answer(&mut self, asked: &Asked) -> Value {
+        let (method, target) = asked.line.split_once(" /api/v1/").unwrap();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let segments: Vec<_> = path.split('/').collect();
+        let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
+        self.asked.push(format!("{method} {path}"));
+        match (method, &segments[..]) {
+            ("post", ["chats"]) => self.chat(&body),
+            ("get", ["chats"]) => {
+                let mut query = url::form_urlencoded::parse(query.as_bytes());
+                let reference = query.find(|(name, _)| name == "reference").unwrap().1;
+                let chats = self.chats.iter();
+                let named = chats.filter(|chat| chat["reference"] == *reference);
+                json!({ "items": named.collect::<Vec<_>>() })
+            }
+            ("patch", ["chats", chat]) => {
+                let chat = self.chats.iter_mut().find(|known| known["id"] == *chat);
+                let chat = chat.unwrap();
+                chat["parent_id"] = body["parent_id"].clone();
+                chat.clone()
+            }
+            ("post", ["chats", chat, "start"]) => {
+                self.moves.push(((*chat).into(), body));
+                self.chats[0].clone()
+            }
+            ("post", ["chats", chat, "turns"]) => {
+                let number = self.turns.iter().filter(|(of, _)| of == chat).count() + 1;
+                let moves = self.moves.iter().rfind(|(of, _)| of == chat);
+                let turn = json!({
+                    "number": number, "snapshot": moves.map(|(_, start)| &start["head"]),
+                    "delivery": "observed", "reference": body["reference"], "started_at": NOW,
+                });
+                self.turns.push(((*chat).into(), turn.clone()));
+                turn
+            }
+            ("get", ["chats", chat, "turns"]) => {
+                let turns = self.turns.iter().rev().filter(|(of, _)| of == chat);
+                json!({ "items": turns.map(|(_, turn)| turn).collect::<Vec<_>>() })
+            }
+            ("get", ["chats", chat, "context", "history"]) => {
+                let moves = self.moves.iter().rev().filter(|(of, _)| of == chat);
+                let moves = moves.map(|(_, start)| {
+                    json!({
+                        "seq": 1, "snapshot": start["head"], "reason": "observe", "mcp_settled": true, "at": NOW,
+                        "actor": {"kind": "user", "door": "api"},
+                    })
+                });
+                json!({ "items": moves.collect::<Vec<_>>() })
+            }
+            ("post", ["me", "evidence-key"]) => {
+                let name = EvidenceKey::new([7; 32]).name().to_string();
+                json!({ "key": "07".repeat(32), "name": name })
+            }
+            ("post", ["chats", chat, "turns", turn, "evidence"]) => {
+                self.rows.push(((*chat).into(), (*turn).into()));
+                json!({ "verdict": "as-pinned", "witness": "client", "requests": 1 })
+            }
+            _ => panic!("nobody asks {}", asked.line),
+        }
+    }
+
+    fn chat(&mut self, body: &Value) -> Value {
+        let mut chats = self.chats.iter();
+        if let Some(known) = chats.find(|chat| chat["reference"] == body["reference"]) {
+            return known.clone();
+        }
+        let mut chat = body.clone();
+        let more = json!({
+            "id": Uuid::from_u128(self.chats.len() as u128 + 1), "mode": "observed", "policy": "manual",
+            "tools": "live", "archived": false, "created_at": NOW, "updated_at": NOW,
+            "context": { "dirty": false, "declined": false },
+        });
+        let members = chat.as_object_mut().unwrap();
+        members.extend(more.as_object().unwrap().clone());
+        self.chats.push(chat.clone());
+        chat
+    }
+}
+
+/// Codex's sessions in a directory, at a server.
+struct Followed {
+    hooks: Hooks,
+    directory: TempDir,
+    newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl Followed {
+    async fn new() -> Self {
+        let kept: Arc<Mutex<Kept>> = Arc::default();
+        let answering = Arc::clone(&kept);
+        let url = standin(TOKEN, move |asked| {
+            Answered::ok(lock(&answering).answer(asked))
+        });
+        let url = url.await;
+        let directory = tempfile::tempdir().unwrap();
+        write_token(&directory);
+        let followed = Self {
+            hooks: Hooks::new(url.parse().unwrap(), PlainHttp::Refused, directory.path()),
+            newest: watch::Sender::new(None),
+            directory,
+            kept,
+        };
+        followed.newest.send_replace(Some(followed.snapshot("one")));
+        followed
+    }
+
+    /// Ends the process, and begins another one with the same state directory.
+    fn restart(&mut self) {
+        let server = self.hooks.server.clone();
+        self.hooks = Hooks::new(server, PlainHttp::Refused, self.directory.path());
+    }
+
+    /// Returns a snapshot of a workspace in a directory.
+    fn snapshot(&self, directory: &str) -> Arc<LocalSnapshot> {
+        let home = self.directory.path().join(".codex");
+        let settings = CodexSettings::defaults(home.to_str().unwrap());
+        let mut snapshot = Snapshot::default();
+        snapshot.facts.directory = Some(format!("/{directory}"));
+        snapshot.facts.rules = Some(Rules::newest(Settings::Codex(settings)));
+        let scan = Scan {
+            snapshot,
+            bodies: Bodies::new(),
+            notes: Vec::new(),
+            places: Vec::new(),
+        };
+        Arc::new(LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, 0))))
+    }
+
+    fn record(&self, session: &str) -> PathBuf {
+        let day = self.directory.path().join(".codex/sessions/2026/11/28");
+        fs::create_dir_all(&day).unwrap();
+        day.join(format!("rollout-2026-11-28T08-00-00-{session}.jsonl"))
+    }
+
+    fn write(&self, session: &str, kind: &str, payload: &Value) {
+        let mut options = fs::File::options();
+        let file = options.append(true).create(true).open(self.record(session));
+        writeln!(
+            file.unwrap(),
+            "{}",
+            json!({"type": kind, "payload": payload})
+        )
+        .unwrap();
+    }
+
+    /// Writes one request of a turn. What it was for is clear with the next line.
+    fn request(&self, session: &str, turn: &str) {
+        self.write(session, "turn_context", &json!({"turn_id": turn}));
+        for role in ["user", "assistant"] {
+            let text = json!([{"type": "input_text", "text": "said"}]);
+            let item = json!({"type": "message", "role": role, "content": text});
+            self.write(session, "response_item", &item);
+        }
+    }
+
+    fn event(&self, session: &str, event: HookEvent, turn: &str) -> (Event, Arrived) {
+        let call = HookCall {
+            client: "codex".into(),
+            event,
+            session: session.into(),
+            directory: "/w".into(),
+            source: Some("startup".into()),
+            turn: Some(turn.into()),
+            parent: None,
+            subagent: None,
+            record: Some(self.record(session).to_str().unwrap().into()),
+            given: None,
+            server: self.hooks.server.to_string(),
+            token_file: self.directory.path().join("token").to_str().unwrap().into(),
+        };
+        let arrived = self.hooks.arrived(&call, Profile::Codex);
+        let event = Event {
+            call,
+            client: Profile::Codex,
+            agent: Uuid::nil(),
+            newest: self.newest.subscribe(),
+        };
+        (event, arrived)
+    }
+
+    /// Starts a session, with a scan that ends at once.
+    async fn start(&self, session: &str) {
+        let scanned = self.newest.borrow().clone();
+        self.start_with(session, Box::pin(async move { scanned }))
+            .await;
+        self.settle().await;
+    }
+
+    async fn start_with(&self, session: &str, scan: Fresh) {
+        let (event, arrived) = self.event(session, HookEvent::SessionStart, "");
+        let reply = self.hooks.start(event, arrived, scan).await.unwrap();
+        assert!(reply.chat.is_some());
+    }
+
+    async fn prompt(&self, session: &str, turn: &str) {
+        let (event, arrived) = self.event(session, HookEvent::Prompt, turn);
+        self.hooks.turn(event, arrived, None).await.unwrap();
+    }
+
+    async fn stop(&self, session: &str) {
+        let (event, arrived) = self.event(session, HookEvent::Stop, "");
+        self.hooks.stop(event, arrived).await.unwrap();
+        self.settle().await;
+    }
+
+    /// Waits until nothing goes on behind the back of a hook.
+    async fn settle(&self) {
+        let all = u32::try_from(WAITING_MAX).unwrap();
+        let _all = self.hooks.room.acquire_many(all).await.unwrap();
+    }
+
+    fn rows(&self) -> usize {
+        lock(&self.kept).rows.len()
+    }
+
+    /// Returns what was asked since the last call.
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut lock(&self.kept).asked)
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_asked_when_nothing_was_written() {
+    let followed = Followed::new().await;
+    followed.write("s", "session_meta", &json!({"id": "s"}));
+    followed.start("s").await;
+    followed.prompt("s", "t1").await;
+    followed.request("s", "t1");
+    followed.stop("s").await;
+    assert_eq!(followed.rows(), 1);
+    followed.asked();
+    followed.stop("s").await;
+    assert_eq!(followed.asked(), [""; 0]);
+
+    // A rollout shows what its last request was for when the turn has ended.
+    followed.prompt("s", "t2").await;
+    followed.request("s", "t2");
+    followed.prompt("s", "t3").await;
+    followed.settle().await;
+    assert_eq!(followed.rows(), 1);
+    followed.stop("s").await;
+    assert_eq!(followed.rows(), 2);
+
+    // A request waits for its turn.
+    followed.request("s", "t4");
+    followed.stop("s").await;
+    followed.asked();
+    followed.stop("s").await;
+    assert!(!followed.asked().is_empty());
+    followed.prompt("s", "t4").await;
+    followed.stop("s").await;
+    assert_eq!(followed.rows(), 3);
+
+    // What was written is the same in another process.
+    followed.asked();
+    let mut followed = followed;
+    followed.restart();
+    followed.stop("s").await;
+    assert_eq!(followed.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_fork_is_told_its_parent() {
+    let followed = Followed::new().await;
+    for session in ["s", "fork"] {
+        followed.start(session).await;
+        followed.prompt(session, "t1").await;
+    }
+    let meta = json!({"id": "fork", "forked_from_id": "s"});
+    followed.write("fork", "session_meta", &meta);
+    let of_nobody = json!({"id": "s", "forked_from_id": "of nobody"});
+    followed.write("s", "session_meta", &of_nobody);
+    for session in ["s", "fork"] {
+        followed.request(session, "t1");
+        followed.stop(session).await;
+    }
+    let parents = || {
+        let kept = lock(&followed.kept);
+        let parents = kept.chats.iter().map(|chat| chat["parent_id"].clone());
+        parents.collect::<Vec<_>>()
+    };
+    assert_eq!(parents(), [Value::Null, json!(Uuid::from_u128(1))]);
+    followed.asked();
+    followed.request("fork", "t1");
+    followed.stop("fork").await;
+    let asked = followed.asked();
+    assert!(
+        !asked.iter().any(|asked| asked.starts_with("patch")),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_pin_moves_to_what_a_late_scan_finds() {
+    let followed = Followed::new().await;
+    let (end, ended) = oneshot::channel();
+    let scan = Box::pin(async { ended.await.ok() });
+    followed.start_with("s", scan).await;
+    followed.prompt("s", "t1").await;
+    let heads = || {
+        let kept = lock(&followed.kept);
+        let heads = kept.moves.iter().map(|(_, start)| start["head"].clone());
+        heads.collect::<Vec<_>>()
+    };
+    assert_eq!(heads(), [Value::Null]);
+    assert!(lock(&followed.kept).turns.is_empty());
+    let scanned = followed.snapshot("two");
+    let _ = end.send(Arc::clone(&scanned));
+    followed.settle().await;
+    let scanned_id = json!(scanned.id.to_string());
+    assert_eq!(heads(), [Value::Null, scanned_id.clone()]);
+    // The turn that came meanwhile is stamped with it, and the person is told what changes from here on.
+    let kept = lock(&followed.kept);
+    assert_eq!(kept.turns[0].1["snapshot"], scanned_id);
+    assert_eq!(kept.moves[1].1["source"], "startup");
+    drop(kept);
+    let (_, arrived) = followed.event("s", HookEvent::Prompt, "t2");
+    let read = lock(arrived.session.read.get().unwrap()).clone();
+    assert_eq!(read.snapshot, Some(Listing::of(&scanned)));
+}
+
+#[tokio::test]
+async fn a_scan_that_cannot_be_leaves_the_head() {
+    let followed = Followed::new().await;
+    followed.start_with("s", Box::pin(async { None })).await;
+    followed.prompt("s", "t1").await;
+    followed.settle().await;
+    let kept = lock(&followed.kept);
+    assert_eq!((kept.moves.len(), kept.turns.len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_subagent_that_nobody_ended_is_caught_up() {
+    let mut followed = Followed::new().await;
+    let subagent = async |followed: &Followed, session: &str, id: &str, event| {
+        let (mut event, arrived) = followed.event(session, event, "");
+        event.call.subagent = Some(id.into());
+        event.call.record = Some(followed.record(id).to_str().unwrap().into());
+        match event.call.event {
+            HookEvent::SubagentStart => followed.hooks.subagent(event, arrived).await,
+            _ => followed.hooks.stop(event, arrived).await,
+        }
+        .unwrap();
+        followed.settle().await;
+    };
+    followed.start("s").await;
+    followed.prompt("s", "t1").await;
+    for id in ["a1", "a2"] {
+        subagent(&followed, "s", id, HookEvent::SubagentStart).await;
+        followed.write(id, "session_meta", &json!({"id": id}));
+        followed.request(id, "a turn of its own");
+    }
+    subagent(&followed, "s", "a1", HookEvent::SubagentStop).await;
+    assert_eq!(followed.rows(), 1);
+    followed.prompt("s", "t2").await;
+    followed.settle().await;
+    assert_eq!(followed.rows(), 2);
+    // It goes on, and the process ends.
+    followed.request("a2", "a turn of its own");
+    followed.restart();
+    followed.asked();
+    followed.start("s").await;
+    assert_eq!(followed.rows(), 3);
+    let rows = lock(&followed.kept).rows.clone();
+    let chat = |reference: &str| {
+        let kept = lock(&followed.kept);
+        let mut chats = kept.chats.iter();
+        let chat = chats.find(|chat| chat["reference"] == reference).unwrap();
+        chat["id"].as_str().unwrap().to_owned()
+    };
+    let [one, two] = ["s/a1", "s/a2"].map(chat);
+    let of: Vec<_> = rows.into_iter().map(|(chat, _)| chat).collect();
+    assert_eq!(of, [one, two.clone(), two]);
+    // Those before a start are over.
+    followed.request("a2", "a turn of its own");
+    followed.prompt("s", "t3").await;
+    followed.settle().await;
+    assert_eq!(followed.rows(), 3);
+}
+
+#[test]
+fn the_subagents_of_a_session_have_a_bound() {
+    let beside = Subagent::of(Profile::ClaudeCode, "a1", "/h/p/s.jsonl").unwrap();
+    assert_eq!(
+        beside.record,
+        PathBuf::from("/h/p/s/subagents/agent-a1.jsonl")
+    );
+    assert_eq!(Subagent::of(Profile::Opencode, "a1", "/h/s"), None);
+    let mut read = Read::default();
+    let began = |number: usize| Subagent::of(Profile::Codex, &number.to_string(), "/h").unwrap();
+    for number in (0..70).chain([69]) {
+        read.began(began(number));
+    }
+    let known: Vec<_> = read.subagents.iter().map(|known| &*known.id).collect();
+    assert_eq!((known.len(), known[0], known[63]), (64, "6", "69"));
+    assert!(read.ended("69") && !read.ended("69"));
+}
