@@ -49,6 +49,7 @@ pub mod profile;
 pub mod proof;
 pub mod push;
 pub mod quota;
+pub mod reading;
 pub mod resource;
 pub mod skill;
 pub mod snapshot;

@@ -84,7 +84,7 @@ pub enum Error {
     Archived,
     /// The pin of an observed chat records what its client read, so no request chooses it.
     #[error(
-        "its client reads the files itself, and the pin records what it read; resume the session in the client, which reads them anew"
+        "its client reads the files itself, and the pin records what it read; it moves when the client reads them anew: when the session is resumed, or with its next prompt"
     )]
     ObservedChat,
     /// The pin or the head is not the one that the caller expects.

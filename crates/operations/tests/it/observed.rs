@@ -180,7 +180,7 @@ async fn no_request_chooses_the_pin(test: &TestService) {
     ];
     assert_eq!(refused, ["observed-chat"; 6]);
     let told = chat.refresh().await.unwrap_err().to_string();
-    assert!(told.contains("resume the session in the client"), "{told}");
+    assert!(told.contains("when the session is resumed"), "{told}");
     let mut following = observed(&scene, "claude-code");
     following.policy = Policy::Follow;
     let created = TestChat::create(scene.service, scene.owner, &following).await;

@@ -53,7 +53,7 @@ async fn a_client_tells_of_its_sessions() {
     assert_eq!(problem.status, 409);
     assert_eq!(
         problem.detail,
-        "Its client reads the files itself, and the pin records what it read; resume the session in the client, which reads them anew."
+        "Its client reads the files itself, and the pin records what it read; it moves when the client reads them anew: when the session is resumed, or with its next prompt."
     );
     let follow = ChatChange {
         policy: Some("follow".into()),

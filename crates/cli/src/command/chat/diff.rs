@@ -59,14 +59,15 @@ impl Diff {
             }
         }
         if let (None, Some(head)) = (self.from, &diff.head) {
-            let is_observed = settings::is_observed(&connected.client.chat(chat).await?);
+            let observed = connected.client.chat(chat).await?;
+            let observed = Some(observed).filter(settings::is_observed);
             let chat = match &self.chat.chat {
                 Some(_) => format!(" {}", say::id(chat.uuid())),
                 None => String::new(),
             };
-            say::note(&match is_observed {
-                true => "resume the session in the client to take these changes".to_owned(),
-                false => format!(
+            say::note(&match observed {
+                Some(chat) => settings::taken_by_client(&chat, "these changes"),
+                None => format!(
                     "`ctxpin chat refresh{chat} --head {}` takes exactly these changes",
                     say::hash(head)
                 ),

@@ -3,6 +3,7 @@
 use clap::Args;
 use ctxpin_model::mode::Mode;
 use ctxpin_model::policy::Policy;
+use ctxpin_model::reading;
 use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatCreate};
 
@@ -50,6 +51,15 @@ impl Settings {
 /// Returns whether the pin of a chat records what its client read.
 pub fn is_observed(chat: &Chat) -> bool {
     chat.mode == Mode::Observed.as_str()
+}
+
+/// Returns when the client of an observed chat takes changes, and the command by which it does if that is known.
+pub fn taken_by_client(chat: &Chat, changes: &str) -> String {
+    let client = chat.client.as_deref();
+    let when = reading::next_reading(client);
+    let command = reading::resume_command(client, chat.reference.as_deref());
+    let command = command.map_or_else(String::new, |command| format!(": {command}"));
+    format!("the client takes {changes} {when}{command}")
 }
 
 /// Returns the names and texts of a chat's settings, without its title.

@@ -259,8 +259,11 @@ impl Page<'_> {
             format!("  {command:width$}   {what}\n")
         });
         let resume = match is_observed {
-            true => "  resume the session in the client to take the changes\n",
-            false => "",
+            true => format!(
+                "  {}\n",
+                settings::taken_by_client(self.chat, "the changes")
+            ),
+            false => String::new(),
         };
         format!("\n{}{resume}", lines.collect::<String>())
     }

@@ -7,6 +7,7 @@ use axum::response::Response;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::Change;
 use ctxpin_model::diff::effect::Effect;
+use ctxpin_model::reading::next_reading;
 use ctxpin_model::resource::Content;
 use ctxpin_operations::diffs::{self, DiffView};
 use serde::Deserialize;
@@ -151,6 +152,7 @@ fn render<'v>(
             },
             is_declined: Stand::of(&line) == Stand::Declined,
             may_take: !head.is_observed,
+            next_reading: next_reading(line.chat.client.as_deref()),
             resume: resume_command(&line.chat),
         }),
     });

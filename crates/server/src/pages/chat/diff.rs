@@ -107,6 +107,8 @@ pub(in crate::pages) struct Foot {
     pub is_declined: bool,
     /// Whether the changes can be taken. Only the client takes those of an observed chat.
     pub may_take: bool,
+    /// When the client of an observed chat takes them.
+    pub next_reading: &'static str,
     /// The command by which the client of an observed chat takes them.
     pub resume: Option<String>,
 }

@@ -8,6 +8,7 @@ use ctxpin_model::context::ContextView;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
+use ctxpin_model::reading::next_reading;
 use ctxpin_operations::{chats, contexts};
 use ctxpin_protocol::problem::ProblemName;
 
@@ -116,6 +117,8 @@ pub(super) struct ChatHead {
     is_refused: bool,
     /// Whether the pin records what the client read, so that no request chooses it.
     pub is_observed: bool,
+    /// When the client of an observed chat reads its files anew.
+    next_reading: &'static str,
     /// Whether the last turn of a delivered chat was only observed.
     was_observed: bool,
     /// `None` if no turn has evidence.
@@ -236,6 +239,7 @@ impl ChatHead {
                 .map(|at| Time::clock(at, now)),
             is_refused: chat.agent_refused.is_some(),
             is_observed: chat.mode.is_observed(),
+            next_reading: next_reading(chat.client.as_deref()),
             was_observed: !chat.mode.is_observed()
                 && line.last_delivery == Some(Delivery::Observed),
             last_said: LastSaid::of(chat),
