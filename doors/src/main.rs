@@ -6,6 +6,7 @@
 
 mod client;
 mod generate;
+mod guide;
 mod install;
 mod process;
 mod session;
@@ -20,6 +21,7 @@ use anyhow::{Context as _, bail};
 use clap::Parser;
 
 use client::Client;
+use guide::Guide;
 use session::Sessions;
 use standin::Standin;
 use trial::{Outcome, Trial};
@@ -48,6 +50,9 @@ struct Arguments {
     /// Run sessions with the hooks of this built ctxpin instead.
     #[arg(long, value_name = "FILE")]
     sessions: Option<PathBuf>,
+    /// Follow the guides of docs/guides with this built ctxpin instead.
+    #[arg(long, value_name = "FILE", conflicts_with = "sessions")]
+    guides: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -74,6 +79,10 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         if only.is_some_and(|only| only != client.name()) {
             continue;
         }
+        if let Some(ctxpin) = &arguments.guides {
+            is_equal &= read(arguments, client, ctxpin, &standin).await?;
+            continue;
+        }
         let mut versions = client.versions().to_vec();
         if arguments.latest {
             versions.insert(0, "latest");
@@ -91,6 +100,30 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
         }
     }
     Ok(is_equal)
+}
+
+/// Follows the guide of a tool with its newest version. True if there is no difference.
+async fn read(
+    arguments: &Arguments,
+    client: Client,
+    ctxpin: &Path,
+    standin: &Standin,
+) -> anyhow::Result<bool> {
+    let newest = client.versions().first().copied();
+    let version = newest.filter(|_| !arguments.latest).unwrap_or("latest");
+    let program = install::installed(&arguments.tools, client, version)?;
+    let guide = Guide {
+        client,
+        program: &program,
+        ctxpin,
+        standin,
+    };
+    let differences = guide.follow().await;
+    let differences = differences.with_context(|| format!("the guide of {}", client.name()))?;
+    for difference in &differences {
+        println!("{difference}");
+    }
+    Ok(differences.is_empty())
 }
 
 /// Compares whole sessions of one version of a tool. True if there is no difference.

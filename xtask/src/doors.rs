@@ -26,13 +26,16 @@ pub struct Options {
     /// Run sessions of the tools with ctxpin's hooks instead, and measure the hooks.
     #[arg(long, conflicts_with_all = ["count", "seed"])]
     sessions: bool,
+    /// Follow the guides of docs/guides with the tools instead.
+    #[arg(long, conflicts_with_all = ["count", "seed", "sessions"])]
+    guides: bool,
 }
 
 /// Builds and compares. True if there is no difference.
 pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let interrupt = Interrupt::listen()?;
     let mut packages = vec!["ctxpin-doors"];
-    packages.extend(options.sessions.then_some("ctxpin-cli"));
+    packages.extend((options.sessions || options.guides).then_some("ctxpin-cli"));
     let directory = command::build_released(root, &packages, &interrupt)?;
     let mut doors = Command::new(directory.join("ctxpin-doors"));
     doors.arg("--tools").arg(root.join("target/tools"));
@@ -48,6 +51,9 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     }
     if options.sessions {
         doors.arg("--sessions").arg(directory.join("ctxpin"));
+    }
+    if options.guides {
+        doors.arg("--guides").arg(directory.join("ctxpin"));
     }
     command::run_shown(&mut doors, &interrupt)
 }

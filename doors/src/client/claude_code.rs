@@ -352,17 +352,22 @@ pub fn ask(command: &mut Command, url: &str, wanted: Option<&Path>) {
 
 /// Points Claude Code to the stand-in, and gives a session a prompt.
 pub fn go_on(command: &mut Command, url: &str, question: &str, from: Option<&From>) {
-    command
-        .args(["-p", question, "--output-format", "json"])
-        .env("ANTHROPIC_BASE_URL", url)
-        .env("ANTHROPIC_API_KEY", "none")
-        .env("DISABLE_AUTOUPDATER", "1")
-        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+    reach(command, url);
+    command.args(["-p", question, "--output-format", "json"]);
     match from {
         None => {}
         Some(From::Resume(session)) => drop(command.args(["--resume", session])),
         Some(From::Fork(session)) => drop(command.args(["--resume", session, "--fork-session"])),
     }
+}
+
+/// Completes the environment in which the tool reaches the stand-in.
+pub fn reach(command: &mut Command, url: &str) {
+    command
+        .env("ANTHROPIC_BASE_URL", url)
+        .env("ANTHROPIC_API_KEY", "none")
+        .env("DISABLE_AUTOUPDATER", "1")
+        .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
 }
 
 /// Returns the text with the instruction files.

@@ -106,11 +106,17 @@ pub fn settle_session(home: &Path, url: &str) -> anyhow::Result<()> {
 
 /// Gives a session a prompt.
 pub fn go_on(command: &mut Command, question: &str, from: Option<&From>) {
-    command.arg("exec").env("STANDIN_KEY", "none");
+    reach(command);
+    command.arg("exec");
     if let Some(From::Resume(session) | From::Fork(session)) = from {
         command.args(["resume", session]);
     }
     command.args(["--skip-git-repo-check", "--json", question]);
+}
+
+/// Completes the environment in which the tool reaches the stand-in that its settings name.
+pub fn reach(command: &mut Command) {
+    command.env("STANDIN_KEY", "none");
 }
 
 /// Returns the message with the instruction files.

@@ -136,6 +136,33 @@ impl Client {
         }
     }
 
+    /// Completes the environment in which a tool reaches the stand-in, if its settings are those of a session.
+    pub fn reach(self, command: &mut Command, url: &str) {
+        match self {
+            Self::ClaudeCode => claude_code::reach(command, url),
+            Self::Codex => codex::reach(command),
+            Self::Opencode => opencode::reach(command, url),
+        }
+    }
+
+    /// Returns the name by which people start the tool.
+    pub fn command(self) -> &'static str {
+        match self {
+            Self::ClaudeCode => "claude",
+            Self::Codex => "codex",
+            Self::Opencode => "opencode",
+        }
+    }
+
+    /// Returns the guide of the tool.
+    pub fn guide(self) -> &'static str {
+        match self {
+            Self::ClaudeCode => include_str!("../../../docs/guides/claude-code.md"),
+            Self::Codex => include_str!("../../../docs/guides/codex.md"),
+            Self::Opencode => include_str!("../../../docs/guides/opencode.md"),
+        }
+    }
+
     /// Returns the id of the session that answered, from what such a command prints.
     pub fn session(self, answer: &str) -> Option<String> {
         let member = match self {

@@ -231,15 +231,19 @@ pub fn ask(command: &mut Command, url: &str, wanted: Option<&Path>) {
 
 /// Points opencode to the stand-in, and gives a session a prompt.
 pub fn go_on(command: &mut Command, url: &str, question: &str, from: Option<&From>) {
-    command
-        .args(["run", "--format", "json"])
-        .envs(environment(url));
+    reach(command, url);
+    command.args(["run", "--format", "json"]);
     match from {
         None => drop(command.args(["--title", "Doors"])),
         Some(From::Resume(session)) => drop(command.args(["--session", session])),
         Some(From::Fork(session)) => drop(command.args(["--session", session, "--fork"])),
     }
     command.arg(question);
+}
+
+/// Completes the environment in which the tool reaches the stand-in.
+pub fn reach(command: &mut Command, url: &str) {
+    command.envs(environment(url));
 }
 
 /// Returns a question, which the model answers by reading a file if one is wanted.
