@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::io::{self, BufRead};
 
+use ctxpin_model::client_version::ClientVersion;
 use ctxpin_model::evidence::{Gap, Source};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -25,7 +26,7 @@ const MESSAGES_MAX: usize = 200_000;
 const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// A request, as far as the record holds it.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub struct Request<'r> {
     pub id: String,
     /// The client's id of the turn.
     pub turn: Option<&'r str>,
+    pub client_version: Option<ClientVersion>,
     /// Why it is not whole. Empty if it is.
     pub gaps: Vec<Gap>,
     /// Whether the client has compacted the conversation since the turn began. It reads its files anew then.
@@ -62,6 +64,9 @@ pub struct State {
     known: String,
     /// The id of the session, as the record gives it.
     session: Option<String>,
+    /// The version of the client, as the record named it last.
+    #[serde(with = "spelled::option")]
+    client_version: Option<ClientVersion>,
     /// How many bytes were read.
     position: u64,
     /// Where the reading goes on: the beginning of a message that may not be complete, or else the position.
@@ -164,6 +169,7 @@ impl<'k> Reading<'k> {
             source,
             known: hex::encode(known.digest()),
             session: None,
+            client_version: None,
             position: 0,
             from: 0,
             messages: Vec::new(),
@@ -409,6 +415,7 @@ impl<'k> Reading<'k> {
         }
         self.state.last = Some(request.id.clone());
         self.state.session = request.session;
+        self.state.client_version = request.client_version;
         let turn = self.state.turn.clone();
         let messages = self.state.request.len();
         self.tell(
@@ -439,6 +446,7 @@ impl<'k> Reading<'k> {
                 let is_read = !self.state.request.is_empty();
                 self.state.is_parent_missing |= session.parent.is_some() && !is_read;
                 self.state.session = session.id;
+                self.state.client_version = session.client_version;
                 let text = session.instructions.as_str().unwrap_or_default();
                 let role = Role::Instruction;
                 self.state.system = self.keep(None, &[Said { role, text }], None);
@@ -519,6 +527,7 @@ impl<'k> Reading<'k> {
                     self.begin_turn(system.turn.clone());
                 }
                 self.state.session = system.session;
+                self.state.client_version = system.client_version;
                 let said = plugin::said(&system.texts, Role::Instruction);
                 self.state.system = self.keep(None, &said, None);
                 let messages = self.state.request.len();
@@ -638,6 +647,7 @@ impl<'k> Reading<'k> {
             number: self.state.requests,
             id: hex::encode(Sha256::digest(&pending.id)),
             turn: pending.turn.as_deref(),
+            client_version: self.state.client_version,
             is_compacted: pending.is_compacted,
             gaps,
             found,

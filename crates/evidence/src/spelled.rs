@@ -61,3 +61,39 @@ pub mod list {
         words.collect::<Result<_, _>>().map_err(D::Error::custom)
     }
 }
+
+/// Words that may be absent.
+pub mod option {
+    use super::{Deserialize, Deserializer, Display, FromStr, Serializer};
+    use serde::de::Error as _;
+
+    /// Writes a word, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the serializer does.
+    pub fn serialize<W: Display, S: Serializer>(
+        word: &Option<W>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match word {
+            Some(word) => serializer.collect_str(word),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads a word, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails for an unknown word.
+    pub fn deserialize<'de, W, D>(deserializer: D) -> Result<Option<W>, D::Error>
+    where
+        W: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let word = text.map(|text| text.parse()).transpose();
+        word.map_err(D::Error::custom)
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use ctxpin_model::client_version::ClientVersion;
 use ctxpin_model::evidence::{
     self, ForeignText, Gap, Outcome, Place, ROW_BYTES_MAX, ResourceResult, Row, Source, Verdict,
 };
@@ -24,6 +25,7 @@ pub struct Turn<'k> {
     known: &'k Known,
     source: Source,
     pin: Option<usize>,
+    client_version: Option<ClientVersion>,
     ids: Sha256,
     requests: u64,
     whole: u64,
@@ -48,6 +50,7 @@ impl<'k> Turn<'k> {
             known,
             source,
             pin: pin.filter(|pin| *pin < known.snapshots.len()),
+            client_version: None,
             ids: Sha256::new(),
             requests: 0,
             whole: 0,
@@ -60,6 +63,7 @@ impl<'k> Turn<'k> {
     /// Adds a request of the turn.
     pub fn add(&mut self, request: &Request<'_>) {
         self.ids.update(&request.id);
+        self.client_version = request.client_version.or(self.client_version);
         self.requests += 1;
         self.whole += u64::from(request.gaps.is_empty());
         self.gaps.extend(&request.gaps);
@@ -115,6 +119,7 @@ impl<'k> Turn<'k> {
         resources.truncate(kept);
         Row {
             source: self.source,
+            client_version: self.client_version,
             key: <[u8; 32]>::from(self.ids.finalize()).into(),
             verdict,
             requests: self.requests,

@@ -341,7 +341,7 @@ pub struct ChatCounts {
     pub archived: u64,
     /// The observed chats that are not archived.
     pub observed: u64,
-    /// The chats that are not archived and whose last verdict is that the turn deviates.
+    /// The chats that are not archived and whose last verdict is that the turn deviates or is disputed.
     pub deviating: u64,
     /// The drifted chats of the caller alone, about which the caller may decide.
     pub own_drifted: u64,
@@ -357,7 +357,7 @@ pub struct ChatFilter {
     pub dirty: Option<bool>,
     pub state: Option<ChatState>,
     pub mode: Option<Mode>,
-    /// The verdict of the newest turn that has evidence.
+    /// The verdict of the newest turn that has evidence, with those that it [selects](Verdict::selected).
     pub verdict: Option<Verdict>,
     pub archived: Option<bool>,
     pub client: Option<String>,

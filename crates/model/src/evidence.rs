@@ -7,6 +7,7 @@ mod json;
 use std::collections::BTreeMap;
 
 use crate::access::ActorRef;
+use crate::client_version::ClientVersion;
 use crate::evidence_key::{EvidenceKeyName, ForeignName};
 use crate::hash::{AnyHash, BlobHash};
 use crate::moment::Moment;
@@ -120,6 +121,18 @@ impl Verdict {
         }
     }
 
+    /// Returns the verdicts that a filter by this one selects. A disputed turn may deviate, so it counts there too.
+    pub fn selected(self) -> &'static [Self] {
+        match self {
+            Self::AsPinned => &[Self::AsPinned],
+            Self::Unpinned => &[Self::Unpinned],
+            Self::OtherProfile => &[Self::OtherProfile],
+            Self::Incomplete => &[Self::Incomplete],
+            Self::Disputed => &[Self::Disputed],
+            Self::Deviates => &[Self::Deviates, Self::Disputed],
+        }
+    }
+
     /// Returns a sentence about all verdicts, for the API's document.
     pub fn explained() -> String {
         explained(
@@ -219,6 +232,12 @@ impl Outcome {
         }
     }
 
+    /// Returns whether all that deviates among these are texts that no snapshot has.
+    pub fn is_foreign_alone(outcomes: impl IntoIterator<Item = Self>) -> bool {
+        let mut deviating = outcomes.into_iter().filter(|outcome| outcome.deviates());
+        deviating.next() == Some(Self::Foreign) && deviating.all(|outcome| outcome == Self::Foreign)
+    }
+
     /// Returns whether the request had the text, or the beginning of it.
     pub fn has_text(self) -> bool {
         match self {
@@ -313,6 +332,8 @@ pub struct Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
     pub source: Source,
+    /// The version of the client that made the requests, the last one that the record names.
+    pub client_version: Option<ClientVersion>,
     /// A hash of the ids of the requests.
     pub key: AnyHash,
     pub verdict: Verdict,
@@ -330,7 +351,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Returns what the verdict about the turn depends on.
+    /// Returns the part of the row that goes into what all rows of the turn say together.
     pub fn summary(&self) -> RowSummary {
         RowSummary {
             witness: self.source.witness(),
@@ -338,6 +359,7 @@ impl Row {
             requests: self.requests,
             whole: self.whole,
             first_different: self.first_different,
+            client_version: self.client_version,
         }
     }
 
@@ -357,7 +379,7 @@ impl Row {
     }
 }
 
-/// The parts of a row on which the verdict about its turn depends.
+/// The parts of a row from which a turn has what all its rows say together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowSummary {
     pub witness: Witness,
@@ -367,6 +389,8 @@ pub struct RowSummary {
     pub whole: u64,
     /// The number of the first request that deviates.
     pub first_different: Option<u64>,
+    /// The version of the client that made the requests.
+    pub client_version: Option<ClientVersion>,
 }
 
 impl RowSummary {
@@ -397,6 +421,8 @@ pub struct TurnEvidence {
     /// The witness whose rows decided.
     pub witness: Witness,
     pub requests: u64,
+    /// The version of the client, from the newest row that names one.
+    pub client_version: Option<ClientVersion>,
 }
 
 /// What the evidence says of the newest turn of a chat that has any.
@@ -424,7 +450,7 @@ pub struct EvidenceView {
     pub is_complete: bool,
 }
 
-/// Merges the rows of one turn. Returns `None` without rows.
+/// Merges the rows of one turn, oldest first. Returns `None` without rows.
 ///
 /// The rows of the strongest witness with a whole row decide, and of these the worst. If whole rows of another witness say
 /// otherwise, the verdict is disputed.
@@ -445,6 +471,7 @@ pub fn together(rows: &[RowSummary]) -> Option<TurnEvidence> {
         },
         witness,
         requests: own.map(|row| row.requests).fold(0, u64::saturating_add),
+        client_version: rows.iter().rev().find_map(|row| row.client_version),
     })
 }
 

@@ -17,6 +17,7 @@ pub mod chat;
 pub mod chat_search;
 pub mod claude_code;
 pub mod client_event;
+pub mod client_version;
 pub mod compose;
 pub mod context;
 pub mod delivery;

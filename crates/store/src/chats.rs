@@ -8,6 +8,7 @@ use ctxpin_model::chat::{
 };
 use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::drift::Hashes;
+use ctxpin_model::evidence::Verdict;
 use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
 use ctxpin_model::history::Decision;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
@@ -190,7 +191,9 @@ pub(crate) fn conditions<'q>(
         query = query.push(" and c.mode = ").value(mode);
     }
     if let Some(verdict) = &filter.verdict {
-        query = query.push(" and c.evidence_verdict = ").value(verdict);
+        query = query
+            .push(" and c.evidence_verdict in ")
+            .list(verdict.selected());
     }
     query = match filter.dirty {
         Some(true) => query.push_all([" and ", DIRTY]),
@@ -477,9 +480,11 @@ impl<R> Granted<Account, R> {
             "cast(count(*) filter (where c.archived_at is null) as bigint), \
              cast(count(c.archived_at) as bigint), \
              cast(count(*) filter (where c.archived_at is null and c.mode = 'observed') as bigint), \
-             cast(count(*) filter (where c.archived_at is null and c.evidence_verdict = 'deviates') as bigint), \
-             (select cast(count(*) as bigint) from agents g",
+             cast(count(*) filter (where c.archived_at is null and c.evidence_verdict in ",
         );
+        query = query
+            .list(Verdict::Deviates.selected())
+            .push(") as bigint), (select cast(count(*) as bigint) from agents g");
         if let Some(owner) = &owner {
             query = query.push(" where g.owner_id = ").value(owner);
         }

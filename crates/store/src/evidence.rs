@@ -16,7 +16,7 @@ columns! {
     COLUMNS of EvidenceRecord {
         key: "key",
         source: "source",
-        summary: "witness, verdict, requests, whole, first_different",
+        summary: "witness, verdict, requests, whole, first_different, client_version",
         owner_key: "owner_key",
         size_bytes: "size",
         by: "actor_kind, actor_id",
@@ -32,6 +32,7 @@ impl Columns for RowSummary {
             requests: row.take()?,
             whole: row.take()?,
             first_different: row.take()?,
+            client_version: row.take()?,
         })
     }
 }
@@ -39,7 +40,7 @@ impl Columns for RowSummary {
 /// The columns of a turn's evidence in the table of turns.
 macro_rules! turn_columns {
     () => {
-        "evidence_verdict, evidence_witness, evidence_requests"
+        "evidence_verdict, evidence_witness, evidence_requests, evidence_client_version"
     };
 }
 pub(crate) use turn_columns;
@@ -49,11 +50,13 @@ impl Columns for Option<TurnEvidence> {
         let verdict = row.take()?;
         let witness = row.take()?;
         let requests: Option<u64> = row.take()?;
+        let client_version = row.take()?;
         Ok(match (verdict, witness, requests) {
             (Some(verdict), Some(witness), Some(requests)) => Some(TurnEvidence {
                 verdict,
                 witness,
                 requests,
+                client_version,
             }),
             _ => None,
         })
@@ -213,8 +216,8 @@ impl Granted<Chat, Write> {
             .together()
             .write(
                 "insert into turn_evidence (chat_id, turn, key, source, witness, verdict, requests, whole, \
-                 first_different, owner_key, size, content, actor_kind, actor_id, handed_in_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+                 first_different, owner_key, size, content, actor_kind, actor_id, handed_in_at, client_version) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             )
             .bind(&chat)
             .bind(&turn)
@@ -231,15 +234,17 @@ impl Granted<Chat, Write> {
             .bind(&by.kind().to_owned())
             .bind_optional(by.uuid().as_ref())
             .bind(&self.at())
+            .bind_optional(summary.client_version.as_ref())
             .write(
-                "update turns set evidence_verdict = $3, evidence_witness = $4, evidence_requests = $5 \
-                 where chat_id = $1 and number = $2",
+                "update turns set evidence_verdict = $3, evidence_witness = $4, evidence_requests = $5, \
+                 evidence_client_version = $6 where chat_id = $1 and number = $2",
             )
             .bind(&chat)
             .bind(&turn)
             .bind(&together.verdict)
             .bind(&together.witness)
             .bind(&together.requests)
+            .bind_optional(together.client_version.as_ref())
             .write(
                 "update chats set evidence_turn = $2, evidence_verdict = $3, evidence_witness = $4 \
                  where id = $1 and coalesce(evidence_turn, 0) <= $2",

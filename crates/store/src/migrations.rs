@@ -60,6 +60,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0022_evidence"),
     migration!(each, "0023_last_verdict"),
     migration!(both, "0024_browsers"),
+    migration!(both, "0025_client_versions"),
 ];
 
 /// The version of the newest schema that this release knows.

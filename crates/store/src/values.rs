@@ -10,6 +10,7 @@ use uuid::Uuid;
 use ctxpin_model::access::{Operation, Roles, Scopes};
 use ctxpin_model::agent::Replaces;
 use ctxpin_model::audit::AuditOutcome;
+use ctxpin_model::client_version::ClientVersion;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::door::Door;
 use ctxpin_model::evidence::{Source, Verdict, Witness};
@@ -313,6 +314,7 @@ words!(
     Door,
     Source,
     Verdict,
+    ClientVersion,
     Witness,
     HashKind,
     Roles,

@@ -134,6 +134,7 @@ impl<'p> Records<'p> {
         let row = EvidenceRow {
             owner_key: self.key.name().to_string(),
             source: "transcript".to_owned(),
+            client_version: Some("2.1.332".to_owned()),
             key: AnyHash::of(format!("{chat} {turn}").as_bytes()).hex(),
             verdict: verdict.to_owned(),
             requests,

@@ -112,10 +112,11 @@ export const Ctxpin = async ({ client, directory }) => {
 
   async function start(session) {
     if (sessions.size >= SESSIONS_MAX) sessions.delete(sessions.keys().next().value)
-    const known = { chat: undefined, isFollowed: false, turns: [], systems: [], waiting: 0, last: Promise.resolve() }
+    const known = { chat: undefined, version: undefined, isFollowed: false, turns: [], systems: [], waiting: 0, last: Promise.resolve() }
     sessions.set(session, known)
     const asked = client.session.get({ path: { id: session } })
     const info = (await within(SESSION_MILLISECONDS_MAX, Promise.resolve(asked)))?.data
+    known.version = info?.version
     const source = info && info.time.created < loadedAt ? "resume" : "startup"
     const parent = info?.parentID ? { parent_id: info.parentID } : {}
     const told = tell(session, "SessionStart", { source, ...parent })
@@ -140,7 +141,7 @@ export const Ctxpin = async ({ client, directory }) => {
     const texts = known?.systems.shift()
     if (!texts || OWN_AGENTS.includes(agent)) return
     const turn = known.turns.includes(message) ? message : known.turns.at(-1)
-    give(session, { type: "system", session, turn, request: randomUUID(), texts })
+    give(session, { type: "system", session, turn, request: randomUUID(), version: known.version, texts })
   }
 
   return {

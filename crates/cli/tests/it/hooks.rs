@@ -8,7 +8,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Running, Said, assert_says};
+use crate::bench::{Bench, Running, Said, assert_says, said};
 
 /// A directory that `ctxpin up` watches, with hooks for a client.
 pub struct Watched {
@@ -441,6 +441,33 @@ fn sessions_are_followed_for_another_server_too() {
     let list = watched.bench.json(&watched.app, &list);
     assert_eq!(list["items"][0]["reference"], "s", "{list}");
     assert_eq!(list["items"][0]["mode"], "observed", "{list}");
+    // So is its evidence looked for at that server, by the token of the hook.
+    let chat = list["items"][0]["id"].as_str().unwrap();
+    let verify = ["chat", "verify", "--server", &served.url];
+    let token = installed_token(&watched.hook());
+    let verify = [&verify[..], &["--token-file", &token]].concat();
+    let mut verify = watched.bench.command(&watched.app, &verify);
+    let told = said(verify.env("CTXPIN_CHAT", chat));
+    assert_eq!(
+        (told.code, &*told.out),
+        (Some(5), "the chat has no turns yet\n")
+    );
+    let turn = json!({"turn_id": "t1"});
+    watched.told("s", "UserPromptSubmit", &turn);
+    watched.told("s", "SessionStart", &json!({"source": "resume"}));
+    let told = said(&mut verify);
+    assert_eq!(
+        (told.code, &*told.out),
+        (Some(5), "none        1 turn: 1\n")
+    );
+}
+
+/// Returns the file with the token that install has written into the command of a hook.
+fn installed_token(hook: &Command) -> String {
+    let line = hook.get_args().nth(1).unwrap().to_str().unwrap();
+    let token = line.split("--token-file").nth(1).unwrap();
+    let token = token.trim_start_matches([' ', '=', '\'']);
+    token.split(['\'', ' ']).next().unwrap().to_owned()
 }
 
 #[test]

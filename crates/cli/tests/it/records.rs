@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::hash::BlobHash;
 use serde_json::{Value, json};
 
-use crate::bench::assert_says;
+use crate::bench::{assert_says, said};
 use crate::hooks::{Watched, files};
 
 /// What no file, table or answer may hold.
@@ -40,7 +40,8 @@ impl Record {
             requests: 0,
         };
         if watched.client == "codex" {
-            record.payload("session_meta", &json!({"id": session}));
+            let meta = json!({"id": session, "cli_version": "0.171.0"});
+            record.payload("session_meta", &meta);
         }
         record
     }
@@ -117,7 +118,7 @@ impl Record {
         self.line(&json!({"type": "api-request-shape", "shapeHash": hash(&shape), "shape": shape}));
         self.requests += 1;
         self.line(&json!({
-            "type": "api-request", "sessionId": self.session, "id": format!("request-{}", self.requests),
+            "type": "api-request", "sessionId": self.session, "version": "2.1.332", "id": format!("request-{}", self.requests),
             "shapeHash": hash(&shape), "keep": 0, "tail": self.messages,
         }));
     }
@@ -233,6 +234,12 @@ fn each_turn_of_each_client_has_the_evidence_of_its_requests() {
         record.turn("t1");
         watched.calls(&record, "Stop", &json!({}));
         assert_eq!(watched.verdicts("s1", 1), ["as-pinned"], "{client}");
+        let turns = watched.asked("s1", |_| true);
+        let version = match client {
+            "codex" => "0.171.0",
+            _ => "2.1.332",
+        };
+        assert_eq!(turns[0]["evidence"]["client_version"], version);
         watched.was_handed_in();
 
         // The text of the head, which the session has not been started with. A person who breaks off has no end of the
@@ -284,7 +291,7 @@ fn a_plugin_hands_over_what_its_requests_have() {
             agents.display()
         );
         let given = json!({
-            "type": "system", "session": "s1", "turn": turn, "request": request, "texts": [text],
+            "type": "system", "session": "s1", "turn": turn, "request": request, "version": "1.18.33", "texts": [text],
         });
         watched.told("s1", "Given", &json!({"given": given}))
     };
@@ -296,6 +303,8 @@ fn a_plugin_hands_over_what_its_requests_have() {
     gives("t1", "r2", &one);
     watched.told("s1", "Stop", &json!({}));
     assert_eq!(watched.verdicts("s1", 1), ["as-pinned"]);
+    let turns = watched.asked("s1", |_| true);
+    assert_eq!(turns[0]["evidence"]["client_version"], "1.18.33");
 
     // opencode reads its files at each prompt. A turn that somebody broke off has no end.
     watched.edit(&two);
@@ -412,6 +421,20 @@ fn a_record_that_was_rewritten_is_read_anew() {
     let expected = ["deviates", "as-pinned", "as-pinned"];
     assert_eq!(watched.verdicts("s1", 3), expected);
     assert_eq!(watched.outcomes("s1", 3), ["foreign", "absent"]);
+    // A command of the session asks the server of `ctxpin up` about the session's own chat.
+    let chat = watched.chat("s1")["id"].as_str().unwrap().to_owned();
+    let mut verify = watched.bench.command(&watched.app, &["chat", "verify"]);
+    let told = said(verify.env("CTXPIN_CHAT", &chat));
+    assert_eq!(told.code, Some(3), "{told:#?}");
+    assert_says(
+        &told.out,
+        &["deviates    1 turn: 3", "as-pinned   2 turns: 2, 1"],
+    );
+    let expected = [
+        &*format!("`ctxpin chat turns 3 --chat {chat}` shows what differs"),
+        "the client takes the present files when its session is resumed: claude --resume s1",
+    ];
+    assert_says(&told.err, &expected);
     let log = watched.log();
     assert!(!log.contains("refused"), "{log}");
     watched.bench.ok(&watched.app, &["down"]);

@@ -6,6 +6,9 @@ pub mod plugin;
 pub mod rollout;
 pub mod transcript;
 
+use ctxpin_model::client_version::ClientVersion;
+use serde_json::Value;
+
 pub use lines::{Line, Lines};
 
 /// Who says a string in a request.
@@ -33,4 +36,9 @@ pub fn id(text: &str) -> Option<String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
     let is_id = !text.is_empty() && text.len() <= ID_CHARS_MAX && text.chars().all(is_plain);
     is_id.then(|| text.to_owned())
+}
+
+/// Returns the version of the client that a record names, if it is one.
+fn version(value: &Value) -> Option<ClientVersion> {
+    value.as_str()?.parse().ok()
 }

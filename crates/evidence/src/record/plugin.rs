@@ -1,14 +1,15 @@
 //! What opencode's plugin hands over, one JSON object a line.
 //!
-//! - `{"type": "system", "session": ID, "turn": ID, "request": ID, "texts": [TEXT, ...]}`: the system text of one
-//!   request, as the client is about to send it.
+//! - `{"type": "system", "session": ID, "turn": ID, "request": ID, "version": VERSION, "texts": [TEXT, ...]}`: the
+//!   system text of one request, as the client is about to send it, and the version with which the session began.
 //! - `{"type": "result", "texts": [TEXT, ...]}`: the result of a tool, which later requests have.
 //! - `{"type": "compacted"}`: later requests do not have the results so far.
 
+use ctxpin_model::client_version::ClientVersion;
 use serde_json::Value;
 
 use super::json::parse;
-use super::{Role, Said, id};
+use super::{Role, Said, id, version};
 
 /// A line that the plugin hands over.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct System {
     pub session: Option<String>,
     pub turn: Option<String>,
     pub request: String,
+    pub client_version: Option<ClientVersion>,
     pub texts: Vec<String>,
 }
 
@@ -38,6 +40,7 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
             session: named("session"),
             turn: named("turn"),
             request: named("request")?,
+            client_version: version(&value["version"]),
             texts: texts(&value)?,
         })),
         "result" => Some(Entry::Result(texts(&value)?)),

@@ -4,10 +4,11 @@
 //! line of its own: it was made where an item of the model follows items of the input, with all items before. A
 //! `compacted` line replaces them by others. The request that asks for a summary is in no line.
 
+use ctxpin_model::client_version::ClientVersion;
 use serde_json::Value;
 
 use super::json::{kind, parse, strings};
-use super::{Role, Said, id};
+use super::{Role, Said, id, version};
 
 /// A line of a rollout.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub enum Entry {
 #[derive(Debug)]
 pub struct Session {
     pub id: Option<String>,
+    /// The version of the client that began it.
+    pub client_version: Option<ClientVersion>,
     /// The system prompt. Codex sends it, or a part of it.
     pub instructions: Value,
     pub parent: Option<Parent>,
@@ -72,6 +75,7 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
     match value["type"].as_str()? {
         "session_meta" => Some(Entry::Session(Session {
             id: payload["id"].as_str().and_then(id),
+            client_version: version(&payload["cli_version"]),
             parent: parent(&payload),
             instructions: payload["base_instructions"]["text"].take(),
         })),

@@ -6,11 +6,12 @@
 //! consecutive lines of one role together. Every hash is the SHA-256 of the message as canonical JSON (RFC 8785), with a
 //! plain text as a list of one block.
 
+use ctxpin_model::client_version::ClientVersion;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::json::{kind, parse, strings};
-use super::{Role, Said, id};
+use super::{Role, Said, id, version};
 
 /// What a prompt begins with by which a subagent hands its work back. It belongs to the turn of the prompt before.
 const HAND_BACK: &str = "<task-notification>";
@@ -52,6 +53,7 @@ pub struct Row {
 pub struct Request {
     pub id: String,
     pub session: Option<String>,
+    pub client_version: Option<ClientVersion>,
     /// The request whose first messages this one keeps.
     pub base: Option<String>,
     pub keep: usize,
@@ -109,6 +111,7 @@ fn request(value: &Value) -> Option<Request> {
     Some(Request {
         id: id(value["id"].as_str()?)?,
         session: value["sessionId"].as_str().and_then(id),
+        client_version: version(&value["version"]),
         base: value["base"].as_str().and_then(id),
         keep: usize::try_from(value["keep"].as_u64()?).ok()?,
         tail: tail.collect::<Option<_>>()?,

@@ -15,8 +15,13 @@ impl Row {
             "requests": self.requests, "whole": self.whole, "gaps": gaps, "resources": resources,
             "left_out": self.left_out,
         });
-        if let (Some(number), Value::Object(members)) = (self.first_different, &mut row) {
-            members.insert("first_different".into(), number.into());
+        if let Value::Object(members) = &mut row {
+            let different = self.first_different.map(Value::from);
+            let version = self.client_version.map(|version| version.as_str().into());
+            let optional = [("first_different", different), ("client_version", version)];
+            let present = optional.into_iter();
+            let present = present.filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            members.extend(present);
         }
         serde_jcs::to_string(&row).expect("a JSON value always has a canonical form")
     }
@@ -32,6 +37,7 @@ impl Row {
         let resources = list("resources")?.iter();
         Some(Self {
             source: word("source")?.parse().ok()?,
+            client_version: word("client_version").and_then(|version| version.parse().ok()),
             key: AnyHash::from(digits(row.get("key")?)?),
             verdict: word("verdict")?.parse().ok()?,
             requests: number("requests")?,

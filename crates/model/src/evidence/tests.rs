@@ -3,6 +3,7 @@ use super::*;
 fn row(verdict: Verdict, whole: u64) -> Row {
     Row {
         source: Source::Transcript,
+        client_version: None,
         key: AnyHash::of(b"request-1 request-2"),
         verdict,
         requests: 2,
@@ -92,6 +93,36 @@ fn the_strongest_witness_decides() {
 }
 
 #[test]
+fn a_foreign_text_deviates_alone() {
+    use Outcome::{Absent, Foreign, Given};
+    let check = |outcomes: &[Outcome], expected: bool| {
+        let outcomes = outcomes.iter().copied();
+        assert_eq!(Outcome::is_foreign_alone(outcomes), expected);
+    };
+    check(&[], false);
+    check(&[Given], false);
+    check(&[Foreign, Given, Foreign], true);
+    check(&[Foreign, Absent], false);
+    check(&[Absent], false);
+}
+
+#[test]
+fn the_newest_version_is_told() {
+    let check = |versions: &[Option<&str>], expected: Option<&str>| {
+        let rows = versions.iter().map(|version| RowSummary {
+            client_version: version.map(|version| version.parse().unwrap()),
+            ..row(Verdict::AsPinned, 2).summary()
+        });
+        let told = together(&rows.collect::<Vec<_>>()).unwrap();
+        let told = told.client_version.map(|version| version.to_string());
+        assert_eq!(told.as_deref(), expected);
+    };
+    check(&[None], None);
+    check(&[Some("1.0"), Some("1.1")], Some("1.1"));
+    check(&[Some("1.0"), None], Some("1.0"));
+}
+
+#[test]
 fn the_worst_of_several_rows_is_told() {
     let rows = [
         vec![result("b", Outcome::Given), result("a", Outcome::Absent)],
@@ -125,6 +156,10 @@ fn a_row_reads_back() {
         );
     };
     check(row(Verdict::AsPinned, 2));
+    check(Row {
+        client_version: Some("2.1.332".parse().unwrap()),
+        ..row(Verdict::AsPinned, 2)
+    });
     let resources = vec![
         foreign("c"),
         ResourceResult {

@@ -99,6 +99,7 @@ fn says(verdict: Verdict, requests: u64) -> TurnEvidence {
         verdict,
         witness: Witness::Client,
         requests,
+        client_version: None,
     }
 }
 
@@ -139,13 +140,18 @@ async fn a_turn_tells_what_its_rows_say_together(test: &TestService) {
     assert_eq!(added.evidence, says(Verdict::AsPinned, 1));
     turn.scene.minute();
     let incomplete = Row {
+        client_version: Some("2.1.332".parse().unwrap()),
         verdict: Verdict::Incomplete,
         whole: 0,
         gaps: vec![Gap::BrokenLine],
         ..row("2")
     };
     let added = turn.add(incomplete).await.unwrap();
-    assert_eq!(added.evidence, says(Verdict::Incomplete, 2));
+    let of_version = |says: TurnEvidence| TurnEvidence {
+        client_version: Some("2.1.332".parse().unwrap()),
+        ..says
+    };
+    assert_eq!(added.evidence, of_version(says(Verdict::Incomplete, 2)));
     turn.scene.minute();
     let stale = file("/w/AGENTS.md", "Old.\n", Outcome::Stale);
     let repeated = file("/w/AGENTS.md", "One.\n", Outcome::Repeated);
@@ -154,7 +160,7 @@ async fn a_turn_tells_what_its_rows_say_together(test: &TestService) {
         ..deviating("3", stale.clone())
     };
     let added = turn.add(third).await.unwrap();
-    assert_eq!(added.evidence, says(Verdict::Deviates, 3));
+    assert_eq!(added.evidence, of_version(says(Verdict::Deviates, 3)));
     let view = turn.read().await;
     assert_eq!(view.turn.evidence, Some(added.evidence));
     let told = view.evidence.unwrap();
@@ -222,6 +228,19 @@ async fn the_newest_turn_with_evidence_gives_a_chat_its_last_verdict(test: &Test
         overview.unwrap().counts.deviating
     };
     assert_eq!(deviating().await, 1);
+    // A disputed one may deviate.
+    test.tamper(
+        "update chats set evidence_verdict = 'disputed' where evidence_verdict is not null",
+    )
+    .await;
+    assert_eq!(listed(Verdict::Deviates).await, [chat]);
+    assert_eq!(listed(Verdict::Disputed).await, [chat]);
+    assert_eq!(deviating().await, 1);
+    test.tamper(
+        "update chats set evidence_verdict = 'deviates' where evidence_verdict is not null",
+    )
+    .await;
+    assert_eq!(listed(Verdict::Disputed).await, []);
     // A database of the time before knows the verdicts of turns alone.
     let before = last().await;
     test.tamper(

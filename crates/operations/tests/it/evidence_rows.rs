@@ -9,6 +9,7 @@ use ctxpin_model::resource::Kind;
 pub fn row(requests: &str) -> Row {
     Row {
         source: Source::Transcript,
+        client_version: None,
         key: AnyHash::of(requests.as_bytes()),
         verdict: Verdict::AsPinned,
         requests: 1,

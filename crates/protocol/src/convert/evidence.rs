@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use ctxpin_model::client_version::{ClientVersion, MalformedVersion};
 use ctxpin_model::evidence::{
     self, CheckedRow, EvidenceRecord, EvidenceView, InvalidRow, Row, TurnEvidence,
 };
@@ -39,6 +40,7 @@ pub fn turn_evidence(evidence: &TurnEvidence) -> TurnEvidenceShape {
         verdict: evidence.verdict.to_string(),
         witness: evidence.witness.to_string(),
         requests: evidence.requests,
+        client_version: evidence.client_version.map(|version| version.to_string()),
     }
 }
 
@@ -63,6 +65,7 @@ pub fn row(shape: EvidenceRow) -> Result<(EvidenceKeyName, CheckedRow), InvalidM
     let resources = resources.map(|(index, shape)| result(&format!("resources[{index}]"), shape));
     let row = Row {
         source: word("source", &shape.source)?,
+        client_version: version(shape.client_version.as_deref())?,
         key: AnyHash::from(*key.bytes()),
         verdict: word("verdict", &shape.verdict)?,
         requests: shape.requests,
@@ -76,6 +79,13 @@ pub fn row(shape: EvidenceRow) -> Result<(EvidenceKeyName, CheckedRow), InvalidM
     let checked = checked
         .map_err(|invalid: InvalidRow| InvalidMember::new(invalid.member, invalid.reason))?;
     Ok((owner_key, checked))
+}
+
+fn version(shape: Option<&str>) -> Result<Option<ClientVersion>, InvalidMember> {
+    let version = shape.map(str::parse).transpose();
+    version.map_err(|malformed: MalformedVersion| {
+        InvalidMember::new("client_version", malformed.to_string())
+    })
 }
 
 fn result(at: &str, shape: ResourceResult) -> Result<evidence::ResourceResult, InvalidMember> {
@@ -121,6 +131,7 @@ pub fn row_shape(owner_key: EvidenceKeyName, row: &Row) -> EvidenceRow {
     EvidenceRow {
         owner_key: owner_key.to_string(),
         source: row.source.to_string(),
+        client_version: row.client_version.map(|version| version.to_string()),
         key: row.key.hex(),
         verdict: row.verdict.to_string(),
         requests: row.requests,
@@ -167,6 +178,10 @@ pub fn findings(view: &EvidenceView) -> Findings {
 fn row_facts(record: &EvidenceRecord) -> RowFacts {
     RowFacts {
         source: record.source.to_string(),
+        client_version: record
+            .summary
+            .client_version
+            .map(|version| version.to_string()),
         witness: record.summary.witness.to_string(),
         verdict: record.summary.verdict.to_string(),
         requests: record.summary.requests,
@@ -184,7 +199,7 @@ mod tests {
 
     fn shape() -> Value {
         json!({
-            "owner_key": "01".repeat(32), "source": "transcript", "key": "02".repeat(32), "verdict": "deviates",
+            "owner_key": "01".repeat(32), "source": "transcript", "client_version": "2.1.332", "key": "02".repeat(32), "verdict": "deviates",
             "requests": 2, "whole": 1, "gaps": ["cut"], "first_different": 2,
             "resources": [
                 {
@@ -228,6 +243,11 @@ mod tests {
             "/source",
             json!("gateway"),
             "`source`: `gateway` is not one of transcript, rollout, plugin",
+        );
+        check(
+            "/client_version",
+            json!("a text"),
+            "`client_version`: a version begins with two numbers and a point between them, such as 2.1, and has at most 32 ASCII letters, digits and `.+-_`",
         );
         check(
             "/owner_key",

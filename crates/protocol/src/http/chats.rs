@@ -192,7 +192,7 @@ pub struct ChatQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<Mode>)]
     pub mode: Option<String>,
-    /// Chats with this verdict about the newest turn that has evidence.
+    /// Chats with this verdict about the newest turn that has evidence; `deviates` also lists those that are `disputed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<Verdict>)]
     pub verdict: Option<String>,

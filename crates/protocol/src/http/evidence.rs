@@ -27,6 +27,9 @@ pub struct TurnEvidence {
     pub witness: String,
     /// The number of requests that these rows are about.
     pub requests: u64,
+    /// The version of the client, from the newest row that names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_version: Option<String>,
 }
 
 /// What the evidence says of the newest turn of a chat that has any. Later turns have none.
@@ -49,6 +52,11 @@ pub struct EvidenceRow {
     pub owner_key: String,
     #[schema(value_type = EvidenceSource)]
     pub source: String,
+    /// The version of the client that made the requests, as its record names it: two numbers with a point between
+    /// them, and then ASCII letters, digits and `.+-_`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 3, max_length = 32)]
+    pub client_version: Option<String>,
     /// A SHA-256 of the ids of the requests, as 64 hexadecimal digits. A turn has one row for each.
     pub key: String,
     #[schema(value_type = Verdict)]
@@ -150,6 +158,9 @@ pub struct Findings {
 pub struct RowFacts {
     #[schema(value_type = EvidenceSource)]
     pub source: String,
+    /// The version of the client that made the requests; absent if the record names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_version: Option<String>,
     #[schema(value_type = Witness)]
     pub witness: String,
     #[schema(value_type = Verdict)]

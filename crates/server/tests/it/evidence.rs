@@ -56,6 +56,7 @@ impl<'s> Reader<'s> {
         EvidenceRow {
             owner_key: self.key.name().to_string(),
             source: "transcript".to_owned(),
+            client_version: Some("2.1.332".to_owned()),
             key: AnyHash::of(requests.as_bytes()).hex(),
             verdict: verdict.to_owned(),
             requests: 3,
@@ -176,6 +177,16 @@ async fn pages_tell_what_a_turn_really_had() {
         let found = browser.page(&format!("/search?q={hash}")).await;
         check_golden(&format!("evidence-search-{name}"), &found);
     }
+    // A file beside the pin may be there by mistake.
+    let beside = create_observed(&server, Some(agent.id), "Beside").await;
+    let only = vec![reader.foreign("notes/rules.md", NOBODYS)];
+    let deviating = reader.turn(beside, "deviates", only).await;
+    let path_beside = format!("/chats/{beside}/turns/{deviating}");
+    let page = browser.page(&path_beside).await;
+    assert!(
+        page.contains("If its file should not be there, take it away"),
+        "{page}"
+    );
     // An auditor sees what became of each file, and no text.
     let auditor = Browser::of_user(&server, "auditor", &["auditor"], &["read"]).await;
     let seen = auditor.page(&format!("{path}/{turn}")).await;

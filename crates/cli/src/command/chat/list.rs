@@ -32,7 +32,7 @@ pub struct List {
     /// Only chats of this mode
     #[arg(long, value_parser = words(Mode::ALL, Mode::as_str))]
     mode: Option<Mode>,
-    /// Only chats with this verdict about the newest turn that has evidence
+    /// Only chats with this verdict about the newest turn that has evidence; a disputed one deviates too
     #[arg(long, value_parser = words(Verdict::ALL, Verdict::as_str))]
     verdict: Option<Verdict>,
     /// Only archived chats

@@ -74,7 +74,9 @@ impl Turns {
                 turn.snapshot
                     .as_deref()
                     .map_or("none".to_owned(), say::hash),
-                turn.evidence.as_ref().map_or("none".to_owned(), evidence),
+                turn.evidence.as_ref().map_or("none".to_owned(), |turn| {
+                    format!("{}{}", evidence(turn), version(turn))
+                }),
                 turn.reference.clone().unwrap_or_default(),
             ]);
         }
@@ -129,7 +131,8 @@ fn facts(given: &TurnGiven, now: DateTime<Utc>) -> String {
             1 => "1 request".to_owned(),
             many => format!("{many} requests"),
         };
-        facts.push(("evidence", format!("{}, {requests}", evidence(turn))));
+        let fact = format!("{}, {requests}{}", evidence(turn), version(turn));
+        facts.push(("evidence", fact));
     }
     if let Some(findings) = &given.findings {
         if let Some(number) = findings.first_different {
@@ -151,6 +154,13 @@ fn facts(given: &TurnGiven, now: DateTime<Utc>) -> String {
 /// Returns a verdict with its witness.
 pub(super) fn evidence(evidence: &TurnEvidence) -> String {
     said(&evidence.verdict, &evidence.witness)
+}
+
+/// Returns the version of the client behind a verdict, if it is known.
+fn version(evidence: &TurnEvidence) -> String {
+    let version = evidence.client_version.as_ref();
+    let version = version.map(|version| format!(", version {}", say::line(version)));
+    version.unwrap_or_default()
 }
 
 /// Returns the last verdict of a chat with its witness.
@@ -244,6 +254,7 @@ mod tests {
             verdict: "deviates".to_owned(),
             witness: "client".to_owned(),
             requests: 3,
+            client_version: Some("2.1.332\u{1b}".to_owned()),
         });
         let result = |outcome: &str, path: &str| ResourceResult {
             path: Some(path.to_owned()),
@@ -271,7 +282,7 @@ mod tests {
             rows: Vec::new(),
         });
         let expected = format!(
-            "{expected}  evidence   deviates (says the client), 3 requests\n  \
+            "{expected}  evidence   deviates (says the client), 3 requests, version 2.1.332\\u{{1b}}\n  \
              differs    first in request 2 of the record\n  not whole  cut\n\n\
              OUTCOME                      KIND              SIZE     REQUEST  SOURCE\n\
              foreign                      instruction_file  2.2 KiB  2        rules\\u{{1b}}.md\n\

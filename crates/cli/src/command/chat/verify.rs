@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use ctxpin_model::evidence::Verdict;
-use ctxpin_protocol::http::turns::Turn;
+use ctxpin_model::evidence::{Outcome, Verdict};
+use ctxpin_protocol::http::chats::Chat;
+use ctxpin_protocol::http::turns::{Turn, TurnGiven};
 use serde_json::json;
 
+use super::settings;
 use crate::chat_choice::{self, ChatArgument};
 use crate::command::Output;
 use crate::connect::Connected;
@@ -96,6 +98,10 @@ impl Found {
         worst.copied().unwrap_or(Finding::NoEvidence)
     }
 
+    fn newest(&self, finding: Finding) -> Option<i64> {
+        self.turns.get(&finding)?.newest.first().copied()
+    }
+
     fn text(&self) -> String {
         if self.turns.is_empty() {
             return "the chat has no turns yet\n".to_owned();
@@ -114,6 +120,25 @@ impl Found {
             )
         };
         self.turns.iter().map(line).collect()
+    }
+}
+
+/// Returns what to do about the last turn of a chat, if it deviates.
+fn advice(chat: &Chat, turn: &TurnGiven) -> String {
+    if !settings::is_observed(chat) {
+        return "if the client reads the workspace by itself, switch that off".to_owned();
+    }
+    let results = turn
+        .findings
+        .iter()
+        .flat_map(|findings| &findings.resources);
+    let outcomes = results.filter_map(|result| result.outcome.parse::<Outcome>().ok());
+    let taken = settings::taken_by_client(chat, "the present files");
+    match Outcome::is_foreign_alone(outcomes) {
+        true => format!(
+            "the client gave a text that no snapshot has: take its file away, or add it with `ctxpin source add`; {taken}"
+        ),
+        false => taken,
     }
 }
 
@@ -143,7 +168,19 @@ impl Verify {
                     .collect();
                 say::print_json(&json!({ "verdict": worst.word(), "turns": turns }))?;
             }
-            false => say::print(&found.text())?,
+            false => {
+                say::print(&found.text())?;
+                if let Some(newest) = found.newest(Finding::Deviates) {
+                    say::note(&format!(
+                        "`ctxpin chat turns {newest} --chat {chat}` shows what differs"
+                    ));
+                    // A later turn that is as pinned needs none.
+                    if found.newest(Finding::AsPinned) < Some(newest) {
+                        let turn = connected.client.turn(chat, newest).await?;
+                        say::note(&advice(&connected.client.chat(chat).await?, &turn));
+                    }
+                }
+            }
         }
         Ok(ExitCode::from(worst.exit_code()))
     }
@@ -169,6 +206,7 @@ mod tests {
                 verdict: verdict.to_owned(),
                 witness: "client".to_owned(),
                 requests: 1,
+                client_version: None,
             }),
         }
     }

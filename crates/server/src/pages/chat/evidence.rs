@@ -20,7 +20,7 @@ use crate::pages::parts::verdict::Said;
 #[template(path = "chat/evidence.html")]
 pub(super) struct Evidence {
     said: Said,
-    /// How many requests there were, and in which records they are.
+    /// How many requests there were, in which records they are, and which version of the client made them.
     requests: String,
     /// The number of the first request that differs.
     first_different: Option<Number>,
@@ -75,11 +75,7 @@ impl Evidence {
         let sources: Vec<_> = sources.into_iter().map(source_words).collect();
         Self {
             said: Said::of(turn),
-            requests: format!(
-                "{} in {}",
-                counted(turn.requests, "request"),
-                sources.join(" and ")
-            ),
+            requests: requests_words(turn, &sources),
             first_different: view.first_different.map(Number),
             gaps: view.gaps.iter().copied().map(gap_words).collect(),
             more: Number((all - results.len() - foreign.len()) as u64),
@@ -130,6 +126,15 @@ impl ForeignRow {
             request: Number(result.request),
             name: ShortId::of_hash(text.names[0], "name"),
         }
+    }
+}
+
+fn requests_words(turn: &TurnEvidence, sources: &[&str]) -> String {
+    let requests = counted(turn.requests, "request");
+    let requests = format!("{requests} in {}", sources.join(" and "));
+    match turn.client_version {
+        Some(version) => format!("{requests}, version {version}"),
+        None => requests,
     }
 }
 

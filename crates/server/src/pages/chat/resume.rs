@@ -1,6 +1,7 @@
 //! What helps a chat whose client reads files by itself: that the client reads them anew.
 
 use ctxpin_model::chat::ChatRecord;
+use ctxpin_model::evidence::{EvidenceView, Outcome};
 use ctxpin_model::reading;
 
 /// Returns the command that resumes the session of an observed chat. `None` if the chat does not say which tool and
@@ -18,8 +19,15 @@ pub(super) struct Advice {
 
 impl Advice {
     /// Returns what to do if the last turn of a chat with evidence deviates.
-    pub fn of(chat: &ChatRecord) -> Self {
+    pub fn of(chat: &ChatRecord, evidence: Option<&EvidenceView>) -> Self {
+        let results = evidence.iter().flat_map(|view| &view.resources);
+        let is_foreign_alone = Outcome::is_foreign_alone(results.map(|result| result.outcome));
         let words = match chat.mode.is_observed() {
+            true if is_foreign_alone => format!(
+                "The client gave a text that no snapshot has. If its file should not be there, take it away. If it belongs \
+                 to the workspace, add it to the scan with ctxpin source add. The client reads its files anew {}.",
+                reading::next_reading(chat.client.as_deref())
+            ),
             true => format!(
                 "The client reads its files anew {}, and the pin moves with them.",
                 reading::next_reading(chat.client.as_deref())

@@ -257,7 +257,8 @@ pub(crate) async fn turn(
                 "Copy",
                 format!("ctxpin chat turns {number} --prompt --chat {}", head.short),
             ),
-            advice: (is_alarm && head.may_change).then(|| Advice::of(&line.chat)),
+            advice: (is_alarm && head.may_change)
+                .then(|| Advice::of(&line.chat, view.evidence.as_ref())),
             older: (number > 1).then(|| number - 1),
             newer: (number < line.chat.turn_count).then(|| number + 1),
             frame,
