@@ -1,11 +1,14 @@
-//! Reads a project's file of settings as carefully as its context.
+//! Reads a project's file of settings as carefully as its context, and keeps of it what a snapshot can state.
 
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
+use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
+
 use crate::boundary::{Admitting, Boundaries, Common, Outcome, Reach};
 use crate::file::oversize;
+use crate::gather::Gathering;
 use crate::reader::Reader;
 use crate::trust::Trust;
 
@@ -34,5 +37,18 @@ pub fn settings(project: &Path, name: &str, trust: &Trust) -> Result<Option<Arc<
             Some(bytes) => Ok(Some(bytes)),
             None => Err(oversize(reading.size, SETTINGS_BYTES_MAX)),
         },
+    }
+}
+
+/// Cuts a list of a tool's settings to what a snapshot can state. `what` names the list in a remark. A text with a NUL
+/// is left out: no path has one.
+pub fn shorten(texts: &mut Vec<String>, count_max: usize, what: &str, gathering: &mut Gathering) {
+    texts.retain(|text| !text.contains('\0'));
+    if texts.len() > count_max {
+        gathering.remark(format!("of {what}, only {count_max} are used"));
+        texts.truncate(count_max);
+    }
+    for text in texts {
+        *text = cut(text, FACT_BYTES_MAX).to_owned();
     }
 }

@@ -10,7 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
 use ctxpin_model::profile::{CodexSettings, NUMBER_MAX, Rules, Settings};
 use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::SKILL_FILE_NAME;
@@ -26,7 +25,7 @@ use crate::gather::{Finding, Gathering};
 use crate::known_files::SKILLS;
 use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
-use crate::settings::settings;
+use crate::settings::{settings, shorten};
 
 /// The names that count before the configured ones.
 const NAMES: [&str; 2] = ["AGENTS.override.md", "AGENTS.md"];
@@ -51,6 +50,9 @@ const DEPTH_MAX: usize = 6;
 
 /// The greatest number of configured names that are kept of one list.
 const NAMES_MAX: usize = 32;
+
+/// What a remark calls these lists.
+const CONFIGURED: &str = "Codex's configured names";
 
 /// Why a file of the person is left out.
 const PERSONAL: &str =
@@ -146,7 +148,7 @@ impl Configuration {
             .filter(|name| !name.is_empty() && !name.contains(['/', '\\']))
             .collect();
         for names in [&mut settings.fallback_names, &mut settings.root_markers] {
-            shorten(names, gathering);
+            shorten(names, NAMES_MAX, CONFIGURED, gathering);
         }
         Self { settings, chain }
     }
@@ -235,19 +237,6 @@ fn chain(working: &Path, markers: &[String]) -> Vec<PathBuf> {
     let root = above.iter().position(|directory| is_root(directory));
     let chain = above[..=root.unwrap_or(0)].iter().rev();
     chain.map(|directory| directory.to_path_buf()).collect()
-}
-
-/// Cuts a list of names to its limits.
-fn shorten(names: &mut Vec<String>, gathering: &mut Gathering) {
-    if names.len() > NAMES_MAX {
-        gathering.remark(format!(
-            "of Codex's configured names, only {NAMES_MAX} are used"
-        ));
-        names.truncate(NAMES_MAX);
-    }
-    for name in names {
-        *name = cut(name, FACT_BYTES_MAX).to_owned();
-    }
 }
 
 /// What decides where Codex looks.

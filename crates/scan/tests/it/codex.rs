@@ -111,8 +111,8 @@ fn a_configuration_names_other_files_and_another_root() {
         ("project/docs/x.md", "a path is no name"),
         (
             "home/.codex/config.toml",
-            "project_doc_fallback_filenames = [\" CLAUDE.md \", \"docs/x.md\", \"\"]\n\
-             project_root_markers = [\"package.json\"]\nproject_doc_max_bytes = 100\n",
+            "project_doc_fallback_filenames = [\" CLAUDE.md \", \"docs/x.md\", \"\", \"a\\u0000\"]\n\
+             project_root_markers = [\"\\u0000\", \"package.json\"]\nproject_doc_max_bytes = 100\n",
         ),
     ]);
     let found = w.check(&["ok project/pkg/CLAUDE.md", "ok project/pkg/web/AGENTS.md"]);

@@ -165,7 +165,7 @@ fn variables_switch_files_and_directories() {
     w.check(&["ok project/CONTEXT.md", "ok project/x.md"]);
     set(&mut w, "OPENCODE_DISABLE_PROJECT_CONFIG", "1");
     set(&mut w, "OPENCODE_CONFIG", "");
-    let content = r#"{"instructions": ["x.md"]}"#;
+    let content = r#"{"instructions": ["x.md", "no\u0000.md"]}"#;
     set(&mut w, "OPENCODE_CONFIG_CONTENT", content);
     let found = w.check(&["ok outside/x.md"]);
     let expected = OpencodeSettings {

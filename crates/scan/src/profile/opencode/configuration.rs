@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
 use ctxpin_model::profile::OpencodeSettings;
 use serde_json::Value;
 
@@ -12,7 +11,7 @@ use crate::file::oversize;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::roots::Request;
-use crate::settings::{SETTINGS_BYTES_MAX, settings};
+use crate::settings::{SETTINGS_BYTES_MAX, settings, shorten};
 
 /// The environment variables that decide what is found.
 pub(in super::super) const VARIABLES: [&str; 9] = [
@@ -51,6 +50,9 @@ const MANAGED: &str = "/etc/opencode";
 
 /// The greatest number of configured instruction files and folders of skills that are kept.
 const ENTRIES_MAX: usize = 32;
+
+/// What a remark calls these lists.
+const CONFIGURED: &str = "the paths that opencode's configuration lists";
 
 /// The greatest number of directories above the working directory that are looked at.
 const ANCESTORS_MAX: usize = 100;
@@ -136,7 +138,7 @@ impl Configuration {
         let mut instructions = layer.instructions.unwrap_or_default();
         let mut skill_paths = layer.skill_paths.unwrap_or_default();
         for entries in [&mut instructions, &mut skill_paths] {
-            shorten(entries, gathering);
+            shorten(entries, ENTRIES_MAX, CONFIGURED, gathering);
         }
         Self {
             settings: OpencodeSettings {
@@ -239,19 +241,6 @@ fn folders(
     }
     folders.extend(named.filter(|named| !folders.contains(named)).cloned());
     folders
-}
-
-/// Cuts a list to its limits.
-fn shorten(entries: &mut Vec<String>, gathering: &mut Gathering) {
-    if entries.len() > ENTRIES_MAX {
-        gathering.remark(format!(
-            "of the paths that opencode's configuration lists, only {ENTRIES_MAX} are used"
-        ));
-        entries.truncate(ENTRIES_MAX);
-    }
-    for entry in entries {
-        *entry = cut(entry, FACT_BYTES_MAX).to_owned();
-    }
 }
 
 /// Reads configurations, and watches for them.
