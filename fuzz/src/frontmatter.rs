@@ -1,5 +1,6 @@
 //! The frontmatter of a `SKILL.md`.
 
+use ctxpin_model::profile::Profile;
 use ctxpin_model::skill::{Frontmatter, parse};
 use ctxpin_model::warning::{Code, DETAIL_BYTES_MAX};
 
@@ -12,18 +13,31 @@ const REFUSAL_BYTES_MAX: usize = 1_000;
 /// Checks that a `SKILL.md` has a result, that the result obeys the rules, and that line ends do
 /// not change it.
 pub fn check(bytes: &[u8]) {
-    let frontmatter = parse(bytes, "directory");
+    let frontmatter = parse(bytes, "directory", None);
     check_told(&frontmatter);
+    check_described_by_text(bytes, &frontmatter);
     if frontmatter.refusal.is_none() {
         check_usable(&frontmatter);
         // A name in the frontmatter does not depend on the file's path.
-        let elsewhere = parse(bytes, "elsewhere");
+        let elsewhere = parse(bytes, "elsewhere", None);
         let is_own = frontmatter.name == elsewhere.name;
         assert!(is_own || elsewhere.name.as_deref() == Some("elsewhere"));
         assert_eq!(frontmatter.warnings, elsewhere.warnings);
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         check_spellings(text, &frontmatter);
+    }
+}
+
+/// Checks that a tool which describes a skill by its text changes no skill that has a description.
+fn check_described_by_text(bytes: &[u8], frontmatter: &Frontmatter) {
+    let described = Profile::ClaudeCode.described_by_text(bytes);
+    let read = parse(bytes, "directory", described);
+    check_told(&read);
+    if frontmatter.refusal.is_none() {
+        assert_eq!(read, *frontmatter);
+    } else if read.refusal.is_none() {
+        check_usable(&read);
     }
 }
 
@@ -81,7 +95,7 @@ fn check_usable(frontmatter: &Frontmatter) {
 }
 
 fn check_spellings(text: &str, frontmatter: &Frontmatter) {
-    let again = |text: &str| parse(text.as_bytes(), "directory");
+    let again = |text: &str| parse(text.as_bytes(), "directory", None);
     if !text.starts_with('\u{feff}') {
         assert_eq!(again(&format!("\u{feff}{text}")), *frontmatter, "a mark");
     }

@@ -23,6 +23,15 @@ pub const LOCAL_NAME: &str = "CLAUDE.local.md";
 /// The largest file that Claude Code reads, in bytes.
 pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// The longest description that is taken from a skill's text, in units of UTF-16.
+const TEXT_UNITS_MAX: usize = 100;
+
+/// What ends a description that was cut.
+const CUT: &str = "...";
+
+/// The description of a skill without any text.
+const UNDESCRIBED: &str = "Skill";
+
 /// How many files may import each other in a row, with the first one.
 pub const IMPORT_DEPTH_MAX: usize = 5;
 
@@ -112,6 +121,24 @@ pub fn is_yes(word: &str) -> bool {
 pub fn skill_when(skill_md: &[u8]) -> Option<String> {
     let when = skill_value(skill_md, "when_to_use")?;
     when.as_str().map(str::to_owned)
+}
+
+/// Returns the description of a skill whose frontmatter has none: the first line of its text that is not blank, without
+/// the marks of a heading, and cut to [`TEXT_UNITS_MAX`]. Bytes that are not UTF-8 become U+FFFD.
+pub fn described_by_text(skill_md: &[u8]) -> String {
+    let whole = String::from_utf8_lossy(skill_md);
+    let mut lines = split(&whole).1.split('\n').map(trim);
+    let Some(line) = lines.find(|line| !line.is_empty()) else {
+        return UNDESCRIBED.to_owned();
+    };
+    let heading = line.trim_start_matches('#');
+    let is_heading = heading.len() < line.len() && heading.starts_with(is_blank);
+    let line = if is_heading { trim(heading) } else { line };
+    let units: Vec<_> = line.encode_utf16().take(TEXT_UNITS_MAX + 1).collect();
+    match units.len() > TEXT_UNITS_MAX {
+        true => String::from_utf16_lossy(&units[..TEXT_UNITS_MAX - CUT.len()]) + CUT,
+        false => line.to_owned(),
+    }
 }
 
 fn skill_value(skill_md: &[u8], key: &str) -> Option<Value> {

@@ -1,11 +1,13 @@
 //! Profiles: the rules by which one tool finds, orders and cuts the files that it gives its model.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 
+use crate::claude_code::described_by_text;
 use crate::limits::{FACT_BYTES_MAX, text_fault};
-use crate::resource::spelled;
+use crate::resource::{UnknownWord, spelled};
 
 spelled! {
     /// The tool whose rules a scan follows.
@@ -32,6 +34,16 @@ impl Profile {
             Self::Codex => Some("0.171.0"),
             Self::Opencode => Some("1.18.33"),
         }
+    }
+
+    /// Returns the description that the tool takes from the text of a skill which has no other. `None` if it takes none,
+    /// or the text is not to be kept.
+    pub fn described_by_text(self, skill_md: &[u8]) -> Option<String> {
+        let description = match self {
+            Self::Neutral | Self::Codex | Self::Opencode => return None,
+            Self::ClaudeCode => described_by_text(skill_md),
+        };
+        (!description.contains('\0')).then_some(description)
     }
 
     /// Returns the versions of the tool's rules that this release scans and renders by, the newest last. The
@@ -141,6 +153,35 @@ impl Members<'_> {
     }
 }
 
+/// Reads how a tool lists skills, if the settings say it of any.
+fn skill_listings(
+    members: &Map<String, Value>,
+) -> Result<BTreeMap<String, SkillListing>, InvalidSettings> {
+    let name = claude_code::SKILL_LISTINGS;
+    let Some(value) = members.get(name) else {
+        return Ok(BTreeMap::new());
+    };
+    let invalid = |reason: String| InvalidSettings::of_member(name, reason);
+    let listings = value.as_object().filter(|listings| !listings.is_empty());
+    let listings = listings.ok_or_else(|| invalid("it names no skills".into()))?;
+    if listings.len() > SKILL_LISTINGS_MAX {
+        return Err(invalid(format!(
+            "it has more than {SKILL_LISTINGS_MAX} skills"
+        )));
+    }
+    let listings = listings.iter().map(|(skill, word)| {
+        fit(name, skill)?;
+        let word = word
+            .as_str()
+            .ok_or_else(|| invalid("it has a value that is no text".into()))?;
+        let listing = word
+            .parse()
+            .map_err(|unknown: UnknownWord| invalid(unknown.to_string()))?;
+        Ok((skill.clone(), listing))
+    });
+    listings.collect()
+}
+
 fn fit(name: &str, text: &str) -> Result<(), InvalidSettings> {
     let fault = text_fault(text, FACT_BYTES_MAX);
     fault.map_or(Ok(()), |fault| Err(InvalidSettings::of_member(name, fault)))
@@ -148,6 +189,9 @@ fn fit(name: &str, text: &str) -> Result<(), InvalidSettings> {
 
 /// The greatest number of texts in one list of a tool's settings.
 pub const TEXTS_MAX: usize = 64;
+
+/// The greatest number of skills that a tool's settings list in another way than whole.
+pub const SKILL_LISTINGS_MAX: usize = 256;
 
 /// The greatest number in a tool's settings, because canonical JSON states no greater one exactly.
 pub const NUMBER_MAX: u64 = (1 << 53) - 1;
@@ -174,6 +218,21 @@ pub struct ClaudeCodeSettings {
     /// `hasClaudeMdExternalIncludesApproved`: whether the person lets the project import files from outside of
     /// the working directory.
     pub allows_external_imports: bool,
+    /// `skillOverrides`: the skills that are not listed whole, by the names of their directories. They are part of the
+    /// JSON if there are some.
+    pub skill_listings: BTreeMap<String, SkillListing>,
+}
+
+spelled! {
+    /// How Claude Code lists a skill to its model, if not whole.
+    SkillListing {
+        /// Without its description.
+        NameOnly = "name-only",
+        /// Not at all, but a person can use it.
+        UserInvocableOnly = "user-invocable-only",
+        /// Not at all.
+        Off = "off",
+    }
 }
 
 spelled! {
@@ -198,6 +257,7 @@ impl ClaudeCodeSettings {
             instruction_files: InstructionFiles::ClaudeMdOrAgentsMd,
             is_disabled: false,
             allows_external_imports: false,
+            skill_listings: BTreeMap::new(),
         }
     }
 }
@@ -260,6 +320,7 @@ mod claude_code {
     pub const INSTRUCTION_FILES: &str = "instructionFiles";
     pub const IS_DISABLED: &str = "CLAUDE_CODE_DISABLE_CLAUDE_MDS";
     pub const ALLOWS_EXTERNAL_IMPORTS: &str = "hasClaudeMdExternalIncludesApproved";
+    pub const SKILL_LISTINGS: &str = "skillOverrides";
 }
 
 /// The names of Codex's settings, as its own configuration and their JSON spell them.
@@ -312,6 +373,7 @@ impl Settings {
                 )?,
                 is_disabled: read.flag(claude_code::IS_DISABLED)?,
                 allows_external_imports: read.flag(claude_code::ALLOWS_EXTERNAL_IMPORTS)?,
+                skill_listings: skill_listings(members)?,
             }),
             Profile::Codex => Self::Codex(CodexSettings {
                 home: read.text(codex::HOME)?,
@@ -363,13 +425,23 @@ impl Settings {
     /// Returns the settings as JSON.
     pub fn json(&self) -> Value {
         match self {
-            Self::ClaudeCode(settings) => json!({
-                claude_code::HOME: settings.home,
-                claude_code::EXCLUDES: settings.excludes,
-                claude_code::INSTRUCTION_FILES: settings.instruction_files.as_str(),
-                claude_code::IS_DISABLED: settings.is_disabled,
-                claude_code::ALLOWS_EXTERNAL_IMPORTS: settings.allows_external_imports,
-            }),
+            Self::ClaudeCode(settings) => {
+                let mut json = json!({
+                    claude_code::HOME: settings.home,
+                    claude_code::EXCLUDES: settings.excludes,
+                    claude_code::INSTRUCTION_FILES: settings.instruction_files.as_str(),
+                    claude_code::IS_DISABLED: settings.is_disabled,
+                    claude_code::ALLOWS_EXTERNAL_IMPORTS: settings.allows_external_imports,
+                });
+                // Settings of the time before this member keep their hash.
+                if !settings.skill_listings.is_empty() {
+                    let listings = settings.skill_listings.iter();
+                    let listings =
+                        listings.map(|(skill, listing)| (skill.clone(), listing.as_str().into()));
+                    json[claude_code::SKILL_LISTINGS] = Value::Object(listings.collect());
+                }
+                json
+            }
             Self::Codex(settings) => json!({
                 codex::HOME: settings.home,
                 codex::BYTES_MAX: settings.bytes_max,
@@ -411,6 +483,7 @@ mod tests {
         let claude_code = Settings::ClaudeCode(ClaudeCodeSettings {
             excludes: vec!["**/vendor/**".into()],
             is_disabled: true,
+            skill_listings: [("deploy".into(), SkillListing::Off)].into(),
             ..ClaudeCodeSettings::defaults("/home/ada/.claude")
         });
         let opencode = Settings::Opencode(OpencodeSettings {
@@ -456,5 +529,30 @@ mod tests {
             neutral.unwrap_err().to_string(),
             "the neutral profile has none"
         );
+    }
+
+    #[test]
+    fn listings_of_skills_are_read_if_there_are_some() {
+        let defaults = ClaudeCodeSettings::defaults("/home/ada/.claude");
+        let json = Settings::ClaudeCode(defaults).json();
+        assert_eq!(json.get("skillOverrides"), None);
+        let check = |listings: Value, expected: &str| {
+            let mut json = json.clone();
+            json["skillOverrides"] = listings;
+            let refused = Settings::from_json(Profile::ClaudeCode, &json).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!("`skillOverrides` is not valid: {expected}")
+            );
+        };
+        check(json!({}), "it names no skills");
+        check(json!(["a"]), "it names no skills");
+        check(json!({ "a": 1 }), "it has a value that is no text");
+        check(
+            json!({ "a": "on" }),
+            "`on` is not one of name-only, user-invocable-only, off",
+        );
+        let many = (0..=SKILL_LISTINGS_MAX).map(|number| (number.to_string(), json!("off")));
+        check(Value::Object(many.collect()), "it has more than 256 skills");
     }
 }

@@ -33,26 +33,34 @@ pub struct Frontmatter {
 }
 
 /// Parses the bytes of a `SKILL.md` in a directory named `directory`. Accepts CRLF line ends and a
-/// byte order mark.
-pub fn parse(skill_md: &[u8], directory: &str) -> Frontmatter {
+/// byte order mark. `substitute` is the description of a skill that has no usable one, or no frontmatter. Without it,
+/// such a skill is refused.
+pub fn parse(skill_md: &[u8], directory: &str, substitute: Option<String>) -> Frontmatter {
     let mut frontmatter = Frontmatter::default();
-    let yaml = match std::str::from_utf8(skill_md) {
-        Ok(text) => yaml_text(text),
-        Err(error) => Err(format!(
+    frontmatter.refusal = match std::str::from_utf8(skill_md) {
+        Ok(text) => read(text, directory, substitute, &mut frontmatter).err(),
+        Err(error) => Some(format!(
             "not UTF-8 (first bad byte at offset {})",
             error.valid_up_to()
         )),
     };
-    let fields = yaml.and_then(|yaml| yaml::read(&yaml));
-    frontmatter.refusal = match fields {
-        Ok(fields) => {
-            frontmatter.warnings.extend(fields.warnings.iter().cloned());
-            validate(&fields, directory, &mut frontmatter).err()
-        }
-        Err(refusal) => Some(refusal),
-    };
     frontmatter.warnings.sort_by_key(|warning| warning.line);
     frontmatter
+}
+
+fn read(
+    text: &str,
+    directory: &str,
+    substitute: Option<String>,
+    frontmatter: &mut Frontmatter,
+) -> Result<(), String> {
+    let fields = yaml_text(text).and_then(|yaml| yaml::read(&yaml));
+    let fields = match substitute {
+        Some(_) => fields.unwrap_or_default(),
+        None => fields?,
+    };
+    frontmatter.warnings.extend(fields.warnings.iter().cloned());
+    validate(&fields, directory, substitute, frontmatter)
 }
 
 /// Returns the keys and values of a frontmatter, the text between its `---` lines. Returns `None` if they cannot
@@ -127,9 +135,15 @@ impl Fields {
     }
 }
 
-fn validate(fields: &Fields, directory: &str, frontmatter: &mut Frontmatter) -> Result<(), String> {
+fn validate(
+    fields: &Fields,
+    directory: &str,
+    substitute: Option<String>,
+    frontmatter: &mut Frontmatter,
+) -> Result<(), String> {
     check_optional(fields, &mut frontmatter.warnings);
     let description = required_text(&fields.values, "description");
+    let description = description.or_else(|refusal| substitute.ok_or(refusal));
     let name = choose_name(fields, directory, &mut frontmatter.warnings);
     frontmatter.name = name.as_ref().ok().cloned();
     let description = description?;

@@ -56,7 +56,7 @@ pub fn treatment(kind: Kind, body: &[u8], renderer: Renderer) -> Treatment {
 
 fn skill_warnings(body: &[u8]) -> Vec<Warning> {
     // The directory only gives a replacement for the name, and no warning contains it.
-    let mut warnings = skill_md::parse(body, "any").warnings;
+    let mut warnings = skill_md::parse(body, "any", None).warnings;
     let text = String::from_utf8_lossy(body);
     let text = unix(&text);
     let hidden = markdown::parts(&text).into_iter();

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ctxpin_model::admission::admit;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{ERROR_BYTES_MAX, cut};
+use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{Code, NOTES_MAX, Note, Warning};
@@ -90,6 +91,8 @@ pub(crate) struct Gathering<'a> {
     pub places: Places,
     pub reader: Reader,
     pub common: Rc<Common>,
+    /// Whose rules decide.
+    pub profile: Profile,
     /// How many more bytes of frontmatter may be parsed.
     frontmatter_left: usize,
     /// The canonical paths of the folders of skills that were scanned.
@@ -139,6 +142,7 @@ impl<'a> Gathering<'a> {
     pub fn new(
         cancelled: &'a dyn Fn() -> bool,
         home: &'a Path,
+        profile: Profile,
         common: Rc<Common>,
         searches: &'a mut Searches,
     ) -> Self {
@@ -146,6 +150,7 @@ impl<'a> Gathering<'a> {
             places: Places::default(),
             reader: Reader::default(),
             common,
+            profile,
             frontmatter_left: FRONTMATTERS_BYTES_MAX,
             containers: HashSet::new(),
             listed: HashMap::new(),

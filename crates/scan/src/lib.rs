@@ -119,7 +119,13 @@ pub fn scan_again(
 ) -> Result<Scan, ScanError> {
     let roots = Roots::of(request)?;
     let common = roots.common();
-    let mut gathering = Gathering::new(cancelled, &request.home, Rc::clone(&common), searches);
+    let mut gathering = Gathering::new(
+        cancelled,
+        &request.home,
+        request.profile,
+        Rc::clone(&common),
+        searches,
+    );
     gathering.places.await_repository(&roots);
     if let Some(left_out) = roots.left_out() {
         gathering.leave_out(left_out);

@@ -160,7 +160,7 @@ fn judge(finding: &mut Finding, reading: &Reading, gathering: &mut Gathering) {
         return finding.refuse(Status::Excluded, reason);
     }
     let directory = skill::directory_name(&finding.resource.source).unwrap_or_default();
-    let read = skill::parse(bytes, directory);
+    let read = skill::parse(bytes, directory, gathering.profile.described_by_text(bytes));
     finding.resource.name = read.name;
     finding.resource.description = read.description;
     if let Some(refusal) = read.refusal {

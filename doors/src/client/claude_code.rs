@@ -160,6 +160,7 @@ fn skill(random: &mut StdRng, name: &str) -> String {
     let description = match random.random_range(0..12) {
         0 => String::new(),
         1 => "description: \"\"\n".to_owned(),
+        3 => "description: [a, b]\n".to_owned(),
         2 => format!("description: {}x\n", "wörd ".repeat(320)),
         _ => format!("description: {description}\n"),
     };
@@ -185,7 +186,21 @@ fn skill(random: &mut StdRng, name: &str) -> String {
         1 => String::new(),
         _ => format!("name: {name}\n"),
     };
-    let text = format!("---\n{name}{description}{line}---\n\n# Body {number}\n\nText.\n");
+    let begins = [
+        format!("# Body {number}"),
+        format!("\n  ##  Deep  <{number}>  "),
+        format!("#no heading {number}"),
+        format!("- item\t{number}"),
+        format!("{number} {}", "wörd ".repeat(30)),
+        "#".to_owned(),
+        String::new(),
+    ];
+    let begin = begins.choose(random).map_or("", String::as_str);
+    let frontmatter = match random.random_range(0..10) {
+        0 => String::new(),
+        _ => format!("---\n{name}{description}{line}---\n\n"),
+    };
+    let text = format!("{frontmatter}{begin}\n\nText.\n");
     match random.random_range(0..6) {
         0 => text.replace('\n', "\r\n"),
         1 => format!("\u{feff}{text}"),
@@ -240,6 +255,15 @@ fn settings(random: &mut StdRng, is_personal: bool) -> String {
         members.push(format!(
             "\"env\": {{\"CLAUDE_CODE_DISABLE_CLAUDE_MDS\": \"{value}\"}}"
         ));
+    }
+    if random.random_bool(0.4) {
+        let words = ["off", "name-only", "user-invocable-only", "on"];
+        let listings = SKILL_NAMES.iter().filter_map(|name| {
+            let word = words.choose(random).filter(|_| random.random_bool(0.4))?;
+            Some(format!("\"{name}\": \"{word}\""))
+        });
+        let listings: Vec<_> = listings.collect();
+        members.push(format!("\"skillOverrides\": {{{}}}", listings.join(", ")));
     }
     let plugin = "cc-plugin-agents-md@builtin";
     if random.random_bool(0.3) {
@@ -398,17 +422,17 @@ pub fn skills(request: &Value) -> Vec<String> {
     let lists = texts.filter_map(|text| Some(text.split_once(SKILLS_BEGIN)?.1));
     let lines = lists.flat_map(|list| list.lines().map_while(|line| line.strip_prefix("- ")));
     let lines = lines.filter_map(|line| {
-        let (name, description) = line.split_once(": ")?;
+        let (name, description) = line.split_once(": ").unwrap_or((line, ""));
         let name = name.split(" (").next().unwrap_or_default();
         SKILL_NAMES
             .contains(&name)
-            .then(|| format!("{name}: {description}"))
+            .then(|| listed(name, description))
     });
     lines.collect()
 }
 
 /// Returns the list of skills as ctxpin says it, and a tool's list, both without names of which ctxpin takes a skill for
-/// invalid or shadowed. Claude Code knows no invalid skill, and one that is kept out of the list shadows none.
+/// invalid or shadowed. Claude Code takes any name, and a skill that is kept out of the list shadows none.
 pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
     let name = |source: &str| directory_name(source).unwrap_or_default().to_owned();
     let resources = found.snapshot.resources.iter();
@@ -430,21 +454,29 @@ pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>;
     let lines = given.filter_map(|given| {
         let skill = found.snapshot.skills().find(|s| s.source == given.source)?;
         let [description, _] = descriptions(&found.snapshot, &found.bodies, skill);
-        Some(line(&name(&given.source), &description))
+        Some(cut(&name(&given.source), &description))
     });
     let lines: Vec<_> = lines.collect();
     [lines.as_slice(), skills].map(|lines| lines.iter().filter(is_alike).cloned().collect())
 }
 
 /// Returns the line of a skill in the list.
-fn line(name: &str, description: &str) -> String {
+fn listed(name: &str, description: &str) -> String {
+    match description.is_empty() {
+        true => name.to_owned(),
+        false => format!("{name}: {description}"),
+    }
+}
+
+/// Returns the line of a skill with its description as the list cuts it.
+fn cut(name: &str, description: &str) -> String {
     let units: Vec<_> = description.encode_utf16().collect();
     match units.len() > LISTED_UNITS_MAX {
         true => {
             let kept = String::from_utf16_lossy(&units[..LISTED_UNITS_MAX - 1]);
-            format!("{name}: {kept}…")
+            listed(name, &format!("{kept}…"))
         }
-        false => format!("{name}: {description}"),
+        false => listed(name, description),
     }
 }
 

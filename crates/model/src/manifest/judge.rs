@@ -10,6 +10,7 @@ use crate::limits::{
     SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX, cut, format_bytes,
 };
 use crate::mcp::Detail;
+use crate::profile::Profile;
 use crate::resource::{Content, Kind, Resource, SkillFile, Status};
 use crate::skill;
 use crate::snapshot::Snapshot;
@@ -19,9 +20,10 @@ use crate::snapshot::Snapshot;
 /// [`Manifest::to_read`] names.
 pub fn judge(manifest: &Manifest, head: Option<&Snapshot>, blobs: &AgentBlobs) -> Snapshot {
     let claims = manifest.claims();
+    let profile = claims.facts.profile_rules().profile;
     let resources = claims.resources.iter();
     let mut resources = resources
-        .map(|claim| resource(claim, head, blobs))
+        .map(|claim| resource(claim, profile, head, blobs))
         .collect();
     let dropped = admit(&mut resources);
     debug_assert_eq!(dropped, None, "a manifest lists no more than a snapshot");
@@ -32,11 +34,16 @@ pub fn judge(manifest: &Manifest, head: Option<&Snapshot>, blobs: &AgentBlobs) -
     }
 }
 
-fn resource(claim: &Claim, head: Option<&Snapshot>, blobs: &AgentBlobs) -> Resource {
+fn resource(
+    claim: &Claim,
+    profile: Profile,
+    head: Option<&Snapshot>,
+    blobs: &AgentBlobs,
+) -> Resource {
     let mut resource = as_claimed(claim);
     match claim.kind {
         Kind::InstructionFile => judge_instruction_file(&mut resource, blobs),
-        Kind::Skill => judge_skill(&mut resource, claim, head, blobs),
+        Kind::Skill => judge_skill(&mut resource, claim, profile, head, blobs),
         Kind::McpConfig => {}
         Kind::McpServer => judge_server(&mut resource),
     }
@@ -114,6 +121,7 @@ fn usable_body(resource: &mut Resource, bytes_max: u64, blobs: &AgentBlobs) -> O
 fn judge_skill(
     resource: &mut Resource,
     claim: &Claim,
+    profile: Profile,
     head: Option<&Snapshot>,
     blobs: &AgentBlobs,
 ) {
@@ -129,7 +137,8 @@ fn judge_skill(
         Some(skill) => (skill.name.clone(), skill.description.clone(), Vec::new()),
         None => {
             let directory = skill::directory_name(&claim.source).unwrap_or_default();
-            let frontmatter = skill::parse(blobs.bytes(hash).unwrap_or_default(), directory);
+            let bytes = blobs.bytes(hash).unwrap_or_default();
+            let frontmatter = skill::parse(bytes, directory, profile.described_by_text(bytes));
             let refusals = frontmatter.refusal.into_iter().collect();
             (frontmatter.name, frontmatter.description, refusals)
         }

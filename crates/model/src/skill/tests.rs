@@ -1,8 +1,55 @@
 use super::*;
+use crate::profile::Profile;
 
 /// Reads a `SKILL.md` in the directory `pdf-tools`.
 fn read_pdf(text: &str) -> Frontmatter {
-    parse(text.as_bytes(), "pdf-tools")
+    parse(text.as_bytes(), "pdf-tools", None)
+}
+
+/// Reads a `SKILL.md` in the directory `pdf-tools` by Claude Code's rules.
+fn by_claude_code(text: &str) -> Frontmatter {
+    let skill_md = text.as_bytes();
+    parse(
+        skill_md,
+        "pdf-tools",
+        Profile::ClaudeCode.described_by_text(skill_md),
+    )
+}
+
+#[test]
+fn by_claude_codes_rules_a_skill_is_described_by_its_text() {
+    let check = |text: &str, expected: &str| {
+        let read = by_claude_code(text);
+        assert_eq!(read.refusal, None, "{text}");
+        assert_eq!(read.description.as_deref(), Some(expected), "{text}");
+        let neutral = read_pdf(text);
+        assert!(neutral.refusal.is_some(), "{text}");
+    };
+    // Each was seen in a request of Claude Code 2.1.332.
+    check(
+        "---\nname: a\n---\n\n\n##  Deep  header \nText\n",
+        "Deep  header",
+    );
+    check("---\nname: a\n---\n", "Skill");
+    check("", "Skill");
+    check("---\ndescription: [one, two]\n---\nBody\n", "Body");
+    check("---\ndescription:\n---\n#nospace\n", "#nospace");
+    check("---\ndescription: \"  \"\n---\n- item\n", "- item");
+    check("---\nname: a\n", "---");
+    check("---\nname: a\n---\n#\n# \nnext\n", "#");
+    check("\u{feff}With a mark\r\nSecond\r\n", "With a mark");
+    let cut = "word ".repeat(19) + "wo...";
+    check(&"word ".repeat(40), &cut);
+    let whole = "w".repeat(100);
+    check(&whole, &whole);
+    let described = by_claude_code("---\ndescription: Own.\n---\nBody\n");
+    assert_eq!(described.description.as_deref(), Some("Own."));
+    let unusable = parse(b"Body\n", "b b", Some("Body".into())).refusal;
+    assert!(
+        unusable
+            .unwrap()
+            .contains("its directory's name is not usable")
+    );
 }
 
 /// Parses a usable skill, and checks its warnings, each written as its code, line and detail.
@@ -69,16 +116,18 @@ fn a_skill_without_a_usable_file_is_refused() {
         "---\ndescription: \"a\\0b\"\n---\n",
         "`description` contains a NUL character",
     );
-    let refusal = parse(b"---\nname: \xff\n---\n", "x").refusal;
+    let refusal = parse(b"---\nname: \xff\n---\n", "x", None).refusal;
     assert_eq!(
         refusal.as_deref(),
         Some("not UTF-8 (first bad byte at offset 10)")
     );
-    let refusal = parse(b"---\nname: a b\ndescription: d\n---\n", "c d")
+    let refusal = parse(b"---\nname: a b\ndescription: d\n---\n", "c d", None)
         .refusal
         .unwrap();
     assert!(refusal.starts_with("neither its name `a b` nor its directory's name is usable"));
-    let refusal = parse(b"---\ndescription: d\n---\n", ".c").refusal.unwrap();
+    let refusal = parse(b"---\ndescription: d\n---\n", ".c", None)
+        .refusal
+        .unwrap();
     assert!(refusal.starts_with("it has no name, and its directory's name is not usable"));
 }
 
@@ -273,7 +322,7 @@ fn a_plain_value_is_a_string_even_if_it_looks_like_something_else() {
             description: Some("no".into()),
             ..Frontmatter::default()
         };
-        assert_eq!(parse(text.as_bytes(), name), expected);
+        assert_eq!(parse(text.as_bytes(), name, None), expected);
     }
 }
 

@@ -102,6 +102,7 @@ fn rules(version: &Value, facts: &Value) -> Rules {
             instruction_files: word(&settings["instructionFiles"]).parse().expect("a word"),
             is_disabled: settings["CLAUDE_CODE_DISABLE_CLAUDE_MDS"] == true,
             allows_external_imports: settings["hasClaudeMdExternalIncludesApproved"] == true,
+            ..ClaudeCodeSettings::defaults("")
         }),
         _ => Settings::Codex(CodexSettings {
             home,

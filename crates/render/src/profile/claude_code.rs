@@ -1,12 +1,13 @@
 //! Claude Code: one block for each instruction file, which names its path and whose file it is.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ctxpin_model::claude_code::{
     LOCAL_NAME, Reading, is_skill_for_files, is_skill_hidden, skill_when, trim,
 };
-use ctxpin_model::profile::ClaudeCodeSettings;
+use ctxpin_model::profile::{ClaudeCodeSettings, SkillListing};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::Snapshot;
@@ -54,7 +55,7 @@ pub(super) fn effective(
     for (skill, reason) in judged_skills(snapshot, bodies, settings) {
         match reason {
             Some(reason) => effective.left_out.push(left_out(skill, reason)),
-            None => effective.given.push(listed(skill)),
+            None => effective.given.push(listed(&as_listed(skill, settings))),
         }
     }
     effective
@@ -77,8 +78,13 @@ pub(super) fn delivered(
     let text = message(&blocks.collect::<Vec<_>>());
     let skills = skills(snapshot, bodies, settings).into_iter();
     // A model that ctxpin serves learns of a skill for some files from this list alone.
-    let listed = skills.filter(|(_, body)| !body.is_some_and(|body| is_skill_hidden(body)));
-    let list = prompt::skills(listed.map(|(skill, _)| skill));
+    let listed = skills.filter(|(skill, body)| {
+        !is_off(skill, settings) && !body.is_some_and(|body| is_skill_hidden(body))
+    });
+    let listed: Vec<_> = listed
+        .map(|(skill, _)| as_listed(skill, settings))
+        .collect();
+    let list = prompt::skills(listed.iter().map(Cow::as_ref));
     with_skills(text, list)
 }
 
@@ -104,6 +110,7 @@ fn judged_skills<'s>(
     let skills = skills(snapshot, bodies, settings).into_iter();
     let judged = skills.map(|(skill, body)| {
         let reason = match body {
+            _ if is_off(skill, settings) => Some("`skillOverrides` keeps it out of the list"),
             Some(body) if is_skill_hidden(body) => {
                 Some("`disable-model-invocation` keeps it out of the list")
             }
@@ -116,6 +123,31 @@ fn judged_skills<'s>(
         (skill, reason)
     });
     judged.collect()
+}
+
+/// Returns how the settings list a skill. `None` if whole.
+pub(super) fn listing(skill: &Resource, settings: &ClaudeCodeSettings) -> Option<SkillListing> {
+    let name = directory_name(&skill.source)?;
+    settings.skill_listings.get(name).copied()
+}
+
+/// Returns whether the settings keep a skill out of the list.
+fn is_off(skill: &Resource, settings: &ClaudeCodeSettings) -> bool {
+    match listing(skill, settings) {
+        Some(SkillListing::UserInvocableOnly | SkillListing::Off) => true,
+        Some(SkillListing::NameOnly) | None => false,
+    }
+}
+
+/// Returns a skill as the settings list it: with its description, or without.
+fn as_listed<'s>(skill: &'s Resource, settings: &ClaudeCodeSettings) -> Cow<'s, Resource> {
+    match listing(skill, settings) {
+        Some(SkillListing::NameOnly) => Cow::Owned(Resource {
+            description: None,
+            ..skill.clone()
+        }),
+        Some(SkillListing::UserInvocableOnly | SkillListing::Off) | None => Cow::Borrowed(skill),
+    }
 }
 
 /// Returns the forms of the instruction files.

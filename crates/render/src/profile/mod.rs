@@ -8,7 +8,7 @@ mod opencode;
 
 use ctxpin_model::claude_code::skill_text;
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::profile::Settings;
+use ctxpin_model::profile::{Settings, SkillListing};
 use ctxpin_model::resource::{Applies, Bodies, Kind, Resource, Status};
 use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::Snapshot;
@@ -238,6 +238,11 @@ pub fn descriptions(snapshot: &Snapshot, bodies: &Bodies, skill: &Resource) -> [
     let body = skill.body().and_then(|body| bodies.get(&body));
     let own = prompt::description(description);
     let settings = snapshot.facts.settings();
+    if let Some(Settings::ClaudeCode(settings)) = settings
+        && claude_code::listing(skill, settings) == Some(SkillListing::NameOnly)
+    {
+        return [const { String::new() }; 2];
+    }
     let listed = match settings {
         None => own.clone(),
         Some(Settings::ClaudeCode(_)) => claude_code::described(description, body),

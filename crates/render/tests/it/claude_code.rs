@@ -1,6 +1,6 @@
 //! What Claude Code gives its model of a snapshot. Each text was seen in a request of Claude Code 2.1.332.
 
-use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings};
+use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings, SkillListing};
 use ctxpin_model::resource::{Applies, Kind, Resource};
 use ctxpin_render::profile::{
     Effective, conditional, delivered, delivered_on_demand, descriptions, effective, forms,
@@ -27,10 +27,14 @@ fn file(
 }
 
 fn ruled(sample: Sample) -> Sample {
+    read_by(sample, ClaudeCodeSettings::defaults(HOME))
+}
+
+fn read_by(sample: Sample, settings: ClaudeCodeSettings) -> Sample {
     let mut sample = sample.facts(Some("linux"), Some("/w"));
     sample.snapshot.facts.rules = Some(Rules {
         version: 1,
-        settings: Settings::ClaudeCode(ClaudeCodeSettings::defaults(HOME)),
+        settings: Settings::ClaudeCode(settings),
     });
     sample
 }
@@ -137,6 +141,51 @@ fn a_blank_file_and_a_rule_for_some_files_are_left_out() {
             "/w/api/CLAUDE.md: on demand, with a file below /w/api",
         ]
     );
+}
+
+#[test]
+fn settings_list_a_skill_by_its_name_alone_or_not_at_all() {
+    let mut sample = Sample::default();
+    for name in ["off", "own", "short", "whole"] {
+        let body = format!("---\nname: {name}\ndescription: Does {name}.\n---\nbody");
+        sample = with_skill(sample, name, &body);
+    }
+    let listings = [
+        ("off", SkillListing::Off),
+        ("own", SkillListing::UserInvocableOnly),
+        ("short", SkillListing::NameOnly),
+        ("absent", SkillListing::Off),
+    ];
+    let listings = listings.map(|(name, listing)| (name.to_owned(), listing));
+    let settings = ClaudeCodeSettings {
+        skill_listings: listings.into(),
+        ..ClaudeCodeSettings::defaults(HOME)
+    };
+    let sample = read_by(sample, settings);
+    let (snapshot, bodies) = (&sample.snapshot, &sample.bodies);
+    let effective = effective(snapshot, bodies);
+    let given = effective.given.iter();
+    let given = given.map(|given| (given.source.rsplit('/').nth(1), given.bytes));
+    let whole = "wholeDoes a thing".len() as u64;
+    assert_eq!(
+        given.collect::<Vec<_>>(),
+        [
+            (Some("short"), "short".len() as u64),
+            (Some("whole"), whole)
+        ]
+    );
+    let reasons = effective.left_out.iter().map(|file| &*file.reason);
+    let reason = "`skillOverrides` keeps it out of the list";
+    assert_eq!(reasons.collect::<Vec<_>>(), [reason; 2]);
+    let delivered = delivered(snapshot, bodies);
+    assert!(
+        delivered.contains("\n- short\n- whole: Does a thing"),
+        "{delivered}"
+    );
+    let short = snapshot
+        .skills()
+        .find(|skill| skill.name.as_deref() == Some("short"));
+    assert_eq!(descriptions(snapshot, bodies, short.unwrap()), ["", ""]);
 }
 
 #[test]

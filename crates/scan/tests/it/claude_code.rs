@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use ctxpin_model::profile::{ClaudeCodeSettings, InstructionFiles, Profile, Settings};
+use ctxpin_model::profile::{
+    ClaudeCodeSettings, InstructionFiles, Profile, Settings, SkillListing,
+};
 use ctxpin_scan::Scan;
 
 use crate::workspace::Workspace;
@@ -478,5 +480,96 @@ fn an_extended_glob_that_excludes_files_is_remarked() {
             "`**/@(CLAUDE|AGENTS).md` in Claude Code's `claudeMdExcludes` is an extended glob, which is not read here; \
              Claude Code may pass over files that are listed"
         )
+    );
+}
+
+#[test]
+fn the_last_of_the_settings_says_how_a_skill_is_listed() {
+    let w = workspace(&[
+        (
+            "home/.claude/settings.json",
+            "{\"skillOverrides\": {\"mine\": \"user-invocable-only\", \"a\": \"off\", \"b\": \"off\"}}",
+        ),
+        (
+            "project/web/.claude/settings.json",
+            "{\"skillOverrides\": {\"a\": \"on\", \"b\": \"name-only\"}}",
+        ),
+        (
+            "project/web/.claude/settings.local.json",
+            "{\"skillOverrides\": {\"c\": \"name-only\", \"nul\\u0000\": \"off\"}}",
+        ),
+    ]);
+    let found = w.scan();
+    assert_eq!(found.snapshot.error, None);
+    let expected = [
+        ("b", SkillListing::NameOnly),
+        ("c", SkillListing::NameOnly),
+        ("mine", SkillListing::UserInvocableOnly),
+    ];
+    let expected = expected.map(|(name, listing)| (name.to_owned(), listing));
+    assert_eq!(settings(&found).skill_listings, expected.into());
+
+    // One unknown word, and the file counts as empty.
+    w.write(
+        "project/web/.claude/settings.json",
+        "{\"skillOverrides\": {\"b\": \"name-only\", \"d\": \"never\"}}",
+    );
+    let found = w.scan();
+    assert_eq!(settings(&found).skill_listings["b"], SkillListing::Off);
+    assert!(
+        found
+            .snapshot
+            .error
+            .unwrap()
+            .contains("it ignores the file")
+    );
+}
+
+#[test]
+fn what_no_path_can_be_stays_out_of_the_settings() {
+    let w = workspace(&[(
+        "project/web/.claude/settings.json",
+        "{\"claudeMdExcludes\": [\"a\\u0000\", \"b\"], \"enabledPlugins\": {\"p\\u0000@shop\": true}}",
+    )]);
+    let found = w.scan();
+    assert_eq!(settings(&found).excludes, ["b"]);
+    let whole = format!("{:?}", found.snapshot);
+    assert!(!whole.contains("\\0"), "{whole}");
+}
+
+#[test]
+fn of_many_listings_of_skills_some_are_used() {
+    let w = workspace(&[]);
+    let all = (0..300).map(|number| format!("\"s{number:03}\": \"off\""));
+    let all = all.collect::<Vec<_>>().join(", ");
+    w.write(
+        "project/web/.claude/settings.json",
+        format!("{{\"skillOverrides\": {{{all}}}}}"),
+    );
+    let found = w.scan();
+    assert_eq!(settings(&found).skill_listings.len(), 256);
+    assert_eq!(
+        found.snapshot.error.as_deref(),
+        Some("of Claude Code's `skillOverrides`, only 256 are used")
+    );
+}
+
+#[test]
+fn a_skill_without_a_description_is_described_by_its_text() {
+    let w = workspace(&[
+        (
+            "project/web/.claude/skills/plain/SKILL.md",
+            "# Plain words\n",
+        ),
+        ("project/web/.claude/skills/no name/SKILL.md", "Words.\n"),
+    ]);
+    let found = w.check(&[
+        "invalid project/web/.claude/skills/no name/SKILL.md",
+        "ok project/web/.claude/skills/plain/SKILL.md",
+    ]);
+    let skill = w.resource(&found, "project/web/.claude/skills/plain/SKILL.md");
+    assert_eq!(
+        (skill.name.as_deref(), skill.description.as_deref()),
+        (Some("plain"), Some("Plain words"))
     );
 }

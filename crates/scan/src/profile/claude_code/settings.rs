@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::claude_code::is_yes;
 use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
-use ctxpin_model::profile::{ClaudeCodeSettings, InstructionFiles, TEXTS_MAX};
+use ctxpin_model::profile::{
+    ClaudeCodeSettings, InstructionFiles, SKILL_LISTINGS_MAX, SkillListing, TEXTS_MAX,
+};
 use serde_json::{Map, Value};
 
 use super::repository;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::roots::Request;
-use crate::settings::settings;
+use crate::settings::{settings, shorten};
 
 /// The folder of a project, and of a home, with settings, rules and skills.
 pub const FOLDER: &str = ".claude";
@@ -43,6 +45,9 @@ pub(in super::super) const VARIABLES: [&str; 1] = [DISABLE];
 /// The greatest number of globs that are kept.
 const EXCLUDES_MAX: usize = TEXTS_MAX;
 
+/// The word in `skillOverrides` for a skill that is listed whole.
+const WHOLE: &str = "on";
+
 /// How much of a glob a remark shows, in bytes.
 const GLOB_SHOWN_BYTES_MAX: usize = 200;
 
@@ -57,6 +62,8 @@ struct Layer {
     plugins: BTreeMap<String, bool>,
     instruction_files: Option<InstructionFiles>,
     has_memory: Option<bool>,
+    /// How skills are listed. `None` if whole.
+    skills: BTreeMap<String, Option<SkillListing>>,
 }
 
 /// What the settings turn on that no pin holds.
@@ -93,6 +100,7 @@ pub fn read(
     found.is_disabled = disable.is_some_and(|value| is_yes(value));
     let mut plugins = BTreeMap::from([(PLUGIN.to_owned(), true)]);
     let mut has_memory = true;
+    let mut skills = BTreeMap::new();
     for (directory, name, configures_plugin) in layers {
         let layer = file(request, directory, name, gathering).unwrap_or_default();
         let new: Vec<_> = layer
@@ -104,18 +112,13 @@ pub fn read(
         found.is_disabled = layer.is_disabled.unwrap_or(found.is_disabled);
         has_memory = layer.has_memory.unwrap_or(has_memory);
         plugins.extend(layer.plugins);
+        skills.extend(layer.skills);
         let names = layer.instruction_files.filter(|_| configures_plugin);
         found.instruction_files = names.unwrap_or(found.instruction_files);
     }
     plugins.retain(|_, is_on| *is_on);
     if !plugins.contains_key(PLUGIN) {
         found.instruction_files = InstructionFiles::ClaudeMd;
-    }
-    if found.excludes.len() > EXCLUDES_MAX {
-        gathering.remark(format!(
-            "of Claude Code's `claudeMdExcludes`, only {EXCLUDES_MAX} are used"
-        ));
-        found.excludes.truncate(EXCLUDES_MAX);
     }
     if let Some(glob) = found.excludes.iter().find(|glob| is_extended(glob)) {
         gathering.remark(format!(
@@ -124,8 +127,17 @@ pub fn read(
             cut(glob, GLOB_SHOWN_BYTES_MAX)
         ));
     }
-    for glob in &mut found.excludes {
-        *glob = cut(glob, FACT_BYTES_MAX).to_owned();
+    let excludes = "Claude Code's `claudeMdExcludes`";
+    shorten(&mut found.excludes, EXCLUDES_MAX, excludes, gathering);
+    let skills = skills.into_iter();
+    let skills = skills.filter(|(name, _)| !name.contains('\0'));
+    let mut skills = skills.filter_map(|(name, listing)| Some((name, listing?)));
+    let listings = skills.by_ref().take(SKILL_LISTINGS_MAX);
+    found.skill_listings = listings.collect();
+    if skills.next().is_some() {
+        gathering.remark(format!(
+            "of Claude Code's `skillOverrides`, only {SKILL_LISTINGS_MAX} are used"
+        ));
     }
     found.allows_external_imports = is_approved(request, repository, gathering);
     let plugins = plugins.into_keys().filter(|name| !name.ends_with(BUILT_IN));
@@ -198,6 +210,10 @@ impl Layer {
             None => Vec::new(),
             Some(value) => serde_json::from_value(value.clone()).ok()?,
         };
+        let skills = match object.get("skillOverrides") {
+            None => BTreeMap::new(),
+            Some(value) => skills(value)?,
+        };
         let disable = object.get("env").and_then(|env| env.get(DISABLE));
         let plugins = object.get("enabledPlugins").and_then(Value::as_object);
         let plugins = plugins.into_iter().flatten();
@@ -215,8 +231,21 @@ impl Layer {
                 .and_then(Value::as_str)
                 .and_then(|word| word.parse().ok()),
             has_memory: object.get("autoMemoryEnabled").and_then(Value::as_bool),
+            skills,
         })
     }
+}
+
+/// Reads how skills are listed. Returns `None` if one of the words is unknown, or the text of a name cannot be kept.
+fn skills(value: &Value) -> Option<BTreeMap<String, Option<SkillListing>>> {
+    let skills = value.as_object()?.iter().map(|(name, word)| {
+        let listing = match word.as_str()? {
+            WHOLE => None,
+            word => Some(word.parse().ok()?),
+        };
+        Some((cut(name, FACT_BYTES_MAX).to_owned(), listing))
+    });
+    skills.collect()
 }
 
 /// Returns whether the person lets the project import files from elsewhere.
