@@ -539,7 +539,7 @@ impl Session<'_> {
         ))
     }
 
-    /// Says what a push changed, and how many of the agent's chats are dirty.
+    /// Says what a push changed, and how many of the agent's chats are behind.
     async fn drift(&self, agent: &ToolAgent, snapshot: &str, seq: i64) -> String {
         let whose = match agent.tool.profile == Profile::Neutral {
             true => String::new(),
@@ -555,12 +555,12 @@ impl Session<'_> {
             archived: Some(false),
             ..ChatQuery::default()
         };
-        // The number of dirty chats is only a convenience, so errors are ignored.
+        // The number of these chats is only a convenience, so errors are ignored.
         if let Ok(page) = self.client.chats(&query).await {
             match &page.items[..] {
-                [] => text += "; no chat is dirty",
-                [chat] => text += &format!("; chat {} is dirty", say::id(chat.id)),
-                chats => text += &format!("; {} chats are dirty", chats.len()),
+                [] => text += "; no chat is behind",
+                [chat] => text += &format!("; chat {} is behind", say::id(chat.id)),
+                chats => text += &format!("; {} chats are behind", chats.len()),
             }
         }
         text

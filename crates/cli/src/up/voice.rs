@@ -22,7 +22,7 @@ pub struct Summary {
     is_empty: bool,
     error: Option<String>,
     removed: Option<String>,
-    dirty: bool,
+    is_behind: bool,
     /// The tools that have agents of their own here.
     tools: Vec<String>,
     server: String,
@@ -172,7 +172,7 @@ impl Summary {
             is_empty: context.resources.is_empty(),
             error: context.pin.error.clone(),
             removed: say::removed(context),
-            dirty: context.pin.dirty && context.effect != "none",
+            is_behind: context.pin.dirty && context.effect != "none",
             tools,
             server: server.url.to_string().trim_end_matches('/').to_owned(),
             database: match server.database.is_remote() {
@@ -222,9 +222,9 @@ impl Summary {
         if let Some(removed) = &self.removed {
             text += &format!("            removed from the prompt: {removed}\n");
         }
-        if self.dirty {
-            let dirty = "dirty: the workspace differs from the chat's pin";
-            text += &format!("            {}\n", say::paint(say::WARNING, dirty));
+        if self.is_behind {
+            let behind = "behind: the workspace differs from the chat's pin";
+            text += &format!("            {}\n", say::paint(say::WARNING, behind));
         }
         if !self.tools.is_empty() {
             let tools = self.tools.iter().map(|tool| say::line(tool));

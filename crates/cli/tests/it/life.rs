@@ -34,7 +34,7 @@ fn a_chat_is_pinned_drifts_and_moves_only_when_asked() {
     assert_eq!(shown.code, Some(3), "{shown:?}");
     assert_says(
         &shown.out,
-        &["dirty since", "modified  instruction_file  AGENTS.md"],
+        &["behind since", "modified  instruction_file  AGENTS.md"],
     );
     let diff = bench.ok(&app, &["chat", "diff"]);
     assert_says(&diff, &["-Be brief.", "+Be verbose."]);

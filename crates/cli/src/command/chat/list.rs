@@ -23,10 +23,10 @@ pub struct List {
     /// id
     #[arg(long, value_name = "USER")]
     owner: Option<String>,
-    /// Only chats that have drifted
-    #[arg(long, conflicts_with = "clean")]
-    dirty: bool,
-    /// Only chats that have not drifted
+    /// Only chats that are behind their workspace
+    #[arg(long, alias = "dirty", conflicts_with = "clean")]
+    behind: bool,
+    /// Only chats that are not
     #[arg(long)]
     clean: bool,
     /// Only chats of this mode
@@ -75,7 +75,7 @@ impl List {
         let query = ChatQuery {
             agent,
             owner,
-            dirty: (self.dirty || self.clean).then_some(self.dirty),
+            dirty: (self.behind || self.clean).then_some(self.behind),
             mode: self.mode.map(|mode| mode.to_string()),
             verdict: self.verdict.map(|verdict| verdict.to_string()),
             archived: (!self.all).then_some(self.archived),

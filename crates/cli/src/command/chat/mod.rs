@@ -84,8 +84,8 @@ pub fn state(chat: &Chat) -> String {
     let context = &chat.context;
     let mut words = match &context.snapshot {
         None => vec!["unpinned"],
-        Some(_) if context.dirty && context.declined => vec!["dirty", "declined"],
-        Some(_) if context.dirty => vec!["dirty"],
+        Some(_) if context.dirty && context.declined => vec!["declined"],
+        Some(_) if context.dirty => vec!["behind"],
         Some(_) => vec!["clean"],
     };
     if settings::is_observed(chat) {

@@ -220,7 +220,7 @@ impl Decline {
         let Some(head) = head else {
             let nothing = match self.undo {
                 true => "nothing to take back: the chat has not declined its drift\n",
-                false => "nothing to decline: the chat is not dirty\n",
+                false => "nothing to decline: the chat is not behind\n",
             };
             return match self.output.json {
                 true => say::print_json(&context),

@@ -222,7 +222,7 @@ impl Page<'_> {
                 self.next()
             );
         }
-        let label = say::paint(say::WARNING, &format!("dirty{since}"));
+        let label = say::paint(say::WARNING, &format!("behind{since}"));
         let declined = match context.pin.declined {
             true => " - declined: the chat keeps its pin until the workspace changes again",
             false => "",
