@@ -478,9 +478,7 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
             head.map(|head| say::hash(&head.snapshot))
                 .unwrap_or_default(),
             head.map(|head| head.seq.to_string()).unwrap_or_default(),
-            agent
-                .last_push_at
-                .map_or("never".to_owned(), |time| say::ago(time, now)),
+            head.map_or("never".to_owned(), |head| say::ago(head.received_at, now)),
             token_state(agent.token_revoked_at, agent.token_expires_at, now),
         ]);
     }

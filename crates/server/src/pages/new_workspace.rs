@@ -90,7 +90,7 @@ impl Connected {
         Self {
             agent: agent.id,
             workspace: agent.workspace.clone(),
-            pushed: agent.last_push_at.map(|at| Time::ago(at, now)),
+            pushed: agent.head.map(|head| Time::ago(head.received_at, now)),
         }
     }
 }

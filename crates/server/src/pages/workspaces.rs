@@ -346,7 +346,7 @@ impl Workspace {
             state,
             is_refused: agent.refused.is_some(),
             refusal: agent.refused.map(|refused| Time::ago(refused.at, now)),
-            pushed: agent.last_push_at.map(|at| Time::ago(at, now)),
+            pushed: agent.head.map(|head| Time::ago(head.received_at, now)),
         }
     }
 }
@@ -367,5 +367,53 @@ impl HeadRow {
             at: Time::clock(head.received_at, now),
             ago: Time::ago(head.received_at, now),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ctxpin_model::drift::Hashes;
+    use ctxpin_model::hash::{ContextHash, SnapshotId, ToolsHash};
+
+    use super::*;
+
+    #[test]
+    fn a_push_that_changed_nothing_is_none() {
+        let pushed_at = Moment::from_unix_micros(1_795_788_000_000_000).unwrap();
+        let now = pushed_at.after(Duration::from_secs(60 * 20));
+        let agent = AgentRecord {
+            id: Uuid::from_u128(1).into(),
+            owner: Uuid::from_u128(2).into(),
+            workspace: "shop".into(),
+            name: String::new(),
+            may_refresh: false,
+            profile: Profile::Neutral,
+            home: None,
+            replaces: None,
+            replaced_by: None,
+            epoch: 2,
+            version: 1,
+            head: Some(Head {
+                seq: 1,
+                snapshot: SnapshotId::of(b"snapshot"),
+                hashes: Hashes {
+                    context: ContextHash::of(b"context"),
+                    tools: ToolsHash::of(b"tools"),
+                },
+                received_at: pushed_at,
+            }),
+            mcp_settled: true,
+            last_push_at: Some(now),
+            last_seen_at: Some(now),
+            polling: None,
+            created_at: pushed_at,
+            refused: None,
+            token_expires_at: None,
+            token_revoked_at: None,
+        };
+        let pushed = Workspace::new(&agent, now).pushed.unwrap().to_string();
+        assert!(pushed.contains("20 min ago"), "{pushed}");
     }
 }
