@@ -6,7 +6,9 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy], [data-copy-from], [data-copy-of]");
   if (!button) return;
   const { copyFrom, copyOf } = button.dataset;
-  const words = button.dataset.fill ? filledCommand(button) : button.dataset.copy;
+  const command = button.dataset.fill ? filledCommand(button) : button.dataset.copy;
+  // It names the server, unless commands find that by themselves.
+  const words = command?.replace(/(?<=^|&& )ctxpin (?!.*--server)/g, document.body.dataset.ctxpin ?? "$&");
   const text = copyOf ? await textOf(copyOf) : copyFrom ? document.getElementById(copyFrom).textContent : words;
   if (text === undefined) showSentence("This is no text that can be copied. Download it instead.", { failed: true });
   else if (await copy(text)) showSentence(words ? `Copied: ${words}` : "Copied.");

@@ -15,8 +15,7 @@ async function searchFile(file) {
   if (!file) return;
   const query = document.querySelector("main input[name=q]");
   if (!crypto.subtle) {
-    const sentence = `The browser hashes only on a secure page. Run sha256sum on the file, and search for its hash.`;
-    showSentence(sentence, { failed: true });
+    showSentence(document.querySelector("[data-hash-of]").dataset.hashOf, { failed: true });
     return;
   }
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));

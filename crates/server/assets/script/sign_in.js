@@ -25,9 +25,7 @@ async function startSignIn() {
     document.getElementById("sign-in-question").focus();
     return;
   }
-  note.textContent = response
-    ? "This link was used already, or it is too old. `ctxpin open` prints a new one."
-    : "The server did not answer. Load the page again, or run `ctxpin open` for a new link.";
+  note.textContent = response ? note.dataset.used : note.dataset.silent;
   note.classList.add("field-error");
 }
 

@@ -14,7 +14,8 @@ use super::parts::lines::Layout;
 use super::typed::FailedForm;
 use crate::api_error::ApiError;
 use crate::app::App;
-use crate::page_session::{PageSession, cookie, own_origin};
+use crate::authority::RequestAuthority;
+use crate::page_session::{PageSession, cookie};
 use crate::request_memory::RequestMemory;
 
 /// An extractor of the caller of a page. The operation checks whether the session's token is valid.
@@ -31,6 +32,9 @@ pub(crate) struct PageCaller {
     pub failed: Option<Arc<FailedForm>>,
     /// What the page before has just done.
     pub done: Option<String>,
+    /// The address of the server for commands. `None` on the page of `ctxpin up`, whose server commands find by
+    /// themselves.
+    pub server: Option<String>,
 }
 
 impl FromRequestParts<App> for PageCaller {
@@ -38,7 +42,8 @@ impl FromRequestParts<App> for PageCaller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
         let begun = app.service.news_moment();
-        own_origin(parts, app)?;
+        let (authority, page_host) = (RequestAuthority::read(parts), app.page_host.as_deref());
+        let address = authority.command_address(&app.public_urls, page_host)?;
         let session = PageSession::find(parts, app).await?.ok_or_else(|| {
             ApiError::new(ProblemName::Unauthenticated, "Sign in to see this page.")
         })?;
@@ -54,6 +59,7 @@ impl FromRequestParts<App> for PageCaller {
             begun,
             failed: None,
             done: done_before(&parts.headers),
+            server: page_host.is_none().then_some(address),
         };
         if let Some(found) = parts.extensions.get::<FoundCaller>() {
             found.set(caller.clone());

@@ -109,6 +109,8 @@ pub(crate) struct Frame {
     failed: Option<Arc<FailedForm>>,
     /// What the page before has just done.
     done: Option<String>,
+    /// The address of the server for commands. `None` if they find it by themselves, and without a signed-in user.
+    pub server: Option<String>,
 }
 
 impl Frame {
@@ -185,6 +187,7 @@ impl Frame {
             now: app.now(),
             failed: caller.failed.clone(),
             done: caller.done.clone(),
+            server: caller.server.clone(),
         }
     }
 
@@ -203,6 +206,7 @@ impl Frame {
             now,
             failed: None,
             done: None,
+            server: None,
         }
     }
 

@@ -42,6 +42,8 @@ struct TokensPage {
     /// The scopes that the caller's session can give to a token.
     choices: Vec<ScopeChoice>,
     create: Command,
+    /// The command that gives a shell the server and the token. `None` if commands find both by themselves.
+    exported: Option<String>,
     /// A token that was just made. No other response shows it.
     secret: Option<String>,
 }
@@ -154,6 +156,10 @@ async fn shown(
             .filter(is_given)
             .map(ScopeChoice::new)
             .collect(),
+        exported: frame
+            .server
+            .as_ref()
+            .map(|server| format!("export CTXPIN_SERVER={server} CTXPIN_TOKEN=TOKEN")),
         frame,
         create: Command::new("Create", command)
             .filled("label=LABEL;scope=--scope SCOPE;days=--days DAYS"),
