@@ -19,6 +19,9 @@ pub(crate) struct Toast {
     pub done: String,
     pub undo: Option<Undo>,
     pub page_value: String,
+    /// The address at which the page of the form says what was done, also when it is loaded again. `None` if the page
+    /// stays as it is.
+    pub address: Option<String>,
 }
 
 /// The form that undoes a write.

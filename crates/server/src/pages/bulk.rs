@@ -109,7 +109,7 @@ pub(crate) async fn chats(State(app): State<App>, form: PageForm) -> ApiResult<R
     };
     let chats = chosen.iter().filter_map(|choice| choice.seen).collect();
     let request = BulkMove { chats, decision };
-    decide(&app, form, request, 0, "all changes", "/chats").await
+    decide(&app, form, request, 0, "all changes", Origin::Chats).await
 }
 
 /// Decides about chosen changes of the inbox, for all their chats.
@@ -125,7 +125,7 @@ pub(crate) async fn changes(State(app): State<App>, form: PageForm) -> ApiResult
     let (chats, left) = deciding(&found, &decision);
     let request = BulkMove { chats, decision };
     let what = named(&found.changes);
-    decide(&app, form, request, left, &what, "/").await
+    decide(&app, form, request, left, &what, Origin::Inbox).await
 }
 
 /// Decides about one change, for all its chats or for those that were chosen.
@@ -149,7 +149,42 @@ pub(crate) async fn change(
     };
     let request = BulkMove { chats, decision };
     let what = named(&found.changes);
-    decide(&app, form, request, left, &what, "/").await
+    let origin = match form.fields.get("shown") {
+        Some("change") => Origin::Change(id),
+        _ => Origin::Inbox,
+    };
+    decide(&app, form, request, left, &what, origin).await
+}
+
+/// The page on which a decision was made.
+#[derive(Debug, Clone, Copy)]
+enum Origin {
+    Chats,
+    Inbox,
+    Change(PendingChangeId),
+}
+
+impl Origin {
+    /// Returns the path of the page that shows the result without the script.
+    fn path(self) -> &'static str {
+        match self {
+            Self::Chats => "/chats",
+            Self::Inbox | Self::Change(_) => "/",
+        }
+    }
+
+    /// Returns the address at which the page says that this was decided for so many chats.
+    fn address(self, decision: &Decision, chat_count: usize) -> Option<String> {
+        let Self::Change(id) = self else {
+            return None;
+        };
+        let word = match decision {
+            Decision::TakeAll | Decision::Take(_) => "taken",
+            Decision::Decline => "kept",
+            Decision::Undecline => return None,
+        };
+        (chat_count > 0).then(|| format!("/changes/{id}?{word}={chat_count}"))
+    }
 }
 
 /// Returns the chats about which a decision is made, and how many observed ones a decision to take leaves to their
@@ -213,7 +248,7 @@ async fn decide(
     request: BulkMove,
     left: usize,
     what: &str,
-    page: &str,
+    origin: Origin,
 ) -> ApiResult<Response> {
     let results = bulk_moves::bulk_move(&app.service, form.caller.credential, &request).await?;
     let mut back = Vec::new();
@@ -245,6 +280,7 @@ async fn decide(
         let left = counted(left as u64, "observed chat");
         done += &format!(" {left} left alone: resume their sessions in the client.");
     }
+    let address = origin.address(&request.decision, back.len());
     let undo = (!back.is_empty()).then(|| {
         back.push(("move", opposite.to_owned()));
         Undo {
@@ -252,7 +288,13 @@ async fn decide(
             fields: back,
         }
     });
-    answer(app, form, done, undo, failures, page).await
+    let toast = Toast {
+        done,
+        undo,
+        page_value: form.caller.page_value.clone(),
+        address,
+    };
+    answer(app, form, toast, failures, origin.path()).await
 }
 
 /// Moves pins back, each to where it was before a decision, unless somebody has moved it since.
@@ -264,7 +306,13 @@ async fn undo(app: &App, form: PageForm) -> ApiResult<Response> {
     let (moved, failures) = sorted(results);
     let moved = moved.len() as u64;
     let done = format!("Rolled back {}.", counted(moved, "chat"));
-    answer(app, form, done, None, failures, "/").await
+    let toast = Toast {
+        done,
+        undo: None,
+        page_value: form.caller.page_value.clone(),
+        address: None,
+    };
+    answer(app, form, toast, failures, "/").await
 }
 
 /// Returns the value of a field that moves a chat's pin back.
@@ -317,7 +365,13 @@ async fn archive(
         action: "/chats/moves".to_owned(),
         fields: back,
     });
-    answer(app, form, done, undo, failures, "/chats").await
+    let toast = Toast {
+        done,
+        undo,
+        page_value: form.caller.page_value.clone(),
+        address: None,
+    };
+    answer(app, form, toast, failures, "/chats").await
 }
 
 impl Failure {
@@ -358,16 +412,10 @@ fn advice(error: ApiError) -> String {
 async fn answer(
     app: &App,
     form: PageForm,
-    done: String,
-    undo: Option<Undo>,
+    toast: Toast,
     mut failures: Vec<Failure>,
     page: &str,
 ) -> ApiResult<Response> {
-    let toast = Toast {
-        done,
-        undo,
-        page_value: form.caller.page_value.clone(),
-    };
     if failures.is_empty() {
         return toast.answer(form.wants, page);
     }

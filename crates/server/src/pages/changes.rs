@@ -118,6 +118,10 @@ struct ChangePage<'v> {
 #[template(path = "decided.html")]
 struct DecidedPage {
     frame: Frame,
+    /// What the caller has just decided.
+    decided: Option<String>,
+    /// The first of the changes that wait.
+    next: Option<Item>,
 }
 
 /// The query of the page of a change.
@@ -126,6 +130,22 @@ struct DecidedPage {
 pub(crate) struct ChangeQuery {
     /// The layout of the diff.
     view: Option<String>,
+    /// The number of chats for which the reader has just taken the change.
+    taken: Option<u64>,
+    /// The number of chats whose pins the reader has just kept.
+    kept: Option<u64>,
+}
+
+impl ChangeQuery {
+    /// Returns what the reader has just decided, as a title.
+    fn decided(&self) -> Option<String> {
+        match (self.taken, self.kept) {
+            (Some(taken), _) => Some(format!("Taken for {}", counted(taken, "chat"))),
+            (None, Some(1)) => Some("The pin of 1 chat is kept".to_owned()),
+            (None, Some(kept)) => Some(format!("The pins of {} are kept", counted(kept, "chat"))),
+            (None, None) => None,
+        }
+    }
 }
 
 /// Shows the inbox.
@@ -180,9 +200,7 @@ pub(crate) async fn page(
     let newest = PageRequest::newest(CHATS_SHOWN_MAX);
     let found = pending_changes::chats(&app.service, caller.credential, true, id, &newest).await?;
     let Some(first) = found.items.first() else {
-        let frame = Frame::read(app, caller, Place::Changes, "Changes").await?;
-        let page = html(&DecidedPage { frame })?;
-        return Ok((StatusCode::NOT_FOUND, page).into_response());
+        return decided(app, caller, query.decided()).await;
     };
     let request = DiffRequest {
         resource: first.place.resource,
@@ -198,6 +216,26 @@ pub(crate) async fn page(
     let render = move || render(frame.wide(), id, &chats, has_more, &diff, layout);
     app.build_response(caller.credential, weight, render)
         .await?
+}
+
+/// Shows that no chat waits for the change, and leads to the next one.
+async fn decided(app: &App, caller: &PageCaller, decided: Option<String>) -> ApiResult<Response> {
+    let first = PageRequest::newest(1);
+    let waiting = pending_changes::list(&app.service, caller.credential, true, &first).await?;
+    let frame = Frame::read(app, caller, Place::Changes, "Changes").await?;
+    let next = waiting.page.items.first();
+    let next = next.map(|item| Item::new(item, frame.now));
+    // What nobody knows to be decided may never have been there.
+    let status = match decided {
+        Some(_) => StatusCode::OK,
+        None => StatusCode::NOT_FOUND,
+    };
+    let page = html(&DecidedPage {
+        frame,
+        decided,
+        next,
+    })?;
+    Ok((status, page).into_response())
 }
 
 fn render(

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ctxpin_browser::Chromium;
-use ctxpin_protocol::http::chats::ChatQuery;
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke, UserChange, UserCreate};
@@ -104,60 +103,6 @@ async fn drift_appears_while_the_page_is_open_and_is_taken_and_undone() -> Resul
         .until("document.querySelector('#diff') !== null")
         .await?;
     assert!(server.client.context(chat).await.unwrap().pin.dirty);
-    browser.no_errors()?;
-    server.stop().await;
-    Ok(())
-}
-
-#[tokio::test]
-async fn forty_chats_are_decided_at_once_and_two_of_them_are_gone() -> Result<()> {
-    let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    agent.push(&edition("Be kind.")).await;
-    let mut chats = Vec::new();
-    for number in 0..40 {
-        chats.push(create_chat(&server, Some(agent.id), &format!("Chat {number}")).await);
-    }
-    agent.push(&edition("Be quick.")).await;
-    let mut browser = signed_in(&server, "/").await?;
-    browser.follow(".change-row .row-link").await?;
-    browser.until(LIVE).await?;
-    browser
-        .until("document.querySelectorAll('input[name=chat]').length === 40")
-        .await?;
-    browser
-        .evaluate("document.querySelectorAll('input[name=chat]').forEach((box) => box.click())")
-        .await?;
-    browser
-        .until("document.querySelector('[value=chosen]').textContent === 'Take for 40 of 40 chats'")
-        .await?;
-    // The rows stay under the reader's choice, and are marked.
-    for chat in &chats[..2] {
-        server.client.chat_delete(*chat).await.unwrap();
-    }
-    browser
-        .until("document.querySelectorAll('.is-gone').length === 2")
-        .await?;
-    browser.click("[value=chosen]").await?;
-    browser
-        .until("document.querySelectorAll('.toast.failed .failures li').length === 2")
-        .await?;
-    browser
-        .until("document.querySelector('h1').textContent === 'This change is decided'")
-        .await?;
-    let drifted = ChatQuery {
-        dirty: Some(true),
-        ..ChatQuery::default()
-    };
-    assert!(
-        server
-            .client
-            .chats(&drifted)
-            .await
-            .unwrap()
-            .items
-            .is_empty()
-    );
     browser.no_errors()?;
     server.stop().await;
     Ok(())
@@ -274,126 +219,6 @@ async fn one_change_of_three_is_taken_rolled_back_and_the_chat_archived() -> Res
 }
 
 #[tokio::test]
-async fn a_second_click_presses_nothing_that_came_under_the_pointer() -> Result<()> {
-    let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    let [first, second] = editions();
-    agent.push(&first).await;
-    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
-    agent.push(&second).await;
-    let changes = async || server.client.context(chat).await.unwrap().changes.len();
-    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
-    // The foot stays at the lower edge of a low window.
-    browser.resize(1000, 400).await?;
-    // The clock of the page stands, so that the second click comes at once.
-    let clock = "window.now = performance.now(); performance.now = () => window.now;";
-    browser.evaluate(clock).await?;
-    let idle = "document.querySelector('[aria-busy]') === null";
-
-    browser
-        .click("input[name=source][value$='/srv/shop/AGENTS.md']")
-        .await?;
-    browser
-        .until("document.querySelector('[value=chosen]').textContent === 'Take 1 of 3'")
-        .await?;
-    browser.click("#decision [data-if=some] .command").await?;
-    let chosen =
-        "document.querySelector('.toast p')?.textContent.endsWith(' --source /srv/shop/AGENTS.md')";
-    browser.until(chosen).await?;
-    browser.hover("#decision [value=chosen]").await?;
-    browser.click_pointer().await?;
-    browser
-        .until(&format!(
-            "document.querySelectorAll('#diff article.file').length === 2 && {idle}"
-        ))
-        .await?;
-    // "Take all" stands where "Take 1 of 3" stood.
-    browser.click_pointer().await?;
-    assert_eq!(browser.evaluate(idle).await?, true);
-    assert_eq!(changes().await, 2);
-    // After a second, a click is a new wish.
-    browser.evaluate("window.now += 1000").await?;
-    browser.hover("#decision [value=all]").await?;
-    browser.click_pointer().await?;
-    browser
-        .until(&format!(
-            "document.querySelector('#diff') === null && {idle}"
-        ))
-        .await?;
-    assert_eq!(changes().await, 0);
-
-    browser.follow(".tabs a[href$='/history']").await?;
-    browser.until(LIVE).await?;
-    browser.evaluate(clock).await?;
-    let rows = "document.querySelectorAll('.log-entry').length";
-    browser
-        .hover(".log-entry[data-key=pin-1] [value=rollback]")
-        .await?;
-    browser.click_pointer().await?;
-    browser.until(&format!("{rows} === 4 && {idle}")).await?;
-    browser.click_pointer().await?;
-    assert_eq!(browser.evaluate(idle).await?, true);
-    assert_eq!(changes().await, 3);
-    // A pointer that has moved off presses what it points at.
-    browser.hover(".brand").await?;
-    browser
-        .hover(".log-entry[data-key=pin-2] [value=rollback]")
-        .await?;
-    browser.click_pointer().await?;
-    browser.until(&format!("{rows} === 5 && {idle}")).await?;
-    assert_eq!(changes().await, 2);
-    browser.no_errors()?;
-    server.stop().await;
-    Ok(())
-}
-
-#[tokio::test]
-async fn a_decision_in_the_inbox_stays_there_and_says_what_it_did() -> Result<()> {
-    let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    agent.push(&edition("Be kind.")).await;
-    for number in 0..2 {
-        create_chat(&server, Some(agent.id), &format!("Chat {number}")).await;
-    }
-    let second = edition("Be quick.").skill("pdf", "Reads PDFs.", &[]);
-    agent.push(&second).await;
-    let mut browser = signed_in(&server, "/").await?;
-    let rows = "document.querySelectorAll('.change-row[data-key]').length";
-    let toast = "document.querySelector('.toast p')?.textContent";
-    let keep = "document.querySelector('.row-actions [value=decline]').textContent";
-    assert_eq!(browser.evaluate(keep).await?, "Keep the pins, declines 2");
-    browser
-        .evaluate("document.querySelector('a[title=\"AGENTS.md\"]').focus()")
-        .await?;
-    browser.press("t").await?;
-    browser
-        .until(&format!(
-            "{toast} === 'Took AGENTS.md for 2 chats.' && {rows} === 1"
-        ))
-        .await?;
-    assert_eq!(browser.evaluate(keep).await?, "Keep the pins");
-    browser.press("j").await?;
-    browser.press("t").await?;
-    browser
-        .until(&format!(
-            "{toast} === 'Took skill pdf for 2 chats.' && document.querySelector('h1').textContent === 'Nothing waits'"
-        ))
-        .await?;
-    // The way back is there as long as the reader does nothing else.
-    assert_eq!(
-        browser
-            .evaluate("document.querySelectorAll('.toast').length")
-            .await?,
-        1
-    );
-    browser.press("u").await?;
-    browser.until(&format!("{rows} === 1")).await?;
-    browser.no_errors()?;
-    server.stop().await;
-    Ok(())
-}
-
-#[tokio::test]
 async fn a_form_says_at_its_field_what_is_wrong() -> Result<()> {
     let server = Server::start().await;
     let mut browser = signed_in(&server, "/workspaces/new").await?;
@@ -431,8 +256,10 @@ async fn a_form_says_at_its_field_what_is_wrong() -> Result<()> {
     );
     // The command beside the button has what was typed.
     browser.click("main .command").await?;
-    let command =
-        r"Copied: ctxpin agent enrolment-code --workspace 'it'\''s a <shop>' --profile neutral";
+    let address = server.url.origin().ascii_serialization();
+    let command = format!(
+        r"Copied: CTXPIN_SERVER={address} ctxpin agent enrolment-code --workspace 'it'\''s a <shop>' --profile neutral"
+    );
     browser
         .until(&format!(
             "document.querySelector('.toast p')?.textContent === String.raw`{command}`"
@@ -468,18 +295,47 @@ async fn a_form_says_at_its_field_what_is_wrong() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_copied_command_names_the_server() -> Result<()> {
+    let server = Server::start().await;
+    let chat = create_chat(&server, None, "Split the payment step").await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}/settings")).await?;
+    let address = server.url.origin().ascii_serialization();
+    let copied = "document.querySelector('.toast p')?.textContent";
+    browser.click("main form .command").await?;
+    browser
+        .until(&format!("{copied}?.startsWith('Copied: ')"))
+        .await?;
+    let command = browser.evaluate(copied).await?;
+    let command = command.as_str().unwrap();
+    let named = format!("CTXPIN_SERVER={address} ctxpin chat ");
+    assert_eq!(
+        command.matches(&named).count(),
+        command.matches("ctxpin chat ").count(),
+        "{command}"
+    );
+    assert!(command.contains(" && "), "{command}");
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_chat_is_renamed_in_its_place() -> Result<()> {
     let server = Server::start().await;
     let chat = create_chat(&server, None, "Split the payment step").await;
     let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
     let field = "document.querySelector('.title input[name=title]')";
     let open = "document.querySelector('.title details').open";
+    let below = "['.menu .button', '.sentence', '.tabs'].map((one) => document.querySelector(one).getBoundingClientRect().top).join()";
+    let place = browser.evaluate(below).await?;
     browser.click(".title summary").await?;
     browser
         .until(&format!("document.activeElement === {field}"))
         .await?;
-    let title = "document.querySelector('h1').checkVisibility()";
-    assert_eq!(browser.evaluate(title).await?, true);
+    // The field is in the place of the title, and nothing below it has moved.
+    let title = "document.querySelector('h1').checkVisibility({ visibilityProperty: true })";
+    assert_eq!(browser.evaluate(title).await?, false);
+    assert_eq!(browser.evaluate(below).await?, place);
     browser.evaluate(&format!("{field}.value = 'Half'")).await?;
     browser.press("Escape").await?;
     browser.until(&format!("!{open}")).await?;

@@ -9,6 +9,7 @@ mod budget;
 mod bulk_moves;
 mod context_pages;
 mod contrast;
+mod decisions;
 mod document;
 mod enrolment;
 mod evidence;

@@ -41,6 +41,7 @@ pub(crate) async fn post(
         done,
         undo: undo(chat, &request, pin, after),
         page_value: form.caller.page_value,
+        address: None,
     };
     toast.answer(form.wants, &format!("/chats/{chat}"))
 }

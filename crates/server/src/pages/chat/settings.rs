@@ -202,6 +202,7 @@ pub(crate) async fn change(
         done: sentence(&before, &change).to_owned(),
         undo: undo(&before, &change),
         page_value: form.caller.page_value,
+        address: None,
     };
     toast.answer(form.wants, &format!("/chats/{chat}"))
 }

@@ -112,6 +112,7 @@ fn answer(form: PageForm, done: String) -> ApiResult<Response> {
         done,
         undo: None,
         page_value: form.caller.page_value,
+        address: None,
     };
     toast.answer(form.wants, PATH)
 }

@@ -102,6 +102,7 @@ pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<
         done: format!("Created {name}. Make a token for them: ctxpin token create --user"),
         undo: None,
         page_value: form.caller.page_value,
+        address: None,
     };
     toast.answer(form.wants, "/settings/users")
 }
@@ -150,6 +151,7 @@ pub(crate) async fn change(
         },
         undo: undone,
         page_value: form.caller.page_value,
+        address: None,
     };
     toast.answer(form.wants, "/settings/users")
 }

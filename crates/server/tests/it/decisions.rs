@@ -1,0 +1,301 @@
+//! Decisions in a real browser: what is chosen, what is offered, and what the page says afterwards.
+
+use anyhow::Result;
+use ctxpin_protocol::http::chats::ChatQuery;
+
+use crate::browser::create_chat;
+use crate::flows::{LIVE, edition, signed_in};
+use crate::pages::editions;
+use crate::server::{Agent, Server};
+
+#[tokio::test]
+async fn forty_chats_are_decided_at_once_and_two_of_them_are_gone() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let mut chats = Vec::new();
+    for number in 0..40 {
+        chats.push(create_chat(&server, Some(agent.id), &format!("Chat {number}")).await);
+    }
+    agent.push(&edition("Be quick.")).await;
+    let mut browser = signed_in(&server, "/").await?;
+    browser.follow(".change-row .row-link").await?;
+    browser.until(LIVE).await?;
+    browser
+        .until("document.querySelectorAll('input[name=chat]').length === 40")
+        .await?;
+    browser
+        .evaluate("document.querySelectorAll('input[name=chat]').forEach((box) => box.click())")
+        .await?;
+    browser
+        .until("document.querySelector('[value=chosen]').textContent === 'Take for 40 of 40 chats'")
+        .await?;
+    // The rows stay under the reader's choice, and are marked.
+    for chat in &chats[..2] {
+        server.client.chat_delete(*chat).await.unwrap();
+    }
+    browser
+        .until("document.querySelectorAll('.is-gone').length === 2")
+        .await?;
+    browser.click("[value=chosen]").await?;
+    browser
+        .until("document.querySelectorAll('.toast.failed .failures li').length === 2")
+        .await?;
+    browser
+        .until("document.querySelector('h1').textContent === 'Taken for 38 chats'")
+        .await?;
+    let drifted = ChatQuery {
+        dirty: Some(true),
+        ..ChatQuery::default()
+    };
+    assert!(
+        server
+            .client
+            .chats(&drifted)
+            .await
+            .unwrap()
+            .items
+            .is_empty()
+    );
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_decision_in_the_inbox_stays_there_and_says_what_it_did() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    for number in 0..2 {
+        create_chat(&server, Some(agent.id), &format!("Chat {number}")).await;
+    }
+    let second = edition("Be quick.").skill("pdf", "Reads PDFs.", &[]);
+    agent.push(&second).await;
+    let mut browser = signed_in(&server, "/").await?;
+    let rows = "document.querySelectorAll('.change-row[data-key]').length";
+    let toast = "document.querySelector('.toast p')?.textContent";
+    let keep = "document.querySelector('.row-actions [value=decline]').textContent";
+    assert_eq!(browser.evaluate(keep).await?, "Keep the pins, declines 2");
+    browser
+        .evaluate("document.querySelector('a[title=\"AGENTS.md\"]').focus()")
+        .await?;
+    browser.press("t").await?;
+    browser
+        .until(&format!(
+            "{toast} === 'Took AGENTS.md for 2 chats.' && {rows} === 1"
+        ))
+        .await?;
+    assert_eq!(browser.evaluate(keep).await?, "Keep the pins");
+    browser.press("j").await?;
+    browser.press("t").await?;
+    browser
+        .until(&format!(
+            "{toast} === 'Took skill pdf for 2 chats.' && document.querySelector('h1').textContent === 'Nothing waits'"
+        ))
+        .await?;
+    // The way back is there as long as the reader does nothing else.
+    assert_eq!(
+        browser
+            .evaluate("document.querySelectorAll('.toast').length")
+            .await?,
+        1
+    );
+    browser.press("u").await?;
+    browser.until(&format!("{rows} === 1")).await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_of_a_decided_change_says_so_and_leads_to_the_next() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    for number in 0..2 {
+        create_chat(&server, Some(agent.id), &format!("Chat {number}")).await;
+    }
+    let second = edition("Be quick.").skill("pdf", "Reads PDFs.", &[]);
+    agent.push(&second).await;
+    let mut browser = signed_in(&server, "/").await?;
+    browser.follow("a[title='AGENTS.md']").await?;
+    browser.until(LIVE).await?;
+    let says = |title: &str| format!("document.querySelector('h1').textContent === '{title}'");
+    browser.click("#decision [value=all]").await?;
+    browser.until(&says("Taken for 2 chats")).await?;
+    let address = "location.search";
+    assert_eq!(browser.evaluate(address).await?, "?taken=2");
+    // The page says the same when it is loaded again, and the undo brings the change back.
+    browser.click(".toast button[data-keys=u]").await?;
+    browser.until(&says("AGENTS.md")).await?;
+    browser.click("#decision [value=decline]").await?;
+    browser.until(&says("The pins of 2 chats are kept")).await?;
+    browser.evaluate("location.reload()").await?;
+    browser.until(LIVE).await?;
+    browser.until(&says("The pins of 2 chats are kept")).await?;
+    let next = "document.querySelector('main').textContent.includes('Nothing else waits')";
+    assert_eq!(browser.evaluate(next).await?, true);
+
+    // A chat that has kept its pin waits for what comes next.
+    agent
+        .push(&edition("Be brief.").skill("csv", "Reads tables.", &[]))
+        .await;
+    browser
+        .until("document.querySelector('main .primary')?.textContent.startsWith('Next: ')")
+        .await?;
+    browser.follow("main .primary").await?;
+    browser
+        .until("document.querySelector('#decision') !== null")
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_ticked_stays_ticked_in_the_other_layout() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    agent.push(&second).await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    let one = "document.querySelector('[value=chosen]').textContent === 'Take 1 of 3' \
+               && document.querySelector(\"input[name=source][value$='/srv/shop/AGENTS.md']\").checked";
+    browser
+        .click("input[name=source][value$='/srv/shop/AGENTS.md']")
+        .await?;
+    browser.until(one).await?;
+    for view in ["split", "unified"] {
+        browser
+            .follow(&format!("[data-keep='view={view}']"))
+            .await?;
+        browser.until(LIVE).await?;
+        browser.until(one).await?;
+        let current = format!(
+            "document.querySelector(\"[data-keep='view={view}']\").getAttribute('aria-current')"
+        );
+        assert_eq!(browser.evaluate(&current).await?, "true");
+    }
+    // The ticks are for the other layout alone: they do not come back later.
+    browser.follow(".tabs a[href$='/history']").await?;
+    browser.follow(".tabs a").await?;
+    browser.until(LIVE).await?;
+    let ticked = "document.querySelectorAll('#decision input:checked[name=source]').length";
+    assert_eq!(browser.evaluate(ticked).await?, 0);
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_bar_offers_decisions_only_for_chats_that_wait() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    create_chat(&server, Some(agent.id), "Behind").await;
+    agent.push(&edition("Be quick.")).await;
+    create_chat(&server, Some(agent.id), "Clean").await;
+    let mut browser = signed_in(&server, "/chats").await?;
+    let offers = "[...document.querySelectorAll('#selection button')] \
+                  .filter((button) => button.checkVisibility()).map((button) => button.textContent).join()";
+    let tick = |title: &str| {
+        format!(
+            "[...document.querySelectorAll('.chat-row')].find((row) => row.textContent.includes('{title}')) \
+             .querySelector('input').click()"
+        )
+    };
+    browser.evaluate(&tick("Clean")).await?;
+    browser
+        .until(&format!("{offers} === 'Archive,Clear'"))
+        .await?;
+    browser.evaluate(&tick("Behind")).await?;
+    browser
+        .until(&format!(
+            "{offers} === 'Take all changes,Keep the pins,Archive,Clear'"
+        ))
+        .await?;
+    browser.evaluate(&tick("Behind")).await?;
+    browser
+        .until(&format!("{offers} === 'Archive,Clear'"))
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_second_click_presses_nothing_that_came_under_the_pointer() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    agent.push(&second).await;
+    let changes = async || server.client.context(chat).await.unwrap().changes.len();
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    // The foot stays at the lower edge of a low window.
+    browser.resize(1000, 400).await?;
+    // The clock of the page stands, so that the second click comes at once.
+    let clock = "window.now = performance.now(); performance.now = () => window.now;";
+    browser.evaluate(clock).await?;
+    let idle = "document.querySelector('[aria-busy]') === null";
+
+    browser
+        .click("input[name=source][value$='/srv/shop/AGENTS.md']")
+        .await?;
+    browser
+        .until("document.querySelector('[value=chosen]').textContent === 'Take 1 of 3'")
+        .await?;
+    browser.click("#decision [data-if=some] .command").await?;
+    let chosen =
+        "document.querySelector('.toast p')?.textContent.endsWith(' --source /srv/shop/AGENTS.md')";
+    browser.until(chosen).await?;
+    browser.hover("#decision [value=chosen]").await?;
+    browser.click_pointer().await?;
+    browser
+        .until(&format!(
+            "document.querySelectorAll('#diff article.file').length === 2 && {idle}"
+        ))
+        .await?;
+    // "Take all" stands where "Take 1 of 3" stood.
+    browser.click_pointer().await?;
+    assert_eq!(browser.evaluate(idle).await?, true);
+    assert_eq!(changes().await, 2);
+    // After a second, a click is a new wish.
+    browser.evaluate("window.now += 1000").await?;
+    browser.hover("#decision [value=all]").await?;
+    browser.click_pointer().await?;
+    browser
+        .until(&format!(
+            "document.querySelector('#diff') === null && {idle}"
+        ))
+        .await?;
+    assert_eq!(changes().await, 0);
+
+    browser.follow(".tabs a[href$='/history']").await?;
+    browser.until(LIVE).await?;
+    browser.evaluate(clock).await?;
+    let rows = "document.querySelectorAll('.log-entry').length";
+    browser
+        .hover(".log-entry[data-key=pin-1] [value=rollback]")
+        .await?;
+    browser.click_pointer().await?;
+    browser.until(&format!("{rows} === 4 && {idle}")).await?;
+    browser.click_pointer().await?;
+    assert_eq!(browser.evaluate(idle).await?, true);
+    assert_eq!(changes().await, 3);
+    // A pointer that has moved off presses what it points at.
+    browser.hover(".brand").await?;
+    browser
+        .hover(".log-entry[data-key=pin-2] [value=rollback]")
+        .await?;
+    browser.click_pointer().await?;
+    browser.until(&format!("{rows} === 5 && {idle}")).await?;
+    assert_eq!(changes().await, 2);
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
