@@ -1,13 +1,14 @@
 //! Agents and their heads, as they are stored.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
 use crate::drift::Hashes;
 use crate::hash::SnapshotId;
 use crate::id::{AgentId, ProcessId, UserId};
-use crate::moment::Moment;
+use crate::moment::{CLOCKS_DIFFER_MAX, Moment};
 use crate::pin::Target;
 use crate::profile::Profile;
 use crate::quota::{Limit, QuotaWarning};
@@ -69,7 +70,7 @@ pub struct PushRefused {
 impl PushRefused {
     /// Returns whether this refusal is recent enough to stand for another one for `limit`.
     pub fn is_recorded(&self, limit: Limit, now: Moment) -> bool {
-        self.limit == limit && self.at.after(REFUSED_NOTED_EVERY) > now
+        self.limit == limit && !self.at.is_due(REFUSED_NOTED_EVERY, now)
     }
 }
 
@@ -139,12 +140,13 @@ impl AgentRecord {
 
 /// Returns whether an agent whose last request came at `last_seen_at` counts as connected.
 pub fn is_connected(last_seen_at: Option<Moment>, now: Moment) -> bool {
-    last_seen_at.is_some_and(|at| at >= connected_since(now))
+    last_seen_at.is_some_and(|at| connected_within(now).contains(&at))
 }
 
-/// Returns the earliest last request of an agent that counts as connected.
-pub fn connected_since(now: Moment) -> Moment {
-    now.before(CONNECTED_FOR)
+/// Returns the earliest and the latest moment of the last request of an agent that counts as connected. A later one
+/// says nothing: it is from before a clock was set back, and the next request takes its place.
+pub fn connected_within(now: Moment) -> RangeInclusive<Moment> {
+    now.before(CONNECTED_FOR)..=now.after(CLOCKS_DIFFER_MAX)
 }
 
 /// A head of an agent: a snapshot that it pushed and that the server accepted.

@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
+/// By how much the clocks of replicas may differ. A stored moment that is further ahead comes from the time before a
+/// clock was set back.
+pub const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(10);
+
 /// A point in time in UTC with a resolution of one microsecond.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(DateTime<Utc>);
@@ -46,6 +50,12 @@ impl Moment {
             .ok()
             .and_then(|duration| self.0.checked_sub_signed(duration))
             .map_or(self, Self::new)
+    }
+
+    /// Returns whether something that was noted at this moment is to be noted again at `now`: after `every`, or if a
+    /// clock was set back since.
+    pub fn is_due(self, every: Duration, now: Self) -> bool {
+        self.after(every) <= now || self > now.after(CLOCKS_DIFFER_MAX)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Agents, their sessions and their heads.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use ctxpin_model::agent::{
-    AgentCounts, AgentRecord, AgentRequest, AgentState, Head, SessionRequest, connected_since,
+    AgentCounts, AgentRecord, AgentRequest, AgentState, Head, SessionRequest, connected_within,
 };
 
 use ctxpin_model::drift::Hashes;
@@ -122,20 +123,29 @@ impl Columns for Option<Head> {
     }
 }
 
-/// Adds the condition that the agent `a` is in a state. `since` is the earliest last request of a connected one.
-fn in_state<'q>(query: Query<'q>, state: AgentState, since: &Moment) -> Query<'q> {
+/// Adds the condition that the agent `a` is in a state. `connected` has the last request of a connected one.
+fn in_state<'q>(
+    query: Query<'q>,
+    state: AgentState,
+    connected: &RangeInclusive<Moment>,
+) -> Query<'q> {
+    let within = |query: Query<'q>| {
+        query
+            .push("a.last_seen_at between ")
+            .value(connected.start())
+            .push(" and ")
+            .value(connected.end())
+    };
     match state {
         AgentState::Refused => query.push("a.refused_at is not null"),
         AgentState::New => query.push("a.refused_at is null and a.last_seen_at is null"),
-        AgentState::Connected => query
-            .push("a.refused_at is null and a.polling is null and a.last_seen_at >= ")
-            .value(since),
-        AgentState::Polling => query
-            .push("a.refused_at is null and a.polling is not null and a.last_seen_at >= ")
-            .value(since),
-        AgentState::Gone => query
-            .push("a.refused_at is null and a.last_seen_at < ")
-            .value(since),
+        AgentState::Connected => {
+            within(query.push("a.refused_at is null and a.polling is null and "))
+        }
+        AgentState::Polling => {
+            within(query.push("a.refused_at is null and a.polling is not null and "))
+        }
+        AgentState::Gone => within(query.push("a.refused_at is null and not ")),
     }
 }
 
@@ -231,12 +241,12 @@ impl<R> Granted<Account, R> {
     ///
     /// Fails if the database does.
     pub async fn agent_counts(&self, transaction: &mut Transaction) -> Result<AgentCounts> {
-        let (owner, since) = (self.reads_of(), connected_since(self.at()));
+        let (owner, connected) = (self.reads_of(), connected_within(self.at()));
         let mut query = self.within(transaction)?.query("select ");
         for (index, state) in AgentState::ALL.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             query = query.push(comma).push("cast(count(*) filter (where ");
-            query = in_state(query, *state, &since).push(") as bigint)");
+            query = in_state(query, *state, &connected).push(") as bigint)");
         }
         query = query.push(" from agents a where true");
         if let Some(owner) = &owner {
@@ -276,7 +286,7 @@ impl<R> Granted<Account, R> {
         state: Option<AgentState>,
         page: &PageRequest<IdCursor>,
     ) -> Result<Page<AgentRecord, IdCursor>> {
-        let since = connected_since(self.at());
+        let connected = connected_within(self.at());
         let transaction = self.within(transaction)?;
         let mut query = transaction.query("select ").push_all([
             COLUMNS,
@@ -288,7 +298,7 @@ impl<R> Granted<Account, R> {
             query = query.push(" and a.owner_id = ").value(owner);
         }
         if let Some(state) = state {
-            query = in_state(query.push(" and "), state, &since);
+            query = in_state(query.push(" and "), state, &connected);
         }
         let agents = query.page("a.id", page).all(Row::take).await?;
         Ok(Page::of(agents, page, |agent: &AgentRecord| {

@@ -279,7 +279,7 @@ impl Database {
             .optional(|row| Ok((row.take()?, row.take()?)))
             .await?;
         let is_due = |used: Option<Moment>| {
-            kind == PassKind::Session && used.is_none_or(|at| at.after(USE_RECORDED_EVERY) <= now)
+            kind == PassKind::Session && used.is_none_or(|at| at.is_due(USE_RECORDED_EVERY, now))
         };
         Ok(found.map(|(holder, used)| {
             if is_due(used) {

@@ -27,17 +27,24 @@ pub fn since(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
 }
 
 /// Returns how long before `now` a time was. A time in the near future, from a clock that differs,
-/// is `just now`.
+/// is `just now`, and a later one, from a clock that was set back, says in how long it will be.
 pub fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let passed = now - time;
+    match passed {
+        passed if passed <= -Duration::minutes(1) => format!("in {}", span(-passed)),
+        passed if passed < Duration::seconds(2) => "just now".to_owned(),
+        passed => format!("{} ago", span(passed)),
+    }
+}
+
+fn span(passed: Duration) -> String {
     let (count, unit) = match passed {
-        passed if passed < Duration::seconds(2) => return "just now".to_owned(),
         passed if passed < Duration::minutes(2) => (passed.num_seconds(), "seconds"),
         passed if passed < Duration::hours(2) => (passed.num_minutes(), "minutes"),
         passed if passed < Duration::days(2) => (passed.num_hours(), "hours"),
         passed => (passed.num_days(), "days"),
     };
-    format!("{count} {unit} ago")
+    format!("{count} {unit}")
 }
 
 /// Returns a size. From one KiB on, it has at most three digits.
@@ -65,7 +72,9 @@ mod tests {
     fn times_are_told_in_the_unit_that_fits() {
         let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         for (seconds, expected) in [
-            (-5, "just now"),
+            (-7200, "in 2 hours"),
+            (-60, "in 60 seconds"),
+            (-59, "just now"),
             (0, "just now"),
             (2, "2 seconds ago"),
             (119, "119 seconds ago"),

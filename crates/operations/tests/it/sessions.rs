@@ -27,6 +27,7 @@ ctxpin_testing::on_both_databases!(
     a_session_tells_the_head,
     processes_of_two_agents_do_not_meet,
     a_repeated_session_counts_as_seen,
+    a_clock_that_is_set_back_keeps_nobody_connected,
     a_process_says_whether_it_polls,
 );
 
@@ -258,4 +259,35 @@ async fn a_repeated_session_counts_as_seen(test: &TestService) {
     assert_eq!(seen_at().await, before);
     test.advance(Duration::from_secs(120));
     assert!(!is_connected(test, owner, &agent).await);
+}
+
+async fn a_clock_that_is_set_back_keeps_nobody_connected(test: &TestService) {
+    let owner = first_admin(&test.service).await;
+    let [killed, live] = [
+        TestAgent::create(&test.service, owner, "killed").await,
+        TestAgent::create(&test.service, owner, "live").await,
+    ];
+    for agent in [&killed, &live] {
+        open(test, agent, 7).await.unwrap();
+    }
+    let counts = async || {
+        let newest = PageRequest::newest(10);
+        let listed = agents::list_by_state(&test.service, owner, Some(AgentState::Gone), &newest);
+        let (gone, counts) = listed.await.unwrap();
+        assert_eq!(gone.items.len() as u64, counts.gone);
+        (counts.connected, counts.gone)
+    };
+    assert_eq!(counts().await, (2, 0));
+    // The clocks of two replicas may differ a little.
+    let seen_at = test.clock.now();
+    test.clock.set(seen_at.before(Duration::from_secs(5)));
+    assert_eq!(counts().await, (2, 0));
+
+    test.clock.set(seen_at.before(Duration::from_secs(110)));
+    assert!(!is_connected(test, owner, &killed).await);
+    assert_eq!(counts().await, (0, 2));
+    // The next request of an agent counts at once, although one of a later time is stored.
+    open(test, &live, 7).await.unwrap();
+    upkeep::last_used::write(&test.service).await.unwrap();
+    assert_eq!(counts().await, (1, 1));
 }

@@ -7,8 +7,6 @@ const GUARD_MS = 1_000;
 /** From this way on, in pixels, the pointer has moved off. A hand that clicks twice shakes less. */
 const MOVED_OFF_PX = 16;
 
-const CONTROLS = "a, button, summary, label, input, select";
-
 /** Where the pointer is, and what it must not press: `{ x, y, until }`. */
 let pointer;
 let guarded;
@@ -26,7 +24,7 @@ function wayTo({ x, y }) {
 
 /** Returns what a click at the pointer would do. Two equal answers are the same wish. */
 function deedUnderPointer() {
-  const control = pointer && document.elementFromPoint(pointer.x, pointer.y)?.closest(CONTROLS);
+  const control = pointer && document.elementFromPoint(pointer.x, pointer.y)?.closest("a, button, summary, label, input, select");
   if (!control) return "";
   const { form, type } = control;
   const sent = type === "submit" && form ? new URLSearchParams(new FormData(form, control)) : "";

@@ -1,4 +1,4 @@
-// The last part: everything is declared, so it can start.
+// Starts what the parts before declare.
 
 // A page that answers a form names the address that shows the same later.
 function showAddress() {

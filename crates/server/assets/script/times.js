@@ -29,7 +29,8 @@ function dateWords(date, now) {
 
 function timeWords(date, form, now) {
   const age = now - date;
-  if (form === "clock") {
+  // A clock was set back since.
+  if (form === "clock" || (form === "ago" && age <= -MINUTE_MS)) {
     if (Math.abs(age) < 6 * DAY_MS) return `${weekday.format(date)} ${clockTime(date)}`;
     // The minute of a day that is to come matters to nobody.
     return age < 0 ? dateWords(date, now) : `${dateWords(date, now)} ${clockTime(date)}`;

@@ -366,11 +366,11 @@ async fn a_chat_is_renamed_in_its_place() -> Result<()> {
 async fn the_script_writes_times_as_the_server_does() -> Result<()> {
     let server = Server::start().await;
     let mut browser = signed_in(&server, "/chats").await?;
-    let words = |days: i64| {
+    let words = |days: i64, form: &str| {
         format!(
             "(() => {{ const time = document.createElement('time'); \
              const date = new Date(Date.now() + {days} * 86400000); \
-             time.dateTime = date.toISOString(); time.dataset.time = 'clock'; time.textContent = '?'; \
+             time.dateTime = date.toISOString(); time.dataset.time = '{form}'; time.textContent = '?'; \
              document.body.append(time); document.dispatchEvent(new Event('page-changed')); \
              const part = (options) => new Intl.DateTimeFormat('en-GB', options).format(date); \
              return time.textContent \
@@ -379,16 +379,19 @@ async fn the_script_writes_times_as_the_server_does() -> Result<()> {
                .replace(part({{ hour: '2-digit', minute: '2-digit' }}), 'CLOCK'); }})()"
         )
     };
-    for (days, expected) in [
-        (0, "WEEKDAY CLOCK"),
-        (-5, "WEEKDAY CLOCK"),
-        (5, "WEEKDAY CLOCK"),
-        (7, "DATE"),
-        (30, "DATE"),
-        (-400, "DATE CLOCK"),
+    for (days, form, expected) in [
+        (0, "clock", "WEEKDAY CLOCK"),
+        (-5, "clock", "WEEKDAY CLOCK"),
+        (5, "clock", "WEEKDAY CLOCK"),
+        (7, "clock", "DATE"),
+        (30, "clock", "DATE"),
+        (-400, "clock", "DATE CLOCK"),
+        (0, "ago", "just now"),
+        (-1, "ago", "24 h ago"),
+        (1, "ago", "WEEKDAY CLOCK"),
     ] {
-        let found = browser.evaluate(&words(days)).await?;
-        assert_eq!(found, expected, "{days}");
+        let found = browser.evaluate(&words(days, form)).await?;
+        assert_eq!(found, expected, "{days} {form}");
     }
     server.stop().await;
     Ok(())

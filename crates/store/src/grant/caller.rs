@@ -58,7 +58,7 @@ pub(crate) fn principal(row: &mut Row, caller: &Caller, last_used: &LastUsed) ->
         return Err(Error::Unauthenticated);
     }
     let token = caller.credential.id;
-    if last_used_at.is_none_or(|at| at.after(USE_RECORDED_EVERY) <= caller.now) {
+    if last_used_at.is_none_or(|at| at.is_due(USE_RECORDED_EVERY, caller.now)) {
         last_used.token_used(token);
     }
     Ok(match agent {

@@ -56,7 +56,12 @@ impl Time {
     fn words(&self) -> String {
         let at = self.at.utc();
         let age = self.age();
-        match self.form {
+        let form = match self.form {
+            // A time of a clock that was set back since.
+            Form::Ago if age <= -TimeDelta::minutes(1) => Form::Clock,
+            form => form,
+        };
+        match form {
             Form::Clock if age.num_days().abs() < DATED_FROM_DAYS => {
                 at.format("%a %H:%M UTC").to_string()
             }
@@ -146,6 +151,10 @@ mod tests {
             let at = now.after(Duration::from_secs(60 * 60 * 24 * days));
             assert_eq!(Time::clock(at, now).words(), expected);
         };
+        let soon = now.after(Duration::from_secs(59));
+        assert_eq!(Time::ago(soon, now).words(), "just now");
+        let set_back = now.after(Duration::from_secs(60));
+        assert_eq!(Time::ago(set_back, now).words(), "Fri 14:01 UTC");
         check_future(0, "Fri 14:00 UTC");
         check_future(5, "Wed 14:00 UTC");
         check_future(6, "3 Dec 2026");
