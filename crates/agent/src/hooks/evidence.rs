@@ -28,12 +28,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 
 use super::asking::Asking;
+use super::deed::{RETRY_PAUSE, RETRY_TIME_MAX, reference_of};
 use super::held::Held;
 use super::pins::{Pin, Pins};
 use super::read::Subagent;
 use super::record::{self, Origin, PORTION_BYTES, Record, Unreadable};
 use super::state_files::StateFiles;
-use super::{RETRY_PAUSE, RETRY_TIME_MAX, reference_of};
 use crate::blocking::blocking;
 use crate::handed_in;
 use crate::session::LocalSnapshot;

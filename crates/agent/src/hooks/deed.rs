@@ -1,0 +1,171 @@
+//! What hooks told, and how the server is told of it.
+
+use std::time::{Duration, Instant};
+
+use ctxpin_client::Client;
+use ctxpin_client::error::ClientError;
+use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::chats::{ChatCreate, ChatStart};
+use ctxpin_protocol::http::turns::TurnBegin;
+use ctxpin_protocol::problem::ProblemName;
+use tokio::sync::oneshot;
+
+use super::{Event, Session};
+
+/// How long a turn or a row of evidence is tried again.
+pub(super) const RETRY_TIME_MAX: Duration = Duration::from_secs(600);
+
+/// The pause between two tries.
+pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(5);
+
+/// The result of the first try: the chat, or `None` if the server may respond soon.
+pub(super) type Tried = Result<Option<ChatId>, String>;
+
+fn tried(recorded: &Result<ChatId, ClientError>) -> Tried {
+    match recorded {
+        Ok(chat) => Ok(Some(*chat)),
+        // A server that does not know the token may be another one, which is worth a word.
+        Err(error) if error.is_transient() && !matches!(error, ClientError::Unproven { .. }) => {
+            Ok(None)
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What a hook told, for the server.
+pub(super) enum Deed {
+    Start(ChatStart),
+    Turn {
+        /// The client's id of the turn.
+        turn: String,
+        /// What the client reads for it, if it reads at each turn.
+        read: Option<ChatStart>,
+    },
+    /// The start of a subagent, which is one turn.
+    Subagent,
+}
+
+/// Sends what a hook told, and again while the server cannot be reached. `tell` receives the result of the first try.
+/// Returns whether the server has taken it.
+pub(super) async fn insistently(
+    client: &Client,
+    event: &Event,
+    session: &Session,
+    deed: &Deed,
+    mut tell: Option<oneshot::Sender<Tried>>,
+) -> bool {
+    let mut chat = session.chat.lock().await;
+    let until = Instant::now() + RETRY_TIME_MAX;
+    loop {
+        let recorded = recorded(client, event, &mut chat, deed).await;
+        if let Some(tell) = tell.take() {
+            // A hook that does not wait has dropped the other end.
+            let _ = tell.send(tried(&recorded));
+        }
+        match recorded {
+            Err(error) if error.is_transient() && Instant::now() < until => {
+                tokio::time::sleep(RETRY_PAUSE).await;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "an event of a session could not be recorded");
+                return false;
+            }
+            Ok(_) => return true,
+        }
+    }
+}
+
+/// Sends what a hook told, and returns the chat that it concerns.
+async fn recorded(
+    client: &Client,
+    event: &Event,
+    chat: &mut Option<ChatId>,
+    deed: &Deed,
+) -> Result<ChatId, ClientError> {
+    let is_known = chat.is_some();
+    match recorded_once(client, event, chat, deed).await {
+        // Somebody has deleted the chat since.
+        Err(error) if is_known && error.problem_name() == Some(ProblemName::NotFound) => {
+            *chat = None;
+            recorded_once(client, event, chat, deed).await
+        }
+        recorded => recorded,
+    }
+}
+
+async fn recorded_once(
+    client: &Client,
+    event: &Event,
+    chat: &mut Option<ChatId>,
+    deed: &Deed,
+) -> Result<ChatId, ClientError> {
+    let call = &event.call;
+    let known = chat_of(client, event, chat).await?;
+    let (chat, reference) = match (deed, &call.subagent) {
+        (Deed::Start(start), _) => {
+            client.chat_start(known, start).await?;
+            return Ok(known);
+        }
+        (Deed::Turn { turn, read }, _) => {
+            if let Some(read) = read {
+                client.chat_start(known, read).await?;
+            }
+            (known, turn)
+        }
+        (Deed::Subagent, Some(subagent)) => {
+            let child = ChatCreate {
+                client: Some(event.client.to_string()),
+                reference: Some(reference_of(&call.session, Some(subagent))),
+                parent_id: Some(known.uuid()),
+                ..ChatCreate::default()
+            };
+            let child = client.chat_create(&child).await?.chat;
+            (ChatId::from(child.id), subagent)
+        }
+        (Deed::Subagent, None) => return Ok(known),
+    };
+    let turn = TurnBegin {
+        reference: Some(reference.clone()),
+        delivery: None,
+    };
+    client.turn_begin(chat, &turn).await?;
+    Ok(chat)
+}
+
+/// Returns the reference of a chat. One rule for all clients: it is the client's own id of the session, and that of a
+/// subagent stands behind it.
+pub(super) fn reference_of(session: &str, subagent: Option<&str>) -> String {
+    match subagent {
+        Some(subagent) => format!("{session}/{subagent}"),
+        None => session.to_owned(),
+    }
+}
+
+/// Finds or makes the chat of a session.
+pub(super) async fn chat_of(
+    client: &Client,
+    event: &Event,
+    chat: &mut Option<ChatId>,
+) -> Result<ChatId, ClientError> {
+    if let Some(known) = *chat {
+        return Ok(known);
+    }
+    let wanted = |reference: &str| ChatCreate {
+        client: Some(event.client.to_string()),
+        reference: Some(reference.to_owned()),
+        agent_id: Some(event.agent),
+        mode: Some(ctxpin_model::mode::Mode::Observed.to_string()),
+        ..ChatCreate::default()
+    };
+    let mut own = wanted(&event.call.session);
+    if let Some(parent) = &event.call.parent {
+        let parent = client.chat_create(&wanted(parent)).await?.chat;
+        own = ChatCreate {
+            agent_id: None,
+            parent_id: Some(parent.id),
+            ..own
+        };
+    }
+    let opened = client.chat_create(&own).await?;
+    Ok(*chat.insert(ChatId::from(opened.chat.id)))
+}
