@@ -40,7 +40,7 @@ pub struct Request<'r> {
     pub client_version: Option<ClientVersion>,
     /// Why it is not whole. Empty if it is.
     pub gaps: Vec<Gap>,
-    /// Whether the client has compacted the conversation since the turn began. It reads its files anew then.
+    /// Whether the client has compacted the conversation since the turn began. Some clients read their files anew then.
     pub is_compacted: bool,
     /// What was found in it, in its order.
     pub found: Vec<Found<'r>>,

@@ -28,15 +28,28 @@ impl ClientEvent {
     pub fn is_read_by(self, client: Option<&str>) -> bool {
         let known: Option<Profile> = client.and_then(|name| name.parse().ok());
         match known {
-            Some(Profile::ClaudeCode | Profile::Codex) => match self {
+            Some(Profile::ClaudeCode) => match self {
                 Self::Startup | Self::Resume | Self::Fork | Self::Clear | Self::Compact => true,
                 Self::Turn => false,
+            },
+            // Behind a compaction it gives what it read before.
+            Some(Profile::Codex) => match self {
+                Self::Startup | Self::Resume | Self::Fork | Self::Clear => true,
+                Self::Compact | Self::Turn => false,
             },
             Some(Profile::Opencode) => match self {
                 Self::Turn => true,
                 Self::Startup | Self::Resume | Self::Fork | Self::Clear | Self::Compact => false,
             },
             Some(Profile::Neutral) | None => true,
+        }
+    }
+
+    /// Returns whether the subagents of a client read its files anew at this event. Others have what their session has.
+    pub fn is_read_by_subagent(self, client: Profile) -> bool {
+        match client {
+            Profile::Codex => self.is_read_by(Some(client.as_str())),
+            Profile::ClaudeCode | Profile::Opencode | Profile::Neutral => false,
         }
     }
 }
@@ -63,7 +76,7 @@ mod tests {
             assert_eq!(read.join(" "), expected, "{client:?}");
         };
         check(Some("claude-code"), "startup resume fork clear compact");
-        check(Some("codex"), "startup resume fork clear compact");
+        check(Some("codex"), "startup resume fork clear");
         check(Some("opencode"), "turn");
         check(Some("aider"), "startup resume fork clear compact turn");
         check(None, "startup resume fork clear compact turn");

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{
@@ -299,7 +300,11 @@ impl ControlHandler {
                 let fresh = is_read_at_turns(client).then(|| self.fresh(session));
                 self.hooks.turn(event, arrived, fresh).await
             }
-            HookEvent::SubagentStart => self.hooks.subagent(event, arrived).await,
+            HookEvent::SubagentStart => {
+                let is_read = ClientEvent::Startup.is_read_by_subagent(client);
+                let fresh = is_read.then(|| self.fresh(session));
+                self.hooks.subagent(event, arrived, fresh).await
+            }
             HookEvent::Given => self.hooks.given(event, arrived).await,
             HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd => {
                 self.hooks.stop(event, arrived).await

@@ -42,7 +42,10 @@ pub(super) enum Deed {
         read: Option<ChatStart>,
     },
     /// The start of a subagent, which is one turn.
-    Subagent,
+    Subagent {
+        /// What the subagent reads, if it does not have what its session has.
+        read: Option<ChatStart>,
+    },
 }
 
 /// Sends what a hook told, and again while the server cannot be reached. `tell` receives the result of the first try.
@@ -112,17 +115,20 @@ async fn recorded_once(
             }
             (known, turn)
         }
-        (Deed::Subagent, Some(subagent)) => {
+        (Deed::Subagent { read }, Some(subagent)) => {
             let child = ChatCreate {
                 client: Some(event.client.to_string()),
                 reference: Some(reference_of(&call.session, Some(subagent))),
                 parent_id: Some(known.uuid()),
                 ..ChatCreate::default()
             };
-            let child = client.chat_create(&child).await?.chat;
-            (ChatId::from(child.id), subagent)
+            let child = ChatId::from(client.chat_create(&child).await?.chat.id);
+            if let Some(read) = read {
+                client.chat_start(child, read).await?;
+            }
+            (child, subagent)
         }
-        (Deed::Subagent, None) => return Ok(known),
+        (Deed::Subagent { .. }, None) => return Ok(known),
     };
     let turn = TurnBegin {
         reference: Some(reference.clone()),

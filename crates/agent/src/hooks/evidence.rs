@@ -13,6 +13,7 @@ use ctxpin_client::error::ClientError;
 use ctxpin_evidence::known::{Given, Known};
 use ctxpin_evidence::reading::{Reading, Request, State};
 use ctxpin_evidence::verdict::Turn;
+use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::evidence::{Row, Source};
 use ctxpin_model::evidence_key::EvidenceKey;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
@@ -569,9 +570,9 @@ fn compared(
 }
 
 impl Compared {
-    /// Returns the number of the snapshot that a turn was stamped with. Behind a compaction, it is the one that was
-    /// pinned last before the next turn, because the client has read its files anew.
-    fn pin(&self, stamp: &Stamp, next: Option<&Stamp>, is_compacted: bool) -> Option<usize> {
+    /// Returns the number of the snapshot that a turn was stamped with. If the client has read its files anew since, it is
+    /// the one that was pinned last before the next turn.
+    fn pin(&self, stamp: &Stamp, next: Option<&Stamp>, is_reread: bool) -> Option<usize> {
         let snapshot = stamp.snapshot?;
         let stamped = self
             .moves
@@ -584,7 +585,7 @@ impl Compared {
         let last = self
             .moves
             .iter()
-            .rposition(|(_, at)| is_compacted && next.is_none_or(|next| *at <= next.started_at));
+            .rposition(|(_, at)| is_reread && next.is_none_or(|next| *at <= next.started_at));
         Some(last.map_or(stamped, |last| last.max(stamped)))
     }
 }
@@ -730,7 +731,9 @@ impl<'r> Rows<'r> {
         self.last = request.number;
         let stamp = &turns[place];
         let next = turns.get(place + 1);
-        let pin = self.compared.pin(stamp, next, request.is_compacted);
+        let client = Some(self.source.profile().as_str());
+        let is_reread = request.is_compacted && ClientEvent::Compact.is_read_by(client);
+        let pin = self.compared.pin(stamp, next, is_reread);
         if pin.is_none() && stamp.snapshot.is_some() {
             self.uncompared += 1;
             return;

@@ -221,10 +221,10 @@ impl Hooks {
         Arrived { session, place }
     }
 
-    /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads. `scan` is one
-    /// that began after the start. If it does not end in time, the pin moves to the head as it is, and then to the scan's
-    /// snapshot before any later turn of the session, whose stamp depends on it. So does a start that the server does
-    /// not take in time.
+    /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads, if it reads
+    /// anything then. `scan` is one that began after the start. If it does not end in time, the pin moves to the head as it
+    /// is, and then to the scan's snapshot before any later turn of the session, whose stamp depends on it. So does a start
+    /// that the server does not take in time.
     ///
     /// # Errors
     ///
@@ -238,9 +238,13 @@ impl Hooks {
         let until = tokio::time::Instant::now() + START_TIME_MAX;
         let session = Arc::clone(&arrived.session);
         let newest = event.newest.borrow().clone();
-        let (snapshot, late) = match tokio::time::timeout(SCAN_TIME_MAX, &mut scan).await {
-            Ok(snapshot) => (snapshot, None),
-            Err(_) => (None, Some(scan)),
+        let is_read = is_read_at_start(&event);
+        let (snapshot, late) = match is_read {
+            false => (None, None),
+            true => match tokio::time::timeout(SCAN_TIME_MAX, &mut scan).await {
+                Ok(snapshot) => (snapshot, None),
+                Err(_) => (None, Some(scan)),
+            },
         };
         let pins = [newest, snapshot.clone()];
         self.evidence.keep_pins(pins).await;
@@ -248,13 +252,14 @@ impl Hooks {
             event.call.source.as_deref().unwrap_or_default(),
             snapshot.as_ref(),
         );
-        let known = self.known(&event, &session).await;
-        {
+        if is_read {
+            let known = self.known(&event, &session).await;
             let mut read = lock(known);
             read.snapshot = snapshot.as_deref().map(Listing::of);
             read.told = None;
+            drop(read);
+            keep_read(&self.kept_reads, &event, &session);
         }
-        keep_read(&self.kept_reads, &event, &session);
         let tried = self.behind(event.clone(), arrived, Deed::Start(start), late);
         let tried = tried.await?;
         // What an earlier process, or a hook that was never called, has left.
@@ -359,12 +364,18 @@ impl Hooks {
         })
     }
 
-    /// Records the start of a subagent: a chat below that of its session, with one turn.
+    /// Records the start of a subagent: a chat below that of its session, with one turn. With `fresh`, the pin moves first
+    /// to what the subagent reads.
     ///
     /// # Errors
     ///
     /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
-    pub async fn subagent(&self, event: Event, arrived: Arrived) -> Result<HookReply, String> {
+    pub async fn subagent(
+        &self,
+        event: Event,
+        arrived: Arrived,
+        fresh: Option<Fresh>,
+    ) -> Result<HookReply, String> {
         let call = &event.call;
         if let (Some(id), Some(named)) = (&call.subagent, &call.record)
             && let Some(subagent) = Subagent::of(event.client, id, named)
@@ -373,7 +384,8 @@ impl Hooks {
             lock(known).began(subagent);
             keep_read(&self.kept_reads, &event, &arrived.session);
         }
-        self.behind(event, arrived, Deed::Subagent, None).await?;
+        let deed = Deed::Subagent { read: None };
+        self.behind(event, arrived, deed, fresh).await?;
         Ok(HookReply::default())
     }
 
@@ -439,7 +451,11 @@ impl Hooks {
                     insistently(&client, &event, &session, &deed, Some(tell)).await;
                     return;
                 }
-                Deed::Subagent => {
+                Deed::Subagent { read } => {
+                    if ClientEvent::Startup.is_read_by_subagent(event.client) {
+                        let head = scanned.await;
+                        *read = Some(start_of(ClientEvent::Startup.as_str(), head.as_ref()));
+                    }
                     insistently(&client, &event, &session, &deed, Some(tell)).await;
                     return;
                 }
@@ -592,6 +608,14 @@ fn keep_read(kept: &Arc<KeptReads>, event: &Event, session: &Arc<Session>) {
 /// Returns whether a client reads its files at each turn.
 pub(crate) fn is_read_at_turns(client: Profile) -> bool {
     ClientEvent::Turn.is_read_by(Some(client.as_str()))
+}
+
+/// Returns whether a client reads its files at the start of which it tells.
+fn is_read_at_start(event: &Event) -> bool {
+    let source = event.call.source.as_deref();
+    let mut known = ClientEvent::ALL.iter();
+    let known = known.find(|known| Some(known.as_str()) == source);
+    known.is_none_or(|known| known.is_read_by(Some(event.client.as_str())))
 }
 
 /// Returns the message that a client reads its files at an event. Without a head, it may have read newer ones.

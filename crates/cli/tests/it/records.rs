@@ -281,6 +281,38 @@ fn each_turn_of_each_client_has_the_evidence_of_its_requests() {
 }
 
 #[test]
+fn codex_gives_behind_a_compaction_what_it_read_before() {
+    let watched = Watched::new("codex");
+    let agents = watched.app.join("AGENTS.md");
+    let [one, two] = ["one", "two"].map(body);
+    let mut record = Record::begun(&watched, &one);
+    record.gives(&agents, &one);
+    watched.prompts(&record, "t1");
+    record.turn("t1");
+    watched.edit(&two);
+    watched.calls(&record, "SessionStart", &json!({"source": "compact"}));
+    record.payload("compacted", &json!({"replacement_history": []}));
+    record.gives(&agents, &one);
+    record.turn("t1");
+    watched.calls(&record, "Stop", &json!({}));
+    // The record does not have the request for the summary.
+    assert_eq!(watched.verdicts("s1", 1), ["incomplete"]);
+    assert_eq!(watched.outcomes("s1", 1), ["given"]);
+
+    // The session goes on with the old text, and its person is told of that.
+    let prompt = json!({"turn_id": "t2"});
+    let told = watched.calls(&record, "UserPromptSubmit", &prompt);
+    assert_says(
+        &told.unwrap(),
+        &["AGENTS.md changed since this session read it"],
+    );
+    record.turn("t2");
+    watched.calls(&record, "Stop", &json!({}));
+    assert_eq!(watched.verdicts("s1", 2), ["as-pinned", "incomplete"]);
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
 fn a_plugin_hands_over_what_its_requests_have() {
     let watched = Watched::new("opencode");
     let agents = watched.app.join("AGENTS.md");
@@ -351,7 +383,9 @@ fn a_subagent_has_evidence_of_its_own() {
     watched.calls(&session, "SubagentStop", &stop);
     watched.told("s1", "SessionStart", &json!({"source": "resume"}));
     assert_eq!(watched.verdicts("s1/a1", 1), ["as-pinned"]);
-    // Of another one's end nobody tells, because the client was ended.
+    // A change does not reach the session, and so none of its subagents. Of the end of this one nobody tells, because the
+    // client was ended.
+    watched.edit(&body("two"));
     watched.calls(&session, "SubagentStart", &json!({"agent_id": "a3"}));
     let left = own.path.with_file_name("agent-a3.jsonl");
     fs::copy(&own.path, left).unwrap();
@@ -360,6 +394,28 @@ fn a_subagent_has_evidence_of_its_own() {
     // One of the client's own has no record, and is followed by nobody.
     let stop = json!({"agent_id": "a2", "agent_transcript_path": "/nowhere/agent-a2.jsonl"});
     assert_eq!(watched.calls(&session, "SubagentStop", &stop), None);
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
+fn a_subagent_of_codex_reads_its_files_anew() {
+    let watched = Watched::new("codex");
+    let [one, two] = ["one", "two"].map(body);
+    let session = Record::begun(&watched, &one);
+    fs::write(watched.app.join("AGENTS.md"), &two).unwrap();
+    let mut own = Record::new(&watched, "a1");
+    watched.calls(
+        &own,
+        "SubagentStart",
+        &json!({"session_id": "s1", "agent_id": "a1"}),
+    );
+    own.gives(&watched.app.join("AGENTS.md"), &two);
+    own.turn("a prompt of its own");
+    let stop = json!({"agent_id": "a1", "agent_transcript_path": own.path});
+    watched.calls(&session, "SubagentStop", &stop);
+    // The requests of a session are sent in their order.
+    watched.told("s1", "SessionStart", &json!({"source": "resume"}));
+    assert_eq!(watched.verdicts("s1/a1", 1), ["as-pinned"]);
     watched.bench.ok(&watched.app, &["down"]);
 }
 

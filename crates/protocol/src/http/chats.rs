@@ -159,9 +159,9 @@ pub struct ChatChange {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChatStart {
-    /// What happened: `startup`, `resume`, `fork`, `clear`, `compact` or `turn`. Claude Code (`claude-code`) and
-    /// Codex (`codex`) read their files at all but `turn`, opencode (`opencode`) at `turn` alone, and other clients
-    /// at each of them.
+    /// What happened: `startup`, `resume`, `fork`, `clear`, `compact` or `turn`. Claude Code (`claude-code`) reads its
+    /// files at all but `turn`, Codex (`codex`) at all but `compact` and `turn`, opencode (`opencode`) at `turn`
+    /// alone, and other clients at each of them.
     pub source: String,
     /// The head of a scan that began after the event: the `snapshot` that `ctxpin agent resync --json` prints. Without it, the
     /// pin moves to the head as it is, and the history notes it as `unconfirmed`.

@@ -371,7 +371,7 @@ async fn a_subagent_that_nobody_ended_is_caught_up() {
         event.call.subagent = Some(id.into());
         event.call.record = Some(followed.record(id).to_str().unwrap().into());
         match event.call.event {
-            HookEvent::SubagentStart => followed.hooks.subagent(event, arrived).await,
+            HookEvent::SubagentStart => followed.hooks.subagent(event, arrived, None).await,
             _ => followed.hooks.stop(event, arrived).await,
         }
         .unwrap();
