@@ -13,7 +13,6 @@ use ctxpin_client::error::ClientError;
 use ctxpin_evidence::known::{Given, Known};
 use ctxpin_evidence::reading::{Reading, Request, State};
 use ctxpin_evidence::verdict::Turn;
-use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::evidence::{Row, Source};
 use ctxpin_model::evidence_key::EvidenceKey;
 use ctxpin_model::hash::{BlobHash, SnapshotId};
@@ -32,7 +31,7 @@ use super::asking::Asking;
 use super::deed::{RETRY_PAUSE, RETRY_TIME_MAX, reference_of};
 use super::held::Held;
 use super::pins::{Pin, Pins};
-use super::read::Subagent;
+use super::read::{Reread, Subagent};
 use super::record::{self, Origin, PORTION_BYTES, Record, Unreadable};
 use super::state_files::StateFiles;
 use crate::blocking::blocking;
@@ -79,6 +78,8 @@ pub(super) struct Subject {
     pub record: Option<record::Place>,
     /// Whether the client says that the turn has ended.
     pub is_ended: bool,
+    /// What the client read within turns.
+    pub rereads: Vec<Reread>,
 }
 
 /// Why evidence could not be handed in.
@@ -360,6 +361,7 @@ impl Subject {
             }),
             subagent: Some(subagent.id),
             is_ended: true,
+            rereads: Vec::new(),
             ..self.clone()
         }
     }
@@ -570,23 +572,26 @@ fn compared(
 }
 
 impl Compared {
-    /// Returns the number of the snapshot that a turn was stamped with. If the client has read its files anew since, it is
-    /// the one that was pinned last before the next turn.
-    fn pin(&self, stamp: &Stamp, next: Option<&Stamp>, is_reread: bool) -> Option<usize> {
-        let snapshot = stamp.snapshot?;
-        let stamped = self
+    /// Returns the number of the snapshot that a turn was stamped with, or of the one that the client has read since.
+    fn pin(
+        &self,
+        stamp: &Stamp,
+        next: Option<&Stamp>,
+        reread: Option<SnapshotId>,
+    ) -> Option<usize> {
+        let snapshot = reread.or(stamp.snapshot)?;
+        let until = match reread {
+            Some(_) => next.map(|next| next.started_at),
+            None => Some(stamp.started_at),
+        };
+        let in_time = self
             .moves
             .iter()
-            .rposition(|(moved, at)| *moved == snapshot && *at <= stamp.started_at);
-        let stamped = stamped.or_else(|| {
+            .rposition(|(moved, at)| *moved == snapshot && until.is_none_or(|until| *at <= until));
+        in_time.or_else(|| {
             let mut moves = self.moves.iter();
             moves.rposition(|(moved, _)| *moved == snapshot)
-        })?;
-        let last = self
-            .moves
-            .iter()
-            .rposition(|(_, at)| is_reread && next.is_none_or(|next| *at <= next.started_at));
-        Some(last.map_or(stamped, |last| last.max(stamped)))
+        })
     }
 }
 
@@ -639,6 +644,7 @@ fn read(
         }
     };
     let mut rows = Rows::new(subject.subagent.as_deref(), source, compared, stamps);
+    rows.rereads = &subject.rereads;
     rows.handed_in = handed_in;
     rows.last = handed_in;
     rows.is_open = is_open;
@@ -683,6 +689,7 @@ struct Rows<'r> {
     source: Source,
     compared: &'r Compared,
     stamps: &'r Stamps,
+    rereads: &'r [Reread],
     /// The number of the last request that was handed in before.
     handed_in: u64,
     last: u64,
@@ -704,6 +711,7 @@ impl<'r> Rows<'r> {
             source,
             compared,
             stamps,
+            rereads: &[],
             handed_in: 0,
             last: 0,
             is_open: false,
@@ -731,9 +739,10 @@ impl<'r> Rows<'r> {
         self.last = request.number;
         let stamp = &turns[place];
         let next = turns.get(place + 1);
-        let client = Some(self.source.profile().as_str());
-        let is_reread = request.is_compacted && ClientEvent::Compact.is_read_by(client);
-        let pin = self.compared.pin(stamp, next, is_reread);
+        let mut rereads = self.rereads.iter();
+        let reread = rereads.find(|reread| request.is_compacted && reread.turn == stamp.reference);
+        let reread = reread.and_then(|reread| reread.snapshot.parse().ok());
+        let pin = self.compared.pin(stamp, next, reread);
         if pin.is_none() && stamp.snapshot.is_some() {
             self.uncompared += 1;
             return;

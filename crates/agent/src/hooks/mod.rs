@@ -118,14 +118,17 @@ impl Session {
         read.is_some_and(|read| lock(read).ended(subagent))
     }
 
-    /// Notes what the client has read at its last start. Returns whether that is new.
-    fn has_read(&self, head: &LocalSnapshot) -> bool {
+    /// Notes what the client has read at its last start, which `source` names. Returns whether that is new.
+    fn has_read(&self, head: &LocalSnapshot, source: &str) -> bool {
         let Some(read) = self.read.get() else {
             return false;
         };
         let mut read = lock(read);
         let is_new = read.snapshot.is_none();
         read.snapshot.get_or_insert_with(|| Listing::of(head));
+        if is_new && source == ClientEvent::Compact.as_str() {
+            read.compacted();
+        }
         is_new
     }
 }
@@ -257,6 +260,9 @@ impl Hooks {
             let mut read = lock(known);
             read.snapshot = snapshot.as_deref().map(Listing::of);
             read.told = None;
+            if start.source == ClientEvent::Compact.as_str() {
+                read.compacted();
+            }
             drop(read);
             keep_read(&self.kept_reads, &event, &session);
         }
@@ -348,6 +354,7 @@ impl Hooks {
             None => None,
         };
         if let Some(turn) = event.call.turn.clone() {
+            lock(self.known(&event, &session).await).turn = Some(turn.clone());
             let deed = Deed::Turn { turn, read: None };
             self.behind(event.clone(), arrived, deed, fresh).await?;
             let is_read = session.is_read.swap(false, Ordering::Relaxed);
@@ -463,7 +470,7 @@ impl Hooks {
             };
             let is_recorded = insistently(&client, &event, &session, &deed, Some(tell)).await;
             if is_recorded && let Some(head) = scanned.await {
-                if session.has_read(&head) {
+                if session.has_read(&head, &source) {
                     keep_read(&kept_reads, &event, &session);
                 }
                 let deed = Deed::Start(start_of(&source, Some(&head)));
@@ -491,6 +498,11 @@ impl Hooks {
         };
         let permit = self.permit()?;
         let asking = self.asking(call).await?;
+        let known = self.known(&event, &session).await;
+        let (rereads, subagents) = {
+            let known = lock(known);
+            (known.rereads.clone(), known.subagents.clone())
+        };
         let subject = Subject {
             client: event.client,
             session: call.session.clone(),
@@ -500,11 +512,16 @@ impl Hooks {
                 call.event,
                 HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd
             ),
+            rereads: match call.subagent {
+                None => rereads,
+                Some(_) => Vec::new(),
+            },
         };
         let mut subjects = vec![subject];
         if matches!(call.event, HookEvent::SessionStart | HookEvent::Prompt) {
-            let known = lock(self.known(&event, &session).await).subagents.clone();
-            let left = known.into_iter().map(|left| subjects[0].of_subagent(left));
+            let left = subagents
+                .into_iter()
+                .map(|left| subjects[0].of_subagent(left));
             let left: Vec<_> = left.collect();
             subjects.extend(left);
         }

@@ -27,6 +27,9 @@ const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// How many subagents of a session are known at once. The record of one that began before is read when it ends.
 const SUBAGENTS_MAX: usize = 64;
 
+/// How many turns of a session with a compaction are known at once. Their evidence is seldom late by more.
+const REREADS_MAX: usize = 64;
+
 /// What the client has read, what its person was told, and the subagents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Read {
@@ -34,9 +37,23 @@ pub(super) struct Read {
     pub snapshot: Option<Listing>,
     /// The snapshot of which the person was told last that it differs.
     pub told: Option<Listing>,
+    /// The client's id of the session's last turn.
+    #[serde(default)]
+    pub turn: Option<String>,
+    /// What the client read anew within turns, because it compacted: the last of each turn, the oldest first.
+    #[serde(default)]
+    pub rereads: Vec<Reread>,
     /// The subagents that began, and of whose end the client has not told.
     #[serde(default)]
     pub subagents: Vec<Subagent>,
+}
+
+/// What a client read within a turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Reread {
+    /// The client's id of the turn.
+    pub turn: String,
+    pub snapshot: String,
 }
 
 /// A subagent of a session.
@@ -68,6 +85,20 @@ impl Subagent {
 }
 
 impl Read {
+    /// Notes that the client compacted in the last turn, and read what the session has read last.
+    pub fn compacted(&mut self) {
+        let (Some(turn), Some(read)) = (&self.turn, &self.snapshot) else {
+            return;
+        };
+        self.rereads.retain(|reread| reread.turn != *turn);
+        self.rereads.push(Reread {
+            turn: turn.clone(),
+            snapshot: read.snapshot.clone(),
+        });
+        let surplus = self.rereads.len().saturating_sub(REREADS_MAX);
+        self.rereads.drain(..surplus);
+    }
+
     /// Notes that a subagent began.
     pub fn began(&mut self, subagent: Subagent) {
         self.ended(&subagent.id);

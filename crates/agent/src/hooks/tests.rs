@@ -152,6 +152,11 @@ fn what_a_session_has_read_outlives_the_process() {
             resources: [("skill".into(), [("/w/s".into(), "1".into())].into())].into(),
         }),
         told: None,
+        turn: Some("t".into()),
+        rereads: vec![read::Reread {
+            turn: "t".into(),
+            snapshot: "sha256:0".into(),
+        }],
         subagents: Vec::new(),
     };
     kept.keep("codex\ns", || read.clone()).unwrap();

@@ -135,6 +135,14 @@ fn body(name: &str) -> String {
     lines.collect()
 }
 
+fn verdicts(turns: &[Value]) -> Vec<String> {
+    let verdicts = turns.iter().map(|turn| {
+        let verdict = turn["evidence"]["verdict"].as_str();
+        verdict.unwrap_or("none").to_owned()
+    });
+    verdicts.collect()
+}
+
 impl Watched {
     fn edit(&self, text: &str) {
         fs::write(self.app.join("AGENTS.md"), text).unwrap();
@@ -176,12 +184,16 @@ impl Watched {
     /// Asks until the newest of so many turns has evidence, and returns the verdicts, the newest first.
     fn verdicts(&self, session: &str, count: usize) -> Vec<String> {
         let is_so = |turns: &[Value]| turns.len() == count && turns[0].get("evidence").is_some();
-        let turns = self.asked(session, is_so);
-        let verdicts = turns.iter().map(|turn| {
-            let verdict = turn["evidence"]["verdict"].as_str();
-            verdict.unwrap_or("none").to_owned()
-        });
-        verdicts.collect()
+        verdicts(&self.asked(session, is_so))
+    }
+
+    /// Asks until all but the newest of so many turns have evidence, and returns the verdicts, the newest first.
+    fn evidence(&self, session: &str, count: usize) -> Vec<String> {
+        let is_so = |turns: &[Value]| {
+            let mut earlier = turns.iter().skip(1);
+            turns.len() == count && earlier.all(|turn| turn.get("evidence").is_some())
+        };
+        verdicts(&self.asked(session, is_so))
     }
 
     /// Returns what became of each resource in a turn.
@@ -309,6 +321,36 @@ fn codex_gives_behind_a_compaction_what_it_read_before() {
     record.turn("t2");
     watched.calls(&record, "Stop", &json!({}));
     assert_eq!(watched.verdicts("s1", 2), ["as-pinned", "incomplete"]);
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
+fn a_compaction_counts_as_it_was_if_its_evidence_is_late() {
+    let watched = Watched::new("claude-code");
+    let agents = watched.app.join("AGENTS.md");
+    let texts = ["one", "two", "three", "four"].map(body);
+    let mut record = Record::begun(&watched, &texts[0]);
+    // Each turn has a compaction and no end, because its client was ended, and the next process reads another file. In the
+    // second turn, the compaction finds nothing new.
+    for (turn, [before, behind, next]) in [("t1", [0, 1, 2]), ("t2", [2, 2, 3])] {
+        record.messages.clear();
+        record.gives(&agents, &texts[before]);
+        watched.prompts(&record, turn);
+        record.turn(turn);
+        watched.edit(&texts[behind]);
+        watched.calls(&record, "SessionStart", &json!({"source": "compact"}));
+        record.line(&json!({"type": "system", "subtype": "compact_boundary"}));
+        record.messages.clear();
+        record.gives(&agents, &texts[behind]);
+        record.turn(turn);
+        watched.edit(&texts[next]);
+        watched.calls(&record, "SessionStart", &json!({"source": "resume"}));
+    }
+    watched.prompts(&record, "t3");
+    assert_eq!(
+        watched.evidence("s1", 3),
+        ["none", "as-pinned", "as-pinned"]
+    );
     watched.bench.ok(&watched.app, &["down"]);
 }
 
