@@ -378,6 +378,22 @@ fn revocable_user<R>(account: &Granted<object::Account, R>) -> Option<UserId> {
     (!of_everybody).then_some(account.owner())
 }
 
+/// Returns a token, revoked or not, of those that the caller may revoke.
+async fn revocable_token<R>(
+    transaction: &mut Transaction,
+    account: &Granted<object::Account, R>,
+    token: TokenId,
+) -> Result<TokenRecord> {
+    let found = account.token(transaction, token, revocable_user(account));
+    found.await?.ok_or(Error::NotFound("token"))
+}
+
+/// Requires that a token has no scope that the caller's lacks.
+fn require_revocable<R>(account: &Granted<object::Account, R>, token: &TokenRecord) -> Result<()> {
+    require_no_wider(scopes_of(account.actor()), token.scopes)
+        .map_err(|refusal| ctxpin_store::error::Error::Forbidden(refusal).into())
+}
+
 /// Returns a page of the valid tokens that a token created, directly or through others, newest first: those of
 /// users and those of agents.
 ///
@@ -392,11 +408,7 @@ pub async fn token_children(
 ) -> Result<Page<TokenRecord, IdCursor>> {
     let (mut transaction, account) =
         read_account(service, credential, Operation::TokenChildren).await?;
-    let owner = revocable_user(&account);
-    account
-        .token(&mut transaction, token, owner)
-        .await?
-        .ok_or(Error::NotFound("token"))?;
+    revocable_token(&mut transaction, &account, token).await?;
     let children = account
         .token_children(&mut transaction, token, account.at(), page)
         .await?;
@@ -428,13 +440,11 @@ pub async fn token_in_use(
 ) -> Result<TokenInUse> {
     let (mut transaction, account) =
         read_account(service, credential, Operation::TokenRevoke).await?;
-    let owner = revocable_user(&account);
-    let found = account.token(&mut transaction, token, owner).await?;
-    let found = found
-        .filter(|found| found.revoked_at.is_none())
-        .ok_or(Error::NotFound("token"))?;
-    require_no_wider(scopes_of(account.actor()), found.scopes)
-        .map_err(ctxpin_store::error::Error::Forbidden)?;
+    let found = revocable_token(&mut transaction, &account, token).await?;
+    if found.revoked_at.is_some() {
+        return Err(Error::NotFound("token"));
+    }
+    require_revocable(&account, &found)?;
     let newest = PageRequest::newest(PAGE_ITEMS_MAX);
     let children = account
         .token_children(&mut transaction, token, account.at(), &newest)
@@ -489,12 +499,9 @@ async fn token_revoke_once(
     let operation = Operation::TokenRevoke;
     let caller = service.caller(credential);
     let (mut transaction, account) = write_account(service, &caller, operation).await?;
-    let owner = revocable_user(&account);
-    let named = account.token(&mut transaction, token, owner).await?;
-    let named = named.ok_or(Error::NotFound("token"))?;
+    let named = revocable_token(&mut transaction, &account, token).await?;
     // Its children have no more scopes than itself.
-    require_no_wider(scopes_of(account.actor()), named.scopes)
-        .map_err(ctxpin_store::error::Error::Forbidden)?;
+    require_revocable(&account, &named)?;
     account
         .token_revoke(&mut transaction, token, caller.now)
         .await?;

@@ -112,20 +112,31 @@ pub fn agent_request(create: AgentCreate) -> Result<AgentRequest, InvalidMember>
     })
 }
 
-/// Reads the name of a profile.
+/// Reads the profile of an agent.
 ///
 /// # Errors
 ///
 /// Fails if no agent of this release has it.
 pub(super) fn read_profile(text: &str) -> Result<Profile, InvalidMember> {
+    profile_named("profile", text, |known| {
+        format!("this server has agents of the profiles {known} alone; a newer one may have others")
+    })
+}
+
+/// Reads the name of a profile. `reason` says what to do about another name than the known ones.
+///
+/// # Errors
+///
+/// Fails if this release has no such profile.
+pub(super) fn profile_named(
+    member: &'static str,
+    text: &str,
+    reason: impl FnOnce(&str) -> String,
+) -> Result<Profile, InvalidMember> {
     text.parse().map_err(|_| {
         let known = Profile::ALL.iter().map(|profile| profile.as_str());
         let known: Vec<_> = known.collect();
-        let reason = format!(
-            "this server has agents of the profiles {} alone; a newer one may have others",
-            known.join(", ")
-        );
-        InvalidMember::new("profile", reason)
+        InvalidMember::new(member, reason(&known.join(", ")))
     })
 }
 

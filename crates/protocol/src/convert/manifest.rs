@@ -20,6 +20,7 @@ use ctxpin_model::resource::{Applies, Bodies, Resource};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{DETAIL_BYTES_MAX, NOTES_MAX, Note, Warning};
 
+use super::agents::profile_named;
 use super::members::{InvalidMember, count, hash, size, text, word};
 use super::resources;
 use crate::http::push::{self as http, ManifestResource, Push};
@@ -107,14 +108,8 @@ fn read_facts(facts: http::Facts) -> Result<Facts, InvalidMember> {
 fn read_rules(facts: &http::Facts) -> Result<Option<Rules>, InvalidMember> {
     let profile = match &facts.profile {
         None => Profile::Neutral,
-        Some(text) => text.parse().map_err(|_| {
-            let known = Profile::ALL.iter().map(|known| known.as_str());
-            let known: Vec<_> = known.collect();
-            let reason = format!(
-                "this server knows the profiles {} alone; upgrade it",
-                known.join(", ")
-            );
-            InvalidMember::new("facts.profile", reason)
+        Some(text) => profile_named("facts.profile", text, |known| {
+            format!("this server knows the profiles {known} alone; upgrade it")
         })?,
     };
     if profile == Profile::Neutral {

@@ -104,21 +104,39 @@ impl PageForm {
         if self.wants == Wants::Fragment || !is_of_form {
             return Err(error);
         }
-        let problem = error.into_problem();
-        let failed = FailedForm {
-            action: self.action,
-            fields: self.fields,
-            told: Told::new(&problem),
-        };
-        let mut response = page(PageCaller {
-            failed: Some(Arc::new(failed)),
-            ..self.caller
-        })
-        .await?;
-        *response.status_mut() =
-            StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
-        Ok(response)
+        shown_again(self.caller, self.action, self.fields, error, page).await
     }
+}
+
+/// Shows the page of a form that failed at `action`, filled with `fields`, with the reason and its status.
+///
+/// # Errors
+///
+/// Returns the errors of the page.
+pub(crate) async fn shown_again<S>(
+    caller: PageCaller,
+    action: String,
+    fields: Fields,
+    error: ApiError,
+    page: impl FnOnce(PageCaller) -> S,
+) -> ApiResult<Response>
+where
+    S: Future<Output = ApiResult<Response>>,
+{
+    let problem = error.into_problem();
+    let failed = FailedForm {
+        action,
+        fields,
+        told: Told::new(&problem),
+    };
+    let mut response = page(PageCaller {
+        failed: Some(Arc::new(failed)),
+        ..caller
+    })
+    .await?;
+    *response.status_mut() =
+        StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+    Ok(response)
 }
 
 /// Reads the fields of a form that a page of this server has sent.

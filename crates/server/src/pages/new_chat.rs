@@ -12,12 +12,13 @@ use ctxpin_protocol::convert::members::{InvalidMember, word};
 
 use super::answer::elsewhere;
 use super::caller::PageCaller;
-use super::chat::settings::{PolicyChoice, WorkspaceChoice, policies, title, workspaces};
+use super::chat::settings::{WorkspaceChoice, policies, title, workspaces};
 use super::fields::Fields;
 use super::form::PageForm;
 use super::frame::{Frame, Place, html};
 use super::parts::command::Command;
 use super::parts::text::Text;
+use super::parts::word_choice::WordChoice;
 use crate::api_error::ApiResult;
 use crate::app::App;
 
@@ -26,7 +27,7 @@ use crate::app::App;
 #[template(path = "new_chat.html")]
 struct NewChatPage {
     frame: Frame,
-    policies: Vec<PolicyChoice>,
+    policies: Vec<WordChoice>,
     workspaces: Vec<WorkspaceChoice>,
     create: Command,
 }

@@ -29,25 +29,12 @@ use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::number::counted;
 use crate::pages::parts::text::Text;
+use crate::pages::parts::word_choice::WordChoice;
 use crate::pages::typed::Typed;
 use crate::params::{PathParams, QueryParams};
 
 /// The most workspaces that a form offers.
 pub(crate) const WORKSPACES_MAX: i64 = 500;
-
-/// A policy as a choice of a form.
-pub(crate) struct PolicyChoice {
-    pub word: &'static str,
-    pub words: &'static str,
-    pub is_chosen: bool,
-}
-
-/// A mode as a choice of a form.
-struct ModeChoice {
-    word: &'static str,
-    words: &'static str,
-    is_chosen: bool,
-}
 
 /// A workspace as a choice of a form.
 pub(crate) struct WorkspaceChoice {
@@ -62,8 +49,8 @@ pub(crate) struct WorkspaceChoice {
 struct SettingsPage {
     frame: Frame,
     head: ChatHead,
-    modes: Vec<ModeChoice>,
-    policies: Vec<PolicyChoice>,
+    modes: Vec<WordChoice>,
+    policies: Vec<WordChoice>,
     workspaces: Vec<WorkspaceChoice>,
     is_unbound: bool,
     typed: Typed,
@@ -111,8 +98,8 @@ pub(crate) async fn page(
 }
 
 /// Returns the modes as choices of a form.
-fn modes(typed: &Typed, chosen: Mode) -> Vec<ModeChoice> {
-    let choice = |mode: &Mode| ModeChoice {
+fn modes(typed: &Typed, chosen: Mode) -> Vec<WordChoice> {
+    let choice = |mode: &Mode| WordChoice {
         word: mode.as_str(),
         words: match mode {
             Mode::Delivered => "The pin, which ctxpin delivers",
@@ -124,8 +111,8 @@ fn modes(typed: &Typed, chosen: Mode) -> Vec<ModeChoice> {
 }
 
 /// Returns the policies as choices of a form.
-pub(crate) fn policies(typed: &Typed, chosen: Policy) -> Vec<PolicyChoice> {
-    let choice = |policy: &Policy| PolicyChoice {
+pub(crate) fn policies(typed: &Typed, chosen: Policy) -> Vec<WordChoice> {
+    let choice = |policy: &Policy| WordChoice {
         word: policy.as_str(),
         words: match policy {
             Policy::Manual => "Wait for me",

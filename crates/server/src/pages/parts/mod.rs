@@ -19,3 +19,4 @@ pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod unused;
 pub(crate) mod verdict;
+pub(crate) mod word_choice;

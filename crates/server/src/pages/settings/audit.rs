@@ -1,10 +1,7 @@
 //! The audit log, for admins and auditors.
 
-use std::sync::Arc;
-
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use chrono::{NaiveDate, NaiveTime};
 use ctxpin_model::access::Operation;
@@ -18,18 +15,17 @@ use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::{Tab, TabLink, tabs};
-use crate::api_error::{ApiError, ApiResult};
+use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::cursor::{request, require_items};
 use crate::pages::fields::Fields;
+use crate::pages::form::shown_again;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::pager::Pager;
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
-use crate::pages::told::Told;
-use crate::pages::typed::FailedForm;
 use crate::params::QueryParams;
 
 /// The path of the page.
@@ -99,7 +95,11 @@ pub(crate) async fn page(
     let asked = request(query.cursor.as_deref(), query.before.as_deref())?;
     let filter = match query.filter() {
         Ok(filter) => filter,
-        Err(invalid) => return shown_again(&app, caller, query, invalid).await,
+        Err(invalid) => {
+            let again = |caller| without_rows(&app, caller, query);
+            let fields = Fields::default();
+            return shown_again(caller, PATH.to_owned(), fields, invalid.into(), again).await;
+        }
     };
     let log = people::audit_log(&app.service, caller.credential, &filter, &asked).await?;
     if log.next.is_none() && log.previous.is_none() {
@@ -121,34 +121,18 @@ pub(crate) async fn page(
     })
 }
 
-/// Shows the form again as it was filled, with what is wrong at its field, and no rows.
-async fn shown_again(
-    app: &App,
-    caller: PageCaller,
-    query: AuditPageQuery,
-    invalid: InvalidMember,
-) -> ApiResult<Response> {
-    let failed = FailedForm {
-        action: PATH.to_owned(),
-        fields: Fields::default(),
-        told: Told::new(&ApiError::from(invalid).into_problem()),
-    };
-    let caller = PageCaller {
-        failed: Some(Arc::new(failed)),
-        ..caller
-    };
+/// Shows the form as it was filled, and no rows.
+async fn without_rows(app: &App, caller: PageCaller, query: AuditPageQuery) -> ApiResult<Response> {
     let overview = overview::read(&app.service, caller.credential).await?;
     let frame = Frame::of(app, &caller, overview, Place::Settings, "Audit log");
     frame.require(Operation::AuditRead)?;
-    let mut response = html(&AuditPage {
+    html(&AuditPage {
         tabs: tabs(Tab::Audit, &frame),
         frame,
         rows: Vec::new(),
         pager: Pager::default(),
         query,
-    })?;
-    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    Ok(response)
+    })
 }
 
 impl AuditPageQuery {

@@ -27,6 +27,7 @@ use crate::pages::parts::number::counted;
 use crate::pages::parts::pager::Pager;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
+use crate::pages::parts::word_choice::WordChoice;
 use crate::params::{PathParams, QueryParams};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -40,7 +41,7 @@ struct TokensPage {
     rows: Vec<Row>,
     pager: Pager,
     /// The scopes that the caller's session can give to a token.
-    choices: Vec<ScopeChoice>,
+    choices: Vec<WordChoice>,
     create: Command,
     /// The command that gives a shell the server and the token. `None` if commands find both by themselves.
     exported: Option<String>,
@@ -82,31 +83,22 @@ struct Row {
     may_revoke: bool,
 }
 
-/// A scope as a choice of the form.
-struct ScopeChoice {
-    word: &'static str,
-    words: &'static str,
-    is_chosen: bool,
-}
-
-impl ScopeChoice {
-    fn new(scope: Scope) -> Self {
-        let (words, is_chosen) = match scope {
-            Scope::Read => ("Read texts", true),
-            Scope::Write => ("Move pins, make and change chats", true),
-            Scope::Observe => (
-                "Follow your clients: their chats, sessions and turns",
-                false,
-            ),
-            Scope::Provision => ("Make agents for others", false),
-            Scope::Admin => ("Manage users, their quotas and their tokens", false),
-        };
-        let word = scope.as_str();
-        Self {
-            word,
-            words,
-            is_chosen,
-        }
+/// Returns a scope as a choice of the form.
+fn scope_choice(scope: Scope) -> WordChoice {
+    let (words, is_chosen) = match scope {
+        Scope::Read => ("Read texts", true),
+        Scope::Write => ("Move pins, make and change chats", true),
+        Scope::Observe => (
+            "Follow your clients: their chats, sessions and turns",
+            false,
+        ),
+        Scope::Provision => ("Make agents for others", false),
+        Scope::Admin => ("Manage users, their quotas and their tokens", false),
+    };
+    WordChoice {
+        word: scope.as_str(),
+        words,
+        is_chosen,
     }
 }
 
@@ -154,7 +146,7 @@ async fn shown(
             .iter()
             .copied()
             .filter(is_given)
-            .map(ScopeChoice::new)
+            .map(scope_choice)
             .collect(),
         exported: frame
             .server
