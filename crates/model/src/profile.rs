@@ -182,6 +182,33 @@ fn skill_listings(
     listings.collect()
 }
 
+/// What begins a permission in the JSON of settings, before its pattern.
+const ALLOWED: &str = "allow ";
+const DENIED: &str = "deny ";
+
+/// Reads which skills a tool's model may load, if the settings say it.
+fn skill_permissions(read: &Members<'_>) -> Result<Vec<SkillPermission>, InvalidSettings> {
+    let name = opencode::SKILL_PERMISSIONS;
+    if !read.0.contains_key(name) {
+        return Ok(Vec::new());
+    }
+    let permissions = read.texts(name)?.into_iter().map(|text| {
+        let pattern = |word: &str, is_denied: bool| {
+            let pattern = text.strip_prefix(word)?.to_owned();
+            Some(SkillPermission { pattern, is_denied })
+        };
+        let permission = pattern(ALLOWED, false).or_else(|| pattern(DENIED, true));
+        permission.ok_or_else(|| {
+            InvalidSettings::of_member(name, "a text begins with neither `allow ` nor `deny `")
+        })
+    });
+    let permissions: Vec<_> = permissions.collect::<Result<_, _>>()?;
+    match permissions.is_empty() {
+        true => Err(InvalidSettings::of_member(name, "it has no texts")),
+        false => Ok(permissions),
+    }
+}
+
 fn fit(name: &str, text: &str) -> Result<(), InvalidSettings> {
     let fault = text_fault(text, FACT_BYTES_MAX);
     fault.map_or(Ok(()), |fault| Err(InvalidSettings::of_member(name, fault)))
@@ -299,6 +326,47 @@ pub struct OpencodeSettings {
     pub is_claude_code_disabled: bool,
     /// `OPENCODE_DISABLE_PROJECT_CONFIG`: whether the project's files and configurations are passed over.
     pub is_project_disabled: bool,
+    /// `permission.skill`: which skills the model may load. The last that matches counts, and without one a skill is
+    /// allowed. They are part of the JSON if there are some.
+    pub skill_permissions: Vec<SkillPermission>,
+}
+
+/// Whether opencode's model may load the skills that a pattern matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SkillPermission {
+    /// `*` stands for any text, and `?` for one character.
+    pub pattern: String,
+    pub is_denied: bool,
+}
+
+impl SkillPermission {
+    /// Returns whether a pattern matches a whole text. A blank and `*` at its end may match nothing. Takes time in the
+    /// product of their lengths.
+    pub fn is_match(pattern: &str, text: &str) -> bool {
+        let begin = pattern.strip_suffix(" *");
+        begin.is_some_and(|begin| is_wildcard_match(begin, text))
+            || is_wildcard_match(pattern, text)
+    }
+}
+
+fn is_wildcard_match(pattern: &str, text: &str) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    // The lengths of the text's beginnings that the pattern's beginning matches.
+    let mut reached = vec![false; text.len() + 1];
+    reached[0] = true;
+    for sign in pattern.chars() {
+        let before = reached;
+        reached = vec![false; text.len() + 1];
+        for at in 0..=text.len() {
+            reached[at] = match (sign, at) {
+                ('*', 0) => before[0],
+                ('*', at) => before[at] || reached[at - 1],
+                (_, 0) => false,
+                (sign, at) => before[at - 1] && (sign == '?' || sign == text[at - 1]),
+            };
+        }
+    }
+    reached[text.len()]
 }
 
 impl OpencodeSettings {
@@ -309,6 +377,7 @@ impl OpencodeSettings {
             instructions: Vec::new(),
             is_claude_code_disabled: false,
             is_project_disabled: false,
+            skill_permissions: Vec::new(),
         }
     }
 }
@@ -337,6 +406,7 @@ mod opencode {
     pub const INSTRUCTIONS: &str = "instructions";
     pub const IS_CLAUDE_CODE_DISABLED: &str = "OPENCODE_DISABLE_CLAUDE_CODE_PROMPT";
     pub const IS_PROJECT_DISABLED: &str = "OPENCODE_DISABLE_PROJECT_CONFIG";
+    pub const SKILL_PERMISSIONS: &str = "permission.skill";
 }
 
 impl Settings {
@@ -386,6 +456,7 @@ impl Settings {
                 instructions: read.texts(opencode::INSTRUCTIONS)?,
                 is_claude_code_disabled: read.flag(opencode::IS_CLAUDE_CODE_DISABLED)?,
                 is_project_disabled: read.flag(opencode::IS_PROJECT_DISABLED)?,
+                skill_permissions: skill_permissions(&read)?,
             }),
         };
         let known = settings.json();
@@ -448,12 +519,26 @@ impl Settings {
                 codex::FALLBACK_NAMES: settings.fallback_names,
                 codex::ROOT_MARKERS: settings.root_markers,
             }),
-            Self::Opencode(settings) => json!({
-                opencode::HOME: settings.home,
-                opencode::INSTRUCTIONS: settings.instructions,
-                opencode::IS_CLAUDE_CODE_DISABLED: settings.is_claude_code_disabled,
-                opencode::IS_PROJECT_DISABLED: settings.is_project_disabled,
-            }),
+            Self::Opencode(settings) => {
+                let mut json = json!({
+                    opencode::HOME: settings.home,
+                    opencode::INSTRUCTIONS: settings.instructions,
+                    opencode::IS_CLAUDE_CODE_DISABLED: settings.is_claude_code_disabled,
+                    opencode::IS_PROJECT_DISABLED: settings.is_project_disabled,
+                });
+                if !settings.skill_permissions.is_empty() {
+                    let permissions = settings.skill_permissions.iter().map(|permission| {
+                        let word = if permission.is_denied {
+                            DENIED
+                        } else {
+                            ALLOWED
+                        };
+                        Value::String(format!("{word}{}", permission.pattern))
+                    });
+                    json[opencode::SKILL_PERMISSIONS] = permissions.collect();
+                }
+                json
+            }
         }
     }
 }
@@ -488,6 +573,12 @@ mod tests {
         });
         let opencode = Settings::Opencode(OpencodeSettings {
             instructions: vec!["docs/*.md".into()],
+            skill_permissions: [("*", true), ("a-?", false)]
+                .map(|(pattern, is_denied)| SkillPermission {
+                    pattern: pattern.into(),
+                    is_denied,
+                })
+                .into(),
             ..OpencodeSettings::defaults("/home/ada/.config/opencode")
         });
         for settings in [settings(), claude_code, opencode] {
@@ -554,5 +645,54 @@ mod tests {
         );
         let many = (0..=SKILL_LISTINGS_MAX).map(|number| (number.to_string(), json!("off")));
         check(Value::Object(many.collect()), "it has more than 256 skills");
+    }
+
+    #[test]
+    fn a_pattern_matches_a_whole_text() {
+        let check = |pattern: &str, text: &str, expected: bool| {
+            assert_eq!(
+                SkillPermission::is_match(pattern, text),
+                expected,
+                "{pattern} {text}"
+            );
+        };
+        check("*", "", true);
+        check("", "", true);
+        check("", "a", false);
+        check("in-*", "in-one", true);
+        check("in-*", "in-", true);
+        check("in-*", "main-one", false);
+        check("*-*", "a-b-c", true);
+        check("be?a", "beta", true);
+        check("be?a", "bea", false);
+        check("?", "\u{e9}", true);
+        check("a*b*c", "aXbYbZc", true);
+        check("a*b*c", "aXbYbZcd", false);
+        check("A", "a", false);
+        check("deploy *", "deploy", true);
+        check("deploy *", "deploy now", true);
+        check("deploy *", "deploys", false);
+    }
+
+    #[test]
+    fn permissions_for_skills_are_read_if_there_are_some() {
+        let defaults = OpencodeSettings::defaults("/home/ada/.config/opencode");
+        let json = Settings::Opencode(defaults).json();
+        assert_eq!(json.get("permission.skill"), None);
+        let check = |permissions: Value, expected: &str| {
+            let mut json = json.clone();
+            json["permission.skill"] = permissions;
+            let refused = Settings::from_json(Profile::Opencode, &json).unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!("`permission.skill` is not valid: {expected}")
+            );
+        };
+        check(json!([]), "it has no texts");
+        check(json!("deny *"), "it is no list of texts");
+        check(
+            json!(["never *"]),
+            "a text begins with neither `allow ` nor `deny `",
+        );
     }
 }

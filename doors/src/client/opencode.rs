@@ -68,6 +68,19 @@ const LISTED: [&str; 16] = [
     "api/*/../plain.md",
 ];
 
+/// Members of a configuration that decide which skills are listed. None of them keeps the model from reading a file.
+const PERMISSIONS: [&str; 9] = [
+    "\"permission\": {\"skill\": {\"*\": \"deny\", \"t*\": \"allow\"}}, ",
+    "\"permission\": {\"skill\": {\"t*\": \"deny\", \"*\": \"allow\"}}, ",
+    "\"permission\": {\"skill\": {\"*\": \"allow\", \"*_?\": \"deny\", \"o?e\": \"deny\"}}, ",
+    "\"permission\": {\"skill\": \"deny\"}, ",
+    "\"permission\": {\"skill\": \"allow\", \"sk*l\": {\"two\": \"deny\", \"three-3 *\": \"deny\"}}, ",
+    "\"permission\": {\"skill\": {\"one\": \"ask\", \"T*\": \"deny\"}}, ",
+    "\"permission\": {\"webfetch\": \"deny\", \"skill\": {\"four_4\": \"deny\"}}, ",
+    "\"tools\": {\"skill\": false}, ",
+    "\"tools\": {\"skill\": true, \"webfetch\": false}, ",
+];
+
 /// Writes configurations, listed files, skills and the person's files.
 pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
     // Most directories have a file of the first name, which hides those of the others.
@@ -137,11 +150,17 @@ fn config(random: &mut StdRng) -> String {
     let count = random.random_range(0..4);
     let entries: Vec<_> = LISTED.sample(random, count).collect();
     let entries = json!(entries).to_string();
+    let permissions = match random.random_bool(0.3) {
+        true => PERMISSIONS.choose(random).copied().unwrap_or_default(),
+        false => "",
+    };
     match random.random_range(0..4) {
         0 => "{}".to_owned(),
-        1 => format!("// rules\n{{\"instructions\": {entries}, /* last */ }}\n"),
-        2 => format!("{{\"skills\": {{\"paths\": [\"more\"]}}, \"instructions\": {entries}}}"),
-        _ => format!("{{\"instructions\": {entries}}}"),
+        1 => format!("// rules\n{{{permissions}\"instructions\": {entries}, /* last */ }}\n"),
+        2 => format!(
+            "{{{permissions}\"skills\": {{\"paths\": [\"more\"]}}, \"instructions\": {entries}}}"
+        ),
+        _ => format!("{{{permissions}\"instructions\": {entries}}}"),
     }
 }
 

@@ -113,7 +113,7 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
         Some(rules) => match &rules.settings {
             Settings::ClaudeCode(settings) => claude_code::effective(snapshot, bodies, settings),
             Settings::Codex(settings) => codex::effective(snapshot, bodies, settings),
-            Settings::Opencode(_) => opencode::effective(snapshot, bodies),
+            Settings::Opencode(settings) => opencode::effective(snapshot, bodies, settings),
         },
     };
     let unused = snapshot
@@ -215,7 +215,7 @@ pub fn listed_skills<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<&'s Res
             claude_code::listed_skills(snapshot, bodies, settings)
         }
         Some(Settings::Codex(_)) => codex::listed_skills(snapshot, bodies),
-        Some(Settings::Opencode(_)) => opencode::skills(snapshot),
+        Some(Settings::Opencode(settings)) => opencode::skills(snapshot, settings),
     }
 }
 
@@ -274,7 +274,7 @@ pub fn delivered(snapshot: &Snapshot, bodies: &Bodies) -> String {
         None => prompt::render(snapshot, bodies),
         Some(rules) => match &rules.settings {
             Settings::ClaudeCode(settings) => claude_code::delivered(snapshot, bodies, settings),
-            Settings::Opencode(_) => opencode::delivered(snapshot, bodies),
+            Settings::Opencode(settings) => opencode::delivered(snapshot, bodies, settings),
             Settings::Codex(settings) => codex::delivered(snapshot, bodies, settings),
         },
     }

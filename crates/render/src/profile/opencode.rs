@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use ctxpin_model::profile::{OpencodeSettings, SkillPermission};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
@@ -14,7 +15,11 @@ const BETWEEN: &str = "\n";
 
 /// Returns the part of the system prompt with the instruction files, and the list of skills, which is sorted by
 /// name. An empty file gives nothing.
-pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
+pub(super) fn effective(
+    snapshot: &Snapshot,
+    bodies: &Bodies,
+    settings: &OpencodeSettings,
+) -> Effective {
     let mut effective = Effective::default();
     let mut parts = Vec::new();
     for file in snapshot.instruction_files() {
@@ -34,22 +39,32 @@ pub(super) fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
         parts.push(part(file, &text));
     }
     effective.text = parts.join(BETWEEN);
+    let (allowed, denied): (Vec<_>, Vec<_>) = sorted(snapshot)
+        .into_iter()
+        .partition(|skill| !is_denied(skill, settings));
+    effective.given.extend(allowed.into_iter().map(listed));
+    let reason = "`permission` keeps it out of the list";
+    let denied = denied.into_iter();
     effective
-        .given
-        .extend(skills(snapshot).into_iter().map(listed));
+        .left_out
+        .extend(denied.map(|skill| left_out(skill, reason)));
     effective
 }
 
 /// Returns the prompt of a pin: what every request holds, in opencode's order and form, but sanitised, and the list of
 /// skills.
-pub(super) fn delivered(snapshot: &Snapshot, bodies: &Bodies) -> String {
+pub(super) fn delivered(
+    snapshot: &Snapshot,
+    bodies: &Bodies,
+    settings: &OpencodeSettings,
+) -> String {
     let parts = snapshot.due_files().filter_map(|file| {
         let text = sanitised(bodies.get(&file.body()?)?);
         let source = sanitise::line(&file.source);
         (!text.is_empty()).then(|| part_begins(&source) + &text)
     });
     let text = parts.collect::<Vec<_>>().join(BETWEEN);
-    let list = prompt::skills(skills(snapshot).into_iter());
+    let list = prompt::skills(skills(snapshot, settings).into_iter());
     with_skills(text, list)
 }
 
@@ -58,8 +73,22 @@ fn sanitised(body: &[u8]) -> String {
     treat::instruction_file(body, Renderer::CURRENT).text
 }
 
-/// Returns the skills in the order in which opencode lists them.
-pub(super) fn skills(snapshot: &Snapshot) -> Vec<&Resource> {
+/// Returns the skills that opencode lists, in its order.
+pub(super) fn skills<'s>(snapshot: &'s Snapshot, settings: &OpencodeSettings) -> Vec<&'s Resource> {
+    let skills = sorted(snapshot).into_iter();
+    skills.filter(|skill| !is_denied(skill, settings)).collect()
+}
+
+/// Returns whether the model may not load a skill.
+fn is_denied(skill: &Resource, settings: &OpencodeSettings) -> bool {
+    let name = skill.name.as_deref().unwrap_or_default();
+    let mut permissions = settings.skill_permissions.iter().rev();
+    let last = permissions.find(|permission| SkillPermission::is_match(&permission.pattern, name));
+    last.is_some_and(|permission| permission.is_denied)
+}
+
+/// Returns all skills by their names.
+fn sorted(snapshot: &Snapshot) -> Vec<&Resource> {
     let mut skills: Vec<_> = snapshot.skills().collect();
     skills.sort_by_key(|skill| skill.name.clone());
     skills

@@ -1,6 +1,8 @@
 //! What a tool gives its model of a snapshot. Each text was seen in a request of Codex 0.171.0 or opencode 1.18.33.
 
-use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, OpencodeSettings, Rules, Settings};
+use ctxpin_model::profile::{
+    ClaudeCodeSettings, CodexSettings, OpencodeSettings, Rules, Settings, SkillPermission,
+};
 use ctxpin_model::resource::{Applies, Kind, Resource, Status};
 use ctxpin_render::profile::{
     Effective, Forms, conditional, delivered, delivered_on_demand, descriptions, effective, forms,
@@ -283,6 +285,44 @@ fn opencode_lists_skills_by_name() {
     let sources: Vec<_> = opencode(sample).given.into_iter().collect();
     let names = sources.iter().map(|given| given.source.rsplit('/').nth(1));
     assert_eq!(names.collect::<Vec<_>>(), [Some("a"), Some("b")]);
+}
+
+#[test]
+fn opencode_lists_no_skill_that_its_permissions_deny() {
+    let skills = ["in-one", "in-two", "out"];
+    let sample = skills.iter().fold(Sample::default(), |sample, name| {
+        sample.skill(name, "Does it.")
+    });
+    let mut sample = by_opencode(sample);
+    let permission = |pattern: &str, is_denied| SkillPermission {
+        pattern: pattern.into(),
+        is_denied,
+    };
+    let settings = OpencodeSettings {
+        skill_permissions: vec![permission("in-*", true), permission("in-two", false)],
+        ..OpencodeSettings::defaults("/home/ada/.config/opencode")
+    };
+    sample.snapshot.facts.rules = Some(Rules {
+        version: 1,
+        settings: Settings::Opencode(settings),
+    });
+    let (snapshot, bodies) = (&sample.snapshot, &sample.bodies);
+    let effective = effective(snapshot, bodies);
+    let given = effective
+        .given
+        .iter()
+        .map(|given| given.source.rsplit('/').nth(1));
+    assert_eq!(given.collect::<Vec<_>>(), [Some("in-two"), Some("out")]);
+    let reasons = effective.left_out.iter().map(|file| &*file.reason);
+    assert_eq!(
+        reasons.collect::<Vec<_>>(),
+        ["`permission` keeps it out of the list"]
+    );
+    let delivered = delivered(snapshot, bodies);
+    assert!(
+        !delivered.contains("- in-one") && delivered.contains("- in-two: "),
+        "{delivered}"
+    );
 }
 
 /// Checks the prompt of a pin of two files, between the ends of Codex's message.

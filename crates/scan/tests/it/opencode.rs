@@ -173,6 +173,7 @@ fn variables_switch_files_and_directories() {
         instructions: vec!["x.md".into()],
         is_claude_code_disabled: true,
         is_project_disabled: true,
+        skill_permissions: Vec::new(),
     };
     assert_eq!(*settings(&found), expected);
 }
@@ -447,4 +448,36 @@ fn a_configuration_in_a_variable_has_a_bound() {
         error.contains("does not read OPENCODE_CONFIG_CONTENT"),
         "{error}"
     );
+}
+
+#[test]
+fn permissions_decide_which_skills_are_listed() {
+    let w = workspace(&[
+        (
+            "home/.config/opencode/opencode.json",
+            r#"{"permission": {"skill": {"*": "deny", "a": "allow"}}}"#,
+        ),
+        (
+            "project/opencode.jsonc",
+            r#"{"permission": {"skill": {"b": "ask", "no\u0000": "deny"}}} // last"#,
+        ),
+    ]);
+    let found = w.scan();
+    let permissions = settings(&found).skill_permissions.iter();
+    let permissions = permissions.map(|permission| (&*permission.pattern, permission.is_denied));
+    assert_eq!(
+        permissions.collect::<Vec<_>>(),
+        [("*", true), ("a", false), ("b", false)]
+    );
+    assert_eq!(
+        found.snapshot.error.as_deref(),
+        Some("of opencode's permissions for skills, only 3 are used")
+    );
+
+    w.write(
+        "project/opencode.jsonc",
+        r#"{"permission": {"skill": "never"}}"#,
+    );
+    let error = w.scan().snapshot.error.unwrap();
+    assert!(error.contains("opencode does not start with it"), "{error}");
 }

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use ctxpin_model::profile::OpencodeSettings;
+use ctxpin_model::profile::{OpencodeSettings, SkillPermission};
 use serde_json::Value;
 
 use super::jsonc;
+use super::permission::Permissions;
 use crate::directory::plain_path;
 use crate::file::oversize;
 use crate::gather::Gathering;
@@ -51,6 +52,9 @@ const MANAGED: &str = "/etc/opencode";
 /// The greatest number of configured instruction files and folders of skills that are kept.
 const ENTRIES_MAX: usize = 32;
 
+/// The longest pattern of a permission, in bytes.
+const PATTERN_BYTES_MAX: usize = 256;
+
 /// What a remark calls these lists.
 const CONFIGURED: &str = "the paths that opencode's configuration lists";
 
@@ -79,6 +83,7 @@ pub(super) struct Configuration {
 struct Layer {
     instructions: Option<Vec<String>>,
     skill_paths: Option<Vec<String>>,
+    permissions: Permissions,
 }
 
 impl Configuration {
@@ -140,6 +145,7 @@ impl Configuration {
         for entries in [&mut instructions, &mut skill_paths] {
             shorten(entries, ENTRIES_MAX, CONFIGURED, gathering);
         }
+        let skill_permissions = usable(layer.permissions.of_skills(), gathering);
         Self {
             settings: OpencodeSettings {
                 home: source_text(&home).0,
@@ -147,6 +153,7 @@ impl Configuration {
                 is_claude_code_disabled: is_claude_code_disabled
                     || is_set(DISABLE_CLAUDE_CODE_PROMPT),
                 is_project_disabled,
+                skill_permissions,
             },
             home,
             chain,
@@ -157,6 +164,23 @@ impl Configuration {
             reads_external_skills: !is_set(DISABLE_EXTERNAL_SKILLS),
         }
     }
+}
+
+/// Returns the permissions that a snapshot can state.
+fn usable(permissions: Vec<SkillPermission>, gathering: &mut Gathering) -> Vec<SkillPermission> {
+    let all = permissions.len();
+    let is_fit = |permission: &SkillPermission| {
+        permission.pattern.len() <= PATTERN_BYTES_MAX && !permission.pattern.contains('\0')
+    };
+    let usable = permissions.into_iter().filter(is_fit).take(ENTRIES_MAX);
+    let usable: Vec<_> = usable.collect();
+    if usable.len() < all {
+        let count = usable.len();
+        gathering.remark(format!(
+            "of opencode's permissions for skills, only {count} are used"
+        ));
+    }
+    usable
 }
 
 /// Returns whether opencode's own configuration exists, or files in the working directory that only opencode reads.
@@ -332,12 +356,13 @@ impl Layer {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let value = jsonc::parse(text).map_err(|_| "is not valid JSON".to_owned())?;
+        let value: Value = jsonc::parse(text).map_err(|_| "is not valid JSON".to_owned())?;
         let members = value.as_object().ok_or("is no JSON object")?;
         let paths = members.get("skills").and_then(|skills| skills.get("paths"));
         Ok(Self {
             instructions: texts(members.get("instructions"), "instructions")?,
             skill_paths: texts(paths, "skills.paths")?,
+            permissions: Permissions::parse(text)?,
         })
     }
 
@@ -352,6 +377,7 @@ impl Layer {
             }
         }
         self.skill_paths = other.skill_paths.or(self.skill_paths.take());
+        self.permissions.change(other.permissions);
     }
 }
 

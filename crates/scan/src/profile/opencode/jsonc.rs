@@ -1,9 +1,9 @@
 //! JSON with comments and commas after the last member, as opencode writes its configuration.
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
 /// Reads a text. Comments and the last commas count as blanks.
-pub(super) fn parse(text: &str) -> serde_json::Result<Value> {
+pub(super) fn parse<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     serde_json::from_str(&plain(text))
 }
 
@@ -68,7 +68,7 @@ fn comment_bytes(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -76,13 +76,13 @@ mod tests {
     fn comments_and_last_commas_are_blanks() {
         let text = "// first\n{ /* a, \"b\" */ \"x\": [1, 2, // last\n], \"y\": \"// no, /* comment */ ,}\\\"\", }\n";
         let expected = json!({ "x": [1, 2], "y": "// no, /* comment */ ,}\"" });
-        assert_eq!(parse(text).unwrap(), expected);
+        assert_eq!(parse::<Value>(text).unwrap(), expected);
     }
 
     #[test]
     fn what_is_no_json_stays_none() {
         for text in ["", "{", "[1,,]", "{,}x", "\"open", "/", "/* open", "[1 2]"] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(parse::<Value>(text).is_err(), "{text}");
         }
     }
 }

@@ -7,6 +7,7 @@
 mod configuration;
 mod jsonc;
 mod pattern;
+mod permission;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
