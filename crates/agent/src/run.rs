@@ -172,6 +172,7 @@ pub async fn run(
     };
     // A caller who stopped the agent waits for the end of the connection, and then may start another agent.
     drop(socket);
+    handler.hooks.end().await;
     drop(held);
     connections.shutdown().await;
     ended

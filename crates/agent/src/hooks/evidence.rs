@@ -154,16 +154,19 @@ impl Evidence {
         }
     }
 
-    /// Keeps snapshots that a client may have read.
-    pub async fn keep_pins(&self, snapshots: [Option<Arc<LocalSnapshot>>; 2]) {
+    /// Keeps snapshots that a client may have read. Returns what to tell people if that fails.
+    pub async fn keep_pins(&self, snapshots: [Option<Arc<LocalSnapshot>>; 2]) -> Option<String> {
         let pins = Arc::clone(&self.pins);
         let kept = blocking(move || {
             let mut snapshots = snapshots.iter().flatten();
             snapshots.try_for_each(|snapshot| pins.keep(snapshot))
         });
-        if let Err(error) = kept.await {
-            tracing::warn!(%error, "a pin cannot be kept, so evidence is not compared with it");
-        }
+        let error = kept.await.err()?;
+        tracing::warn!(%error, "pins cannot be kept, so evidence is not compared with them");
+        Some(format!(
+            "ctxpin: {} cannot be written ({error}); sessions are recorded, but without evidence",
+            self.state_directory.display()
+        ))
     }
 
     /// Hands in what a record or a plugin says, and again while the server cannot be reached. Returns whether the server

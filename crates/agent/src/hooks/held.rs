@@ -10,6 +10,9 @@ const FULL_BYTES: usize = 1024 * 1024;
 /// The greatest size of what is held of a session, in bytes. Behind it, a server was out of reach for long.
 const HELD_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// The greatest size of what is held of all sessions, in bytes.
+pub(super) const HELD_OF_ALL_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// The greatest size of the results that later requests still have, in bytes. The oldest are forgotten.
 const RESULTS_BYTES_MAX: usize = 256 * 1024;
 
@@ -37,19 +40,25 @@ enum Kind {
 }
 
 impl Held {
-    /// Adds a line. Returns whether it is time to compare what is held.
+    /// Adds a line, if it takes at most `room` bytes. Returns whether it is time to compare what is held.
     ///
     /// # Errors
     ///
     /// Returns a message for people if it is not a line of the plugin's, or too much is held already.
-    pub fn add(&mut self, text: &str) -> Result<bool, String> {
+    pub fn add(&mut self, text: &str, room: usize) -> Result<bool, String> {
         let kind = serde_json::from_str(text).ok();
         let kind = kind.filter(|_| !text.contains('\n'));
         let kind = kind.ok_or("what the plugin hands over is not a line that is known")?;
+        if text.len() > room {
+            return Err(format!(
+                "{HELD_OF_ALL_BYTES_MAX} bytes of requests wait for the server, and this one is left out"
+            ));
+        }
         if size(&self.lines) + text.len() > HELD_BYTES_MAX {
+            let requests = self.requests();
             self.lines.clear();
             return Err(format!(
-                "more than {HELD_BYTES_MAX} bytes of a session's requests waited, and are forgotten"
+                "more than {HELD_BYTES_MAX} bytes of a session waited for the server; {requests} requests are forgotten"
             ));
         }
         let text = text.to_owned();
@@ -65,6 +74,22 @@ impl Held {
             record.push(b'\n');
         }
         (record, self.lines.len())
+    }
+
+    /// Returns how many requests are held of which no row was made.
+    pub fn requests(&self) -> usize {
+        let lines = self.lines.iter();
+        lines.filter(|line| line.kind == Kind::System).count()
+    }
+
+    /// Returns the size of everything that is held, in bytes.
+    pub fn bytes(&self) -> usize {
+        size(&self.lines) + size(&self.results)
+    }
+
+    /// Forgets the results of earlier turns. A file that came with one then counts as not asked for.
+    pub fn forget_results(&mut self) {
+        self.results.clear();
     }
 
     /// Forgets the first lines, of which rows were made. Later requests still have the results among them.
@@ -101,13 +126,14 @@ mod tests {
         let compacted = r#"{"type":"compacted"}"#;
         let mut held = Held::default();
         for line in [system, result, system] {
-            assert_eq!(held.add(line), Ok(false));
+            assert_eq!(held.add(line, usize::MAX), Ok(false));
         }
         assert_eq!(held.record().1, 3);
-        held.add(system).unwrap();
+        assert_eq!(held.requests(), 2);
+        held.add(system, usize::MAX).unwrap();
         held.forget(3);
         assert_eq!(texts(&held), format!("{result}\n{system}\n"));
-        held.add(compacted).unwrap();
+        held.add(compacted, usize::MAX).unwrap();
         held.forget(9);
         assert_eq!(texts(&held), "");
     }
@@ -116,16 +142,29 @@ mod tests {
     fn what_is_held_has_bounds() {
         let mut held = Held::default();
         for line in ["", "{", r#"{"type":"other"}"#, "{\"type\":\n\"result\"}"] {
-            assert!(held.add(line).is_err(), "{line}");
+            assert!(held.add(line, usize::MAX).is_err(), "{line}");
         }
         let long =
             |kind: &str, bytes| format!(r#"{{"type":"{kind}","texts":["{}"]}}"#, "x".repeat(bytes));
-        assert_eq!(held.add(&long("result", RESULTS_BYTES_MAX)), Ok(false));
-        assert_eq!(held.add(&long("system", FULL_BYTES)), Ok(true));
+        assert_eq!(
+            held.add(&long("result", RESULTS_BYTES_MAX), usize::MAX),
+            Ok(false)
+        );
+        assert_eq!(held.add(&long("system", FULL_BYTES), usize::MAX), Ok(true));
         held.forget(1);
         assert_eq!(held.record().1, 1);
         assert!(held.results.is_empty());
-        assert!(held.add(&long("system", HELD_BYTES_MAX)).is_err());
+        let system = r#"{"type":"system"}"#;
+        let left_out = held.add(system, system.len() - 1).unwrap_err();
+        assert!(left_out.contains("this one is left out"), "{left_out}");
+        assert_eq!(held.requests(), 1);
+        assert!(held.add(system, system.len()).is_ok());
+        let forgotten = held.add(&long("system", HELD_BYTES_MAX), usize::MAX);
+        let forgotten = forgotten.unwrap_err();
+        assert!(
+            forgotten.contains("2 requests are forgotten"),
+            "{forgotten}"
+        );
         assert_eq!(held.record().1, 0);
     }
 }

@@ -41,7 +41,7 @@ use crate::shared::lock;
 use asking::{Asking, hook_token};
 use deed::{Deed, RETRY_TIME_MAX, Tried, chat_of, insistently};
 use evidence::{Evidence, Subject};
-use held::Held;
+use held::{HELD_OF_ALL_BYTES_MAX, Held};
 use line::{Line, Place};
 use read::{KeptReads, Listing, Read, Subagent};
 
@@ -65,6 +65,9 @@ const WAITING_MAX: usize = 256;
 /// The longest wait of a prompt for the answer whether a change was declined. Only one with a change to tell waits.
 const DECLINED_TIME_MAX: Duration = Duration::from_millis(300);
 
+/// The longest wait at the end of the process for what goes on behind the back of hooks.
+const END_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// The greatest length of a name that a client gives, in bytes.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -80,6 +83,8 @@ pub(crate) struct Hooks {
     sessions: Arc<Mutex<HashMap<SessionKey, Known>>>,
     evidence: Arc<Evidence>,
     kept_reads: Arc<KeptReads>,
+    /// Whether a person was told that the state directory cannot be written.
+    is_unwritable_told: AtomicBool,
     room: Arc<Semaphore>,
 }
 
@@ -107,6 +112,8 @@ struct Session {
     reading: tokio::sync::Mutex<()>,
     /// What a plugin has handed over, instead of a record.
     held: Mutex<Held>,
+    /// The last event with which it did, without what it handed over.
+    giving: Mutex<Option<Event>>,
     /// Whether the record was read since the last turn.
     is_read: AtomicBool,
 }
@@ -177,6 +184,7 @@ impl Hooks {
             sessions: Arc::default(),
             evidence: Arc::new(Evidence::of(state_directory)),
             kept_reads: Arc::new(KeptReads::of(state_directory)),
+            is_unwritable_told: AtomicBool::default(),
             room: Arc::new(Semaphore::new(WAITING_MAX)),
         }
     }
@@ -250,7 +258,10 @@ impl Hooks {
             },
         };
         let pins = [newest, snapshot.clone()];
-        self.evidence.keep_pins(pins).await;
+        let unwritable = self.evidence.keep_pins(pins).await;
+        let is_told = self
+            .is_unwritable_told
+            .swap(unwritable.is_some(), Ordering::Relaxed);
         let start = start_of(
             event.call.source.as_deref().unwrap_or_default(),
             snapshot.as_ref(),
@@ -273,7 +284,7 @@ impl Hooks {
         match tokio::time::timeout_at(until, tried).await {
             Ok(Ok(Ok(Some(chat)))) => Ok(HookReply {
                 chat: Some(chat.uuid()),
-                message: None,
+                message: unwritable.filter(|_| !is_told),
             }),
             Ok(Ok(Err(reason))) => Err(reason),
             Ok(Ok(Ok(None)) | Err(_)) | Err(_) => Ok(HookReply {
@@ -413,14 +424,69 @@ impl Hooks {
     /// # Errors
     ///
     /// Returns a message for people if it cannot be held.
-    pub async fn given(&self, event: Event, arrived: Arrived) -> Result<HookReply, String> {
+    pub async fn given(&self, mut event: Event, arrived: Arrived) -> Result<HookReply, String> {
         let session = Arc::clone(&arrived.session);
         drop(arrived);
-        let given = event.call.given.as_deref().unwrap_or_default();
-        if lock(&session.held).add(given)? {
+        let given = event.call.given.take().unwrap_or_default();
+        *lock(&session.giving) = Some(event.clone());
+        let room = self.room_for(&session, given.len());
+        if lock(&session.held).add(&given, room)? {
             self.read_behind(event, session).await?;
         }
         Ok(HookReply::default())
+    }
+
+    /// Returns how many bytes a session may hold, besides what all sessions hold. If less than `needed` are left, the
+    /// others lose the results of their earlier turns.
+    fn room_for(&self, session: &Arc<Session>, needed: usize) -> usize {
+        let sessions = lock(&self.sessions);
+        let others = || {
+            let sessions = sessions.values().map(|known| &known.session);
+            sessions.filter(|other| !Arc::ptr_eq(other, session))
+        };
+        let own = lock(&session.held).bytes();
+        let room = || {
+            let held: usize = others().map(|other| lock(&other.held).bytes()).sum();
+            HELD_OF_ALL_BYTES_MAX.saturating_sub(held + own)
+        };
+        if room() < needed {
+            others().for_each(|other| lock(&other.held).forget_results());
+        }
+        room()
+    }
+
+    /// Hands in what is held of sessions, and waits shortly for everything that goes on behind the back of hooks. Says in
+    /// the log what is lost. No hook may be called any more.
+    pub async fn end(&self) {
+        let sessions: Vec<_> = {
+            let sessions = lock(&self.sessions);
+            let sessions = sessions.values().map(|known| Arc::clone(&known.session));
+            sessions.collect()
+        };
+        for session in &sessions {
+            let giving = lock(&session.giving).clone();
+            let giving = giving.filter(|_| lock(&session.held).requests() > 0);
+            if let Some(event) = giving {
+                // What cannot be handed in is counted below.
+                let _ = self.read_behind(event, Arc::clone(session)).await;
+            }
+        }
+        let all = self.room.acquire_many(WAITING_MAX as u32);
+        let is_done = tokio::time::timeout(END_TIME_MAX, all).await.is_ok();
+        let requests: usize = sessions
+            .iter()
+            .map(|session| lock(&session.held).requests())
+            .sum();
+        if requests > 0 {
+            tracing::warn!(
+                requests,
+                "what opencode's requests had is lost with this process, because it could not be handed in"
+            );
+        }
+        if !is_done {
+            let events = WAITING_MAX - self.room.available_permits();
+            tracing::warn!(events, "events of sessions are lost with this process");
+        }
     }
 
     /// Sends what happened once the requests of the session before it were sent, and tries it again while the server
@@ -446,7 +512,8 @@ impl Hooks {
                 let head = tokio::time::timeout(LATE_SCAN_TIME_MAX, scan?)
                     .await
                     .ok()??;
-                evidence.keep_pins([None, Some(Arc::clone(&head))]).await;
+                // A start tells the person.
+                let _ = evidence.keep_pins([None, Some(Arc::clone(&head))]).await;
                 Some(head)
             };
             let source = match &mut deed {

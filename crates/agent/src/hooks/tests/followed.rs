@@ -28,6 +28,8 @@ struct Kept {
     rows: Vec<(String, String)>,
     /// What was asked since the test looked last.
     asked: Vec<String>,
+    /// Whether the server refuses for a while.
+    is_away: bool,
 }
 
 impl Kept {
@@ -110,8 +112,9 @@ impl Kept {
     }
 }
 
-/// Codex's sessions in a directory, at a server.
+/// Sessions in a directory, at a server.
 struct Followed {
+    client: Profile,
     hooks: Hooks,
     directory: TempDir,
     newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
@@ -119,16 +122,29 @@ struct Followed {
 }
 
 impl Followed {
+    /// Returns the sessions of Codex.
     async fn new() -> Self {
+        Self::of(Profile::Codex).await
+    }
+
+    async fn of(client: Profile) -> Self {
         let kept: Arc<Mutex<Kept>> = Arc::default();
         let answering = Arc::clone(&kept);
         let url = standin(TOKEN, move |asked| {
-            Answered::ok(lock(&answering).answer(asked))
+            let mut kept = lock(&answering);
+            match kept.is_away {
+                true => Answered {
+                    status: 503,
+                    ..Answered::ok(Value::Null)
+                },
+                false => Answered::ok(kept.answer(asked)),
+            }
         });
         let url = url.await;
         let directory = tempfile::tempdir().unwrap();
         write_token(&directory);
         let followed = Self {
+            client,
             hooks: Hooks::new(url.parse().unwrap(), PlainHttp::Refused, directory.path()),
             newest: watch::Sender::new(None),
             directory,
@@ -189,7 +205,7 @@ impl Followed {
 
     fn event(&self, session: &str, event: HookEvent, turn: &str) -> (Event, Arrived) {
         let call = HookCall {
-            client: "codex".into(),
+            client: self.client.to_string(),
             event,
             session: session.into(),
             directory: "/w".into(),
@@ -202,10 +218,10 @@ impl Followed {
             server: self.hooks.server.to_string(),
             token_file: self.directory.path().join("token").to_str().unwrap().into(),
         };
-        let arrived = self.hooks.arrived(&call, Profile::Codex);
+        let arrived = self.hooks.arrived(&call, self.client);
         let event = Event {
             call,
-            client: Profile::Codex,
+            client: self.client,
             agent: Uuid::nil(),
             newest: self.newest.subscribe(),
         };
@@ -221,9 +237,27 @@ impl Followed {
     }
 
     async fn start_with(&self, session: &str, scan: Fresh) {
+        assert_eq!(self.started(session, scan).await, None);
+    }
+
+    /// Starts a session, and returns what its person is told.
+    async fn started(&self, session: &str, scan: Fresh) -> Option<String> {
         let (event, arrived) = self.event(session, HookEvent::SessionStart, "");
         let reply = self.hooks.start(event, arrived, scan).await.unwrap();
         assert!(reply.chat.is_some());
+        reply.message
+    }
+
+    /// Hands over a request with so many bytes of text, as opencode's plugin does.
+    async fn gives(&self, session: &str, bytes: usize) -> Result<HookReply, String> {
+        let (mut event, arrived) = self.event(session, HookEvent::Given, "");
+        event.call.given = Some(system(bytes));
+        self.hooks.given(event, arrived).await
+    }
+
+    fn held_requests(&self, session: &str) -> usize {
+        let (_, arrived) = self.event(session, HookEvent::Stop, "");
+        lock(&arrived.session.held).requests()
     }
 
     async fn prompt(&self, session: &str, turn: &str) {
@@ -251,6 +285,14 @@ impl Followed {
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.kept).asked)
     }
+}
+
+/// Returns what opencode's plugin hands over of a request of the turn `t1`.
+fn system(bytes: usize) -> String {
+    let text = "x".repeat(bytes);
+    let line =
+        json!({"type": "system", "session": "s", "turn": "t1", "request": "r", "texts": [text]});
+    line.to_string()
 }
 
 #[tokio::test]
@@ -428,4 +470,80 @@ fn the_subagents_of_a_session_have_a_bound() {
     let known: Vec<_> = read.subagents.iter().map(|known| &*known.id).collect();
     assert_eq!((known.len(), known[0], known[63]), (64, "6", "69"));
     assert!(read.ended("69") && !read.ended("69"));
+}
+
+#[tokio::test]
+async fn what_a_plugin_has_handed_over_is_handed_in_at_the_end() {
+    let followed = Followed::of(Profile::Opencode).await;
+    followed.start("s").await;
+    followed.prompt("s", "t1").await;
+    followed.settle().await;
+    followed.gives("s", 100).await.unwrap();
+    assert_eq!((followed.rows(), followed.held_requests("s")), (0, 1));
+    followed.hooks.end().await;
+    assert_eq!((followed.rows(), followed.held_requests("s")), (1, 0));
+
+    // If no server responds, the process ends all the same.
+    followed.gives("s", 100).await.unwrap();
+    lock(&followed.kept).is_away = true;
+    let begin = Instant::now();
+    followed.hooks.end().await;
+    assert!(begin.elapsed() < END_TIME_MAX + Duration::from_secs(2));
+    assert_eq!((followed.rows(), followed.held_requests("s")), (1, 1));
+}
+
+#[tokio::test]
+async fn what_waits_of_all_sessions_has_a_bound() {
+    let followed = Followed::of(Profile::Opencode).await;
+    let part = 4 * 1024 * 1024;
+    let count = HELD_OF_ALL_BYTES_MAX / part;
+    for session in 0..count {
+        let (_, arrived) = followed.event(&session.to_string(), HookEvent::Given, "");
+        let mut held = lock(&arrived.session.held);
+        if session == 0 {
+            let result = json!({"type": "result", "texts": ["x".repeat(100_000)]});
+            held.add(&result.to_string(), usize::MAX).unwrap();
+            held.forget(1);
+        }
+        held.add(&system(part - 10_000), usize::MAX).unwrap();
+    }
+    let held = || {
+        let sessions = lock(&followed.hooks.sessions);
+        let held = sessions
+            .values()
+            .map(|known| lock(&known.session.held).bytes());
+        held.sum::<usize>()
+    };
+    // The result of an earlier turn makes room for a request, and nothing else does.
+    followed.gives("new", 100_000).await.unwrap();
+    let left_out = followed.gives("new", 100_000).await.unwrap_err();
+    assert!(left_out.contains("this one is left out"), "{left_out}");
+    assert_eq!(followed.held_requests("new"), 1);
+    assert!(held() <= HELD_OF_ALL_BYTES_MAX);
+    // When the server has the others, there is room again.
+    lock(&followed.hooks.sessions).retain(|key, _| key.session == "new");
+    followed.gives("new", 100_000).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_person_is_told_once_that_nothing_can_be_written() {
+    let followed = Followed::new().await;
+    let pins = followed.directory.path().join("pins");
+    fs::write(&pins, "a file in the place of the directory").unwrap();
+    let scan = || -> Fresh {
+        let scanned = followed.newest.borrow().clone();
+        Box::pin(async move { scanned })
+    };
+    let told = followed.started("s", scan()).await.unwrap();
+    assert!(told.contains("cannot be written"), "{told}");
+    assert_eq!(followed.started("s", scan()).await, None);
+    followed.prompt("s", "t1").await;
+    followed.settle().await;
+    let turns = lock(&followed.kept).turns.len();
+    assert_eq!(turns, 1, "the turn is recorded all the same");
+    fs::remove_file(&pins).unwrap();
+    assert_eq!(followed.started("s", scan()).await, None);
+    fs::remove_dir_all(&pins).unwrap();
+    fs::write(&pins, "").unwrap();
+    assert!(followed.started("s", scan()).await.is_some());
 }
