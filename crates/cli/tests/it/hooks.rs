@@ -19,10 +19,17 @@ pub struct Watched {
 
 impl Watched {
     pub fn new(client: &'static str) -> Self {
+        Self::with(client, &[])
+    }
+
+    /// Starts `ctxpin up` with these variables.
+    pub fn with(client: &'static str, variables: &[(&str, &str)]) -> Self {
         let bench = Bench::new();
         let app = bench.workspace("app", "Ours.\n");
         fs::create_dir(app.join(".git")).unwrap();
-        bench.ok(&app, &["up", "--detach", "--profile", client]);
+        let mut up = bench.command(&app, &["up", "--detach", "--profile", client]);
+        let up = said(up.envs(variables.iter().copied()));
+        assert_eq!(up.code, Some(0), "{up:#?}");
         bench.ok(&app, &["hook", "install", client]);
         Self { bench, app, client }
     }
@@ -115,7 +122,7 @@ impl Watched {
     }
 }
 
-fn called(mut command: Command, input: &str) -> Said {
+pub fn called(mut command: Command, input: &str) -> Said {
     let mut child = command.spawn().unwrap();
     // A hook that does nothing may have ended.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
@@ -275,6 +282,32 @@ pub fn files(directory: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+#[test]
+fn a_session_is_followed_where_nothing_can_be_written() {
+    let watched = Watched::new("claude-code");
+    // A full disk refuses what a directory in the place of a file does.
+    let hooks = watched.bench.data().join("hooks");
+    for file in ["log", "claude-code.called"] {
+        let _ = fs::remove_file(hooks.join(file));
+        fs::create_dir(hooks.join(file)).unwrap();
+    }
+    let pins = files(&watched.bench.data());
+    let state = pins.iter().find(|path| path.ends_with("agent.lock"));
+    let state = state.and_then(|path| path.parent()).map(Path::to_owned);
+    let state = state.unwrap_or_else(|| panic!("{pins:#?}"));
+    fs::write(state.join("pins"), "").unwrap();
+    let start = json!({"source": "startup"});
+    let told = watched.told("s1", "SessionStart", &start).unwrap();
+    assert_says(&told, &["cannot be written", "without evidence"]);
+    assert_eq!(watched.told("s2", "SessionStart", &start), None);
+    watched.told("s1", "UserPromptSubmit", &json!({"prompt_id": "t1"}));
+    assert_eq!(watched.turns("s1", 1).len(), 1);
+    let odd = watched.input("a\nb", "UserPromptSubmit", &json!({}));
+    let said = watched.call(&odd);
+    assert_eq!((said.code, &*said.out, &*said.err), (Some(0), "", ""));
+    watched.bench.ok(&watched.app, &["down"]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod hooks;
 mod hostile;
 mod life;
 mod page;
+mod private_sessions;
 mod processes;
 mod records;
 mod secrets;

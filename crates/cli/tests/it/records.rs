@@ -15,7 +15,7 @@ use crate::hooks::{Watched, files};
 const SENTINEL: &str = "the sentinel of a conversation";
 
 /// A record that is written as its client writes it.
-struct Record {
+pub struct Record {
     path: PathBuf,
     session: String,
     /// The hashes of the messages of Claude Code's next request.
@@ -47,7 +47,7 @@ impl Record {
     }
 
     /// Writes the instruction file, and begins the session `s1` in it.
-    fn begun(watched: &Watched, text: &str) -> Self {
+    pub fn begun(watched: &Watched, text: &str) -> Self {
         watched.edit(text);
         let record = Self::new(watched, "s1");
         watched.calls(&record, "SessionStart", &json!({"source": "startup"}));
@@ -69,7 +69,7 @@ impl Record {
     }
 
     /// Lets the requests from here on have a text of the user.
-    fn says(&mut self, role: &str, text: &str) {
+    pub fn says(&mut self, role: &str, text: &str) {
         let content = match self.is_rollout() {
             true => json!([{"type": "input_text", "text": text}]),
             false => json!([{"type": "text", "text": text}]),
@@ -89,8 +89,19 @@ impl Record {
         }
     }
 
+    /// Lets the requests from here on have the result of a tool.
+    pub fn results(&mut self, text: &str) {
+        if self.is_rollout() {
+            let item = json!({"type": "function_call_output", "call_id": "c1", "output": text});
+            self.payload("response_item", &item);
+        } else {
+            let result = json!([{"type": "tool_result", "tool_use_id": "c1", "content": text}]);
+            self.content("user", &result);
+        }
+    }
+
     /// Gives the model a file of the project.
-    fn gives(&mut self, path: &Path, text: &str) {
+    pub fn gives(&mut self, path: &Path, text: &str) {
         let (path, text) = (path.display(), text.trim());
         let frame = match self.is_rollout() {
             true => format!(
@@ -105,7 +116,7 @@ impl Record {
     }
 
     /// Adds one request of a turn, as the record has it when the hook for the turn's end is called.
-    fn turn(&mut self, turn: &str) {
+    pub fn turn(&mut self, turn: &str) {
         if self.is_rollout() {
             self.payload("turn_context", &json!({"turn_id": turn}));
             self.says("user", SENTINEL);
@@ -130,7 +141,7 @@ fn hash(value: &Value) -> String {
 }
 
 /// Returns a text that is long enough to be found anywhere.
-fn body(name: &str) -> String {
+pub fn body(name: &str) -> String {
     let lines = (1..=5).map(|number| format!("{name} says in line {number} what to do.\n"));
     lines.collect()
 }
@@ -144,14 +155,14 @@ fn verdicts(turns: &[Value]) -> Vec<String> {
 }
 
 impl Watched {
-    fn edit(&self, text: &str) {
+    pub fn edit(&self, text: &str) {
         fs::write(self.app.join("AGENTS.md"), text).unwrap();
         let resync = ["agent", "resync", "--profile", self.client];
         self.bench.ok(&self.app, &resync);
     }
 
     /// Calls the hook for an event of a session with its record.
-    fn calls(&self, record: &Record, event: &str, more: &Value) -> Option<String> {
+    pub fn calls(&self, record: &Record, event: &str, more: &Value) -> Option<String> {
         let mut input = more.clone();
         input["transcript_path"] = json!(record.path);
         self.told(&record.session, event, &input)
@@ -182,7 +193,7 @@ impl Watched {
     }
 
     /// Asks until the newest of so many turns has evidence, and returns the verdicts, the newest first.
-    fn verdicts(&self, session: &str, count: usize) -> Vec<String> {
+    pub fn verdicts(&self, session: &str, count: usize) -> Vec<String> {
         let is_so = |turns: &[Value]| turns.len() == count && turns[0].get("evidence").is_some();
         verdicts(&self.asked(session, is_so))
     }
@@ -207,7 +218,7 @@ impl Watched {
         outcomes.collect()
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.bench.data().join("up.log")).unwrap()
     }
 

@@ -65,15 +65,15 @@ fn workspace(bench: &Bench) -> PathBuf {
 
 /// Everything that was written, by the file or the output.
 #[derive(Default)]
-struct Written(BTreeMap<String, Vec<u8>>);
+pub struct Written(BTreeMap<String, Vec<u8>>);
 
 impl Written {
-    fn add(&mut self, place: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+    pub fn add(&mut self, place: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         self.0.entry(place.into()).or_default().extend(bytes.into());
     }
 
     /// Adds every file below a directory.
-    fn add_files(&mut self, directory: &Path) {
+    pub fn add_files(&mut self, directory: &Path) {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
             let metadata = fs::symlink_metadata(&path).unwrap();
@@ -86,7 +86,7 @@ impl Written {
     }
 
     /// Returns the places that contain a text, as it is or in hexadecimal digits.
-    fn places_of(&self, text: &str) -> Vec<&str> {
+    pub fn places_of(&self, text: &str) -> Vec<&str> {
         let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
         let places = self.0.iter().filter(|(_, bytes)| {
             let bytes = String::from_utf8_lossy(bytes);

@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use crate::bench::{Bench, Said, said};
+use crate::bench::{Bench, Said, assert_says, said};
+use crate::hooks::called;
 
 /// A name that changes the title of the terminal, hides what follows, and reverses it.
 const NAME: &str = "app\u{1b}]0;PWNED\u{7}\u{9b}8m\n\u{202e}b";
@@ -15,6 +16,11 @@ const TEXT: &str = "Hi.\u{1b}]52;c;eA==\u{7}\u{9b}2J\u{1b}[8m\u{202e}end\n";
 
 /// Runs a command on a terminal.
 fn on_terminal(bench: &Bench, directory: &Path, arguments: &[&str]) -> Said {
+    said(&mut terminal(bench, directory, arguments))
+}
+
+/// Returns the command that runs another one on a terminal.
+fn terminal(bench: &Bench, directory: &Path, arguments: &[&str]) -> Command {
     let command = bench.command(directory, arguments);
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     let mut line = quoted(&command.get_program().to_string_lossy());
@@ -31,7 +37,7 @@ fn on_terminal(bench: &Bench, directory: &Path, arguments: &[&str]) -> Said {
     for (name, value) in command.get_envs() {
         script.env(name, value.unwrap());
     }
-    said(&mut script)
+    script
 }
 
 /// Asserts that a text has no control sequences except colours and the erasure of a spinner.
@@ -135,5 +141,35 @@ fn finding_18_no_name_and_no_file_steers_a_terminal() {
     assert_tame(&json, &["skill", "show", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["body"], skill_text);
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
+fn codex_trusts_hooks_after_a_persons_yes_on_the_terminal() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "one\n");
+    bench.ok(&app, &["up", "--detach"]);
+    let config = bench.root().join("home/.codex/config.toml");
+    let question = "Codex runs these hooks only if you trust them. Trust them? [y/N] ";
+    let answers = |answer: &str| {
+        let mut install = terminal(&bench, &app, &["hook", "install", "codex"]);
+        install.stdin(Stdio::piped());
+        install.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let told = called(install, answer);
+        assert_eq!(told.code, Some(0), "{told:#?}");
+        told.out
+    };
+    for no in ["\n", "n\n", "yesterday\n"] {
+        let told = answers(no);
+        assert_says(&told, &[question, "ctxpin hook install codex --trust"]);
+        let trusted = fs::read_to_string(&config).unwrap_or_default();
+        assert!(!trusted.contains("trusted_hash"), "{no:?}: {trusted}");
+    }
+    assert_says(&answers("Y\n"), &[question, "tells Codex to trust them"]);
+    let trusted = fs::read_to_string(&config).unwrap();
+    assert!(trusted.contains("trusted_hash"), "{trusted}");
+    // What is trusted is not asked again.
+    let told = answers("");
+    assert!(!told.contains("[y/N]"), "{told}");
     bench.ok(&app, &["down"]);
 }
