@@ -631,6 +631,10 @@ fn a_fork_has_its_parent() {
         watched.verdicts("s2", 1);
         let (parent, fork) = (watched.chat("s1"), watched.chat("s2"));
         assert_eq!(fork["parent_id"], parent["id"], "{client}");
+        let [id, parent_id] = [&fork, &parent].map(|chat| chat["id"].as_str().unwrap());
+        let shown = watched.bench.ok(&watched.app, &["chat", "show", id]);
+        let fact = format!("  parent   {}\n", &parent_id[parent_id.len() - 8..]);
+        assert_says(&shown, &[&fact]);
         assert_eq!(fork["context"]["snapshot"], pin, "{client}");
         watched.bench.ok(&watched.app, &["down"]);
     }

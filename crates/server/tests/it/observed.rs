@@ -166,3 +166,28 @@ async fn pages_offer_an_observed_chat_what_it_can_do() {
         ("observed", "manual")
     );
 }
+
+#[tokio::test]
+async fn the_page_of_a_fork_names_its_parent() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut chats = [
+        create_observed(&server, None, "Split the payment step").await,
+        create_observed(&server, None, "Split it otherwise").await,
+    ];
+    chats.sort_unstable();
+    let [parent, fork] = chats;
+    let told = ChatChange {
+        parent_id: Some(parent.uuid()),
+        ..ChatChange::default()
+    };
+    server.client.chat_change(fork, &told).await.unwrap();
+    let page = browser.page(&format!("/chats/{fork}")).await;
+    let id = parent.to_string();
+    let short = &id[id.len() - 8..];
+    let link = format!("child of <a href=\"/chats/{parent}\">chat {short}</a>");
+    assert!(page.contains(&link), "{page}");
+    let page = browser.page(&format!("/chats/{parent}")).await;
+    assert!(!page.contains("child of"), "{page}");
+    server.stop().await;
+}

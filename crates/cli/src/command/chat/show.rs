@@ -108,6 +108,7 @@ impl Page<'_> {
             ("id", chat.id.to_string()),
             ("agent", chat.agent_id.map_or("none".to_owned(), say::id)),
         ];
+        facts.extend(chat.parent_id.map(|parent| ("parent", say::id(parent))));
         facts.extend(settings::facts(chat));
         if let Some(client) = &chat.client {
             let reference = chat.reference.as_deref().unwrap_or_default();

@@ -96,6 +96,8 @@ pub(super) struct ChatHead {
     /// The name of the owner, if the chat is another user's.
     owner: Option<String>,
     short_id: ShortId,
+    /// The page of the chat from which this one was forked or for which it works, and the last digits of its id.
+    parent: Option<(String, String)>,
     agent: Option<String>,
     workspace: Option<String>,
     policy: &'static str,
@@ -220,6 +222,11 @@ impl ChatHead {
                 .is_of_other(chat.owner)
                 .then(|| line.owner_name.clone()),
             short_id: ShortId::of_id(chat.id, "chat's id"),
+            parent: chat.parent.map(|parent| {
+                let parent = parent.to_string();
+                let short = last_digits(&parent).to_owned();
+                (format!("/chats/{parent}"), short)
+            }),
             agent: chat.agent.map(|agent| agent.to_string()),
             workspace: line.workspace.clone(),
             policy: chat.policy.as_str(),
