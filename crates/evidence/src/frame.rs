@@ -46,6 +46,8 @@ const CLAUDE_OPENINGS: [&str; 6] = [
 ];
 /// What Claude Code says of a file that it had given and that is gone.
 const CLAUDE_WITHDRAWN: &str = "Instructions no longer present: ";
+/// What comes before the `AGENTS.md` of directories in which Claude Code reads a file.
+const CLAUDE_HOOK: &str = "tool.call hook additional context: ";
 /// What comes before Claude Code's list of skills.
 pub const CLAUDE_SKILLS: &str =
     "The following skills are available for use with the Skill tool:\n\n";
@@ -164,7 +166,10 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
 
 /// Returns each line that names a file: where it begins, the path, and where the file begins.
 fn claude_headers(text: &str) -> impl Iterator<Item = (usize, &str, usize)> {
-    let lines = lines_with(text, CLAUDE_FILE);
+    let behind_hook = text.strip_prefix(CLAUDE_HOOK);
+    let behind_hook = behind_hook.filter(|rest| rest.starts_with(CLAUDE_FILE));
+    let first = behind_hook.map(|rest| text.len() - rest.len());
+    let lines = first.into_iter().chain(lines_with(text, CLAUDE_FILE));
     lines.filter_map(move |header| {
         let line = text[header + CLAUDE_FILE.len()..].split('\n').next()?;
         let named = line.strip_suffix(':')?;
@@ -315,6 +320,23 @@ mod tests {
             Profile::ClaudeCode,
             "Base directory for this skill: /w/s\n\n# Body",
             &[(Names::Skill("/w/s"), "# Body")],
+        );
+    }
+
+    #[test]
+    fn claude_code_gives_agents_md_with_a_file_in_a_frame_of_its_own() {
+        check(
+            Profile::ClaudeCode,
+            "tool.call hook additional context: Contents of /w/p/AGENTS.md:\n\none\n\nContents of /w/p/a/AGENTS.md:\n\ntwo\n",
+            &[
+                (Names::Path("/w/p/AGENTS.md"), "one"),
+                (Names::Path("/w/p/a/AGENTS.md"), "two"),
+            ],
+        );
+        check(
+            Profile::ClaudeCode,
+            "tool.call hook additional context: more",
+            &[],
         );
     }
 

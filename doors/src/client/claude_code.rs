@@ -45,6 +45,16 @@ const END: &str = "\n</system-reminder>";
 /// What follows the blocks of the older version.
 const AFTER: &str = "\n\n<total_tokens>";
 
+/// What begins the text with the `AGENTS.md` of directories below the working directory.
+const AGENTS_MD: &str = "tool.call hook additional context: ";
+
+/// What may stand behind that text in the same message.
+const BEHIND: [&str; 3] = [
+    "\n\nNew skills discovered in ",
+    "\n\nThe user hasn't heard from you",
+    "\n\nThe following skills are available",
+];
+
 /// What begins the list of skills.
 const SKILLS_BEGIN: &str = "The following skills are available for use with the Skill tool:\n\n";
 
@@ -92,6 +102,22 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
             workspace.add(format!("{directory}/link.md"), Entry::Link(target.into()));
             let rule = format!("{directory}/.claude/rules/link.md");
             workspace.add(rule, Entry::Link(format!("../../{target}")));
+        }
+    }
+    // Where no directory has an own name, `AGENTS.md` counts.
+    if random.random_bool(0.3) {
+        workspace.remove("CLAUDE.md");
+        workspace.remove("CLAUDE.local.md");
+        for directory in &directories {
+            if random.random_bool(0.5) {
+                let text = importing(random);
+                workspace.write(format!("{directory}/AGENTS.md"), text);
+            }
+            let is_below = *directory != workspace.working
+                && Path::new(directory).starts_with(&workspace.working);
+            if is_below && random.random_bool(0.2) {
+                workspace.write(format!("{directory}/CLAUDE.md"), "Own.\n");
+            }
         }
     }
     // What lies above the project is not read by ctxpin, so it must not matter what it says.
@@ -481,8 +507,8 @@ fn cut(name: &str, description: &str) -> String {
 }
 
 /// Returns the blocks of the files that the request has because the model read a file, in the order of their paths.
-/// A block of `AGENTS.md` is not among them. The newer version has a reminder for each block, the older one has all
-/// blocks in one text.
+/// The newer version has a reminder for each block and one text with all of `AGENTS.md`, the older one has all blocks in one
+/// text.
 pub fn on_demand(request: &Value) -> Vec<String> {
     let messages = request["messages"].as_array().into_iter().flatten();
     let mut blocks = Vec::new();
@@ -493,7 +519,19 @@ pub fn on_demand(request: &Value) -> Vec<String> {
         for text in texts.chain(content.as_str()) {
             let reminder = text.trim_end().strip_prefix("<system-reminder>\n");
             let reminder = reminder.and_then(|text| text.strip_suffix(END));
-            if let Some(block) = reminder.filter(|block| block.starts_with(&BLOCK[2..])) {
+            if let Some(agents_md) = text.strip_prefix(AGENTS_MD) {
+                let end = BEHIND
+                    .iter()
+                    .filter_map(|begin| agents_md.find(begin))
+                    .min();
+                // Each text ends with a line end of its own, before the one that separates it from the next.
+                let mut rest = &agents_md[..end.unwrap_or(agents_md.len())];
+                while let Some(next) = rest[1..].find(&BLOCK[1..]).map(|next| next + 1) {
+                    blocks.push(rest[..next].to_owned());
+                    rest = &rest[next + 1..];
+                }
+                blocks.push(rest.to_owned());
+            } else if let Some(block) = reminder.filter(|block| block.starts_with(&BLOCK[2..])) {
                 blocks.push(block.to_owned());
             } else if text.starts_with(&BLOCK[2..]) {
                 let text = text.split(AFTER).next().unwrap_or_default();

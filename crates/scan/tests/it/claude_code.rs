@@ -573,3 +573,60 @@ fn a_skill_without_a_description_is_described_by_its_text() {
         (Some("plain"), Some("Plain words"))
     );
 }
+
+#[test]
+fn agents_md_below_counts_where_its_directory_has_no_own_name() {
+    let w = workspace(&[
+        ("project/web/AGENTS.md", "same"),
+        ("project/web/a/AGENTS.md", "a @part.md"),
+        ("project/web/a/part.md", "part"),
+        ("project/web/a/b/AGENTS.md", "b"),
+        ("project/web/a/b/.claude/AGENTS.md", "b inside"),
+        ("project/web/local/CLAUDE.local.md", "mine"),
+        ("project/web/local/AGENTS.md", "not read"),
+        ("project/web/inside/.claude/CLAUDE.md", "inside"),
+        ("project/web/inside/AGENTS.md", "not read"),
+        ("project/web/blank/CLAUDE.md", " \n"),
+        ("project/web/blank/AGENTS.md", "blank"),
+        ("project/web/rules/.claude/rules/r.md", "rule"),
+        ("project/web/rules/AGENTS.md", "beside a rule"),
+        ("project/web/same/AGENTS.md", "same"),
+    ]);
+    let found = w.check(&[
+        "ok project/web/AGENTS.md",
+        "ok project/web/blank/CLAUDE.md",
+        "ok project/web/inside/.claude/CLAUDE.md",
+        "ok project/web/local/CLAUDE.local.md",
+        "ok project/web/rules/.claude/rules/r.md",
+        "ok project/web/a/AGENTS.md",
+        "ok project/web/a/part.md",
+        "ok project/web/blank/AGENTS.md",
+        "ok project/web/rules/AGENTS.md",
+        "ok project/web/a/b/AGENTS.md",
+        "ok project/web/a/b/.claude/AGENTS.md",
+    ]);
+    for path in ["a/AGENTS.md", "a/part.md"] {
+        let file = w.resource(&found, &format!("project/web/{path}"));
+        let applies = file.applies.as_ref().unwrap();
+        assert_eq!(applies.below, w.text("project/web/a"));
+    }
+
+    // One file of Claude Code's own name above, and no AGENTS.md counts.
+    w.write("project/CLAUDE.md", "top");
+    let found = w.scan();
+    let sources = found.snapshot.instruction_files();
+    assert_eq!(
+        sources
+            .filter(|file| file.source.ends_with("/AGENTS.md"))
+            .count(),
+        0
+    );
+
+    // Unless the settings want both.
+    let both = "{\"pluginConfigs\": {\"cc-plugin-agents-md@builtin\": {\"options\": \
+                {\"instructionFiles\": \"claude-md-and-agents-md\"}}}}";
+    w.write("home/.claude/settings.json", both);
+    let found = w.scan();
+    let local = w.resource(&found, "project/web/local/AGENTS.md");
+    assert_eq!(local.status.as_str(), "ok");
+}

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::claude_code::NAMES;
-use ctxpin_model::resource::Kind;
+use ctxpin_model::resource::{Applies, Kind};
 
 use super::super::excluded;
 use super::walk::{Item, Scope, Walk};
@@ -12,20 +12,31 @@ use super::{FOLDER, Level, NAME};
 use crate::ScanError;
 use crate::path_text::source_text;
 
+/// The name of a file in a directory.
+pub const AGENTS_NAME: &str = "AGENTS.md";
+
 /// The files of a directory, in their order.
-const AGENTS_NAMES: [&str; 2] = ["AGENTS.md", ".claude/AGENTS.md"];
+const AGENTS_NAMES: [&str; 2] = [AGENTS_NAME, ".claude/AGENTS.md"];
+
+/// The files below the working directory, which count if those of the directories above do.
+pub struct Below {
+    /// Whether a directory's files count only if it has no file of Claude Code's own name.
+    is_fallback: bool,
+    /// What the model is given at the start, which it is not given again.
+    given: HashSet<String>,
+}
 
 /// Adds the files of all directories among the others. As a fallback, they count only if no directory has a
-/// file of Claude Code's own name.
+/// file of Claude Code's own name. Returns `None` if they do not count.
 pub fn add(
     walk: &mut Walk,
     levels: &[Level],
     is_fallback: bool,
     items: &mut Vec<Item>,
-) -> Result<(), ScanError> {
+) -> Result<Option<Below>, ScanError> {
     if is_fallback && has_own_names(walk, levels, items)? {
         leave_out(walk, levels, items);
-        return Ok(());
+        return Ok(None);
     }
     let mut found = of_project(walk, levels, &AGENTS_NAMES)?;
     let mut paths: HashSet<_> = items.iter().map(source).collect();
@@ -36,7 +47,66 @@ pub fn add(
         !is_double && paths.insert(source(item))
     });
     insert(items, found);
-    Ok(())
+    let given = items.iter().filter(|item| item.scope != Scope::User);
+    let given = given.filter_map(text).filter(|text| !text.is_empty());
+    Ok(Some(Below {
+        is_fallback,
+        given: given.collect(),
+    }))
+}
+
+impl Below {
+    /// Adds the files of directories below the working directory. `items` has the other files of these directories.
+    pub fn add(
+        &self,
+        walk: &mut Walk,
+        directories: &[PathBuf],
+        items: &mut Vec<Item>,
+    ) -> Result<(), ScanError> {
+        let own = items.iter().filter(|item| is_own(item));
+        let own: HashSet<_> = own.map(|item| item.top.clone()).collect();
+        for directory in directories {
+            let has_own = NAMES.iter().any(|name| own.contains(&directory.join(name)));
+            if !(self.is_fallback && has_own) {
+                self.files(walk, directory, items)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn files(
+        &self,
+        walk: &mut Walk,
+        directory: &Path,
+        items: &mut Vec<Item>,
+    ) -> Result<(), ScanError> {
+        let mut seen = HashSet::new();
+        let mut found = Vec::new();
+        for name in AGENTS_NAMES {
+            let path = directory.join(name);
+            walk.file(&path, Scope::Project, directory, &mut seen, &mut found)?;
+        }
+        let known: HashSet<_> = items.iter().map(source).collect();
+        found.retain(|item| {
+            let is_given = text(item).is_some_and(|text| self.given.contains(&text));
+            !is_given && !known.contains(&source(item))
+        });
+        for item in &mut found {
+            let resource = &mut item.finding.resource;
+            resource.applies.get_or_insert_with(|| Applies {
+                below: source_text(directory).0,
+                globs: Vec::new(),
+            });
+        }
+        items.append(&mut found);
+        Ok(())
+    }
+}
+
+/// Returns whether a file has a name of Claude Code's own, and something for the model.
+fn is_own(item: &Item) -> bool {
+    let is_named = item.scope != Scope::User && NAMES.iter().any(|name| item.top.ends_with(name));
+    is_named && item.finding.resource.imported_by.is_none() && item.is_given()
 }
 
 /// Reads the files of some names in the project's directories, as if only the person's file had been read before.
@@ -60,10 +130,6 @@ fn of_project(walk: &mut Walk, levels: &[Level], names: &[&str]) -> Result<Vec<I
 
 /// Returns whether a directory has a file of Claude Code's own name that is not blank.
 fn has_own_names(walk: &mut Walk, levels: &[Level], items: &[Item]) -> Result<bool, ScanError> {
-    let is_own = |item: &Item| {
-        let is_own = item.scope != Scope::User && NAMES.iter().any(|name| item.top.ends_with(name));
-        is_own && item.finding.resource.imported_by.is_none() && item.is_given()
-    };
     if items.iter().any(is_own) {
         return Ok(true);
     }

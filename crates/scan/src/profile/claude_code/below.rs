@@ -7,28 +7,35 @@ use ctxpin_model::claude_code::LOCAL_NAME;
 use ctxpin_model::resource::Applies;
 
 use super::super::below;
+use super::agents_md::AGENTS_NAME;
 use super::walk::{Item, Scope, Walk};
 use super::{FOLDER, NAME, RULES, rules};
 use crate::ScanError;
 use crate::path_text::source_text;
 use crate::searches::Wanted;
 
-/// Adds the files of each directory below, those nearest to the working directory first. A file that is
-/// there already stays as it is.
-pub fn add(
-    walk: &mut Walk,
-    seen: &mut HashSet<PathBuf>,
-    items: &mut Vec<Item>,
-) -> Result<(), ScanError> {
-    let working = walk.working().to_owned();
+/// Returns the directories below that have a file, those nearest to the working directory first.
+pub fn directories(walk: &mut Walk, has_agents_md: bool) -> Result<Vec<PathBuf>, ScanError> {
+    let mut names = vec![NAME, LOCAL_NAME, FOLDER];
+    names.extend(has_agents_md.then_some(AGENTS_NAME));
     let wanted = Wanted {
-        working,
-        names: vec![NAME, LOCAL_NAME, FOLDER],
+        working: walk.working().to_owned(),
+        names,
         closed: FOLDER,
         tool: "Claude Code",
     };
-    for directory in below::directories(wanted, walk.gathering)? {
-        files(walk, &directory, seen, items)?;
+    below::directories(wanted, walk.gathering)
+}
+
+/// Adds the files of directories below. A file that is there already stays as it is.
+pub fn add(
+    walk: &mut Walk,
+    directories: &[PathBuf],
+    seen: &mut HashSet<PathBuf>,
+    items: &mut Vec<Item>,
+) -> Result<(), ScanError> {
+    for directory in directories {
+        files(walk, directory, seen, items)?;
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ use ctxpin_model::claude_code::LOCAL_NAME;
 use ctxpin_model::profile::{InstructionFiles, Rules, Settings};
 use ctxpin_model::resource::Kind;
 
+use self::agents_md::Below;
 use self::repository::InnerWorktree;
 pub(super) use self::settings::VARIABLES;
 use self::settings::{FOLDER, MACHINE};
@@ -111,12 +112,12 @@ fn instruction_files(walk: &mut Walk, names: InstructionFiles) -> Result<Vec<Ite
     if names != InstructionFiles::ManagedOnly {
         at_start(walk, &levels, &mut seen, &mut items)?;
     }
-    match names {
+    let agents_md = match names {
         InstructionFiles::ClaudeMdOrAgentsMd => agents_md::add(walk, &levels, true, &mut items)?,
         InstructionFiles::ClaudeMdAndAgentsMd => agents_md::add(walk, &levels, false, &mut items)?,
-        InstructionFiles::ClaudeMd | InstructionFiles::ManagedOnly => {}
-    }
-    on_demand(walk, &levels, &mut seen, &mut items)?;
+        InstructionFiles::ClaudeMd | InstructionFiles::ManagedOnly => None,
+    };
+    on_demand(walk, &levels, agents_md, &mut seen, &mut items)?;
     Ok(items)
 }
 
@@ -151,6 +152,7 @@ fn at_start(
 fn on_demand(
     walk: &mut Walk,
     levels: &[Level],
+    agents_md: Option<Below>,
     given: &mut HashSet<PathBuf>,
     items: &mut Vec<Item>,
 ) -> Result<(), ScanError> {
@@ -166,7 +168,8 @@ fn on_demand(
         &mut seen,
         items,
     )?;
-    below::add(walk, given, items)?;
+    let below = below::directories(walk, agents_md.is_some())?;
+    below::add(walk, &below, given, items)?;
     for level in levels.iter().filter(|level| level.is_project) {
         let folder = level.directory.join(FOLDER).join(RULES);
         rules::add(
@@ -179,7 +182,10 @@ fn on_demand(
             items,
         )?;
     }
-    Ok(())
+    match agents_md {
+        Some(agents_md) => agents_md.add(walk, &below, items),
+        None => Ok(()),
+    }
 }
 
 /// Returns the machine's file, which stays out of the snapshot.
