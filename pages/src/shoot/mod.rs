@@ -172,6 +172,7 @@ async fn scenes<'c>(
         Scene::new("changes-1", &quiet.one, "/"),
         Scene::new("changes-40", &fleet.team, "/"),
         of_mira("change", change(mira).await?),
+        of_mira("change-decided", decided()),
         of_mira("chats", "/chats".to_owned()),
         Scene::new("chats-2000", &fleet.team, "/chats"),
         of_mira("chat-new", "/chats/new".to_owned()),
@@ -225,6 +226,11 @@ async fn change(person: &Person) -> anyhow::Result<String> {
     let most = changes.items.iter().max_by_key(|change| change.chat_count);
     let most = most.context("nothing waits")?;
     Ok(format!("/changes/{}", most.id))
+}
+
+/// Returns the page of a change that was just taken for three chats.
+fn decided() -> String {
+    format!("/changes/{}?taken=3", "0".repeat(32))
 }
 
 /// Returns the search for the instructions that a chat is pinned to.
