@@ -22,7 +22,7 @@ use clap::Parser;
 
 use client::Client;
 use guide::Guide;
-use session::Sessions;
+use session::{Sessions, Story};
 use standin::Standin;
 use trial::{Outcome, Trial};
 
@@ -44,12 +44,18 @@ struct Arguments {
     /// Only this tool, by the name of its profile.
     #[arg(long)]
     only: Option<String>,
+    /// Only this version of the tool that `--only` names.
+    #[arg(long, value_name = "VERSION", requires = "only")]
+    release: Option<String>,
     /// Also try the newest release of each tool.
     #[arg(long)]
     latest: bool,
     /// Run sessions with the hooks of this built ctxpin instead.
     #[arg(long, value_name = "FILE")]
     sessions: Option<PathBuf>,
+    /// Only the sessions of this story.
+    #[arg(long, value_enum, requires = "sessions")]
+    story: Option<Story>,
     /// Follow the guides of docs/guides with this built ctxpin instead.
     #[arg(long, value_name = "FILE", conflicts_with = "sessions")]
     guides: Option<PathBuf>,
@@ -83,9 +89,15 @@ async fn run(arguments: &Arguments) -> anyhow::Result<bool> {
             is_equal &= read(arguments, client, ctxpin, &standin).await?;
             continue;
         }
-        let mut versions = client.versions().to_vec();
+        let mut versions = match arguments.sessions {
+            Some(_) => client.session_versions(),
+            None => client.versions().to_vec(),
+        };
         if arguments.latest {
             versions.insert(0, "latest");
+        }
+        if let Some(release) = &arguments.release {
+            versions = vec![release];
         }
         for (index, version) in versions.iter().enumerate() {
             if let Some(ctxpin) = &arguments.sessions {
@@ -135,14 +147,15 @@ async fn follow(
     standin: &Standin,
 ) -> anyhow::Result<bool> {
     let program = install::installed(&arguments.tools, client, version)?;
+    let ctxpin = ctxpin.canonicalize().context("looking for ctxpin")?;
     let sessions = Sessions {
         client,
         version,
         program: &program,
-        ctxpin,
+        ctxpin: &ctxpin,
         standin,
     };
-    let differences = sessions.run().await;
+    let differences = sessions.run(arguments.story).await;
     let differences = differences.with_context(|| format!("{} {version}", client.name()))?;
     for difference in &differences {
         println!("  {difference}");

@@ -202,10 +202,10 @@ impl<'a> Trial<'a> {
             None => self.start(base, &working, wanted.as_deref()).await?,
         }
         let requests = self.standin.take()?;
-        let first = requests
-            .first()
-            .context("the tool asked its model nothing")?;
-        let on_demand = requests.last().map(|last| self.client.on_demand(last));
+        let first = requests.first();
+        let first = &first.context("the tool asked its model nothing")?.body;
+        let last = requests.last();
+        let on_demand = last.map(|last| self.client.on_demand(&last.body));
         let on_demand = on_demand.into_iter().flatten();
         let skills = self.client.skills(first);
         let skills = skills.map(|skills| skills.iter().map(|path| self.text(base, path)).collect());

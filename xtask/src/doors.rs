@@ -20,12 +20,18 @@ pub struct Options {
     /// Only this tool, by the name of its profile.
     #[arg(long)]
     only: Option<String>,
+    /// Only this version of the tool that `--only` names.
+    #[arg(long, requires = "only")]
+    release: Option<String>,
     /// Also try the newest release of each tool.
     #[arg(long)]
     latest: bool,
     /// Run sessions of the tools with ctxpin's hooks instead, and measure the hooks.
     #[arg(long, conflicts_with_all = ["count", "seed"])]
     sessions: bool,
+    /// Only the sessions of this story: prompts, together, plants or absence.
+    #[arg(long, requires = "sessions")]
+    story: Option<String>,
     /// Follow the guides of docs/guides with the tools instead.
     #[arg(long, conflicts_with_all = ["count", "seed", "sessions"])]
     guides: bool,
@@ -45,6 +51,12 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     }
     if let Some(only) = &options.only {
         doors.arg("--only").arg(only);
+    }
+    if let Some(release) = &options.release {
+        doors.arg("--release").arg(release);
+    }
+    if let Some(story) = &options.story {
+        doors.arg("--story").arg(story);
     }
     if options.latest {
         doors.arg("--latest");

@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::Value;
 
-use super::From;
+use super::{From, Said, result, texts};
 use crate::standin::READ;
 use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 
@@ -21,6 +21,8 @@ use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 pub const PACKAGE: &str = "@anthropic-ai/claude-code";
 /// The versions to compare, the newest first.
 pub const VERSIONS: [&str; 2] = ["2.1.332", "2.1.277"];
+/// The first version whose transcript has its requests.
+pub const FIRST_WITH_REQUESTS: &str = "2.1.307";
 /// The program below `node_modules`.
 pub const PROGRAM: &str = "@anthropic-ai/claude-code-linux-x64/claude";
 
@@ -53,6 +55,15 @@ const BEHIND: [&str; 3] = [
     "\n\nNew skills discovered in ",
     "\n\nThe user hasn't heard from you",
     "\n\nThe following skills are available",
+];
+
+/// What begins a block that no person wrote.
+const REMINDER: &str = "<system-reminder>\n";
+
+/// What begins the blocks that stand behind a tool's result in one string with it.
+const BEHIND_RESULT: [&str; 2] = [
+    "<system-reminder>\nContents of ",
+    "<system-reminder>\nInstruction files were re-read ",
 ];
 
 /// What begins the list of skills.
@@ -400,6 +411,15 @@ pub fn ask(command: &mut Command, url: &str, wanted: Option<&Path>) {
     go_on(command, url, &question, None);
 }
 
+/// Completes the command of a process that takes prompts as lines of JSON.
+pub fn converse(command: &mut Command, url: &str) {
+    reach(command, url);
+    for option in ["--input-format", "--output-format"] {
+        command.args([option, "stream-json"]);
+    }
+    command.args(["-p", "--verbose"]);
+}
+
 /// Points Claude Code to the stand-in, and gives a session a prompt.
 pub fn go_on(command: &mut Command, url: &str, question: &str, from: Option<&From>) {
     reach(command, url);
@@ -432,6 +452,32 @@ pub fn instructions(request: &Value) -> String {
         Some(text.strip_suffix(END).unwrap_or(text))
     });
     found.unwrap_or_default().to_owned()
+}
+
+/// Returns the strings of a request.
+pub fn said(request: &Value) -> Vec<Said> {
+    let system = texts(&request["system"]).map(|text| Said {
+        message: 0,
+        is_instruction: true,
+        text: text.to_owned(),
+    });
+    let mut said: Vec<_> = system.collect();
+    let messages = request["messages"].as_array().into_iter().flatten();
+    for (number, message) in messages.enumerate() {
+        let number = number + 1;
+        let is_system = message["role"] == "system";
+        let own = texts(&message["content"]).map(|text| Said {
+            message: number,
+            is_instruction: is_system || text.starts_with(REMINDER),
+            text: text.to_owned(),
+        });
+        let blocks = message["content"].as_array().into_iter().flatten();
+        let results = blocks.filter(|block| block["type"] == "tool_result");
+        let results = results.flat_map(|block| texts(&block["content"]));
+        said.extend(results.flat_map(|text| result(number, text, &BEHIND_RESULT)));
+        said.extend(own);
+    }
+    said
 }
 
 /// Returns the generated skills that a request lists, each as its line without what begins it. A line has the name of

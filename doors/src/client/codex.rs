@@ -9,7 +9,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::Value;
 
-use super::From;
+use super::{From, Said, texts};
+use crate::standin::TOKENS_FULL;
 use crate::workspace::{HOME, PROJECT, Workspace};
 
 /// The npm package.
@@ -100,7 +101,8 @@ fn provided(own: &str, url: &str) -> String {
 /// Points the Codex of a home to the stand-in.
 pub fn settle_session(home: &Path, url: &str) -> anyhow::Result<()> {
     fs::create_dir(home.join(".codex"))?;
-    fs::write(home.join(".codex/config.toml"), provided("", url))?;
+    let limit = format!("model_auto_compact_token_limit = {}\n", TOKENS_FULL / 2);
+    fs::write(home.join(".codex/config.toml"), provided(&limit, url))?;
     Ok(())
 }
 
@@ -130,4 +132,20 @@ pub fn instructions(request: &Value) -> String {
         .find(|text| text.starts_with(BEGIN))
         .unwrap_or_default()
         .to_owned()
+}
+
+/// Returns the strings of a request.
+pub fn said(request: &Value) -> Vec<Said> {
+    let items = request["input"].as_array().into_iter().flatten();
+    let said = items.enumerate().flat_map(|(number, item)| {
+        let is_own = item["role"] == "developer" || item["role"] == "system";
+        let is_user = item["role"] == "user";
+        let texts = texts(&item["content"]).chain(texts(&item["output"]));
+        texts.map(move |text| Said {
+            message: number,
+            is_instruction: is_own || is_user && text.starts_with(BEGIN),
+            text: text.to_owned(),
+        })
+    });
+    said.collect()
 }

@@ -15,6 +15,7 @@ use ctxpin_scan::Scan;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
+use crate::standin::Received;
 use crate::workspace::Workspace;
 
 pub use opencode::Server;
@@ -24,6 +25,16 @@ pub use opencode::Server;
 pub enum From {
     Resume(String),
     Fork(String),
+}
+
+/// A string of a request.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// The number of the message. The system prompt comes first.
+    pub message: usize,
+    /// Whether the tool itself says it. Otherwise a person, a tool of the model or the model does.
+    pub is_instruction: bool,
+    pub text: String,
 }
 
 /// A tool that is compared.
@@ -68,6 +79,15 @@ impl Client {
             Self::Codex => &codex::VERSIONS,
             Self::Opencode => &opencode::VERSIONS,
         }
+    }
+
+    /// Returns the versions whose sessions are followed, the newest first: also the first one that writes down its requests.
+    pub fn session_versions(self) -> Vec<&'static str> {
+        let mut versions = self.versions().to_vec();
+        if matches!(self, Self::ClaudeCode) {
+            versions.insert(1, claude_code::FIRST_WITH_REQUESTS);
+        }
+        versions
     }
 
     /// Returns the path of the program below `node_modules`.
@@ -163,6 +183,15 @@ impl Client {
         }
     }
 
+    /// Completes the command of a process that takes prompts as lines of JSON. Returns whether the tool has one.
+    pub fn converse(self, command: &mut Command, url: &str) -> bool {
+        match self {
+            Self::ClaudeCode => claude_code::converse(command, url),
+            Self::Codex | Self::Opencode => return false,
+        }
+        true
+    }
+
     /// Returns the id of the session that answered, from what such a command prints.
     pub fn session(self, answer: &str) -> Option<String> {
         let member = match self {
@@ -175,6 +204,77 @@ impl Client {
             let line: Value = serde_json::from_str(line).ok()?;
             Some(line[member].as_str()?.to_owned())
         })
+    }
+
+    /// Returns the reference of the chat of the subagent that made a request, or `None` if the session itself did.
+    pub fn subagent(self, received: &Received) -> Option<String> {
+        let header = |name: &str| received.headers.get(name).cloned();
+        match self {
+            Self::ClaudeCode => {
+                let agent = header("x-claude-code-agent-id")?;
+                Some(format!("{}/{agent}", header("x-claude-code-session-id")?))
+            }
+            Self::Codex => {
+                header("x-openai-subagent")?;
+                Some(format!(
+                    "{}/{}",
+                    header("session-id")?,
+                    header("thread-id")?
+                ))
+            }
+            Self::Opencode => {
+                header("x-parent-session-id")?;
+                header("x-session-id")
+            }
+        }
+    }
+
+    /// Returns the prompts by which a person compacts and clears a session, if such a command takes them.
+    pub fn orders(self) -> Option<[&'static str; 2]> {
+        match self {
+            Self::ClaudeCode => Some(["/compact", "/clear"]),
+            Self::Codex | Self::Opencode => None,
+        }
+    }
+
+    /// Returns whether a request goes on with a summary of the conversation.
+    pub fn is_compacted(self, request: &Value) -> bool {
+        let summary = match self {
+            Self::ClaudeCode => "This session is being continued from a previous conversation",
+            Self::Codex => "Another language model started to solve this problem",
+            Self::Opencode => "What did we do so far?",
+        };
+        self.said(request)
+            .iter()
+            .any(|said| said.text.contains(summary))
+    }
+
+    /// Returns whether a version compacts by itself when its model has no room left.
+    pub fn compacts_by_itself(self, version: &str) -> bool {
+        match self {
+            Self::ClaudeCode => version != claude_code::OLDER,
+            Self::Codex | Self::Opencode => true,
+        }
+    }
+
+    /// Returns whether a request has a list of skills.
+    pub fn lists_skills(self, request: &Value) -> bool {
+        let list = match self {
+            Self::ClaudeCode => "The following skills are available",
+            Self::Codex => "<skills_instructions>",
+            Self::Opencode => "<available_skills>",
+        };
+        let said = self.said(request);
+        said.iter()
+            .any(|said| said.is_instruction && said.text.contains(list))
+    }
+
+    /// Returns whether the tool reads its files anew when it compacts.
+    pub fn reads_when_it_compacts(self) -> bool {
+        match self {
+            Self::ClaudeCode => true,
+            Self::Codex | Self::Opencode => false,
+        }
     }
 
     /// Returns whether such a command can fork a session.
@@ -190,6 +290,23 @@ impl Client {
         match self {
             Self::ClaudeCode => version != claude_code::OLDER,
             Self::Codex | Self::Opencode => true,
+        }
+    }
+
+    /// Returns whether the record of a fork says of which session it is one. Otherwise the texts that the fork has of
+    /// before are those of no snapshot.
+    pub fn names_parent(self, version: &str) -> bool {
+        match self {
+            Self::ClaudeCode => version != claude_code::FIRST_WITH_REQUESTS,
+            Self::Codex | Self::Opencode => true,
+        }
+    }
+
+    /// Returns whether the tool keeps a record of its requests in a file.
+    pub fn writes_record(self) -> bool {
+        match self {
+            Self::ClaudeCode | Self::Codex => true,
+            Self::Opencode => false,
         }
     }
 
@@ -259,6 +376,15 @@ impl Client {
         }
     }
 
+    /// Returns the strings of a request, in its order.
+    pub fn said(self, request: &Value) -> Vec<Said> {
+        match self {
+            Self::ClaudeCode => claude_code::said(request),
+            Self::Codex => codex::said(request),
+            Self::Opencode => opencode::said(request),
+        }
+    }
+
     /// Returns the skills that a request lists: their paths, or if the list has none, their lines. Returns `None` if they
     /// are not compared.
     pub fn skills(self, request: &Value) -> Option<Vec<String>> {
@@ -297,6 +423,24 @@ impl Client {
             Self::Opencode => opencode::comparable(text),
         }
     }
+}
+
+/// Returns the texts of a member that is a text, or a list of blocks that may have one.
+fn texts(content: &Value) -> impl Iterator<Item = &str> {
+    let blocks = content.as_array().into_iter().flatten();
+    let texts = blocks.filter_map(|block| block["text"].as_str());
+    texts.chain(content.as_str())
+}
+
+/// Returns the result of a tool, and what the client says behind it in the same string.
+fn result(message: usize, text: &str, openings: &[&str]) -> [Said; 2] {
+    let own = openings.iter().filter_map(|opening| text.find(opening));
+    let (result, own) = text.split_at(own.min().unwrap_or(text.len()));
+    [(result, false), (own, true)].map(|(text, is_instruction)| Said {
+        message,
+        is_instruction,
+        text: text.to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
-use super::From;
+use super::{From, Said, result, texts};
 use crate::process;
 use crate::standin::READ;
 use crate::workspace::{Entry, HOME, Workspace};
@@ -43,6 +43,9 @@ const BEGIN: &str = "\nInstructions from: ";
 /// What stands before the instruction files, and behind them.
 const BEFORE: &str = "</env>";
 const BEHIND: &str = "\nSkills provide specialized instructions";
+
+/// What begins the words that opencode puts behind the result of a tool.
+const BEHIND_RESULT: &str = "<system-reminder>\nInstructions from: ";
 
 /// The location of the skill that opencode brings along.
 const OWN_SKILL: &str = "<built-in>";
@@ -442,6 +445,23 @@ pub fn on_demand(request: &Value) -> Vec<String> {
     let mut parts: Vec<_> = parts.collect();
     parts.sort_unstable();
     parts
+}
+
+/// Returns the strings of a request.
+pub fn said(request: &Value) -> Vec<Said> {
+    let messages = request["messages"].as_array().into_iter().flatten();
+    let said = messages.enumerate().flat_map(|(number, message)| {
+        let texts = texts(&message["content"]);
+        texts.flat_map(move |text| match message["role"].as_str() {
+            Some("tool") => result(number, text, &[BEHIND_RESULT]).to_vec(),
+            role => vec![Said {
+                message: number,
+                is_instruction: role == Some("system"),
+                text: text.to_owned(),
+            }],
+        })
+    });
+    said.collect()
 }
 
 /// Returns the paths of the skills that the system prompt lists, without opencode's own.
