@@ -170,7 +170,7 @@ impl Evidence {
     }
 
     /// Hands in what a record or a plugin says, and again while the server cannot be reached. Returns whether the server
-    /// has it.
+    /// has it. What has no record may have one later.
     pub async fn hand_in_insistently(
         &self,
         asking: &Asking,
@@ -183,7 +183,10 @@ impl Evidence {
             let head = newest.borrow().clone();
             let handed_in = match &subject.record {
                 Some(record) => self.hand_in(asking, subject, record, head).await,
-                None => self.hand_in_held(asking, subject, held, head).await,
+                None => {
+                    let handed_in = self.hand_in_held(asking, subject, held, head).await;
+                    handed_in.map(|()| true)
+                }
             };
             match handed_in {
                 Err(error) if error.is_transient() && Instant::now() < until => {
@@ -193,20 +196,20 @@ impl Evidence {
                     tracing::warn!(%error, "evidence could not be handed in");
                     return false;
                 }
-                Ok(()) => return true,
+                Ok(is_there) => return is_there,
             }
         }
     }
 
     /// Hands in what a record says that the server does not have yet. If the record is as an earlier reading left it,
-    /// nothing is asked. The chat of a fork gets its parent.
+    /// nothing is asked. The chat of a fork gets its parent. Returns whether there is a record.
     async fn hand_in(
         &self,
         asking: &Asking,
         subject: &Subject,
         place: &record::Place,
         head: Option<Arc<LocalSnapshot>>,
-    ) -> Result<(), HandInError> {
+    ) -> Result<bool, HandInError> {
         let reading = self.readings.acquire().await;
         let subject = Arc::new(subject.clone());
         let place = Arc::new(place.clone());
@@ -216,7 +219,7 @@ impl Evidence {
         })
         .await?
         else {
-            return Ok(());
+            return Ok(false);
         };
         let record = Arc::new(record);
         let path = self.path(&subject);
@@ -227,10 +230,10 @@ impl Evidence {
         });
         let begun = begun.await.map_err(|error| unread(&place, &error))?;
         let Some((kept, origin)) = begun else {
-            return Ok(());
+            return Ok(true);
         };
         let Some(chat) = subject.chat(asking).await? else {
-            return Ok(());
+            return Ok(true);
         };
         if subject.subagent.is_none() {
             subject.tell_parent(asking, &chat, &origin).await?;
@@ -261,7 +264,7 @@ impl Evidence {
             before = Some(portion.handed_in);
         }
         drop(reading);
-        Ok(())
+        Ok(true)
     }
 
     /// Hands in what the requests have that a plugin has handed over.

@@ -452,6 +452,14 @@ async fn a_subagent_that_nobody_ended_is_caught_up() {
     followed.prompt("s", "t3").await;
     followed.settle().await;
     assert_eq!(followed.rows(), 3);
+    // A client may tell of the end before it has written the record.
+    subagent(&followed, "s", "a3", HookEvent::SubagentStart).await;
+    subagent(&followed, "s", "a3", HookEvent::SubagentStop).await;
+    followed.write("a3", "session_meta", &json!({"id": "a3"}));
+    followed.request("a3", "a turn of its own");
+    followed.prompt("s", "t4").await;
+    followed.settle().await;
+    assert_eq!(followed.rows(), 4);
 }
 
 #[test]
