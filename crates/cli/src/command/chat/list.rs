@@ -100,12 +100,13 @@ impl List {
         }
         let now = say::now();
         let mut table = Table::new(&[
-            "id", "title", "state", "verdict", "policy", "pin", "agent", "created",
+            "id", "title", "client", "state", "verdict", "policy", "pin", "agent", "created",
         ]);
         for chat in &page.items {
             table.row([
                 say::id(chat.id),
                 chat.title.clone().unwrap_or_default(),
+                chat.client.clone().unwrap_or_default(),
                 state(chat),
                 chat.last_verdict
                     .as_ref()
