@@ -79,8 +79,11 @@ impl<'a> Reader<'a> {
         let [home, programs] = ["home", "programs"].map(|name| base.join(name));
         fs::create_dir(&home)?;
         fs::create_dir(&programs)?;
-        symlink(guide.ctxpin, programs.join("ctxpin"))?;
-        symlink(guide.program, programs.join(guide.client.command()))?;
+        symlink(guide.ctxpin.canonicalize()?, programs.join("ctxpin"))?;
+        symlink(
+            guide.program.canonicalize()?,
+            programs.join(guide.client.command()),
+        )?;
         guide.client.settle_session(&home, &guide.standin.url())?;
         fs::write(base.join("working"), home.as_os_str().as_encoded_bytes())?;
         Ok(Self {

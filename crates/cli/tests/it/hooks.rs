@@ -529,7 +529,9 @@ fn a_start_without_a_server_is_recorded_before_the_turns_after_it() {
     let address = url.strip_prefix("http://").unwrap().to_owned();
     drop(served);
     let resume = json!({"source": "resume"});
-    let told = watched.told("s", "SessionStart", &resume).unwrap();
+    // On a busy machine, a hook ends before the process has told it something.
+    let mut told = (0..10).map(|_| watched.told("s", "SessionStart", &resume));
+    let told = told.find_map(|told| told).unwrap();
     assert_says(
         &told,
         &["does not respond yet; this session is recorded if"],

@@ -119,6 +119,8 @@ struct Followed {
     directory: TempDir,
     newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
     kept: Arc<Mutex<Kept>>,
+    /// Tells of each answer of the server.
+    answers: watch::Sender<()>,
 }
 
 impl Followed {
@@ -130,15 +132,19 @@ impl Followed {
     async fn of(client: Profile) -> Self {
         let kept: Arc<Mutex<Kept>> = Arc::default();
         let answering = Arc::clone(&kept);
+        let answers = watch::Sender::new(());
+        let answered = answers.clone();
         let url = standin(TOKEN, move |asked| {
             let mut kept = lock(&answering);
-            match kept.is_away {
+            let answer = match kept.is_away {
                 true => Answered {
                     status: 503,
                     ..Answered::ok(Value::Null)
                 },
                 false => Answered::ok(kept.answer(asked)),
-            }
+            };
+            answered.send_replace(());
+            answer
         });
         let url = url.await;
         let directory = tempfile::tempdir().unwrap();
@@ -149,9 +155,18 @@ impl Followed {
             newest: watch::Sender::new(None),
             directory,
             kept,
+            answers,
         };
         followed.newest.send_replace(Some(followed.snapshot("one")));
         followed
+    }
+
+    /// Waits for the server to have something.
+    async fn until(&self, holds: impl Fn(&Kept) -> bool) {
+        let mut answers = self.answers.subscribe();
+        while !holds(&lock(&self.kept)) {
+            answers.changed().await.unwrap();
+        }
     }
 
     /// Ends the process, and begins another one with the same state directory.
@@ -371,7 +386,10 @@ async fn the_pin_moves_to_what_a_late_scan_finds() {
     let followed = Followed::new().await;
     let (end, ended) = oneshot::channel();
     let scan = Box::pin(async { ended.await.ok() });
-    followed.start_with("s", scan).await;
+    // On a busy machine, the start is recorded after its hook has ended.
+    let (event, arrived) = followed.event("s", HookEvent::SessionStart, "");
+    followed.hooks.start(event, arrived, scan).await.unwrap();
+    followed.until(|kept| !kept.moves.is_empty()).await;
     followed.prompt("s", "t1").await;
     let heads = || {
         let kept = lock(&followed.kept);
