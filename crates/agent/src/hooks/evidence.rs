@@ -32,7 +32,7 @@ use super::deed::{RETRY_PAUSE, RETRY_TIME_MAX, reference_of};
 use super::held::Held;
 use super::pins::{Pin, Pins};
 use super::read::{Reread, Subagent};
-use super::record::{self, Origin, PORTION_BYTES, Record, Unreadable};
+use super::record::{self, Origin, PORTION_BYTES, Record, Taken, Unreadable};
 use super::state_files::StateFiles;
 use crate::blocking::blocking;
 use crate::handed_in;
@@ -169,15 +169,14 @@ impl Evidence {
         ))
     }
 
-    /// Hands in what a record or a plugin says, and again while the server cannot be reached. Returns whether the server
-    /// has it. What has no record may have one later.
+    /// Hands in what a record or a plugin says, and again while the server cannot be reached.
     pub async fn hand_in_insistently(
         &self,
         asking: &Asking,
         subject: &Subject,
         held: &Mutex<Held>,
         newest: &watch::Receiver<Option<Arc<LocalSnapshot>>>,
-    ) -> bool {
+    ) -> Taken {
         let until = Instant::now() + RETRY_TIME_MAX;
         loop {
             let head = newest.borrow().clone();
@@ -185,7 +184,7 @@ impl Evidence {
                 Some(record) => self.hand_in(asking, subject, record, head).await,
                 None => {
                     let handed_in = self.hand_in_held(asking, subject, held, head).await;
-                    handed_in.map(|()| true)
+                    handed_in.map(|()| Taken::Now)
                 }
             };
             match handed_in {
@@ -194,22 +193,22 @@ impl Evidence {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "evidence could not be handed in");
-                    return false;
+                    return Taken::Not;
                 }
-                Ok(is_there) => return is_there,
+                Ok(taken) => return taken,
             }
         }
     }
 
     /// Hands in what a record says that the server does not have yet. If the record is as an earlier reading left it,
-    /// nothing is asked. The chat of a fork gets its parent. Returns whether there is a record.
+    /// nothing is asked. The chat of a fork gets its parent.
     async fn hand_in(
         &self,
         asking: &Asking,
         subject: &Subject,
         place: &record::Place,
         head: Option<Arc<LocalSnapshot>>,
-    ) -> Result<bool, HandInError> {
+    ) -> Result<Taken, HandInError> {
         let reading = self.readings.acquire().await;
         let subject = Arc::new(subject.clone());
         let place = Arc::new(place.clone());
@@ -219,7 +218,7 @@ impl Evidence {
         })
         .await?
         else {
-            return Ok(false);
+            return Ok(Taken::Not);
         };
         let record = Arc::new(record);
         let path = self.path(&subject);
@@ -230,10 +229,10 @@ impl Evidence {
         });
         let begun = begun.await.map_err(|error| unread(&place, &error))?;
         let Some((kept, origin)) = begun else {
-            return Ok(true);
+            return Ok(Taken::Before);
         };
         let Some(chat) = subject.chat(asking).await? else {
-            return Ok(true);
+            return Ok(Taken::Now);
         };
         if subject.subagent.is_none() {
             subject.tell_parent(asking, &chat, &origin).await?;
@@ -264,7 +263,7 @@ impl Evidence {
             before = Some(portion.handed_in);
         }
         drop(reading);
-        Ok(true)
+        Ok(Taken::Now)
     }
 
     /// Hands in what the requests have that a plugin has handed over.

@@ -18,7 +18,7 @@ mod state_files;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +44,7 @@ use evidence::{Evidence, Subject};
 use held::{HELD_OF_ALL_BYTES_MAX, Held};
 use line::{Line, Place};
 use read::{KeptReads, Listing, Read, Subagent};
+use record::Taken;
 
 /// The longest wait of a session's start for the scan. The client waits meanwhile.
 const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);
@@ -119,10 +120,10 @@ struct Session {
 }
 
 impl Session {
-    /// Forgets a subagent that has ended. Returns whether it was known.
+    /// Forgets a subagent whose record was read to its end. Returns whether it was known.
     fn lost(&self, subagent: &str) -> bool {
         let read = self.read.get();
-        read.is_some_and(|read| lock(read).ended(subagent))
+        read.is_some_and(|read| lock(read).forget(subagent))
     }
 
     /// Notes what the client has read at its last start, which `source` names. Returns whether that is new.
@@ -548,8 +549,8 @@ impl Hooks {
     }
 
     /// Reads the record of an event once everything that its session told before is recorded, and hands in what it
-    /// shows. What cannot be handed in now is read again at the next event. At a start or a prompt, the records of the
-    /// subagents are read too of whose end nobody has told.
+    /// shows. What cannot be handed in now is read again at the next event. At an event of the session, the records of
+    /// subagents that ended are read too, and at a start or a prompt those of whose end nobody has told.
     async fn read_behind(&self, event: Event, session: Arc<Session>) -> Result<(), String> {
         let mut place = lock(&session.line).take();
         let call = &event.call;
@@ -566,10 +567,18 @@ impl Hooks {
         let permit = self.permit()?;
         let asking = self.asking(call).await?;
         let known = self.known(&event, &session).await;
+        let is_of_subagent = call.event == HookEvent::SubagentStop;
+        if let Some(subagent) = call.subagent.as_deref().filter(|_| is_of_subagent)
+            && lock(known).ended(subagent)
+        {
+            keep_read(&self.kept_reads, &event, &session);
+        }
         let (rereads, subagents) = {
             let known = lock(known);
             (known.rereads.clone(), known.subagents.clone())
         };
+        let ended = subagents.iter().filter(|subagent| subagent.has_ended);
+        let ended: HashSet<_> = ended.map(|subagent| subagent.id.clone()).collect();
         let subject = Subject {
             client: event.client,
             session: call.session.clone(),
@@ -585,9 +594,11 @@ impl Hooks {
             },
         };
         let mut subjects = vec![subject];
-        if matches!(call.event, HookEvent::SessionStart | HookEvent::Prompt) {
+        if !is_of_subagent {
+            let begins = matches!(call.event, HookEvent::SessionStart | HookEvent::Prompt);
             let left = subagents
                 .into_iter()
+                .filter(|subagent| subagent.has_ended || begins)
                 .map(|left| subjects[0].of_subagent(left));
             let left: Vec<_> = left.collect();
             subjects.extend(left);
@@ -602,21 +613,21 @@ impl Hooks {
             drop(place);
             let alone = session.reading.lock().await;
             for subject in subjects {
-                let is_taken = evidence
+                let taken = evidence
                     .hand_in_insistently(&asking, &subject, &session.held, &event.newest)
                     .await;
                 let Some(subagent) = &subject.subagent else {
-                    session
-                        .is_read
-                        .fetch_or(is_taken && subject.is_ended, Ordering::Relaxed);
+                    let is_read = taken != Taken::Not && subject.is_ended;
+                    session.is_read.fetch_or(is_read, Ordering::Relaxed);
                     continue;
                 };
-                // One that goes on behind a start tells of its end.
-                let is_over = matches!(
-                    event.call.event,
-                    HookEvent::SubagentStop | HookEvent::SessionStart
-                );
-                if is_taken && is_over && session.lost(subagent) {
+                let is_over = match event.call.event {
+                    // One that goes on behind a start tells of its end.
+                    HookEvent::SessionStart => taken != Taken::Not,
+                    // A client may write the end of the record later than it tells of it.
+                    _ => taken == Taken::Before && ended.contains(subagent),
+                };
+                if is_over && session.lost(subagent) {
                     keep_read(&kept_reads, &event, &session);
                 }
             }

@@ -43,7 +43,7 @@ pub(super) struct Read {
     /// What the client read anew within turns, because it compacted: the last of each turn, the oldest first.
     #[serde(default)]
     pub rereads: Vec<Reread>,
-    /// The subagents that began, and of whose end the client has not told.
+    /// The subagents that began, and whose record may have something new.
     #[serde(default)]
     pub subagents: Vec<Subagent>,
 }
@@ -63,6 +63,9 @@ pub(super) struct Subagent {
     pub id: String,
     /// Where the client records it.
     pub record: PathBuf,
+    /// Whether the client has told of its end. It may write the rest of the record later.
+    #[serde(default)]
+    pub has_ended: bool,
 }
 
 impl Subagent {
@@ -80,6 +83,7 @@ impl Subagent {
         Some(Self {
             id: id.to_owned(),
             record,
+            has_ended: false,
         })
     }
 }
@@ -101,14 +105,24 @@ impl Read {
 
     /// Notes that a subagent began.
     pub fn began(&mut self, subagent: Subagent) {
-        self.ended(&subagent.id);
+        self.forget(&subagent.id);
         self.subagents.push(subagent);
         let surplus = self.subagents.len().saturating_sub(SUBAGENTS_MAX);
         self.subagents.drain(..surplus);
     }
 
-    /// Forgets a subagent. Returns whether it was known.
+    /// Notes that the client told of a subagent's end. Returns whether it was known.
     pub fn ended(&mut self, id: &str) -> bool {
+        let mut subagents = self.subagents.iter_mut();
+        let subagent = subagents.find(|subagent| subagent.id == id);
+        subagent.is_some_and(|subagent| {
+            subagent.has_ended = true;
+            true
+        })
+    }
+
+    /// Forgets a subagent. Returns whether it was known.
+    pub fn forget(&mut self, id: &str) -> bool {
         let before = self.subagents.len();
         self.subagents.retain(|subagent| subagent.id != id);
         self.subagents.len() < before

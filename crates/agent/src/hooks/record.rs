@@ -32,6 +32,16 @@ const COPIED_BYTES_MAX: u64 = 1024 * 1024;
 /// How many files are looked at to find the record of another session.
 const SEARCHED_MAX: usize = 100_000;
 
+/// Whether the server has what a record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It has not: there is no record yet, or the server could not be reached.
+    Not,
+    /// An earlier reading has left the record as it is.
+    Before,
+    Now,
+}
+
 /// Where a client says that a record is.
 #[derive(Debug, Clone)]
 pub(super) struct Place {

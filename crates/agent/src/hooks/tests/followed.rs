@@ -470,14 +470,25 @@ async fn a_subagent_that_nobody_ended_is_caught_up() {
     followed.prompt("s", "t3").await;
     followed.settle().await;
     assert_eq!(followed.rows(), 3);
-    // A client may tell of the end before it has written the record.
-    subagent(&followed, "s", "a3", HookEvent::SubagentStart).await;
-    subagent(&followed, "s", "a3", HookEvent::SubagentStop).await;
-    followed.write("a3", "session_meta", &json!({"id": "a3"}));
-    followed.request("a3", "a turn of its own");
-    followed.prompt("s", "t4").await;
-    followed.settle().await;
-    assert_eq!(followed.rows(), 4);
+    // A client may tell of the end before it has written the record, or the end of it.
+    for (id, rows) in [("a3", 4), ("a4", 5)] {
+        subagent(&followed, "s", id, HookEvent::SubagentStart).await;
+        if id == "a4" {
+            followed.write(id, "session_meta", &json!({"id": id}));
+        }
+        subagent(&followed, "s", id, HookEvent::SubagentStop).await;
+        if id == "a3" {
+            followed.write(id, "session_meta", &json!({"id": id}));
+        }
+        followed.request(id, "a turn of its own");
+        followed.stop("s").await;
+        assert_eq!(followed.rows(), rows, "{id}");
+    }
+    // Once nothing has changed since, they are forgotten.
+    followed.stop("s").await;
+    let (_, arrived) = followed.event("s", HookEvent::Stop, "");
+    let read = lock(arrived.session.read.get().unwrap()).clone();
+    assert_eq!(read.subagents, []);
 }
 
 #[test]
@@ -495,7 +506,8 @@ fn the_subagents_of_a_session_have_a_bound() {
     }
     let known: Vec<_> = read.subagents.iter().map(|known| &*known.id).collect();
     assert_eq!((known.len(), known[0], known[63]), (64, "6", "69"));
-    assert!(read.ended("69") && !read.ended("69"));
+    assert!(read.ended("69") && !read.ended("0"));
+    assert!(read.forget("69") && !read.forget("69"));
 }
 
 #[tokio::test]
