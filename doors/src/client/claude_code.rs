@@ -191,6 +191,7 @@ fn skill(random: &mut StdRng, name: &str) -> String {
         "|\n  Two\n  lines\twith a tab",
         ">-\n  Folded\n\n  lines",
         "\"\\n a blank \\t\\t line \"",
+        "un\u{200b}seen\u{ad}\u{202e}, \u{1f468}\u{200d}\u{1f469} and \u{2764}\u{fe0f}",
         "42",
     ];
     let description = descriptions.choose(random).copied().unwrap_or("None");

@@ -159,25 +159,37 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
 }
 
 /// Returns a description as the list of skills has it, and behind it when to use the skill: in one line, with `<` and
-/// `>` as references. Several control characters in a row make one blank.
+/// `>` as references. What nobody sees makes one blank, however many such characters stand in a row.
 pub(super) fn described(description: &str, skill_md: Option<&Arc<[u8]>>) -> String {
     let when = skill_md.and_then(|skill_md| skill_when(skill_md));
     let texts = [Some(trim(description)), when.as_deref()];
     let texts = texts.into_iter().flatten().map(|text| {
         let mut line = String::new();
-        let mut is_behind_control = false;
-        for c in text.chars() {
-            match c {
-                c if !c.is_control() => line.push(c),
-                _ if is_behind_control => {}
-                _ => line.push(' '),
+        let mut unseen = sanitise::unseen(text).into_iter().peekable();
+        let mut is_behind_gap = false;
+        for (at, c) in text.char_indices() {
+            while unseen.next_if(|range| range.end <= at).is_some() {}
+            let is_unseen = unseen.peek().is_some_and(|range| range.contains(&at));
+            let is_gap = is_unseen || c.is_control() || is_blanked(c);
+            if !is_gap {
+                line.push(c);
+            } else if !is_behind_gap {
+                line.push(' ');
             }
-            is_behind_control = c.is_control();
+            is_behind_gap = is_gap;
         }
         line.replace('<', "&lt;").replace('>', "&gt;")
     });
     let texts: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
     texts.join(" - ")
+}
+
+/// Returns whether Claude Code puts a blank in the place of a character in a description, although a prompt of ctxpin
+/// may have it: the non-joiner, the blank of Braille, characters for private use, and those that are none.
+fn is_blanked(c: char) -> bool {
+    let low = u32::from(c) & 0xFFFF;
+    matches!(c, '\u{200C}' | '\u{2800}' | '\u{E000}'..='\u{F8FF}' | '\u{F0000}'..='\u{10FFFF}' | '\u{FDD0}'..='\u{FDEF}')
+        || low >= 0xFFFE
 }
 
 /// Returns what the prompt of a pin has of a file.

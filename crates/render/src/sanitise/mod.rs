@@ -10,6 +10,8 @@ pub(crate) mod edit;
 mod marks;
 mod tags;
 
+use std::ops::Range;
+
 use ctxpin_model::markdown::{PartKind, parts};
 use ctxpin_model::warning::{Code, WARNINGS_MAX, Warning, line_of};
 
@@ -47,6 +49,12 @@ pub fn alone(text: &str) -> Treated {
         warnings: Vec::new(),
         text: layers.text.into_owned(),
     }
+}
+
+/// Returns where a text has characters that a reader does not see, in its order.
+pub(crate) fn unseen(text: &str) -> Vec<Range<usize>> {
+    let edits = characters::unseen(text).into_iter();
+    edits.map(|edit| edit.range).collect()
 }
 
 fn show(layers: &mut Layers) {

@@ -325,3 +325,49 @@ fn skills_are_listed_in_the_order_of_their_names_unless_their_frontmatter_keeps_
     let delivered = delivered(&sample.snapshot, &sample.bodies);
     assert!(!delivered.contains("- off") && delivered.contains("- some: "));
 }
+
+#[test]
+fn a_description_has_a_blank_where_nothing_is_seen() {
+    let check = |description: &str, expected: &str| {
+        let sample = ruled(Sample::default().skill("a", description));
+        let skill = sample.snapshot.skills().next().unwrap();
+        let [listed, _] = descriptions(&sample.snapshot, &sample.bodies, skill);
+        assert_eq!(listed, expected, "{description:?}");
+    };
+    for unseen in [
+        "\u{200b}",
+        "\u{200c}",
+        "\u{200d}",
+        "\u{ad}",
+        "\u{feff}",
+        "\u{202e}",
+        "\u{e0041}",
+        "\u{2028}",
+        "\u{85}",
+        "\u{fe0f}",
+        "\u{3164}",
+        "\u{115f}",
+        "\u{e000}",
+        "\u{2800}",
+        "\u{34f}",
+        "\u{e0100}",
+        "\u{fdd0}",
+        "\u{1d173}",
+        "\t",
+        "\u{fffe}",
+        "\u{180e}",
+        "\u{206a}",
+        "\u{2060}\t\u{200b}",
+    ] {
+        check(&format!("A{unseen}B{unseen}{unseen}C"), "A B C");
+    }
+    for seen in [
+        "A\u{a0}B\u{a0}\u{a0}C",
+        "A\u{fffd}B",
+        "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467} family",
+        "heart \u{2764}\u{fe0f} emoji",
+        "e\u{301}",
+    ] {
+        check(seen, seen);
+    }
+}
