@@ -517,32 +517,33 @@ impl Hooks {
                 let _ = evidence.keep_pins([None, Some(Arc::clone(&head))]).await;
                 Some(head)
             };
-            let source = match &mut deed {
+            let reading = match &mut deed {
+                Deed::Start(_) => None,
                 Deed::Turn { read, .. } => {
-                    if is_read_at_turns(event.client) {
-                        let head = scanned.await;
-                        *read = Some(start_of(ClientEvent::Turn.as_str(), head.as_ref()));
-                    }
-                    insistently(&client, &event, &session, &deed, Some(tell)).await;
-                    return;
+                    is_read_at_turns(event.client).then_some((read, ClientEvent::Turn))
                 }
                 Deed::Subagent { read } => {
-                    if ClientEvent::Startup.is_read_by_subagent(event.client) {
-                        let head = scanned.await;
-                        *read = Some(start_of(ClientEvent::Startup.as_str(), head.as_ref()));
-                    }
-                    insistently(&client, &event, &session, &deed, Some(tell)).await;
-                    return;
+                    let at = ClientEvent::Startup;
+                    let is_read = at.is_read_by_subagent(event.client);
+                    is_read.then_some((read, at))
                 }
-                Deed::Start(start) => start.source.clone(),
+            };
+            let late = match reading {
+                Some((read, at)) => {
+                    *read = Some(start_of(at.as_str(), scanned.await.as_ref()));
+                    None
+                }
+                None => Some(scanned),
             };
             let is_recorded = insistently(&client, &event, &session, &deed, Some(tell)).await;
-            if is_recorded && let Some(head) = scanned.await {
-                if session.has_read(&head, &source) {
+            if let (Deed::Start(start), Some(late), true) = (&deed, late, is_recorded)
+                && let Some(head) = late.await
+            {
+                if session.has_read(&head, &start.source) {
                     keep_read(&kept_reads, &event, &session);
                 }
-                let deed = Deed::Start(start_of(&source, Some(&head)));
-                insistently(&client, &event, &session, &deed, None).await;
+                let again = Deed::Start(start_of(&start.source, Some(&head)));
+                insistently(&client, &event, &session, &again, None).await;
             }
         });
         Ok(first)
