@@ -4,16 +4,14 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::claude_code::NAMES;
-use ctxpin_model::resource::{Applies, Kind};
+use ctxpin_model::resource::Kind;
 
 use super::super::excluded;
+use super::below;
 use super::walk::{Item, Scope, Walk};
-use super::{FOLDER, Level, NAME};
+use super::{AGENTS_NAME, FOLDER, Level, NAME};
 use crate::ScanError;
 use crate::path_text::source_text;
-
-/// The name of a file in a directory.
-pub const AGENTS_NAME: &str = "AGENTS.md";
 
 /// The files of a directory, in their order.
 const AGENTS_NAMES: [&str; 2] = [AGENTS_NAME, ".claude/AGENTS.md"];
@@ -91,13 +89,7 @@ impl Below {
             let is_given = text(item).is_some_and(|text| self.given.contains(&text));
             !is_given && !known.contains(&source(item))
         });
-        for item in &mut found {
-            let resource = &mut item.finding.resource;
-            resource.applies.get_or_insert_with(|| Applies {
-                below: source_text(directory).0,
-                globs: Vec::new(),
-            });
-        }
+        below::apply(&mut found, directory);
         items.append(&mut found);
         Ok(())
     }

@@ -7,9 +7,8 @@ use ctxpin_model::claude_code::LOCAL_NAME;
 use ctxpin_model::resource::Applies;
 
 use super::super::below;
-use super::agents_md::AGENTS_NAME;
 use super::walk::{Item, Scope, Walk};
-use super::{FOLDER, NAME, RULES, rules};
+use super::{AGENTS_NAME, FOLDER, NAME, RULES, rules};
 use crate::ScanError;
 use crate::path_text::source_text;
 use crate::searches::Wanted;
@@ -66,12 +65,17 @@ fn files(
         &mut conditional,
         items,
     )?;
-    for item in &mut items[start..] {
+    apply(&mut items[start..], directory);
+    Ok(())
+}
+
+/// Notes that files are for those below a directory, unless they are for fewer.
+pub fn apply(items: &mut [Item], directory: &Path) {
+    for item in items {
         let resource = &mut item.finding.resource;
         resource.applies.get_or_insert_with(|| Applies {
             below: source_text(directory).0,
             globs: Vec::new(),
         });
     }
-    Ok(())
 }

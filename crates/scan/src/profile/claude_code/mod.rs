@@ -35,6 +35,9 @@ use crate::roots::{Request, Roots};
 
 const NAME: &str = "CLAUDE.md";
 
+/// The name of the file that counts where there is none of Claude Code's own.
+const AGENTS_NAME: &str = "AGENTS.md";
+
 /// The folder of rules in [`FOLDER`].
 const RULES: &str = "rules";
 

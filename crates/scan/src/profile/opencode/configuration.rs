@@ -356,13 +356,14 @@ impl Layer {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        let value: Value = jsonc::parse(text).map_err(|_| "is not valid JSON".to_owned())?;
+        let json = jsonc::plain(text);
+        let value: Value = serde_json::from_str(&json).map_err(|_| "is not valid JSON")?;
         let members = value.as_object().ok_or("is no JSON object")?;
         let paths = members.get("skills").and_then(|skills| skills.get("paths"));
         Ok(Self {
             instructions: texts(members.get("instructions"), "instructions")?,
             skill_paths: texts(paths, "skills.paths")?,
-            permissions: Permissions::parse(text)?,
+            permissions: Permissions::parse(&json)?,
         })
     }
 

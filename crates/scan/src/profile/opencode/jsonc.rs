@@ -1,14 +1,7 @@
 //! JSON with comments and commas after the last member, as opencode writes its configuration.
 
-use serde::de::DeserializeOwned;
-
-/// Reads a text. Comments and the last commas count as blanks.
-pub(super) fn parse<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
-    serde_json::from_str(&plain(text))
-}
-
-/// Returns the same text as JSON, in which each byte that is no part of it is a blank.
-fn plain(text: &str) -> String {
+/// Returns the same text as JSON: comments and the last commas are blanks.
+pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     // Where the last comma stands, if nothing but blanks follows it so far.
     let mut comma = None;
@@ -72,17 +65,21 @@ mod tests {
 
     use super::*;
 
+    fn parse(text: &str) -> serde_json::Result<Value> {
+        serde_json::from_str(&plain(text))
+    }
+
     #[test]
     fn comments_and_last_commas_are_blanks() {
         let text = "// first\n{ /* a, \"b\" */ \"x\": [1, 2, // last\n], \"y\": \"// no, /* comment */ ,}\\\"\", }\n";
         let expected = json!({ "x": [1, 2], "y": "// no, /* comment */ ,}\"" });
-        assert_eq!(parse::<Value>(text).unwrap(), expected);
+        assert_eq!(parse(text).unwrap(), expected);
     }
 
     #[test]
     fn what_is_no_json_stays_none() {
         for text in ["", "{", "[1,,]", "{,}x", "\"open", "/", "/* open", "[1 2]"] {
-            assert!(parse::<Value>(text).is_err(), "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 }

@@ -4,8 +4,6 @@ use ctxpin_model::profile::SkillPermission;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
-use super::jsonc;
-
 /// The permission that a model needs to load a skill, and the tool with which it does.
 const SKILL: &str = "skill";
 
@@ -47,13 +45,13 @@ enum Action {
 }
 
 impl Permissions {
-    /// Reads the permissions of a configuration.
+    /// Reads the permissions of a configuration, which is JSON.
     ///
     /// # Errors
     ///
     /// Fails if they have another type, with a message that quotes nothing.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let members: Members = jsonc::parse(text).map_err(|_| {
+    pub fn parse(json: &str) -> Result<Self, String> {
+        let members: Members = serde_json::from_str(json).map_err(|_| {
             "is not valid: `permission` or `tools` has a value of another type".to_owned()
         })?;
         let rules = match members.permission {
@@ -150,7 +148,7 @@ mod tests {
             "!in-*",
         );
         check(
-            &[r#"{"permission": {"skill": {"in-*": "deny", "*": "allow",}}}"#],
+            &[r#"{"permission": {"skill": {"in-*": "deny", "*": "allow"}}}"#],
             "!in-* *",
         );
         check(&[r#"{"permission": {"skill": "deny"}}"#], "!*");
