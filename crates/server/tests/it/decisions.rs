@@ -5,7 +5,7 @@ use ctxpin_protocol::http::chats::ChatQuery;
 
 use crate::browser::create_chat;
 use crate::flows::{LIVE, edition, signed_in};
-use crate::pages::editions;
+use crate::pages::chat_behind;
 use crate::server::{Agent, Server};
 
 #[tokio::test]
@@ -62,16 +62,22 @@ async fn forty_chats_are_decided_at_once_and_two_of_them_are_gone() -> Result<()
     Ok(())
 }
 
-#[tokio::test]
-async fn a_decision_in_the_inbox_stays_there_and_says_what_it_did() -> Result<()> {
-    let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
+/// Makes two chats, whose workspace then changes its file and gets a skill.
+async fn two_chats_behind(server: &Server) -> Agent {
+    let mut agent = Agent::create(server).await;
     agent.push(&edition("Be kind.")).await;
     for number in 0..2 {
-        create_chat(&server, Some(agent.id), &format!("Chat {number}")).await;
+        create_chat(server, Some(agent.id), &format!("Chat {number}")).await;
     }
     let second = edition("Be quick.").skill("pdf", "Reads PDFs.", &[]);
     agent.push(&second).await;
+    agent
+}
+
+#[tokio::test]
+async fn a_decision_in_the_inbox_stays_there_and_says_what_it_did() -> Result<()> {
+    let server = Server::start().await;
+    two_chats_behind(&server).await;
     let mut browser = signed_in(&server, "/").await?;
     let rows = "document.querySelectorAll('.change-row[data-key]').length";
     let toast = "document.querySelector('.toast p')?.textContent";
@@ -111,13 +117,7 @@ async fn a_decision_in_the_inbox_stays_there_and_says_what_it_did() -> Result<()
 #[tokio::test]
 async fn the_page_of_a_decided_change_says_so_and_leads_to_the_next() -> Result<()> {
     let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    agent.push(&edition("Be kind.")).await;
-    for number in 0..2 {
-        create_chat(&server, Some(agent.id), &format!("Chat {number}")).await;
-    }
-    let second = edition("Be quick.").skill("pdf", "Reads PDFs.", &[]);
-    agent.push(&second).await;
+    let mut agent = two_chats_behind(&server).await;
     let mut browser = signed_in(&server, "/").await?;
     browser.follow("a[title='AGENTS.md']").await?;
     browser.until(LIVE).await?;
@@ -156,11 +156,7 @@ async fn the_page_of_a_decided_change_says_so_and_leads_to_the_next() -> Result<
 #[tokio::test]
 async fn what_is_ticked_stays_ticked_in_the_other_layout() -> Result<()> {
     let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    let [first, second] = editions();
-    agent.push(&first).await;
-    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
-    agent.push(&second).await;
+    let chat = chat_behind(&server).await;
     let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
     let one = "document.querySelector('[value=chosen]').textContent === 'Take 1 of 3' \
                && document.querySelector(\"input[name=source][value$='/srv/shop/AGENTS.md']\").checked";
@@ -229,11 +225,7 @@ async fn the_bar_offers_decisions_only_for_chats_that_wait() -> Result<()> {
 #[tokio::test]
 async fn a_second_click_presses_nothing_that_came_under_the_pointer() -> Result<()> {
     let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    let [first, second] = editions();
-    agent.push(&first).await;
-    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
-    agent.push(&second).await;
+    let chat = chat_behind(&server).await;
     let changes = async || server.client.context(chat).await.unwrap().changes.len();
     let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
     // The foot stays at the lower edge of a low window.

@@ -1,5 +1,6 @@
 //! The pages as a browser without JavaScript gets them.
 
+use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_testing::databases::create_postgres_database;
@@ -139,6 +140,16 @@ async fn pages_as_reviewed_on_sqlite() {
 #[tokio::test]
 async fn pages_as_reviewed_on_postgres() {
     pages_as_reviewed(Server::start_on(Some(create_postgres_database().await)).await).await;
+}
+
+/// Makes a chat, whose workspace then moves on from the first edition to the second.
+pub async fn chat_behind(server: &Server) -> ChatId {
+    let mut agent = Agent::create(server).await;
+    let [first, second] = editions();
+    agent.push(&first).await;
+    let chat = create_chat(server, Some(agent.id), "Split the payment step").await;
+    agent.push(&second).await;
+    chat
 }
 
 async fn pages_as_reviewed(server: Server) {
@@ -285,11 +296,7 @@ async fn connects_a_workspace(server: &Server, browser: &Browser<'_>, page: &str
 async fn a_chat_is_decided_without_javascript() {
     let server = Server::start().await;
     let browser = Browser::sign_in(&server, &server.token).await;
-    let mut agent = Agent::create(&server).await;
-    let [first, second] = editions();
-    agent.push(&first).await;
-    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
-    agent.push(&second).await;
+    let chat = chat_behind(&server).await;
     let (path, moves) = (format!("/chats/{chat}"), format!("/chats/{chat}/moves"));
     let changes = async || server.client.context(chat).await.unwrap().changes.len();
     assert_eq!(changes().await, 3);
@@ -563,11 +570,7 @@ async fn hostile_content_is_inert() {
 #[tokio::test]
 async fn an_auditor_sees_that_something_changed_and_not_what() {
     let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    let [first, second] = editions();
-    agent.push(&first).await;
-    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
-    agent.push(&second).await;
+    let chat = chat_behind(&server).await;
     let browser = Browser::of_user(&server, "mira", &["auditor"], &["read"]).await;
     let page = browser.page(&format!("/chats/{chat}")).await;
     check_golden("chat-auditor", &page);
