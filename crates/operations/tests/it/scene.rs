@@ -1,5 +1,6 @@
 //! The setup of most tests: an owner with an agent.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_model::push::PushOutcome;
@@ -13,6 +14,12 @@ use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member};
 use ctxpin_testing::workspace::Workspace;
+use tokio::sync::RwLock;
+use tokio::task::JoinHandle;
+
+/// How many threads for blocking work a runtime has at most, by default
+/// ([`tokio::runtime::Builder::max_blocking_threads`]).
+const BLOCKING_THREADS: usize = 512;
 
 /// An owner with an agent. The clock moves by a minute at each push.
 pub struct Scene<'t> {
@@ -77,28 +84,46 @@ pub fn rendered(workspace: &Workspace) -> String {
     ctxpin_render::profile::delivered(&workspace.snapshot(), &bodies)
 }
 
-/// Runs two requests at once, as many as the runtime has threads, and returns how often another caller got
-/// a response before both had ended.
-pub async fn answered_beside<T, F>(scene: &Scene<'_>, work: impl Fn() -> F) -> ([T; 2], usize)
+/// Runs two requests at once, as many as the runtime has threads, and checks that their heavy work runs on no
+/// thread that serves requests. With all other threads held, two more must not end, while another caller gets
+/// twice as many responses as beside the first two.
+pub async fn assert_keeps_nobody_waiting<T, F>(scene: &Scene<'_>, work: impl Fn() -> F) -> [T; 2]
 where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
     let other = member(scene.service, scene.owner, "other").await;
-    let (first, second) = (tokio::spawn(work()), tokio::spawn(work()));
-    let service = scene.service.clone();
-    let (end, mut ended) = tokio::sync::oneshot::channel::<()>();
-    let others = tokio::spawn(async move {
-        let mut answered = 0;
-        while ended.try_recv().is_err() {
-            people::me(&service, other).await.expect("they are known");
-            answered += 1;
-        }
-        answered
-    });
+    let answer = async || {
+        people::me(scene.service, other)
+            .await
+            .expect("they are known")
+    };
+    let start = || [tokio::spawn(work()), tokio::spawn(work())];
+
+    let requests = start();
+    let mut answered = 0;
+    while !requests.iter().all(JoinHandle::is_finished) {
+        answer().await;
+        answered += 1;
+    }
+    let [first, second] = requests;
     let done = [first.await, second.await].map(|done| done.expect("it does not panic"));
-    end.send(()).expect("the others go on");
-    (done, others.await.expect("it does not panic"))
+
+    let gate = Arc::new(RwLock::new(()));
+    let closed = gate.write().await;
+    for _ in 0..BLOCKING_THREADS {
+        let gate = Arc::clone(&gate);
+        tokio::task::spawn_blocking(move || drop(gate.blocking_read()));
+    }
+    let requests = start();
+    for _ in 0..2 * answered {
+        answer().await;
+    }
+    let ended = requests.iter().filter(|request| request.is_finished());
+    assert_eq!(ended.count(), 0, "after {answered} responses");
+    requests.iter().for_each(JoinHandle::abort);
+    drop(closed);
+    done
 }
 
 /// Returns the name of an error.
