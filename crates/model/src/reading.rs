@@ -1,4 +1,4 @@
-//! When the client of an observed chat reads its files anew, and how its person brings that about.
+//! When the clients of observed chats read their files anew, and how a person brings that about.
 
 use crate::client_event::ClientEvent;
 use crate::profile::Profile;
@@ -9,6 +9,27 @@ pub fn next_reading(client: Option<&str>) -> &'static str {
     match ClientEvent::Turn.is_read_by(client) {
         true => "with the next prompt of its session",
         false => "when its session is resumed",
+    }
+}
+
+/// Returns when the clients of several chats take a change by themselves, as the end of a sentence: one of them is "its
+/// client", more are "their clients". `clients` are their names.
+pub fn taken_by_clients<'c>(clients: impl IntoIterator<Item = Option<&'c str>>) -> &'static str {
+    let (mut at_prompts, mut at_resumptions) = (0_usize, 0_usize);
+    for client in clients {
+        match ClientEvent::Turn.is_read_by(client) {
+            true => at_prompts += 1,
+            false => at_resumptions += 1,
+        }
+    }
+    match (at_prompts, at_resumptions) {
+        (0, 1) => "its client takes that when its session is resumed",
+        (1, 0) => "its client takes that with the next prompt of its session",
+        (0, _) => "their clients take that when their sessions are resumed",
+        (_, 0) => "their clients take that with the next prompts of their sessions",
+        (_, _) => {
+            "their clients take that when their sessions are resumed or, if they read at each prompt, with the next one"
+        }
     }
 }
 
@@ -43,6 +64,38 @@ mod tests {
         check(Some("codex"), "when its session is resumed");
         check(Some("opencode"), "with the next prompt of its session");
         check(None, "with the next prompt of its session");
+    }
+
+    #[test]
+    fn clients_that_read_at_different_times_are_told_apart() {
+        let check = |clients: &[Option<&str>], expected: &str| {
+            assert_eq!(
+                taken_by_clients(clients.iter().copied()),
+                expected,
+                "{clients:?}"
+            );
+        };
+        let (claude, codex, opencode) = (Some("claude-code"), Some("codex"), Some("opencode"));
+        check(
+            &[codex],
+            "its client takes that when its session is resumed",
+        );
+        check(
+            &[opencode],
+            "its client takes that with the next prompt of its session",
+        );
+        check(
+            &[claude, codex],
+            "their clients take that when their sessions are resumed",
+        );
+        check(
+            &[opencode, None],
+            "their clients take that with the next prompts of their sessions",
+        );
+        check(
+            &[opencode, claude],
+            "their clients take that when their sessions are resumed or, if they read at each prompt, with the next one",
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use ctxpin_client::Client;
 use ctxpin_model::mode::Mode;
+use ctxpin_model::reading::taken_by_clients;
 use ctxpin_protocol::http::bulk_moves::{BulkMove, BulkMoved, SeenChat};
 use ctxpin_protocol::http::page::PAGE_ITEMS_MAX;
 use ctxpin_protocol::http::pending_changes::{PendingChange, PendingChangeQuery, PendingChat};
@@ -165,8 +166,8 @@ impl Chosen {
             .partition(|chat| chat.mode == Mode::Observed.as_str());
         // An observed chat can decline a change, but only its client takes one.
         let (chats, left) = match decline {
-            true => ([observed, delivered].concat(), 0),
-            false => (delivered, observed.len()),
+            true => ([observed, delivered].concat(), Vec::new()),
+            false => (delivered, observed),
         };
         let chats: Vec<_> = chats.iter().map(seen).collect();
         let ids: Vec<_> = chosen.iter().map(|change| change.id.clone()).collect();
@@ -189,11 +190,11 @@ impl Chosen {
             true => say::print_json(&done)?,
             false => tell(&done)?,
         }
-        if left > 0 {
-            let chats = counted(left as u64, "observed chat");
-            say::note(&format!(
-                "{chats} left alone: resume their sessions in the client, which then reads the files anew"
-            ));
+        if !left.is_empty() {
+            let chats = counted(left.len() as u64, "observed chat");
+            let clients = left.iter().map(|chat| chat.client.as_deref());
+            let taken = taken_by_clients(clients);
+            say::note(&format!("{chats} left alone: {taken}"));
         }
         Ok(match done.failed_count {
             0 => ExitCode::SUCCESS,

@@ -67,5 +67,6 @@ pub fn pending_chat(chat: &ChatRecord, workspace: &str, place: &Place) -> Option
         head: chat.head?.snapshot.to_string(),
         since: chat.drift()?.since.utc(),
         mode: chat.mode.to_string(),
+        client: chat.client.clone(),
     })
 }

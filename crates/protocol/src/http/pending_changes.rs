@@ -47,7 +47,7 @@ pub struct PendingChange {
     /// When the first of the chats began to drift.
     pub since: DateTime<Utc>,
     pub chat_count: u64,
-    /// How many of the chats are observed: their clients take the change when a session is resumed.
+    /// How many of the chats are observed: their clients take the change when they read their files anew.
     pub observed_count: u64,
     /// The number of agents that the chats are bound to.
     pub workspace_count: u64,
@@ -87,8 +87,12 @@ pub struct PendingChat {
     pub head: String,
     /// When the chat began to drift.
     pub since: DateTime<Utc>,
-    /// `delivered` or `observed`. An observed chat can decline the change; resuming its session takes it.
+    /// `delivered` or `observed`. An observed chat can decline the change; its client takes it by reading its files anew:
+    /// when the session is resumed, or with its next prompt.
     pub mode: String,
+    /// The program that the chat belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
 }
 
 /// Whose pending changes to list, and the page.

@@ -9,6 +9,7 @@ use ctxpin_model::pending_change::{PendingChange, PendingChangeId};
 use ctxpin_model::pin_move::{
     BULK_CHANGES_MAX, BULK_CHATS_MAX, BulkMove, BulkOutcome, Decision, MoveBack, SeenChat,
 };
+use ctxpin_model::reading::taken_by_clients;
 use ctxpin_operations::error::Error;
 use ctxpin_operations::pending_changes::{self, PendingChat, PendingChoice};
 use ctxpin_operations::{bulk_moves, chats};
@@ -109,7 +110,7 @@ pub(crate) async fn chats(State(app): State<App>, form: PageForm) -> ApiResult<R
     };
     let chats = chosen.iter().filter_map(|choice| choice.seen).collect();
     let request = BulkMove { chats, decision };
-    decide(&app, form, request, 0, "all changes", Origin::Chats).await
+    decide(&app, form, request, None, "all changes", Origin::Chats).await
 }
 
 /// Decides about chosen changes of the inbox, for all their chats.
@@ -145,7 +146,7 @@ pub(crate) async fn change(
     let chosen: Vec<_> = chosen.iter().filter_map(|choice| choice.seen).collect();
     let (chats, left) = match chosen.is_empty() {
         true => deciding(&found, &decision),
-        false => (chosen, 0),
+        false => (chosen, None),
     };
     let request = BulkMove { chats, decision };
     let what = named(&found.changes);
@@ -187,17 +188,22 @@ impl Origin {
     }
 }
 
-/// Returns the chats about which a decision is made, and how many observed ones a decision to take leaves to their
-/// clients.
-fn deciding(found: &PendingChoice, decision: &Decision) -> (Vec<SeenChat>, usize) {
+/// Returns the chats about which a decision is made, and a sentence about the observed ones that a decision to take
+/// leaves to their clients.
+fn deciding(found: &PendingChoice, decision: &Decision) -> (Vec<SeenChat>, Option<String>) {
     let is_taken = matches!(decision, Decision::TakeAll | Decision::Take(_));
     let is_left = |chat: &&PendingChat| is_taken && chat.drifted.chat.mode.is_observed();
     let chats = found.chats.iter();
     let (left, decided): (Vec<_>, Vec<_>) = chats.partition(is_left);
-    (
-        decided.into_iter().filter_map(seen_chat).collect(),
-        left.len(),
-    )
+    let decided = decided.into_iter().filter_map(seen_chat).collect();
+    (decided, left_words(&left))
+}
+
+fn left_words(left: &[&PendingChat]) -> Option<String> {
+    let clients = left.iter().map(|chat| chat.drifted.chat.client.as_deref());
+    let chats = counted(left.len() as u64, "observed chat");
+    let words = || format!("{chats} left alone: {}.", taken_by_clients(clients));
+    (!left.is_empty()).then(words)
 }
 
 /// Returns the name of one change, or the number of several.
@@ -240,13 +246,12 @@ pub(crate) fn seen_chat(pending: &PendingChat) -> Option<SeenChat> {
     })
 }
 
-/// Decides about chats. `what` names what they take, and `left` is the number of observed chats that are left to their
-/// clients.
+/// Decides about chats. `what` names what they take, and `left` says which observed chats are left to their clients.
 async fn decide(
     app: &App,
     form: PageForm,
     request: BulkMove,
-    left: usize,
+    left: Option<String>,
     what: &str,
     origin: Origin,
 ) -> ApiResult<Response> {
@@ -276,9 +281,8 @@ async fn decide(
         Decision::Decline => (format!("The pins of {decided} are kept."), "undecline"),
         Decision::Undecline => (format!("The changes of {decided} wait again."), "decline"),
     };
-    if left > 0 {
-        let left = counted(left as u64, "observed chat");
-        done += &format!(" {left} left alone: resume their sessions in the client.");
+    if let Some(left) = left {
+        done += &format!(" {left}");
     }
     let address = origin.address(&request.decision, back.len());
     let undo = (!back.is_empty()).then(|| {

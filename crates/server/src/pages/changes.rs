@@ -12,6 +12,7 @@ use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pending_change::{PendingChange, PendingChangeId, path};
+use ctxpin_model::reading::taken_by_clients;
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
 use ctxpin_operations::{history, overview};
@@ -106,8 +107,8 @@ struct ChangePage<'v> {
     is_new: bool,
     since: Option<Time>,
     may_decide: bool,
-    /// Whether a chat that is not observed can take the change.
-    may_take: bool,
+    /// When the clients take the change by themselves. `None` if a chat that is not observed can take it.
+    taken_by_clients: Option<String>,
     rows: Vec<ChatRow>,
     has_more: bool,
     diff: DiffForm<'v>,
@@ -264,6 +265,11 @@ fn render(
         .map(|first| format!("/chats/{}?", first.drifted.chat.id));
     let entries = entries(diff, &changes, root, false, loads.as_deref());
     let since = chats.iter().filter_map(|chat| chat.drifted.chat.drift());
+    let may_take = has_more
+        || chats
+            .iter()
+            .any(|chat| !chat.drifted.chat.mode.is_observed());
+    let clients = chats.iter().map(|chat| chat.drifted.chat.client.as_deref());
     html(&ChangePage {
         id,
         path: match change.map(path) {
@@ -277,10 +283,7 @@ fn render(
             .min()
             .map(|since| Time::span(since, now)),
         may_decide: frame.may(Operation::PinMove),
-        may_take: has_more
-            || chats
-                .iter()
-                .any(|chat| !chat.drifted.chat.mode.is_observed()),
+        taken_by_clients: (!may_take).then(|| sentence(taken_by_clients(clients))),
         rows: chats.iter().map(|chat| row(chat, &frame)).collect(),
         has_more,
         diff: DiffForm {

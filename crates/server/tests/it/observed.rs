@@ -138,7 +138,8 @@ async fn pages_offer_an_observed_chat_what_it_can_do() {
         .header("ctxpin-page", &page)
         .header("ctxpin-fragment", "true");
     let taken = taken.send().await.unwrap().text().await.unwrap();
-    let told = "1 observed chat left alone: resume their sessions in the client.";
+    let told =
+        "1 observed chat left alone: its client takes that with the next prompt of its session.";
     assert!(taken.contains(told), "{taken}");
     assert!(!client.chat(delivered).await.unwrap().context.dirty);
     assert!(client.chat(chat).await.unwrap().context.dirty);
