@@ -44,7 +44,7 @@ use crate::gather::Gathering;
 use crate::place::Place;
 use crate::roots::{Request, Roots};
 
-pub use crate::profile::variables;
+pub use crate::profile::{claude_code_settings, variables};
 pub use crate::searches::Searches;
 pub use crate::settings::settings;
 

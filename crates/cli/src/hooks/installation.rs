@@ -6,8 +6,8 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Profile;
 use serde::{Deserialize, Serialize};
 
-use super::settings_file::SettingsFile;
-use super::settings_text::{self, Inserted, SettingsError};
+use super::settings_file::{SettingsFile, directories_remove};
+use super::settings_text::{self, BYTE_ORDER_MARK, Inserted, SettingsError};
 use super::{EVENTS, SECONDS_MAX, is_ours};
 use crate::data_directory::{
     DataDirectory, directory_create, file_remove, file_write, json_read, unwritable,
@@ -30,6 +30,9 @@ struct Note {
     settings: PathBuf,
     /// Whether the edit created the file.
     is_created: bool,
+    /// The directories that were missing, the outermost first.
+    #[serde(default)]
+    directories: Vec<PathBuf>,
     /// The hash of the edited text.
     edited: String,
     inserted: Vec<Inserted>,
@@ -94,6 +97,30 @@ impl Installation {
         Ok(Some(Installed { command, events }))
     }
 
+    /// Returns why the tool reads nothing of its settings, if so. It is stricter than an edit, which keeps comments.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the settings cannot be read.
+    pub fn fault(&self) -> Result<Option<String>, Failure> {
+        let text = self.settings.read()?.unwrap_or_default();
+        let text = match self.tool {
+            Profile::ClaudeCode => text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text),
+            Profile::Neutral | Profile::Codex | Profile::Opencode => &text,
+        };
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err();
+        let tool = self.tool;
+        Ok(error.map(|error| {
+            format!(
+                "{tool} ignores the file as a whole, because it is not plain JSON, which has no comments and no trailing \
+                 commas: {error}"
+            )
+        }))
+    }
+
     /// Puts the hooks with this command into the settings, in place of others of ctxpin's.
     ///
     /// # Errors
@@ -110,13 +137,19 @@ impl Installation {
         {
             return Ok(self.change(before.clone(), before));
         }
-        let text = self.without(before.as_deref())?;
+        let earlier = self.noted()?;
+        let text = self.without(before.as_deref(), earlier.as_ref())?;
+        let earlier = earlier.map(|note| note.directories);
+        let mut directories = earlier.unwrap_or_default();
+        directories.retain(|directory| directory.exists());
+        directories.extend(self.settings.directories_missing()?);
         let base = text.clone().unwrap_or_default();
         let edited = settings_text::insert(&base, &EVENTS, command, SECONDS_MAX)
             .map_err(|error| self.refused(&error))?;
         let note = Note {
             settings: self.settings.path().to_owned(),
             is_created: text.is_none(),
+            directories,
             edited: hash(&edited.text),
             inserted: edited.inserted,
         };
@@ -136,23 +169,29 @@ impl Installation {
     /// Fails if the settings cannot be read, edited or written. They then stay as they are.
     pub fn uninstall(&self) -> Result<Change, Failure> {
         let before = self.settings.read()?;
-        let after = self.without(before.as_deref())?;
+        let note = self.noted()?;
+        let after = self.without(before.as_deref(), note.as_ref())?;
         if before != after {
             self.settings.write(after.as_deref())?;
+        }
+        if let Some(note) = note {
+            directories_remove(&note.directories);
         }
         file_remove(&self.note)?;
         Ok(self.change(before, after))
     }
 
+    fn noted(&self) -> Result<Option<Note>, Failure> {
+        let note = json_read::<Note>(&self.note)?;
+        Ok(note.filter(|note| note.settings == self.settings.path()))
+    }
+
     /// Returns the settings without hooks of ctxpin's, or `None` if there is no file then.
-    fn without(&self, text: Option<&str>) -> Result<Option<String>, Failure> {
+    fn without(&self, text: Option<&str>, note: Option<&Note>) -> Result<Option<String>, Failure> {
         let Some(text) = text else {
             return Ok(None);
         };
-        let note = json_read::<Note>(&self.note)?;
-        let is_unchanged =
-            |note: &Note| note.settings == self.settings.path() && note.edited == hash(text);
-        if let Some(note) = note.filter(is_unchanged)
+        if let Some(note) = note.filter(|note| note.edited == hash(text))
             && let Some(rest) = settings_text::cut_out(text, &note.inserted)
         {
             return Ok(Some(rest).filter(|_| !note.is_created));
@@ -286,6 +325,77 @@ mod tests {
         assert_eq!(fs::read_to_string(&real).unwrap(), "{}");
         let mode = fs::metadata(&real).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_link_to_nothing_stays_one() {
+        let place = Place::new();
+        let installation = place.installation();
+        fs::create_dir(place.settings().parent().unwrap()).unwrap();
+        let real = place.directory.path().join("dotfiles/codex.json");
+        symlink("link.json", place.settings()).unwrap();
+        symlink(&real, place.settings().with_file_name("link.json")).unwrap();
+        for _ in 0..2 {
+            installation.install(COMMAND).unwrap();
+            assert!(place.settings().is_symlink());
+            let text = fs::read_to_string(&real).unwrap();
+            assert!(text.contains(COMMAND), "{text}");
+            installation.uninstall().unwrap();
+            assert!(place.settings().is_symlink());
+            assert!(!real.parent().unwrap().exists());
+        }
+        fs::remove_file(place.settings()).unwrap();
+        symlink("hooks.json", place.settings()).unwrap();
+        assert!(installation.install(COMMAND).is_err());
+        assert!(place.settings().is_symlink());
+    }
+
+    #[test]
+    fn directories_that_install_made_go_if_nothing_else_is_in_them() {
+        let place = Place::new();
+        let installation = place.installation();
+        let home = place.settings().parent().unwrap().to_owned();
+        installation.install(COMMAND).unwrap();
+        installation
+            .install(&COMMAND.replace("/opt", "/usr/bin"))
+            .unwrap();
+        installation.uninstall().unwrap();
+        assert!(!home.exists());
+        installation.install(COMMAND).unwrap();
+        fs::write(home.join("config.toml"), "").unwrap();
+        installation.uninstall().unwrap();
+        assert!(home.exists());
+    }
+
+    #[test]
+    fn a_tool_reads_no_settings_that_are_not_its_json() {
+        let place = Place::new();
+        let data = DataDirectory::at(&place.directory.path().join("data"));
+        let fault = |tool, text: &str| {
+            let installation = Installation::of(tool, place.settings(), &data);
+            fs::create_dir_all(place.settings().parent().unwrap()).unwrap();
+            fs::write(place.settings(), text).unwrap();
+            installation.install(COMMAND).unwrap();
+            let fault = installation.fault().unwrap();
+            installation.uninstall().unwrap();
+            assert_eq!(fs::read_to_string(place.settings()).unwrap(), text);
+            fault
+        };
+        let (claude, codex) = (Profile::ClaudeCode, Profile::Codex);
+        for text in ["", "{}", "{\n  \"a\": 1\n}\n"] {
+            assert_eq!(fault(claude, text), None, "{text}");
+            assert_eq!(fault(codex, text), None, "{text}");
+        }
+        assert_eq!(fault(claude, "\u{feff}{}"), None);
+        assert_eq!(
+            fault(codex, "\u{feff}{}").unwrap(),
+            "codex ignores the file as a whole, because it is not plain JSON, which has no comments and no trailing commas: \
+             expected value at line 1 column 1"
+        );
+        for text in ["// c\n{}", "{\"a\": 1,}"] {
+            assert!(fault(claude, text).is_some(), "{text}");
+            assert!(fault(codex, text).is_some(), "{text}");
+        }
     }
 
     #[test]

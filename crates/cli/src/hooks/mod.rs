@@ -5,6 +5,7 @@ pub mod installation;
 pub mod plugin_file;
 mod settings_file;
 mod settings_text;
+pub mod switches;
 pub mod trust;
 
 use std::path::{Path, PathBuf};

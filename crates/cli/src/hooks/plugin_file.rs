@@ -10,6 +10,7 @@ use ctxpin_private_files::file;
 use serde::{Deserialize, Serialize};
 
 use super::HookCommand;
+use super::settings_file::{directories_missing, directories_remove};
 use crate::data_directory::{
     DataDirectory, directory_create, file_write, json_read, unreadable, unwritable,
 };
@@ -90,11 +91,7 @@ impl PluginFile {
             return Ok(false);
         }
         let directory = self.path.parent().unwrap_or(Path::new("/"));
-        let missing = directory
-            .ancestors()
-            .take_while(|directory| !directory.exists());
-        let mut directories: Vec<_> = missing.map(Path::to_path_buf).collect();
-        directories.reverse();
+        let mut directories = directories_missing(directory);
         if let Some(mut note) = self.noted()? {
             note.directories.retain(|made| !directories.contains(made));
             directories.splice(0..0, note.directories);
@@ -124,10 +121,7 @@ impl PluginFile {
             fs::remove_file(&self.path).map_err(|error| unwritable(&self.path).because(error))?;
         }
         if let Some(note) = self.noted()? {
-            for directory in note.directories.iter().rev() {
-                // One that holds something else stays.
-                let _ = fs::remove_dir(directory);
-            }
+            directories_remove(&note.directories);
             fs::remove_file(&self.note).map_err(|error| unwritable(&self.note).because(error))?;
         }
         Ok(is_found)

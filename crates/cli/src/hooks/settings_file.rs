@@ -13,7 +13,10 @@ use crate::say::Failure;
 /// The greatest size of a tool's settings, in bytes.
 const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 
-/// A file of a tool's settings. It may be a link, which stays.
+/// How many links one after another the kernel follows.
+const LINKS_MAX: usize = 40;
+
+/// A file of a tool's settings. It may be a link, which stays, also where the file that it names is missing.
 #[derive(Debug)]
 pub struct SettingsFile {
     path: PathBuf,
@@ -48,37 +51,85 @@ impl SettingsFile {
             .map_err(|_| unreadable(&self.path).because("it is not UTF-8"))
     }
 
-    /// Replaces the file atomically by one of the same mode, or deletes it. The target of a link is replaced.
+    /// Replaces the file atomically by one of the same mode, or deletes it. The target of a link is replaced or deleted.
     ///
     /// # Errors
     ///
     /// Fails if the file cannot be written. It then stays as it is.
     pub fn write(&self, text: Option<&str>) -> Result<(), Failure> {
-        let failed = |error: io::Error| unwritable(&self.path).because(error);
-        let Some(text) = text else {
-            return fs::remove_file(&self.path).map_err(failed);
-        };
-        let (path, mode) = match self.path.canonicalize() {
-            Ok(path) => {
-                let metadata = fs::metadata(&path).map_err(failed)?;
-                (path, metadata.permissions().mode() & 0o777)
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (self.path.clone(), 0o600),
-            Err(error) => return Err(failed(error)),
-        };
-        let directory = path.parent().unwrap_or(Path::new("/"));
-        fs::create_dir_all(directory).map_err(failed)?;
-        let written = tempfile::Builder::new()
-            .prefix(".ctxpin-")
-            .tempfile_in(directory)
-            .and_then(|mut draft| {
-                draft.write_all(text.as_bytes())?;
-                let file = draft.as_file();
-                file.set_permissions(fs::Permissions::from_mode(mode))?;
-                file.sync_all()?;
-                draft.persist(&path)?;
-                Ok(())
-            });
-        written.map_err(failed)
+        let written = self.target().and_then(|target| match text {
+            Some(text) => replace(&target, text),
+            None => fs::remove_file(target),
+        });
+        written.map_err(|error| unwritable(&self.path).because(error))
     }
+
+    /// Returns the directories that are missing on the way to the file, the outermost first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file is a link that leads to nothing that can be named.
+    pub fn directories_missing(&self) -> Result<Vec<PathBuf>, Failure> {
+        let target = self.target();
+        let target = target.map_err(|error| unwritable(&self.path).because(error))?;
+        let directory = target.parent().unwrap_or(Path::new("/"));
+        Ok(directories_missing(directory))
+    }
+
+    /// Returns the path of the file itself, behind all links.
+    fn target(&self) -> io::Result<PathBuf> {
+        let mut path = self.path.clone();
+        for _ in 0..LINKS_MAX {
+            match fs::read_link(&path) {
+                Ok(target) => path = path.parent().unwrap_or(Path::new("/")).join(target),
+                Err(error) if is_no_link(&error) => return Ok(path),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::other("it is a link to itself"))
+    }
+}
+
+/// Returns whether a path could not be read as a link because it is another file, or missing.
+fn is_no_link(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidInput | io::ErrorKind::NotFound
+    )
+}
+
+/// Returns the directories that are missing on the way to this one and itself, the outermost first.
+pub fn directories_missing(directory: &Path) -> Vec<PathBuf> {
+    let missing = directory
+        .ancestors()
+        .take_while(|directory| !directory.exists());
+    let mut missing: Vec<_> = missing.map(Path::to_path_buf).collect();
+    missing.reverse();
+    missing
+}
+
+/// Deletes directories, the last one first. One that holds something else stays.
+pub fn directories_remove(directories: &[PathBuf]) {
+    for directory in directories.iter().rev() {
+        let _ = fs::remove_dir(directory);
+    }
+}
+
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let mode = match fs::metadata(path) {
+        Ok(metadata) => metadata.permissions().mode() & 0o777,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0o600,
+        Err(error) => return Err(error),
+    };
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(directory)?;
+    let mut draft = tempfile::Builder::new()
+        .prefix(".ctxpin-")
+        .tempfile_in(directory)?;
+    draft.write_all(text.as_bytes())?;
+    let file = draft.as_file();
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.sync_all()?;
+    draft.persist(path)?;
+    Ok(())
 }

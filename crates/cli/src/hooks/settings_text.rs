@@ -12,6 +12,9 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+/// What may stand before the text. Only Claude Code reads such a file.
+pub const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The key of the hooks in the settings of Claude Code and Codex.
 const HOOKS_KEY: &str = "hooks";
 
@@ -59,6 +62,7 @@ pub fn insert(
     command: &str,
     seconds: u64,
 ) -> Result<Edited, SettingsError> {
+    let (mark, text) = without_mark(text);
     let mut edited = Edited {
         text: text.to_owned(),
         inserted: Vec::new(),
@@ -72,6 +76,10 @@ pub fn insert(
         for (offset, added) in added {
             edited.insert(at + offset, &added);
         }
+    }
+    edited.text.insert_str(0, mark);
+    for part in &mut edited.inserted {
+        part.at += mark.len();
     }
     Ok(edited)
 }
@@ -94,7 +102,8 @@ pub fn cut_out(text: &str, inserted: &[Inserted]) -> Option<String> {
 ///
 /// Fails if the text is not a JSON object.
 pub fn remove(text: &str, is_ours: impl Fn(&str) -> bool) -> Result<String, SettingsError> {
-    let root = CstRootNode::parse(text, &OPTIONS).map_err(not_json)?;
+    let (mark, rest) = without_mark(text);
+    let root = CstRootNode::parse(rest, &OPTIONS).map_err(not_json)?;
     let object = root.object_value();
     let Some(hooks) = object.and_then(|object| object.object_value(HOOKS_KEY)) else {
         return Ok(text.to_owned());
@@ -134,7 +143,7 @@ pub fn remove(text: &str, is_ours: impl Fn(&str) -> bool) -> Result<String, Sett
     {
         property.remove();
     }
-    Ok(root.to_string())
+    Ok(format!("{mark}{root}"))
 }
 
 /// Returns the hooks of a text that run a command. Hooks of another form are passed over.
@@ -143,6 +152,7 @@ pub fn remove(text: &str, is_ours: impl Fn(&str) -> bool) -> Result<String, Sett
 ///
 /// Fails if the text is not JSON.
 pub fn hooks(text: &str) -> Result<Vec<Hook>, SettingsError> {
+    let (_, text) = without_mark(text);
     let parsed = parse(text)?;
     let object = parsed.as_ref().and_then(Value::as_object);
     let events = object.and_then(|object| object.get_object(HOOKS_KEY));
@@ -163,6 +173,12 @@ pub fn hooks(text: &str) -> Result<Vec<Hook>, SettingsError> {
         }
     }
     Ok(found)
+}
+
+/// Returns the byte order mark before a text, or nothing, and the text behind it.
+fn without_mark(text: &str) -> (&str, &str) {
+    let rest = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    text.split_at(text.len() - rest.len())
 }
 
 /// Comments and trailing commas are read, as editors' settings have them. Everything else is JSON.
@@ -398,8 +414,10 @@ mod tests {
     const EVENTS: [&str; 3] = ["SessionStart", "Stop", "UserPromptSubmit"];
     const COMMAND: &str = "/c hook run";
 
-    const SETTINGS: [&str; 20] = [
+    const SETTINGS: [&str; 22] = [
         "",
+        "\u{feff}",
+        "\u{feff}{\n  \"a\": 1\n}\n",
         "\n",
         "{}",
         "{}\n",

@@ -12,7 +12,8 @@ use serde_json::json;
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 
 use super::settings_file::SettingsFile;
-use super::{SECONDS_MAX, is_ours, settings_text};
+use super::settings_text::{self, BYTE_ORDER_MARK};
+use super::{SECONDS_MAX, is_ours};
 use crate::data_directory::{
     DataDirectory, directory_create, file_remove, file_write, json_read, unreadable, unwritable,
 };
@@ -216,13 +217,16 @@ impl Trust {
     }
 }
 
-/// Returns the edited text with the line ends of the text before, which the parser does not keep.
+/// Returns the edited text with the byte order mark and the line ends of the text before, which the parser does not keep.
 fn rendered(document: &DocumentMut, before: &str) -> String {
-    let text = document.to_string();
-    match before.contains("\r\n") {
-        true => text.replace('\n', "\r\n"),
-        false => text,
+    let mut text = document.to_string();
+    if before.contains("\r\n") {
+        text = text.replace('\n', "\r\n");
     }
+    if before.starts_with(BYTE_ORDER_MARK) {
+        text.insert(0, BYTE_ORDER_MARK);
+    }
+    text
 }
 
 /// Returns the hash by which Codex trusts a hook.
@@ -340,6 +344,7 @@ mod tests {
             Some("[hooks]\n# mine\n\n[z]\na = 1\n"),
             Some("hooks = { state = { other = { enabled = false } } }\n[z]\n"),
             Some("[z]\r\na = \"\u{e4}\" # b\r\n"),
+            Some("\u{feff}model = \"x\"\n"),
         ] {
             let place = Place::new();
             let config = place.home().join("config.toml");

@@ -31,6 +31,8 @@ fn hooks_are_put_into_the_settings_of_a_tool_and_taken_out_again() {
     session.run("ctxpin hook install codex --trust");
     session.run("sed 's/sha256:.*\"/sha256:...\"/' ~/.codex/config.toml");
     session.run("ctxpin hook status | grep -A5 codex");
+    session.run("printf '[features]\\nhooks = false\\n' >> ~/.codex/config.toml");
+    session.run("ctxpin hook status | grep -A5 codex");
     session.run("ctxpin hook install claude-code --trust");
     session.run("ctxpin hook uninstall codex && ls ~/.codex && cat ~/.codex/config.toml");
     session.run("ctxpin hook uninstall claude-code");

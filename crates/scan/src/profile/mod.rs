@@ -8,7 +8,7 @@ mod opencode;
 mod skill_folder;
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ctxpin_model::limits::INSTRUCTION_FILE_BYTES_MAX;
 use ctxpin_model::profile::{Profile, Rules};
@@ -38,6 +38,12 @@ pub(crate) fn find(
         Profile::Codex => codex::find(request, roots, boundaries, gathering).map(Some),
         Profile::Opencode => opencode::find(request, roots, boundaries, gathering).map(Some),
     }
+}
+
+/// Returns the files with Claude Code's settings for a session in a working directory, by the home of its settings. Of
+/// a member that several files set, the last counts. The machine's file is the last.
+pub fn claude_code_settings(home: &Path, working: &Path) -> [PathBuf; 5] {
+    claude_code::settings_files(home, working).map(|file| file.directory.join(file.name))
 }
 
 /// Returns the names of the environment variables that decide what a profile's tool finds.

@@ -13,6 +13,7 @@ use ctxpin_protocol::problem::ProblemName;
 use url::Url;
 
 use super::place::{self, Place};
+use crate::chat_choice::current_directory;
 use crate::command::tool::ToolHomes;
 use crate::command::words;
 use crate::connect::Connection;
@@ -111,6 +112,9 @@ impl Install {
         })?;
         if let Some(trust) = place.trust(tool, &data) {
             self.have_trusted(&trust)?;
+        }
+        if let Some(fault) = place.fault(tool, &current_directory()?)? {
+            say::hint(&fault);
         }
         if tool == Profile::Opencode {
             say::hint(

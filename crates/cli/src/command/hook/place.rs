@@ -11,6 +11,7 @@ use crate::data_directory::DataDirectory;
 use crate::home::home_directory;
 use crate::hooks::installation::{Installation, Installed};
 use crate::hooks::plugin_file::{self, PluginFile};
+use crate::hooks::switches::{self, Switch};
 use crate::hooks::trust::Trust;
 use crate::hooks::{self, EVENTS, HookCommand};
 use crate::say::{self, Failure};
@@ -109,6 +110,28 @@ impl Place {
                 events: EVENTS.len(),
             })),
         }
+    }
+
+    /// Returns why the tool would not run the hooks for a session in a working directory, if so.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the place cannot be read.
+    pub fn fault(&self, tool: Profile, working: &Path) -> Result<Option<String>, Failure> {
+        let Self::Settings(installation) = self else {
+            return Ok(None);
+        };
+        if let Some(fault) = installation.fault()? {
+            return Ok(Some(fault));
+        }
+        let home = self.path().parent().unwrap_or(Path::new("/"));
+        let switch = switches::find(tool, home, working);
+        Ok(switch.map(|Switch { settings, key }| {
+            format!(
+                "{tool} runs no hooks here, because of `{key}` in {}",
+                say::path(&settings)
+            )
+        }))
     }
 
     /// Puts the hooks with this command there. Returns whether that changed anything.

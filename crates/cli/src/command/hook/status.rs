@@ -84,12 +84,17 @@ impl Status {
             Some(trust) => trust.is_given().map(Some),
             None => Ok(None),
         };
-        let found = place.find().and_then(|found| Ok((found, trust()?)));
+        let directory = current_directory()?;
+        let fault = |found: &Option<_>| match found {
+            Some(_) => place.fault(tool, &directory),
+            None => Ok(None),
+        };
+        let found = place.find();
+        let found = found.and_then(|found| Ok((fault(&found)?, trust()?, found)));
         let (found, trusted, fault) = match found {
-            Ok((found, trusted)) => (found, trusted, None),
+            Ok((fault, trusted, found)) => (found, trusted, fault),
             Err(failure) => (None, None, Some(failure.message().to_owned())),
         };
-        let directory = current_directory()?;
         Ok(ToolHooks {
             tool: tool.to_string(),
             version: installed::find(tool, &directory).map(|tool| tool.version()),
@@ -109,16 +114,19 @@ impl Status {
 fn text(tool: &ToolHooks) -> String {
     let mut facts = vec![("settings", tool.settings.clone())];
     let hooks = match (tool.events, &tool.fault) {
-        (_, Some(fault)) => fault.clone(),
+        (0, Some(fault)) => fault.clone(),
         (0, None) => format!("none; `ctxpin hook install {}` adds them", tool.tool),
-        (events, None) if events == EVENTS.len() => "installed".to_owned(),
-        (events, None) => format!(
+        (events, _) if events == EVENTS.len() => "installed".to_owned(),
+        (events, _) => format!(
             "installed for {events} of {} events; `ctxpin hook install {}` adds the others",
             EVENTS.len(),
             tool.tool
         ),
     };
     facts.push(("hooks", hooks));
+    if let Some(fault) = tool.fault.as_ref().filter(|_| tool.events > 0) {
+        facts.push(("fault", fault.clone()));
+    }
     if let Some(command) = &tool.command {
         facts.push(("command", command.clone()));
     }

@@ -23,8 +23,8 @@ use ctxpin_model::resource::Kind;
 
 use self::agents_md::Below;
 use self::repository::InnerWorktree;
-pub(super) use self::settings::VARIABLES;
 use self::settings::{FOLDER, MACHINE};
+pub(super) use self::settings::{VARIABLES, files as settings_files};
 use self::walk::{Item, Scope, Walk};
 use super::excluded;
 use crate::ScanError;

@@ -75,9 +75,34 @@ pub struct Unpinned {
     pub plugins: Vec<String>,
 }
 
-/// Reads all layers. The globs of all of them count together. Of another member that several set, the last counts:
-/// the person's file, the project's, the person's in the project, and the machine's. Only the person and
-/// the machine configure the plugin.
+/// A file of settings.
+#[derive(Debug)]
+pub(in super::super) struct SettingsFile {
+    pub directory: PathBuf,
+    pub name: &'static str,
+    /// Whether the person or the machine wrote it, who alone configure plugins.
+    is_trusted: bool,
+}
+
+/// Returns the files in the order in which they count: the person's, the project's, the person's in the project, and
+/// the machine's.
+pub(in super::super) fn files(home: &Path, working: &Path) -> [SettingsFile; 5] {
+    let repository = repository::root(working).unwrap_or(working);
+    let file = |directory: &Path, name, is_trusted| SettingsFile {
+        directory: directory.to_owned(),
+        name,
+        is_trusted,
+    };
+    [
+        file(home, NAME, true),
+        file(&working.join(FOLDER), NAME, false),
+        file(&repository.join(FOLDER), LOCAL_NAME, false),
+        file(&working.join(FOLDER), LOCAL_NAME, false),
+        file(Path::new(MACHINE), MACHINE_NAME, true),
+    ]
+}
+
+/// Reads all layers. The globs of all of them count together. Of another member that several set, the last counts.
 pub fn read(
     request: &Request,
     home: &Path,
@@ -85,24 +110,15 @@ pub fn read(
     gathering: &mut Gathering,
 ) -> (ClaudeCodeSettings, Unpinned) {
     let repository = repository::root(working).unwrap_or(working);
-    let project = working.join(FOLDER);
-    let local = repository.join(FOLDER);
-    let machine = Path::new(MACHINE);
-    let layers = [
-        (home, NAME, true),
-        (&project, NAME, false),
-        (&local, LOCAL_NAME, false),
-        (&project, LOCAL_NAME, false),
-        (machine, MACHINE_NAME, true),
-    ];
     let mut found = ClaudeCodeSettings::defaults(source_text(home).0);
     let disable = request.tool.variables.get(DISABLE);
     found.is_disabled = disable.is_some_and(|value| is_yes(value));
     let mut plugins = BTreeMap::from([(PLUGIN.to_owned(), true)]);
     let mut has_memory = true;
     let mut skills = BTreeMap::new();
-    for (directory, name, configures_plugin) in layers {
-        let layer = file(request, directory, name, gathering).unwrap_or_default();
+    for layer in files(home, working) {
+        let is_trusted = layer.is_trusted;
+        let layer = file(request, &layer.directory, layer.name, gathering).unwrap_or_default();
         let new: Vec<_> = layer
             .excludes
             .into_iter()
@@ -113,7 +129,7 @@ pub fn read(
         has_memory = layer.has_memory.unwrap_or(has_memory);
         plugins.extend(layer.plugins);
         skills.extend(layer.skills);
-        let names = layer.instruction_files.filter(|_| configures_plugin);
+        let names = layer.instruction_files.filter(|_| is_trusted);
         found.instruction_files = names.unwrap_or(found.instruction_files);
     }
     plugins.retain(|_, is_on| *is_on);
