@@ -56,6 +56,11 @@ impl Workspace {
         }
     }
 
+    /// Removes the file or link at a path.
+    pub fn remove_file(&mut self, path: &str) {
+        self.entries.remove(path);
+    }
+
     /// Removes all entries with this name.
     pub fn remove(&mut self, name: &str) {
         self.entries

@@ -49,6 +49,8 @@ mod resource {
 mod applies {
     pub const BELOW: u8 = 1;
     pub const GLOB: u8 = 2;
+    pub const ALSO: u8 = 3;
+    pub const BEHIND: u8 = 4;
 }
 
 /// Tags of the fields of a skill's file.
@@ -249,14 +251,24 @@ impl Record {
     /// Adds when a model gets an instruction file, and by which other one.
     fn standing(&mut self, item: &Resource) {
         if let Some(files) = &item.applies {
-            let mut record = Self::default();
-            record.text(applies::BELOW, &files.below);
-            for glob in &files.globs {
-                record.text(applies::GLOB, glob);
+            let mut record = Self::files_below(&files.below, &files.globs);
+            for also in &files.also {
+                let mut further = Self::files_below(&also.below, &also.globs);
+                further.optional_text(applies::BEHIND, also.behind.as_deref());
+                record.nested(applies::ALSO, further);
             }
             self.nested(resource::APPLIES, record);
         }
         self.optional_text(resource::IMPORTED_BY, item.imported_by.as_deref());
+    }
+
+    fn files_below(below: &str, globs: &[String]) -> Self {
+        let mut record = Self::default();
+        record.text(applies::BELOW, below);
+        for glob in globs {
+            record.text(applies::GLOB, glob);
+        }
+        record
     }
 
     /// Adds what counts of an MCP configuration or server.

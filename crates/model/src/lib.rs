@@ -40,6 +40,7 @@ pub mod mcp;
 pub mod mode;
 pub mod moment;
 pub mod offered_tools;
+pub mod on_demand;
 pub mod page;
 pub mod pass;
 pub mod pending_change;

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::glob::IgnoreRules;
 use crate::hash::BlobHash;
-use crate::limits::{SOURCE_BYTES_MAX, cut, json_bytes};
+use crate::limits::{SNAPSHOT_LISTED_MAX, SOURCE_BYTES_MAX, cut, json_bytes};
 use crate::mcp::Detail;
 
 /// The bodies of a snapshot, which are the bytes of its instruction files and skills, by their hash.
@@ -226,32 +226,141 @@ pub struct Applies {
     pub below: String,
     /// Globs as in a `.gitignore`, from that directory. Without any, all files below it count.
     pub globs: Vec<String>,
+    /// Further files, at most [`ALSO_MAX`] times.
+    pub also: Vec<Also>,
+}
+
+/// Further files that an instruction file is for, such as because a file of another directory imports it too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Also {
+    /// The absolute path of a directory. The files lie below it.
+    pub below: String,
+    /// Globs from that directory, as in [`Applies::globs`].
+    pub globs: Vec<String>,
+    /// The source of the instruction file behind which the tool gives this one then. `None` if it gives it in the
+    /// snapshot's order.
+    pub behind: Option<String>,
 }
 
 impl Applies {
+    /// Returns the files below a directory that match one of the globs, or all of them without any.
+    pub fn to(below: impl Into<String>, globs: Vec<String>) -> Self {
+        Self {
+            below: below.into(),
+            globs,
+            also: Vec::new(),
+        }
+    }
+
+    /// Adds further files, unless they are among the present ones as far as their directories and globs say.
+    pub fn add(&mut self, also: Also) {
+        let is_among = |below: &str, globs: &[String]| {
+            let is_same = below == also.below && globs == also.globs;
+            is_same || globs.is_empty() && is_below(&also.below, below)
+        };
+        let mut known = self.also.iter();
+        let is_known = is_among(&self.below, &self.globs)
+            || known.any(|known| is_among(&known.below, &known.globs));
+        if !is_known {
+            self.also.push(also);
+        }
+    }
+
     /// Reads what [`Self::canonical_json`] returns. Returns `None` if the text is something else.
     pub fn from_canonical_json(json: &str) -> Option<Self> {
         let value: Value = serde_json::from_str(json).ok()?;
-        let below = value.get("below")?.as_str()?.to_owned();
-        let globs = serde_json::from_value(value.get("globs")?.clone()).ok()?;
-        Some(Self { below, globs })
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let globs = |value: &Value| serde_json::from_value(value.get("globs")?.clone()).ok();
+        let also = value.get("also").map(|also| {
+            let also = also.as_array()?.iter().map(|also| {
+                let behind = also.get("behind").map(|behind| text(behind).ok_or(()));
+                Some(Also {
+                    below: text(also.get("below")?)?,
+                    globs: globs(also)?,
+                    behind: behind.transpose().ok()?,
+                })
+            });
+            also.collect::<Option<Vec<_>>>()
+        });
+        Some(Self {
+            below: text(value.get("below")?)?,
+            globs: globs(&value)?,
+            also: also.unwrap_or_else(|| Some(Vec::new()))?,
+        })
     }
 
     /// Returns the canonical JSON (RFC 8785), as stores keep it.
     pub fn canonical_json(&self) -> String {
-        let json = json!({ "below": self.below, "globs": self.globs });
+        let mut json = json!({ "below": self.below, "globs": self.globs });
+        if !self.also.is_empty() {
+            let also = self.also.iter().map(|also| {
+                let mut json = json!({ "below": also.below, "globs": also.globs });
+                if let Some(behind) = &also.behind {
+                    json["behind"] = json!(behind);
+                }
+                json
+            });
+            json["also"] = also.collect();
+        }
         serde_jcs::to_string(&json).expect("a JSON value always has a canonical form")
     }
 
     /// Returns whether a file is one of them, by its absolute path.
     pub fn covers(&self, path: &str) -> bool {
-        let below = path.strip_prefix(self.below.trim_end_matches('/'));
-        let below = below.and_then(|rest| rest.strip_prefix('/'));
-        below.is_some_and(|rest| {
-            let globs = self.globs.iter().map(String::as_str);
-            self.globs.is_empty() || IgnoreRules::new(globs).matches(rest)
-        })
+        self.covers_first(path) || self.also.iter().any(|also| also.covers(path))
     }
+
+    /// Returns whether a file is one of those that need no [`Also`].
+    pub(crate) fn covers_first(&self, path: &str) -> bool {
+        covers(&self.below, &self.globs, path)
+    }
+
+    /// Estimates the size as JSON, in bytes.
+    fn json_bytes(&self) -> u64 {
+        let behind = self.also.iter().filter_map(|also| also.behind.as_ref());
+        let behind: u64 = behind.map(|source| json_bytes(source)).sum();
+        let ways = self.ways().map(|(below, globs)| {
+            let globs: u64 = globs.iter().map(|glob| json_bytes(glob) + 1).sum();
+            64 + json_bytes(below) + globs
+        });
+        behind + ways.sum::<u64>()
+    }
+
+    /// Returns the directories, each with its globs.
+    pub fn ways(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let first = (self.below.as_str(), self.globs.as_slice());
+        let also = self.also.iter();
+        [first]
+            .into_iter()
+            .chain(also.map(|also| (also.below.as_str(), also.globs.as_slice())))
+    }
+}
+
+impl Also {
+    /// Returns whether a file is one of them, by its absolute path.
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        covers(&self.below, &self.globs, path)
+    }
+}
+
+/// The greatest number of further groups of files that one instruction file is for.
+pub const ALSO_MAX: usize = SNAPSHOT_LISTED_MAX;
+
+fn covers(below: &str, globs: &[String], path: &str) -> bool {
+    rest_below(path, below).is_some_and(|rest| {
+        globs.is_empty() || IgnoreRules::new(globs.iter().map(String::as_str)).matches(rest)
+    })
+}
+
+/// Returns whether a path is a directory or lies below it.
+fn is_below(path: &str, directory: &str) -> bool {
+    path == directory || rest_below(path, directory).is_some()
+}
+
+/// Returns what of a path is below a directory.
+fn rest_below<'p>(path: &'p str, directory: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(directory.trim_end_matches('/'))?;
+    rest.strip_prefix('/')
 }
 
 impl Resource {
@@ -277,13 +386,6 @@ impl Resource {
     /// Returns the id of the resource.
     pub fn id(&self) -> ResourceId {
         ResourceId::of(self.kind, &self.source)
-    }
-
-    /// Returns whether a tool gives this instruction file to its model because the model reads the file at an absolute
-    /// path. A file does not bring itself.
-    pub fn comes_with(&self, path: &str) -> bool {
-        let applies = self.applies.as_ref();
-        self.source != path && applies.is_some_and(|applies| applies.covers(path))
     }
 
     /// Returns the hash of the pinned body, if there is one.
@@ -314,8 +416,7 @@ impl Resource {
         ];
         let texts = texts.into_iter().flatten().chain([&self.source]);
         let applies = self.applies.iter();
-        let applies = applies.flat_map(|applies| applies.globs.iter().chain([&applies.below]));
-        let texts = texts.chain(applies);
+        let applies: u64 = applies.map(Applies::json_bytes).sum();
         let files = self.files.iter().map(|file| {
             let error = file.error.as_deref().unwrap_or_default();
             256 + json_bytes(&file.path) + json_bytes(error)
@@ -324,7 +425,8 @@ impl Resource {
             .detail
             .as_ref()
             .map(|detail| detail.canonical_json().len() as u64);
-        512 + texts.map(|text| json_bytes(text)).sum::<u64>() + files.chain(detail).sum::<u64>()
+        let texts: u64 = texts.map(|text| json_bytes(text)).sum();
+        512 + texts + applies + files.chain(detail).sum::<u64>()
     }
 
     /// Returns the size of the resource and of its files, in bytes.

@@ -7,6 +7,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::file_path::FilePath;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
+use ctxpin_model::on_demand::{Coming, in_order};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
@@ -108,18 +109,16 @@ pub async fn on_demand(
 /// millisecond.
 const MATCHING_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Returns the instruction files that come with the file at `path`, or `None` if the time is over.
+/// Returns the instruction files that come with the file at `path`, in the tool's order, or `None` if the time is over.
 fn matching(pinned: &Arc<TreatedSnapshot>, path: &str, watch: &Watch) -> Option<Vec<Resource>> {
-    let mut matched = Vec::new();
+    let mut coming = Vec::new();
     for file in conditional(pinned) {
         if watch.is_over() {
             return None;
         }
-        if file.comes_with(path) {
-            matched.push(file.clone());
-        }
+        coming.extend(Coming::with(file, path));
     }
-    Some(matched)
+    Some(in_order(coming).into_iter().cloned().collect())
 }
 
 /// Returns the work of matching the globs of a pin, in bytes that take equally long to read.
@@ -128,7 +127,7 @@ fn matching_weight(pinned: &Snapshot) -> u64 {
     const LOOKS: u64 = 16;
     let applies = pinned.instruction_files();
     let applies = applies.filter_map(|file| file.applies.as_ref());
-    let globs = applies.flat_map(|applies| &applies.globs);
+    let globs = applies.flat_map(|applies| applies.ways().flat_map(|(_, globs)| globs));
     globs.map(|glob| glob.len() as u64 * LOOKS).sum()
 }
 

@@ -69,10 +69,10 @@ impl Workspace {
         let source = format!("{}/{path}", workspace.directory);
         let mut resources = workspace.resources.iter_mut();
         let added = resources.find(|resource| resource.source == source);
-        added.expect("it was just added").applies = Some(Applies {
-            below: below.into(),
-            globs: globs.iter().map(|glob| (*glob).into()).collect(),
-        });
+        added.expect("it was just added").applies = Some(Applies::to(
+            below,
+            globs.iter().map(|glob| (*glob).into()).collect(),
+        ));
         workspace
     }
 

@@ -113,6 +113,15 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
             workspace.add(format!("{directory}/link.md"), Entry::Link(target.into()));
             let rule = format!("{directory}/.claude/rules/link.md");
             workspace.add(rule, Entry::Link(format!("../../{target}")));
+            let shared = Entry::Link("../../../docs.md".to_owned());
+            workspace.add(format!("{directory}/.claude/rules/shared.md"), shared);
+        }
+        if random.random_bool(0.1) {
+            let target = ["../CLAUDE.md", "../../docs.md", "../web/CLAUDE.md"];
+            let target = target.choose(random).copied().unwrap_or("../CLAUDE.md");
+            let path = format!("{directory}/CLAUDE.md");
+            workspace.remove_file(&path);
+            workspace.add(path, Entry::Link(target.into()));
         }
     }
     // Where no directory has an own name, `AGENTS.md` counts.
@@ -377,6 +386,8 @@ fn importing(random: &mut StdRng) -> String {
             "@~/notes.txt and @~/.claude/docs.md\n",
             "@{base}/project/docs.md @{base}/outside.md\n",
             "@CLAUDE.md @api/CLAUDE.md @AGENTS.md\n",
+            "@../docs.md\n",
+            "@../web/CLAUDE.md @../AGENTS.md\n",
             "@api/docs.md#part @link.md @missing.md @picture.png\n",
             "```\n@docs.md\n```\n",
             "    @docs.md\n",

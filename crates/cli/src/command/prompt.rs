@@ -18,6 +18,9 @@ use crate::chat_choice::{self, ChatArgument};
 use crate::connect::Connection;
 use crate::say::{self, Failure, Hint, NextCommand, Viewpoint};
 
+/// The most further groups of files that a line says of one instruction file.
+const ALSO_SHOWN_MAX: usize = 2;
+
 /// Print the pinned system prompt of a chat, byte for byte
 #[derive(Debug, Args)]
 pub struct Prompt {
@@ -112,15 +115,21 @@ async fn on_demand(
     }
     let viewpoint = Viewpoint::here();
     for item in &found.items {
-        let (source, below) = (
-            viewpoint.path(&item.source),
-            viewpoint.path(&item.applies.below),
-        );
-        let matching = match item.applies.globs.is_empty() {
-            true => String::new(),
-            false => format!(" that match {}", say::line(&item.applies.globs.join(", "))),
+        let source = viewpoint.path(&item.source);
+        let files = |below: &str, globs: &[String]| {
+            let below = viewpoint.path(below);
+            match globs.is_empty() {
+                true => format!("below {below}"),
+                false => format!("below {below} that match {}", say::line(&globs.join(", "))),
+            }
         };
-        say::note(&format!("{source}, for files below {below}{matching}"));
+        let applies = &item.applies;
+        let mut files_for = vec![files(&applies.below, &applies.globs)];
+        let also = applies.also.iter().take(ALSO_SHOWN_MAX);
+        files_for.extend(also.map(|also| files(&also.below, &also.globs)));
+        let more = applies.also.len().saturating_sub(ALSO_SHOWN_MAX);
+        files_for.extend((more > 0).then(|| format!("below {more} more")));
+        say::note(&format!("{source}, for files {}", files_for.join(", or ")));
     }
     let texts: Vec<_> = found.items.iter().map(|item| item.text.as_str()).collect();
     say::print_bytes(texts.join("\n").as_bytes())

@@ -50,10 +50,7 @@ impl Sample {
     pub fn file_below(self, path: &str, body: &str) -> Self {
         let mut file = Resource::new(Kind::InstructionFile, path, Status::Ok);
         let (below, _) = path.rsplit_once('/').unwrap();
-        file.applies = Some(Applies {
-            below: below.to_owned(),
-            globs: Vec::new(),
-        });
+        file.applies = Some(Applies::to(below, Vec::new()));
         self.with(file, body)
     }
 

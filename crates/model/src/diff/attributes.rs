@@ -107,11 +107,15 @@ fn importer(resource: &Resource) -> &str {
 
 /// Returns which files a resource is for.
 fn files_for(resource: &Resource) -> String {
-    match &resource.applies {
-        None => "all".to_owned(),
-        Some(applies) if applies.globs.is_empty() => format!("all below {}", applies.below),
-        Some(applies) => format!("{} below {}", applies.globs.join(", "), applies.below),
-    }
+    let Some(applies) = &resource.applies else {
+        return "all".to_owned();
+    };
+    let ways = applies.ways().map(|(below, globs)| match globs.is_empty() {
+        true => format!("all below {below}"),
+        false => format!("{} below {below}", globs.join(", ")),
+    });
+    let ways: Vec<_> = ways.collect();
+    ways.join("; ")
 }
 
 fn is_empty(body: BlobHash) -> bool {

@@ -14,7 +14,7 @@ use crate::limits::{
     SNAPSHOT_LISTED_MAX, SNAPSHOT_RESOURCES_MAX, SOURCE_BYTES_MAX, count_fault, text_fault,
 };
 use crate::mcp::{ServerShape, Tool};
-use crate::resource::{Applies, Kind, Status};
+use crate::resource::{ALSO_MAX, Applies, Kind, Status};
 
 /// The longest name or description of a skill in bytes, because both are in a frontmatter.
 const HEADER_BYTES_MAX: usize = FRONTMATTER_BYTES_MAX;
@@ -122,15 +122,23 @@ fn foreign_members(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
 }
 
 fn applies(at: &str, applies: &Applies) -> Result<(), InvalidManifest> {
-    let below = format!("{at}.applies.below");
-    text(below, &applies.below, SOURCE_BYTES_MAX)?;
-    count(
-        format!("{at}.applies.globs"),
-        applies.globs.len(),
-        GLOBS_MAX,
-    )?;
-    for (index, glob) in applies.globs.iter().enumerate() {
-        text(format!("{at}.applies.globs[{index}]"), glob, GLOB_BYTES_MAX)?;
+    let at = format!("{at}.applies");
+    files_below(&at, &applies.below, &applies.globs)?;
+    count(format!("{at}.also"), applies.also.len(), ALSO_MAX)?;
+    for (index, also) in applies.also.iter().enumerate() {
+        let at = format!("{at}.also[{index}]");
+        files_below(&at, &also.below, &also.globs)?;
+        let behind = also.behind.as_deref();
+        optional(format!("{at}.behind"), behind, SOURCE_BYTES_MAX)?;
+    }
+    Ok(())
+}
+
+fn files_below(at: &str, below: &str, globs: &[String]) -> Result<(), InvalidManifest> {
+    text(format!("{at}.below"), below, SOURCE_BYTES_MAX)?;
+    count(format!("{at}.globs"), globs.len(), GLOBS_MAX)?;
+    for (index, glob) in globs.iter().enumerate() {
+        text(format!("{at}.globs[{index}]"), glob, GLOB_BYTES_MAX)?;
     }
     Ok(())
 }

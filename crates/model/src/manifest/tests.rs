@@ -13,6 +13,7 @@ use crate::limits::{
     ERROR_BYTES_MAX, GLOB_BYTES_MAX, GLOBS_MAX, INSTRUCTION_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX,
     SNAPSHOT_PROMPT_BYTES_MAX, SOURCE_BYTES_MAX,
 };
+use crate::resource::Also;
 
 const SOURCES: [&str; 9] = [
     "/w/AGENTS.md",
@@ -266,10 +267,8 @@ fn only_instruction_files_are_for_some_files() {
             .map_err(|error| error.to_string());
         assert_eq!(refused.err().as_deref().unwrap_or_default(), expected);
     };
-    let applies = |globs: &[&str]| Applies {
-        below: "/w".into(),
-        globs: globs.iter().map(|glob| (*glob).to_owned()).collect(),
-    };
+    let applies =
+        |globs: &[&str]| Applies::to("/w", globs.iter().map(|glob| (*glob).to_owned()).collect());
     check(Kind::InstructionFile, applies(&["*.rs"]), "");
     check(
         Kind::Skill,
@@ -285,5 +284,29 @@ fn only_instruction_files_are_for_some_files() {
         Kind::InstructionFile,
         applies(&vec!["x"; GLOBS_MAX + 1]),
         "`resources[0].applies.globs`: there are 1001, and at most 1000 are taken",
+    );
+    let also = |also: Also, count| Applies {
+        also: vec![also; count],
+        ..applies(&[])
+    };
+    let further = Also {
+        below: "/w/a".into(),
+        globs: Vec::new(),
+        behind: None,
+    };
+    check(Kind::InstructionFile, also(further.clone(), 2_000), "");
+    check(
+        Kind::InstructionFile,
+        also(further.clone(), 2_001),
+        "`resources[0].applies.also`: there are 2001, and at most 2000 are taken",
+    );
+    let long = Also {
+        behind: Some("x".repeat(SOURCE_BYTES_MAX + 1)),
+        ..further
+    };
+    check(
+        Kind::InstructionFile,
+        also(long, 1),
+        "`resources[0].applies.also[0].behind`: it has 1025 bytes, and at most 1024 are taken",
     );
 }

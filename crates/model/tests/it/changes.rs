@@ -3,7 +3,7 @@
 use ctxpin_model::diff::attributes::attributes;
 use ctxpin_model::diff::{Verb, changes};
 use ctxpin_model::hash::BlobHash;
-use ctxpin_model::resource::{Applies, Content, Kind, Resource, Status};
+use ctxpin_model::resource::{Also, Applies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
 use proptest::prelude::*;
 
@@ -90,16 +90,19 @@ proptest! {
 fn another_importer_and_other_files_are_named() {
     let (pinned, mut head) = (files(&[1]), files(&[1]));
     head.resources[0].imported_by = Some("/w/CLAUDE.md".into());
-    head.resources[0].applies = Some(Applies {
-        below: "/w".into(),
-        globs: vec!["*.rs".into(), "docs".into()],
+    let mut applies = Applies::to("/w", vec!["*.rs".into(), "docs".into()]);
+    applies.also.push(Also {
+        below: "/x".into(),
+        globs: Vec::new(),
+        behind: None,
     });
+    head.resources[0].applies = Some(applies);
     let found = changes(&pinned, &head, false);
     assert_eq!(
         attributes(&found[0], &pinned, &head),
         [
             "the importing file is `/w/CLAUDE.md` now; it was `none`",
-            "the set of files that it is for is `*.rs, docs below /w` now; it was `all`",
+            "the set of files that it is for is `*.rs, docs below /w; all below /x` now; it was `all`",
         ]
     );
 }

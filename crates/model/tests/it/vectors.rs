@@ -8,7 +8,7 @@ use ctxpin_model::canonical;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::mcp::{Detail, ServerShape, Tool};
 use ctxpin_model::profile::{ClaudeCodeSettings, CodexSettings, Rules, Settings};
-use ctxpin_model::resource::{Applies, Content, Resource, SkillFile};
+use ctxpin_model::resource::{Also, Applies, Content, Resource, SkillFile};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use serde_json::{Map, Value, json};
 
@@ -143,9 +143,16 @@ fn resource(value: &Value) -> Resource {
 }
 
 fn applies(value: &Value) -> Applies {
+    let globs = |value| list(value, "globs").iter().map(word).collect();
+    let also = list(value, "also").iter().map(|also| Also {
+        below: word(&also["below"]),
+        globs: globs(also),
+        behind: text(also, "behind"),
+    });
     Applies {
         below: word(&value["below"]),
-        globs: list(value, "globs").iter().map(word).collect(),
+        globs: globs(value),
+        also: also.collect(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::mcp::{Detail, ServerShape};
-use ctxpin_model::resource::{Applies, Bodies, Content, Kind, Resource, SkillFile, Status};
+use ctxpin_model::resource::{Also, Applies, Bodies, Content, Kind, Resource, SkillFile, Status};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::contexts;
@@ -272,9 +272,11 @@ async fn bytes_of_a_skills_file_are_judged_anew_as_instructions(test: &TestServi
 
 async fn the_files_that_a_resource_is_for_are_kept(test: &TestService) {
     let mut intake = Intake::new(test).await;
-    let applies = |globs: &[&str]| Applies {
-        below: "/w/src".into(),
-        globs: globs.iter().map(|glob| (*glob).to_owned()).collect(),
+    let applies = |globs: &[&str]| {
+        Applies::to(
+            "/w/src",
+            globs.iter().map(|glob| (*glob).to_owned()).collect(),
+        )
     };
     let rule = Resource {
         applies: Some(applies(&["*.rs", "docs/\"é"])),
@@ -286,8 +288,15 @@ async fn the_files_that_a_resource_is_for_are_kept(test: &TestService) {
         (taken.applies, taken.imported_by),
         (rule.applies.clone(), rule.imported_by.clone())
     );
+    let mut files = applies(&[]);
+    let also = |below: &str, behind: Option<&str>| Also {
+        below: below.into(),
+        globs: vec!["é".into()],
+        behind: behind.map(str::to_owned),
+    };
+    files.also = vec![also("/w/a", None), also("/w/b", Some("/w/b/CLAUDE.md"))];
     let below = Resource {
-        applies: Some(applies(&[])),
+        applies: Some(files),
         ..rule
     };
     let taken = intake.take_one(below.clone(), &[b"Use tabs."]).await;

@@ -16,7 +16,7 @@ use ctxpin_model::manifest::{Claim, ClaimedFile, Claims, Manifest};
 use ctxpin_model::mcp::{ServerShape, Tool};
 use ctxpin_model::profile::{Profile, Rules, Settings};
 use ctxpin_model::push::{self, Position};
-use ctxpin_model::resource::{Applies, Bodies, Resource};
+use ctxpin_model::resource::{Also, Applies, Bodies, Resource};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{DETAIL_BYTES_MAX, NOTES_MAX, Note, Warning};
 
@@ -222,12 +222,22 @@ fn read_resource(at: &str, resource: ManifestResource) -> Result<Claim, InvalidM
         files: read_files(at, resource.files)?,
         tools: read_tools(at, resource.tools)?,
         shape: resource.shape.map(read_shape),
-        applies: resource.applies.map(|applies| Applies {
-            below: applies.below,
-            globs: applies.globs,
-        }),
+        applies: resource.applies.map(read_applies),
         imported_by: resource.imported_by,
     })
+}
+
+fn read_applies(applies: wire::Applies) -> Applies {
+    let also = applies.also.into_iter().map(|also| Also {
+        below: also.below,
+        globs: also.globs,
+        behind: also.behind,
+    });
+    Applies {
+        below: applies.below,
+        globs: applies.globs,
+        also: also.collect(),
+    }
 }
 
 fn read_files(at: &str, files: Vec<wire::SkillFile>) -> Result<Vec<ClaimedFile>, InvalidMember> {

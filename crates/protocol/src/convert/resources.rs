@@ -11,7 +11,8 @@ use ctxpin_model::{diff, limits, skill, warning};
 use crate::http::agents::{KnownProfile, Limits};
 use crate::http::push::Facts;
 use crate::http::resources::{
-    Applies, Change, Note, Removed, Resource, ServerShape, Shape, SkillFile, Tool, Warning,
+    AlsoApplies, Applies, Change, Note, Removed, Resource, ServerShape, Shape, SkillFile, Tool,
+    Warning,
 };
 use crate::http::scan::Scan;
 
@@ -46,6 +47,15 @@ pub fn applies(applies: &resource::Applies) -> Applies {
     Applies {
         below: applies.below.clone(),
         globs: applies.globs.clone(),
+        also: applies.also.iter().map(also_applies).collect(),
+    }
+}
+
+fn also_applies(also: &resource::Also) -> AlsoApplies {
+    AlsoApplies {
+        below: also.below.clone(),
+        globs: also.globs.clone(),
+        behind: also.behind.clone(),
     }
 }
 

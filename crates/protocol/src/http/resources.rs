@@ -67,6 +67,25 @@ pub struct Applies {
     /// Globs as in a `.gitignore`, from that directory; without any, all files below it count.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub globs: Vec<String>,
+    /// Further files that it is for, such as those below another directory whose file imports it too. At most
+    /// 2,000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<AlsoApplies>,
+}
+
+/// Further files that an instruction file is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlsoApplies {
+    /// The absolute path of a directory; the files lie below it.
+    pub below: String,
+    /// Globs as in a `.gitignore`, from that directory; without any, all files below it count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub globs: Vec<String>,
+    /// The source of the instruction file behind which the tool gives this one then; absent if it gives it in the
+    /// snapshot's order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<String>,
 }
 
 /// A warning about a resource.

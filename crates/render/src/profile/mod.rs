@@ -8,6 +8,7 @@ mod opencode;
 
 use ctxpin_model::claude_code::skill_text;
 use ctxpin_model::hash::BlobHash;
+use ctxpin_model::on_demand::{Coming, in_order};
 use ctxpin_model::profile::{Settings, SkillListing};
 use ctxpin_model::resource::{Applies, Bodies, Kind, Resource, Status};
 use ctxpin_model::skill::directory_name;
@@ -142,7 +143,8 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
 /// holds. `path` is the absolute path of the file. `bodies` has the bodies of the snapshot's resources.
 pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
     let files = conditional(snapshot).into_iter();
-    let files = files.filter(|file| file.comes_with(path));
+    let coming = files.filter_map(|file| Coming::with(file, path));
+    let files = in_order(coming.collect()).into_iter();
     let given = files.filter_map(|file| {
         let body = bodies.get(&file.body()?)?;
         let text = match snapshot.facts.settings() {
@@ -252,15 +254,20 @@ pub fn descriptions(snapshot: &Snapshot, bodies: &Bodies, skill: &Resource) -> [
     [listed, own]
 }
 
+/// The most directories of one file that a reason names.
+const WAYS_SHOWN_MAX: usize = 3;
+
 /// Returns when a file is given that is not for the whole work.
 fn condition(applies: &Applies) -> String {
-    let below = &applies.below;
-    match applies.globs.is_empty() {
-        true => format!("on demand, with a file below {below}"),
-        false => format!(
-            "on demand, with a file below {below} that matches {}",
-            applies.globs.join(", ")
-        ),
+    let mut ways = applies.ways().map(|(below, globs)| match globs.is_empty() {
+        true => below.to_owned(),
+        false => format!("{below} that matches {}", globs.join(", ")),
+    });
+    let shown: Vec<_> = ways.by_ref().take(WAYS_SHOWN_MAX).collect();
+    let shown = shown.join(", or below ");
+    match ways.count() {
+        0 => format!("on demand, with a file below {shown}"),
+        more => format!("on demand, with a file below {shown}, or below {more} more"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What Claude Code gives its model of a snapshot. Each text was seen in a request of Claude Code 2.1.332.
 
 use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings, SkillListing};
-use ctxpin_model::resource::{Applies, Kind, Resource};
+use ctxpin_model::resource::{Also, Applies, Kind, Resource};
 use ctxpin_render::profile::{
     Effective, conditional, delivered, delivered_on_demand, descriptions, effective, forms,
     on_demand,
@@ -88,20 +88,42 @@ fn each_file_is_a_block_with_its_owner() {
 }
 
 #[test]
+fn a_file_of_many_directories_says_when_it_comes() {
+    let also = |number: usize| Also {
+        below: format!("/w/{number}"),
+        globs: vec!["*.ts".into(); number % 2],
+        behind: None,
+    };
+    let check = |count, expected: &str| {
+        let sample = Sample::default();
+        let sample = file(sample, ("/w", "/w/a.md"), "text", |file| {
+            let mut applies = Applies::to("/w/a", Vec::new());
+            applies.also = (0..count).map(also).collect();
+            file.applies = Some(applies);
+        });
+        let sample = ruled(sample);
+        let effective = effective(&sample.snapshot, &sample.bodies);
+        assert_eq!(effective.left_out[0].reason, expected);
+    };
+    check(
+        2,
+        "on demand, with a file below /w/a, or below /w/0, or below /w/1 that matches *.ts",
+    );
+    check(
+        5,
+        "on demand, with a file below /w/a, or below /w/0, or below /w/1 that matches *.ts, or below 3 more",
+    );
+}
+
+#[test]
 fn a_blank_file_and_a_rule_for_some_files_are_left_out() {
     let sample = Sample::default();
     let sample = file(sample, ("/w", "/w/CLAUDE.md"), "<!-- x -->\n", |_| {});
     let sample = file(sample, ("/w", "/w/.claude/rules/a.md"), " rule\n", |file| {
-        file.applies = Some(Applies {
-            below: "/w".into(),
-            globs: vec!["src".into(), "*.rs".into()],
-        });
+        file.applies = Some(Applies::to("/w", vec!["src".into(), "*.rs".into()]));
     });
     let sample = file(sample, ("/w/api", "/w/api/CLAUDE.md"), "api", |file| {
-        file.applies = Some(Applies {
-            below: "/w/api".into(),
-            globs: Vec::new(),
-        });
+        file.applies = Some(Applies::to("/w/api", Vec::new()));
     });
     let sample = ruled(sample);
     let given = |path| {
@@ -225,10 +247,7 @@ fn a_pin_delivers_what_every_request_holds() {
     let text = "---\ntitle: x\n---\nTop <!-- hidden --> rule\u{200b}.\n";
     let sample = file(sample, ("/w", "/w/CLAUDE.md"), text, |_| {});
     let sample = file(sample, ("/w", "/w/rule.md"), "for some", |file| {
-        file.applies = Some(Applies {
-            below: "/w".into(),
-            globs: vec!["*.rs".into()],
-        });
+        file.applies = Some(Applies::to("/w", vec!["*.rs".into()]));
     });
     let sample = ruled(sample);
     let text = delivered(&sample.snapshot, &sample.bodies);

@@ -205,10 +205,7 @@ fn opencode_gives_the_files_on_the_way_to_a_file_that_it_reads() {
     sample = file(sample, "/w/a/b/c", "");
     sample = file(sample, "/w/a/bc", "beside");
     for resource in &mut sample.snapshot.resources {
-        resource.applies = Some(Applies {
-            below: resource.root.clone().unwrap(),
-            globs: Vec::new(),
-        });
+        resource.applies = Some(Applies::to(resource.root.clone().unwrap(), Vec::new()));
     }
     let given = |path: &str| {
         let given = on_demand(&sample.snapshot, &sample.bodies, path).into_iter();
@@ -259,10 +256,8 @@ fn a_pin_delivers_opencodes_files_sanitised_and_its_skills() {
     let sample = file(sample, "/w", "<!-- all -->");
     let sample = file(sample, "/home/ada", "last\u{200b}\n");
     let mut sample = file(sample, "/w/below", "below");
-    sample.snapshot.resources.last_mut().unwrap().applies = Some(Applies {
-        below: "/w/below".into(),
-        globs: Vec::new(),
-    });
+    sample.snapshot.resources.last_mut().unwrap().applies =
+        Some(Applies::to("/w/below", Vec::new()));
     let sample = by_opencode(sample.skill("b", "B.").skill("a", "A."));
     let text = delivered(&sample.snapshot, &sample.bodies);
     let (files, skills) = text.split_once("\n\n<available-skills>\n").unwrap();

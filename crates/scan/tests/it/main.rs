@@ -10,6 +10,7 @@ mod links;
 mod notes;
 mod opencode;
 mod roots;
+mod shared_files;
 mod signals;
 mod skills;
 mod swap;

@@ -7,8 +7,8 @@ use ctxpin_model::claude_code::NAMES;
 use ctxpin_model::resource::Kind;
 
 use super::super::excluded;
-use super::below;
-use super::walk::{Item, Scope, Walk};
+use super::below::{self, Ways};
+use super::walk::{Item, Scope, Seen, Walk};
 use super::{AGENTS_NAME, FOLDER, Level, NAME};
 use crate::ScanError;
 use crate::path_text::source_text;
@@ -37,12 +37,12 @@ pub fn add(
         return Ok(None);
     }
     let mut found = of_project(walk, levels, &AGENTS_NAMES)?;
-    let mut paths: HashSet<_> = items.iter().map(source).collect();
+    let mut paths: HashSet<_> = items.iter().map(|item| item.source().to_owned()).collect();
     let of_project = items.iter().filter(|item| item.scope != Scope::User);
     let texts: HashSet<_> = of_project.filter_map(text).collect();
     found.retain(|item| {
         let is_double = text(item).is_some_and(|text| !text.is_empty() && texts.contains(&text));
-        !is_double && paths.insert(source(item))
+        !is_double && paths.insert(item.source().to_owned())
     });
     insert(items, found);
     let given = items.iter().filter(|item| item.scope != Scope::User);
@@ -54,44 +54,49 @@ pub fn add(
 }
 
 impl Below {
-    /// Adds the files of directories below the working directory. `items` has the other files of these directories.
+    /// Adds the files of directories below the working directory. `items` has the other files of these directories, to
+    /// which the `ways` lead. `due` has the sources of the files that every request holds.
     pub fn add(
         &self,
         walk: &mut Walk,
         directories: &[PathBuf],
+        ways: &Ways,
+        due: &HashSet<String>,
         items: &mut Vec<Item>,
     ) -> Result<(), ScanError> {
         let own = items.iter().filter(|item| is_own(item));
         let own: HashSet<_> = own.map(|item| item.top.clone()).collect();
+        let mut agents_ways = Ways::default();
         for directory in directories {
             let has_own = NAMES.iter().any(|name| own.contains(&directory.join(name)));
             if !(self.is_fallback && has_own) {
-                self.files(walk, directory, items)?;
+                walk.next_directory();
+                let mut way = agents_ways.to(directory);
+                way.begin_behind(ways.last(directory));
+                let mut found = self.files(walk, directory, &mut way.seen)?;
+                way.put_in_order(&mut found, due);
+                agents_ways.keep(directory, way);
+                items.append(&mut found);
             }
         }
         Ok(())
     }
 
+    /// Returns the files of one directory.
     fn files(
         &self,
         walk: &mut Walk,
         directory: &Path,
-        items: &mut Vec<Item>,
-    ) -> Result<(), ScanError> {
-        let mut seen = HashSet::new();
+        seen: &mut Seen,
+    ) -> Result<Vec<Item>, ScanError> {
         let mut found = Vec::new();
         for name in AGENTS_NAMES {
             let path = directory.join(name);
-            walk.file(&path, Scope::Project, directory, &mut seen, &mut found)?;
+            walk.file(&path, Scope::Project, directory, seen, &mut found)?;
         }
-        let known: HashSet<_> = items.iter().map(source).collect();
-        found.retain(|item| {
-            let is_given = text(item).is_some_and(|text| self.given.contains(&text));
-            !is_given && !known.contains(&source(item))
-        });
+        found.retain(|item| text(item).is_none_or(|text| !self.given.contains(&text)));
         below::apply(&mut found, directory);
-        items.append(&mut found);
-        Ok(())
+        Ok(found)
     }
 }
 
@@ -104,7 +109,8 @@ fn is_own(item: &Item) -> bool {
 /// Reads the files of some names in the project's directories, as if only the person's file had been read before.
 fn of_project(walk: &mut Walk, levels: &[Level], names: &[&str]) -> Result<Vec<Item>, ScanError> {
     let mut found = Vec::new();
-    let mut seen = HashSet::from([walk.home().join(NAME)]);
+    let mut seen = Seen::default();
+    seen.insert(walk.home().join(NAME));
     for level in levels.iter().filter(|level| level.is_project) {
         for name in names {
             let path = level.directory.join(name);
@@ -132,7 +138,7 @@ fn has_own_names(walk: &mut Walk, levels: &[Level], items: &[Item]) -> Result<bo
 /// Adds the project's files with the reason why they do not count.
 fn leave_out(walk: &Walk, levels: &[Level], items: &mut Vec<Item>) {
     let reason = "Claude Code reads it only where no directory has a CLAUDE.md";
-    let known: HashSet<_> = items.iter().map(source).collect();
+    let known: HashSet<_> = items.iter().map(|item| item.source().to_owned()).collect();
     for level in levels
         .iter()
         .filter(|level| walk.is_of_project(&level.directory))
@@ -177,10 +183,6 @@ fn directory(path: &Path) -> PathBuf {
     let mut folders = folders.filter(|folder| folder.ends_with(FOLDER));
     let around = folders.next().and_then(Path::parent);
     around.or(path.parent()).unwrap_or(path).to_owned()
-}
-
-fn source(item: &Item) -> String {
-    item.finding.resource.source.clone()
 }
 
 fn text(item: &Item) -> Option<String> {

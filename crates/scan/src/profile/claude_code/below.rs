@@ -1,13 +1,15 @@
-//! The directories below the working directory. Claude Code gives their files when it reads a file in them.
+//! The directories below the working directory. Claude Code gives their files when it reads a file in them. For each such
+//! file, it goes through the directories down to it, and looks at each path once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use ctxpin_model::claude_code::LOCAL_NAME;
-use ctxpin_model::resource::Applies;
+use ctxpin_model::resource::{Applies, Status};
 
 use super::super::below;
-use super::walk::{Item, Scope, Walk};
+use super::walk::{Item, Scope, Seen, Walk};
 use super::{AGENTS_NAME, FOLDER, NAME, RULES, rules};
 use crate::ScanError;
 use crate::path_text::source_text;
@@ -26,24 +28,94 @@ pub fn directories(walk: &mut Walk, has_agents_md: bool) -> Result<Vec<PathBuf>,
     below::directories(wanted, walk.gathering)
 }
 
-/// Adds the files of directories below. A file that is there already stays as it is.
+/// How far Claude Code comes on its way down to a directory.
+#[derive(Default)]
+pub struct Way {
+    pub seen: Seen,
+    /// The source of the last file that comes with every file there.
+    last: Option<String>,
+}
+
+impl Way {
+    /// Begins behind a file, unless files of the same kind came before.
+    pub fn begin_behind(&mut self, last: Option<&String>) {
+        self.last = self.last.take().or(last.cloned());
+    }
+
+    /// Puts each file behind the one before it. `due` has the sources of the files that every request holds.
+    pub fn put_in_order(&mut self, items: &mut [Item], due: &HashSet<String>) {
+        // A rule for some files is followed by what it imports, whatever else comes.
+        let mut rule: Option<(PathBuf, String)> = None;
+        for item in items {
+            let importer = rule.take().filter(|(top, _)| *top == item.top);
+            let importer = importer.map(|(_, source)| source);
+            item.behind = importer.or_else(|| self.last.clone());
+            let resource = &item.finding.resource;
+            rule = Some((item.top.clone(), resource.source.clone()));
+            let is_for_all = resource
+                .applies
+                .as_ref()
+                .is_none_or(|files| files.globs.is_empty());
+            let comes = resource.status == Status::Ok && !due.contains(&resource.source);
+            if is_for_all && comes {
+                self.last = Some(resource.source.clone());
+            }
+        }
+    }
+}
+
+/// The ways down to the directories that were looked at.
+#[derive(Default)]
+pub struct Ways(HashMap<PathBuf, (Rc<Seen>, Option<String>)>);
+
+impl Ways {
+    /// Returns the way to a directory, before its own files: that to the nearest directory above it.
+    pub fn to(&self, directory: &Path) -> Way {
+        let mut above = directory.ancestors().skip(1);
+        let above = above.find_map(|above| self.0.get(above));
+        Way {
+            seen: Seen::below(above.map(|(seen, _)| seen)),
+            last: above.and_then(|(_, last)| last.clone()),
+        }
+    }
+
+    /// Returns the source of the last file that comes with every file in a directory.
+    pub fn last(&self, directory: &Path) -> Option<&String> {
+        let mut ways = directory.ancestors().filter_map(|above| self.0.get(above));
+        ways.next().and_then(|(_, last)| last.as_ref())
+    }
+
+    /// Keeps the way to a directory and through its own files.
+    pub fn keep(&mut self, directory: &Path, way: Way) {
+        self.0
+            .insert(directory.to_owned(), (Rc::new(way.seen), way.last));
+    }
+}
+
+/// Adds the files of directories below. `due` has the sources of the files that every request holds.
 pub fn add(
     walk: &mut Walk,
     directories: &[PathBuf],
-    seen: &mut HashSet<PathBuf>,
+    due: &HashSet<String>,
     items: &mut Vec<Item>,
-) -> Result<(), ScanError> {
+) -> Result<Ways, ScanError> {
+    let mut ways = Ways::default();
     for directory in directories {
-        files(walk, directory, seen, items)?;
+        walk.next_directory();
+        let mut way = ways.to(directory);
+        let start = items.len();
+        files(walk, directory, &mut way.seen, items)?;
+        way.put_in_order(&mut items[start..], due);
+        ways.keep(directory, way);
     }
-    Ok(())
+    Ok(ways)
 }
 
 /// Adds the files of one directory.
 fn files(
     walk: &mut Walk,
     directory: &Path,
-    seen: &mut HashSet<PathBuf>,
+    seen: &mut Seen,
     items: &mut Vec<Item>,
 ) -> Result<(), ScanError> {
     let start = items.len();
@@ -54,17 +126,22 @@ fn files(
     let local = directory.join(LOCAL_NAME);
     walk.file(&local, Scope::Local, directory, seen, items)?;
     let folder = inside.join(RULES);
-    rules::add(walk, &folder, Scope::Project, directory, false, seen, items)?;
-    let mut conditional = HashSet::new();
-    rules::add(
-        walk,
-        &folder,
-        Scope::Project,
-        directory,
-        true,
-        &mut conditional,
-        items,
-    )?;
+    // Claude Code looks at the rules twice, as if it had seen none of them before.
+    let own = Rc::new(std::mem::take(seen));
+    let mut looks = [false, true].map(|is_conditional| (is_conditional, Seen::below(Some(&own))));
+    for (is_conditional, seen) in &mut looks {
+        rules::add(
+            walk,
+            &folder,
+            Scope::Project,
+            directory,
+            *is_conditional,
+            seen,
+            items,
+        )?;
+    }
+    *seen = Seen::below(Some(&own));
+    looks.into_iter().for_each(|(_, look)| seen.join(look));
     apply(&mut items[start..], directory);
     Ok(())
 }
@@ -73,9 +150,9 @@ fn files(
 pub fn apply(items: &mut [Item], directory: &Path) {
     for item in items {
         let resource = &mut item.finding.resource;
-        resource.applies.get_or_insert_with(|| Applies {
-            below: source_text(directory).0,
-            globs: Vec::new(),
-        });
+        let below = source_text(directory).0;
+        resource
+            .applies
+            .get_or_insert_with(|| Applies::to(below, Vec::new()));
     }
 }

@@ -14,18 +14,18 @@ mod skills;
 mod unpinned;
 mod walk;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::claude_code::LOCAL_NAME;
 use ctxpin_model::profile::{InstructionFiles, Rules, Settings};
-use ctxpin_model::resource::Kind;
+use ctxpin_model::resource::{Kind, Status};
 
 use self::agents_md::Below;
 use self::repository::InnerWorktree;
 use self::settings::{FOLDER, MACHINE};
 pub(super) use self::settings::{VARIABLES, files as settings_files};
-use self::walk::{Item, Scope, Walk};
+use self::walk::{Item, Scope, Seen, Walk};
 use super::excluded;
 use crate::ScanError;
 use crate::boundary::Boundaries;
@@ -110,27 +110,47 @@ fn levels(working: &Path) -> Vec<Level> {
 
 fn instruction_files(walk: &mut Walk, names: InstructionFiles) -> Result<Vec<Item>, ScanError> {
     let levels = levels(walk.working());
-    let mut seen = HashSet::new();
     let mut items = managed();
     if names != InstructionFiles::ManagedOnly {
-        at_start(walk, &levels, &mut seen, &mut items)?;
+        at_start(walk, &levels, &mut items)?;
     }
     let agents_md = match names {
         InstructionFiles::ClaudeMdOrAgentsMd => agents_md::add(walk, &levels, true, &mut items)?,
         InstructionFiles::ClaudeMdAndAgentsMd => agents_md::add(walk, &levels, false, &mut items)?,
         InstructionFiles::ClaudeMd | InstructionFiles::ManagedOnly => None,
     };
-    on_demand(walk, &levels, agents_md, &mut seen, &mut items)?;
-    Ok(items)
+    on_demand(walk, &levels, agents_md, &mut items)?;
+    Ok(once_each(items))
+}
+
+/// Returns each file once, with all that it is for. A file for the whole work is for every file.
+fn once_each(items: Vec<Item>) -> Vec<Item> {
+    let is_counted = |item: &Item| item.finding.resource.status != Status::Excluded;
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut once: Vec<Option<Item>> = Vec::with_capacity(items.len());
+    for item in items {
+        let place = places.get(item.source()).copied();
+        let present = place.and_then(|place| once[place].as_mut());
+        match present {
+            Some(present) if is_counted(present) || !is_counted(&item) => {
+                present.share(item);
+            }
+            // One that counts nowhere else is given where it counts.
+            _ => {
+                places.insert(item.source().to_owned(), once.len());
+                if let Some(place) = place {
+                    once[place] = None;
+                }
+                once.push(Some(item));
+            }
+        }
+    }
+    once.into_iter().flatten().collect()
 }
 
 /// Adds what every request holds: the files of the person, then those of each directory.
-fn at_start(
-    walk: &mut Walk,
-    levels: &[Level],
-    seen: &mut HashSet<PathBuf>,
-    items: &mut Vec<Item>,
-) -> Result<(), ScanError> {
+fn at_start(walk: &mut Walk, levels: &[Level], items: &mut Vec<Item>) -> Result<(), ScanError> {
+    let seen = &mut Seen::default();
     let home = walk.home().to_owned();
     walk.file(&home.join(NAME), Scope::User, &home, seen, items)?;
     let folder = home.join(RULES);
@@ -156,11 +176,14 @@ fn on_demand(
     walk: &mut Walk,
     levels: &[Level],
     agents_md: Option<Below>,
-    given: &mut HashSet<PathBuf>,
     items: &mut Vec<Item>,
 ) -> Result<(), ScanError> {
     let home = walk.home().to_owned();
-    let mut seen = HashSet::new();
+    let due = items
+        .iter()
+        .filter(|item| item.finding.resource.status == Status::Ok);
+    let due: HashSet<_> = due.map(|item| item.source().to_owned()).collect();
+    let mut seen = Seen::default();
     walk.is_on_demand = true;
     rules::add(
         walk,
@@ -172,7 +195,8 @@ fn on_demand(
         items,
     )?;
     let below = below::directories(walk, agents_md.is_some())?;
-    below::add(walk, &below, given, items)?;
+    let ways = below::add(walk, &below, &due, items)?;
+    walk.next_directory();
     for level in levels.iter().filter(|level| level.is_project) {
         let folder = level.directory.join(FOLDER).join(RULES);
         rules::add(
@@ -186,7 +210,7 @@ fn on_demand(
         )?;
     }
     match agents_md {
-        Some(agents_md) => agents_md.add(walk, &below, items),
+        Some(agents_md) => agents_md.add(walk, &below, &ways, &due, items),
         None => Ok(()),
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::resource::Applies;
 
-use super::walk::{Item, Scope, Walk};
+use super::walk::{Item, Scope, Seen, Walk};
 use crate::ScanError;
 use crate::directory::Directory;
 use crate::path_text::source_text;
@@ -30,7 +30,7 @@ pub fn add(
     scope: Scope,
     root: &Path,
     is_conditional: bool,
-    seen: &mut HashSet<PathBuf>,
+    seen: &mut Seen,
     items: &mut Vec<Item>,
 ) -> Result<(), ScanError> {
     walk.gathering.places.awaited(folder);
@@ -72,7 +72,7 @@ impl Folder<'_> {
         walk: &mut Walk,
         path: &Path,
         named: &Path,
-        seen: &mut HashSet<PathBuf>,
+        seen: &mut Seen,
         items: &mut Vec<Item>,
     ) -> Result<(), ScanError> {
         walk.gathering.go_on()?;
@@ -131,10 +131,8 @@ impl Folder<'_> {
                 .filter(|reading| !reading.given().is_empty());
             let globs = reading.and_then(|reading| reading.globs.clone());
             if globs.is_some() == self.is_conditional {
-                item.finding.resource.applies = globs.map(|globs| Applies {
-                    below: source_text(below).0,
-                    globs,
-                });
+                let below = source_text(below).0;
+                item.finding.resource.applies = globs.map(|globs| Applies::to(below, globs));
                 items.push(item);
             }
         }

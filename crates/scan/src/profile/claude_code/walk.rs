@@ -1,6 +1,6 @@
 //! Reads one instruction file after the other, each once, with what it imports.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use std::rc::Rc;
 use ctxpin_model::claude_code::{FILE_BYTES_MAX, IMPORT_DEPTH_MAX, Reading, import_path, is_text};
 use ctxpin_model::glob::PathGlobs;
 use ctxpin_model::profile::ClaudeCodeSettings;
-use ctxpin_model::resource::{Kind, Status};
+use ctxpin_model::resource::{ALSO_MAX, Also, Kind, Status};
 use ctxpin_model::warning::{Code, Warning};
 
 use super::super::{entry_as, excluded};
@@ -40,6 +40,8 @@ pub struct Item {
     pub top: PathBuf,
     /// `None` if the scan may not read the file.
     pub reading: Option<Reading>,
+    /// The source of the file behind which it comes with a file, if it comes with several directories.
+    pub behind: Option<String>,
 }
 
 impl Item {
@@ -50,6 +52,26 @@ impl Item {
             scope,
             top,
             reading: None,
+            behind: None,
+        }
+    }
+
+    /// Returns the path by which Claude Code knows the file.
+    pub fn source(&self) -> &str {
+        &self.finding.resource.source
+    }
+
+    /// Lets the file come with the files of another finding of it too.
+    pub fn share(&mut self, other: Self) {
+        let applies = self.finding.resource.applies.as_mut();
+        if let (Some(applies), Some(further)) = (applies, other.finding.resource.applies)
+            && applies.also.len() < ALSO_MAX
+        {
+            applies.add(Also {
+                below: further.below,
+                globs: further.globs,
+                behind: other.behind,
+            });
         }
     }
 
@@ -58,6 +80,59 @@ impl Item {
         let reading = self.reading.as_ref();
         reading.is_none_or(|reading| !reading.given().is_empty())
     }
+}
+
+/// The paths that Claude Code has looked at for the same file, each of which it looks at once.
+#[derive(Default)]
+pub struct Seen {
+    /// Those of the directories above.
+    above: Option<Rc<Self>>,
+    own: HashSet<PathBuf>,
+}
+
+impl Seen {
+    /// Goes on with a further directory.
+    pub fn below(above: Option<&Rc<Self>>) -> Self {
+        Self {
+            above: above.cloned(),
+            own: HashSet::new(),
+        }
+    }
+
+    /// Adds the paths of another one, but not those of the directories above it.
+    pub fn join(&mut self, other: Self) {
+        self.own.extend(other.own);
+    }
+
+    /// Adds a path that counts as looked at.
+    pub fn insert(&mut self, path: PathBuf) {
+        self.own.insert(path);
+    }
+
+    fn contains(&self, path: &Path) -> bool {
+        let mut above = self.above.as_deref();
+        let above = std::iter::from_fn(|| {
+            let seen = above?;
+            above = seen.above.as_deref();
+            Some(seen)
+        });
+        [self]
+            .into_iter()
+            .chain(above)
+            .any(|seen| seen.own.contains(path))
+    }
+}
+
+/// The greatest number of times that files are read again because further directories bring them.
+const AGAIN_MAX: usize = 10_000;
+
+/// The files that were read for directories below the working directory.
+#[derive(Default)]
+struct Rounds {
+    /// The number of the directory. Reading a file twice for one counts once.
+    current: usize,
+    of_path: HashMap<PathBuf, usize>,
+    again: usize,
 }
 
 /// The reading of the instruction files of one scan.
@@ -69,6 +144,7 @@ pub struct Walk<'a, 'g> {
     excludes: PathGlobs,
     /// Whether the files are for some files only. Approved imports from elsewhere are followed only at the start.
     pub is_on_demand: bool,
+    rounds: Rounds,
     boundaries: &'a mut Boundaries,
     pub gathering: &'a mut Gathering<'g>,
 }
@@ -106,6 +182,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             settings,
             excludes: PathGlobs::new(globs.iter().map(String::as_str)),
             is_on_demand: false,
+            rounds: Rounds::default(),
             boundaries,
             gathering,
         }
@@ -142,13 +219,34 @@ impl<'a, 'g> Walk<'a, 'g> {
         self.excludes.matches(&path.to_string_lossy())
     }
 
+    /// Begins with the files of another directory, which may bring the same ones.
+    pub fn next_directory(&mut self) {
+        self.rounds.current += 1;
+    }
+
+    /// Returns whether a file may be read. Two thousand directories that all bring a thousand files would take hours.
+    fn may_read(&mut self, path: &Path) -> bool {
+        let current = self.rounds.current;
+        let before = self.rounds.of_path.insert(path.to_owned(), current);
+        if before.is_none_or(|before| before == current) {
+            return true;
+        }
+        self.rounds.again += 1;
+        if self.rounds.again > AGAIN_MAX {
+            self.gathering.remark(format!(
+                "directories below bring the same files more than {AGAIN_MAX} times, and ctxpin looked at no more"
+            ));
+        }
+        self.rounds.again <= AGAIN_MAX
+    }
+
     /// Adds a file of a directory with what it imports, unless it is there already.
     pub fn file(
         &mut self,
         path: &Path,
         scope: Scope,
         root: &Path,
-        seen: &mut HashSet<PathBuf>,
+        seen: &mut Seen,
         items: &mut Vec<Item>,
     ) -> Result<(), ScanError> {
         let visit = Visit {
@@ -165,7 +263,7 @@ impl<'a, 'g> Walk<'a, 'g> {
     fn visit(
         &mut self,
         visit: &Visit,
-        seen: &mut HashSet<PathBuf>,
+        seen: &mut Seen,
         items: &mut Vec<Item>,
     ) -> Result<(), ScanError> {
         self.gathering.go_on()?;
@@ -195,6 +293,9 @@ impl<'a, 'g> Walk<'a, 'g> {
         if is_link && seen.contains(target) {
             return Ok(());
         }
+        if self.is_on_demand && !self.may_read(path) {
+            return Ok(());
+        }
         seen.insert(path.to_owned());
         seen.insert(target.to_owned());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -211,6 +312,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             scope: visit.scope,
             top: visit.top.to_owned(),
             reading,
+            behind: None,
         };
         let imports = match &item.reading {
             Some(reading) if !reading.given().is_empty() => reading.imports.clone(),
@@ -232,7 +334,7 @@ impl<'a, 'g> Walk<'a, 'g> {
         directory: &Path,
         by: &Visit,
         source: &str,
-        seen: &mut HashSet<PathBuf>,
+        seen: &mut Seen,
         items: &mut Vec<Item>,
     ) -> Result<(), ScanError> {
         let path = plain_path(&import_path(import, directory, &self.request.home));

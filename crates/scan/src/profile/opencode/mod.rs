@@ -154,10 +154,7 @@ impl Search<'_> {
             gathering.places.names(&directory, &names);
             let mut paths = names.iter().map(|name| directory.join(name));
             if let Some(path) = paths.find(|path| path.exists()) {
-                let applies = Applies {
-                    below: source_text(&directory).0,
-                    globs: Vec::new(),
-                };
+                let applies = Applies::to(source_text(&directory).0, Vec::new());
                 self.give_as(&path, Some(applies), gathering)?;
             }
         }
