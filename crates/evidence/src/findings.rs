@@ -4,13 +4,14 @@ use ctxpin_model::evidence_key::ForeignName;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{SOURCE_BYTES_MAX, cut};
 use ctxpin_model::profile::Profile;
+use ctxpin_model::skill::SKILL_FILE_NAME;
 use ctxpin_render::sanitise;
 use serde::{Deserialize, Serialize};
 
 use crate::finder::Hit;
 use crate::frame::{Frame, Names, behind_result, frames_from, role, withdrawn};
-use crate::known::{Known, ResourceNumber};
-use crate::listing::{Share, items, share};
+use crate::known::{Known, ResourceNumber, SkillPlace};
+use crate::listing::{Item, Origin, Share, items, share};
 use crate::record::{Role, Said};
 use crate::spelled;
 
@@ -34,32 +35,52 @@ pub struct Finding {
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// A known text, by its number.
-    Text(usize),
+    Text {
+        text: usize,
+        /// The newest resource with the source that the client names, if it says which skill is used.
+        skill: Option<ResourceNumber>,
+    },
     /// A text in the client's frame that is in no snapshot.
     Foreign(Foreign),
     /// The client says that a file which it gave is gone, by the newest resource with its source.
     Withdrawn(ResourceNumber),
     /// A list of skills, whatever it has.
     List,
-    /// A skill in a list, with the bytes of its description that the list gives. `None` if it gives all of them.
+    /// A described skill in a list, by its number, with the bytes of its description that the list gives. `None` if it
+    /// gives all of them.
     Skill {
-        number: ResourceNumber,
+        described: usize,
         given: Option<u64>,
     },
-    /// A skill in a list with a description that no snapshot has, by one of the skills with its name.
-    Renamed(ResourceNumber),
+    /// A skill in a list with a description that no snapshot has of it.
+    Otherwise(Listed),
+}
+
+/// What a list says of a skill whose description no snapshot has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listed {
+    /// The newest resource with the source that it names.
+    Source(ResourceNumber),
+    /// A name that a snapshot has, by its number.
+    Name(usize),
+    /// The path of a skill that no snapshot has: one line, relative to a root of the chat.
+    Unknown { path: String, place: SkillPlace },
 }
 
 impl What {
     /// Returns whether all numbers name something that is known.
     pub(crate) fn is_of(&self, known: &Known) -> bool {
         match self {
-            Self::Text(text) => *text < known.texts.len(),
+            Self::Text { text, skill } => {
+                *text < known.texts.len() && skill.is_none_or(|number| known.has(number))
+            }
             Self::List => true,
             Self::Foreign(foreign) => foreign.source.is_none_or(|number| known.has(number)),
-            Self::Withdrawn(number) | Self::Skill { number, .. } | Self::Renamed(number) => {
-                known.has(*number)
-            }
+            Self::Withdrawn(number) | Self::Otherwise(Listed::Source(number)) => known.has(*number),
+            Self::Skill { described, .. } => *described < known.described.len(),
+            Self::Otherwise(Listed::Name(name)) => *name < known.names.len(),
+            Self::Otherwise(Listed::Unknown { .. }) => true,
         }
     }
 }
@@ -74,6 +95,10 @@ pub struct Foreign {
     pub is_home: bool,
     /// The newest resource with the source that the frame names.
     pub source: Option<ResourceNumber>,
+    /// Whether the frame is that of a skill below the working directory, which no pin has.
+    pub is_below: bool,
+    /// Whether bytes of the file were not UTF-8: the client puts U+FFFD in their place.
+    pub is_lossy: bool,
     /// The length of the text, in bytes.
     pub bytes: u64,
     /// The name of the text under the owner's key.
@@ -132,27 +157,39 @@ impl Look<'_> {
         };
         let frames = own.map(|own| frames_from(self.client, self.text, own));
         let frames = frames.unwrap_or_default();
-        let mut found: Vec<_> = hits
-            .iter()
-            .map(|hit| {
-                let mut around = frames.iter();
-                let is_framed = around.any(|frame| frame.range.contains(&hit.at));
-                self.finding(What::Text(hit.text), is_instruction || is_framed, hit.at)
-            })
-            .collect();
+        let mut found = Vec::new();
+        // The hits that a frame gives. One in the frame of a skill that never had the text is not given by it.
+        let mut given = Vec::new();
+        for hit in &hits {
+            let frame = frame_at(&frames, hit.at);
+            let skill = frame.and_then(|frame| self.skill(frame));
+            let is_other = skill.is_some_and(|skill| !self.known.is_text_of(hit.text, skill));
+            let what = What::Text {
+                text: hit.text,
+                skill: skill.filter(|_| !is_other),
+            };
+            let is_given = (is_instruction || frame.is_some()) && !is_other;
+            found.push(self.finding(what, is_given, hit.at));
+            if !is_other {
+                given.push(*hit);
+            }
+        }
         let mut next = 0;
         for frame in &frames {
-            while hits
+            while given
                 .get(next)
                 .is_some_and(|hit| hit.at + hit.length <= frame.range.start)
             {
                 next += 1;
             }
             // A frame inside of a known text is part of it.
-            if hits.get(next).is_some_and(|hit| hit.at < frame.range.start) {
+            if given
+                .get(next)
+                .is_some_and(|hit| hit.at < frame.range.start)
+            {
                 continue;
             }
-            let inside = hits[next..].iter();
+            let inside = given[next..].iter();
             let inside = inside.take_while(|hit| hit.at < frame.range.end);
             found.extend(self.unknown(frame, inside));
         }
@@ -161,8 +198,9 @@ impl Look<'_> {
             found.extend(gone.filter_map(|(at, path)| {
                 let at = own + at;
                 // What a known text says is not the client's word.
-                let mut hits = hits.iter();
-                let is_inside = hits.any(|hit| (hit.at..hit.at + hit.length).contains(&at));
+                let before = hits.partition_point(|hit| hit.at <= at);
+                let before = before.checked_sub(1).map(|before| hits[before]);
+                let is_inside = before.is_some_and(|hit| at < hit.at + hit.length);
                 let number = self.known.source(path).filter(|_| !is_inside)?;
                 Some(self.finding(What::Withdrawn(number), true, at))
             }));
@@ -210,41 +248,51 @@ impl Look<'_> {
             return None;
         }
         let at = begin + piece.len() - piece.trim_start().len();
-        let named = match frame.names {
-            Names::Path(path) => Some(path),
-            Names::Skill(_) | Names::Home | Names::Project => None,
-        };
-        if let Some(number) = self.known.short(text, named) {
-            return Some(self.finding(What::Text(number), true, at));
-        }
         let (path, source) = match frame.names {
-            Names::Path(path) => (Some(path), self.known.source(path)),
+            Names::Path(path) => (Some(path.to_owned()), self.known.source(path)),
             Names::Skill(path) => {
-                let file = match path.ends_with("SKILL.md") {
-                    true => path.to_owned(),
-                    false => format!("{path}/SKILL.md"),
-                };
-                (Some(path), self.known.source(&file))
+                let file = skill_file(path);
+                let source = self.known.source(&file);
+                (Some(file), source)
             }
             Names::Home | Names::Project => (None, None),
         };
         let is_skill = matches!(frame.names, Names::Skill(_));
-        let is_result = self.role == Role::Tool;
+        let unknown = match (&path, source) {
+            (Some(path), None) if is_skill => self.known.unknown_skill(path),
+            _ => None,
+        };
         // Clients have skills of their own, and a result may quote any file.
-        if (is_skill || is_result) && source.is_none() {
+        if source.is_none() && (self.role == Role::Tool || is_skill && unknown.is_none()) {
             return None;
+        }
+        // Codex names another path of a skill behind a link.
+        let named = path.as_deref().filter(|_| unknown.is_none());
+        if let Some(text) = self.known.short(text, named) {
+            let skill = source.filter(|_| is_skill);
+            return Some(self.finding(What::Text { text, skill }, true, at));
         }
         let foreign = Foreign {
             path: path
-                .map(|path| line(self.known.relative(path)))
+                .map(|path| line(self.known.relative(&path)))
                 .filter(|path| !path.is_empty()),
             is_home: frame.names == Names::Home,
             source,
+            is_below: unknown == Some(SkillPlace::Below),
+            is_lossy: text.contains(char::REPLACEMENT_CHARACTER),
             bytes: text.len() as u64,
             name: self.name(text),
             name_with_line_end: self.name(&format!("{text}\n")),
         };
         Some(self.finding(What::Foreign(foreign), true, at))
+    }
+
+    /// Returns the newest resource with the source that the frame of a skill names.
+    fn skill(&self, frame: &Frame<'_>) -> Option<ResourceNumber> {
+        match frame.names {
+            Names::Skill(path) => self.known.source(&skill_file(path)),
+            Names::Path(_) | Names::Home | Names::Project => None,
+        }
     }
 
     fn name(&self, text: &str) -> ForeignName {
@@ -258,38 +306,81 @@ impl Look<'_> {
         };
         found.push(self.finding(What::List, true, 0));
         for item in items {
-            let Some(skills) = self.known.skills.get(item.name) else {
-                continue;
+            let named = self.known.name(item.name);
+            let source = match &item.origin {
+                Origin::Path(path) => self.known.source(path),
+                Origin::Unsaid | Origin::Below(_) => None,
             };
-            let shares: Vec<_> = skills
+            let described = match (source, named) {
+                (Some(source), _) => self.known.described(&self.known.resource(source).source),
+                (None, Some(named)) => &self.known.names[named].described,
+                (None, None) => &[],
+            };
+            let shares: Vec<_> = described
                 .iter()
-                .map(|skill| {
-                    let [own, ours] = &skill.descriptions;
+                .map(|described| {
+                    let [own, ours] = &self.known.described[*described].descriptions;
                     let [own, ours] = [own, ours].map(|text| share(self.text, &item, text));
-                    (skill, own.max(ours))
+                    (*described, own.max(ours))
                 })
                 .collect();
             let is_whole = shares.iter().any(|(_, share)| *share == Share::Whole);
             let before = found.len();
-            for (skill, share) in &shares {
+            for (described, share) in shares {
                 let given = match share {
                     Share::Whole => None,
-                    Share::First(bytes) if !is_whole => Some(*bytes as u64),
+                    Share::First(bytes) if !is_whole => Some(bytes as u64),
                     Share::First(_) | Share::Other => continue,
                 };
-                let what = What::Skill {
-                    number: skill.number,
-                    given,
-                };
+                let what = What::Skill { described, given };
                 found.push(self.finding(what, true, item.at));
             }
             if found.len() == before
-                && let Some(skill) = skills.last()
+                && let Some(listed) = self.otherwise(&item, source, named)
             {
-                let what = What::Renamed(skill.number);
-                found.push(self.finding(what, true, item.at));
+                found.push(self.finding(What::Otherwise(listed), true, item.at));
             }
         }
+    }
+
+    /// Returns what a list means by a skill with a description that no snapshot has of it. Returns `None` if nobody can
+    /// tell it from the client's own skills.
+    fn otherwise(
+        &self,
+        item: &Item<'_>,
+        source: Option<ResourceNumber>,
+        named: Option<usize>,
+    ) -> Option<Listed> {
+        match (&item.origin, source) {
+            (Origin::Path(_), Some(source)) => Some(Listed::Source(source)),
+            (Origin::Path(path), None) => Some(Listed::Unknown {
+                place: self.known.unknown_skill(path)?,
+                path: line(self.known.relative(path)),
+            }),
+            (Origin::Below(directory), _) => {
+                let name = item.name.rsplit(':').next().unwrap_or_default();
+                Some(Listed::Unknown {
+                    path: line(&format!("{directory}/{name}/{SKILL_FILE_NAME}")),
+                    place: SkillPlace::Below,
+                })
+            }
+            (Origin::Unsaid, _) => named.map(Listed::Name),
+        }
+    }
+}
+
+/// Returns the frame around a place. The frames stand in their order.
+fn frame_at<'f, 's>(frames: &'f [Frame<'s>], at: usize) -> Option<&'f Frame<'s>> {
+    let before = frames.partition_point(|frame| frame.range.start <= at);
+    let frame = &frames[before.checked_sub(1)?];
+    frame.range.contains(&at).then_some(frame)
+}
+
+/// Returns the `SKILL.md` of a skill, by its path or by that of its directory.
+fn skill_file(path: &str) -> String {
+    match path.ends_with(SKILL_FILE_NAME) {
+        true => path.to_owned(),
+        false => format!("{}/{SKILL_FILE_NAME}", path.trim_end_matches('/')),
     }
 }
 

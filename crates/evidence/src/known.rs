@@ -6,7 +6,8 @@ use std::sync::Arc;
 use ctxpin_model::evidence_key::EvidenceKey;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::{Profile, Settings};
-use ctxpin_model::resource::{Bodies, Kind, Status};
+use ctxpin_model::resource::{Bodies, Kind, Resource, Status};
+use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_render::profile::{descriptions, forms, listed_skills, skill_names};
 use serde::{Deserialize, Serialize};
@@ -22,11 +23,17 @@ pub struct Known {
     /// The texts that are too short to be found anywhere, by themselves, with the sources that have them.
     short: HashMap<Arc<str>, (usize, HashSet<String>)>,
     sources: HashMap<String, ResourceNumber>,
-    /// The descriptions of skills, by the skill's name.
-    pub(crate) skills: HashMap<String, Vec<Skill>>,
+    /// The skills with their descriptions. Equal ones are one.
+    pub(crate) described: Vec<Described>,
+    described_sources: HashMap<String, Vec<usize>>,
+    /// The names by which lists have skills.
+    pub(crate) names: Vec<Name>,
+    name_numbers: HashMap<String, usize>,
     pub(crate) snapshots: Vec<KnownSnapshot>,
     /// The absolute paths below which a path is named relative to them, the longest first.
     roots: Vec<String>,
+    /// The client's homes.
+    homes: Vec<String>,
     digest: [u8; 32],
 }
 
@@ -45,11 +52,39 @@ pub struct ResourceNumber {
     pub resource: usize,
 }
 
-/// A skill of a snapshot.
-pub(crate) struct Skill {
-    pub number: ResourceNumber,
+/// The folders of skills in a directory of a project.
+const SKILL_FOLDERS: [&str; 5] = [
+    "/.claude/skills/",
+    "/.agents/skills/",
+    "/.codex/skills/",
+    "/.opencode/skills/",
+    "/.opencode/skill/",
+];
+
+/// Where a skill is that no snapshot has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SkillPlace {
+    /// In a folder of skills that a pin has otherwise.
+    Here,
+    /// In one below the working directory. No pin has those.
+    Below,
+}
+
+/// A skill of at least one snapshot with one description.
+pub(crate) struct Described {
+    pub owners: Vec<ResourceNumber>,
     /// The description in the client's form and in ours.
     pub descriptions: [String; 2],
+}
+
+/// A name by which a list has skills.
+#[derive(Default)]
+pub(crate) struct Name {
+    /// The numbers of the skills with their descriptions.
+    pub described: Vec<usize>,
+    /// Everything that a list means by it, also what is not pinned.
+    pub owners: Vec<ResourceNumber>,
 }
 
 /// What is known of one snapshot.
@@ -60,9 +95,11 @@ pub(crate) struct KnownSnapshot {
     pub places: HashMap<String, usize>,
     /// The place of the file in the client's home, if there is one.
     pub home: Option<usize>,
+    /// The working directory.
+    pub directory: Option<String>,
 }
 
-/// An instruction file or a skill of a snapshot, or an instruction file that the snapshot lists without pinning it.
+/// An instruction file or a skill of a snapshot, or one that the snapshot lists without pinning it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KnownResource {
     pub kind: Kind,
@@ -76,6 +113,8 @@ pub(crate) struct KnownResource {
     pub cut_at: Option<u64>,
     /// Whether the client puts something in place of words of the text, so that it cannot be found.
     pub is_template: bool,
+    /// The place among all resources of the snapshot.
+    pub order: usize,
     pub standing: Standing,
 }
 
@@ -87,6 +126,8 @@ pub(crate) enum Standing {
     LeftOut,
     /// It cannot be pinned, because it is too large, say.
     Unusable,
+    /// It cannot be pinned, because its bytes break a rule, such as that they are UTF-8.
+    Invalid,
 }
 
 /// A snapshot of the chat, with the bodies of its resources.
@@ -97,7 +138,8 @@ pub struct Given<'s> {
 }
 
 impl Known {
-    /// Takes the snapshots of a chat: its pins, the oldest first, and then the head if it is none of them.
+    /// Takes the snapshots of a chat: its pins, the oldest first, and then heads of its agent that are none of them, the
+    /// oldest first.
     ///
     /// # Errors
     ///
@@ -112,20 +154,27 @@ impl Known {
         let Builder {
             texts,
             owners,
-            skills,
+            described,
+            described_sources,
+            names,
+            name_numbers,
             mut roots,
+            mut homes,
             numbers,
             ..
         } = builder;
         let finder = Finder::new(&key, &texts)?;
         roots.sort_by_key(|root| std::cmp::Reverse(root.len()));
         roots.dedup();
+        homes.sort();
+        homes.dedup();
         let digest = Digested {
             key: &key,
             texts: &texts,
             owners: &owners,
             snapshots: &snapshots,
-            skills: &skills,
+            described: &described,
+            names: &name_numbers,
             roots: &roots,
         };
         let digest = digest.hash();
@@ -158,9 +207,13 @@ impl Known {
             finder,
             short,
             sources,
-            skills,
+            described,
+            described_sources,
+            names,
+            name_numbers,
             snapshots,
             roots,
+            homes,
             digest,
         })
     }
@@ -183,6 +236,59 @@ impl Known {
         self.sources.get(source).copied()
     }
 
+    /// Returns the number of a name by which lists have skills.
+    pub(crate) fn name(&self, name: &str) -> Option<usize> {
+        self.name_numbers.get(name).copied()
+    }
+
+    /// Returns the numbers of the described skills of a source.
+    pub(crate) fn described(&self, source: &str) -> &[usize] {
+        let numbers = self.described_sources.get(source);
+        numbers.map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns whether a resource of this source has a text.
+    pub(crate) fn is_text_of(&self, text: usize, source: ResourceNumber) -> bool {
+        let source = &self.resource(source).source;
+        let mut owners = self.texts[text].owners.iter();
+        owners.any(|owner| self.resource(*owner).source == *source)
+    }
+
+    /// Returns where a skill of an unknown source is. Returns `None` if it is none of the project and of the person: the
+    /// clients have skills of their own, and plugins bring some.
+    pub(crate) fn unknown_skill(&self, path: &str) -> Option<SkillPlace> {
+        let is_visible = |below: &str| !below.starts_with('.');
+        let is_personal = self.homes.iter().any(|home| {
+            let below = path.strip_prefix(home.as_str());
+            let below = below.and_then(|below| below.strip_prefix("/skills/"));
+            below.is_some_and(is_visible)
+        });
+        if is_personal {
+            return Some(SkillPlace::Here);
+        }
+        let (at, below) = SKILL_FOLDERS.iter().find_map(|folder| {
+            let at = path.rfind(folder)?;
+            Some((at, &path[at + folder.len()..]))
+        })?;
+        let root = &path[..at];
+        if !is_visible(below) {
+            return None;
+        }
+        let mut around = self.homes.iter().filter_map(|home| home.rsplit_once('/'));
+        if around.any(|(around, _)| around == root) {
+            return Some(SkillPlace::Here);
+        }
+        let directories = self.snapshots.iter().map(|snapshot| &snapshot.directory);
+        let mut directories = directories.flatten().map(|path| path.trim_end_matches('/'));
+        directories.find_map(|directory| match directory.strip_prefix(root) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => Some(SkillPlace::Here),
+            _ => {
+                let rest = root.strip_prefix(directory)?;
+                rest.starts_with('/').then_some(SkillPlace::Below)
+            }
+        })
+    }
+
     /// Returns whether a number is that of a resource.
     pub(crate) fn has(&self, number: ResourceNumber) -> bool {
         let snapshot = self.snapshots.get(number.snapshot);
@@ -193,14 +299,20 @@ impl Known {
         &self.snapshots[number.snapshot].resources[number.resource]
     }
 
-    /// Returns a path below a root of the snapshots, without the root. Returns the last name of another path.
+    /// Returns a path below a root of the snapshots, without the root. Returns the last name of another path, and of a skill
+    /// the name of its directory too.
     pub(crate) fn relative<'p>(&self, path: &'p str) -> &'p str {
         let below = self.roots.iter().find_map(|root| {
             let below = path.strip_prefix(root.trim_end_matches('/'))?;
             below.strip_prefix('/')
         });
-        let last = || path.trim_end_matches('/').rsplit('/').next();
-        below.or_else(last).unwrap_or_default()
+        let last = || {
+            let path = path.trim_end_matches('/');
+            let directory = directory_name(path).map_or(0, |name| name.len() + "/".len());
+            let name = path.rsplit('/').next().unwrap_or_default();
+            &path[path.len() - name.len() - directory..]
+        };
+        below.unwrap_or_else(last)
     }
 }
 
@@ -210,7 +322,8 @@ struct Digested<'d> {
     texts: &'d [Arc<str>],
     owners: &'d [Vec<ResourceNumber>],
     snapshots: &'d [KnownSnapshot],
-    skills: &'d HashMap<String, Vec<Skill>>,
+    described: &'d [Described],
+    names: &'d HashMap<String, usize>,
     roots: &'d [String],
 }
 
@@ -240,18 +353,21 @@ impl Digested<'_> {
                 add_text(&mut digest, &resource.source);
             }
         }
-        let mut skills: Vec<_> = self.skills.iter().collect();
-        skills.sort_by_key(|(name, _)| *name);
-        digest.update(skills.len().to_le_bytes());
-        for (name, skills) in skills {
-            add_text(&mut digest, name);
-            digest.update(skills.len().to_le_bytes());
-            for skill in skills {
-                add_number(&mut digest, skill.number);
-                for description in &skill.descriptions {
-                    add_text(&mut digest, description);
-                }
+        digest.update(self.described.len().to_le_bytes());
+        for skill in self.described {
+            digest.update(skill.owners.len().to_le_bytes());
+            for owner in &skill.owners {
+                add_number(&mut digest, *owner);
             }
+            for description in &skill.descriptions {
+                add_text(&mut digest, description);
+            }
+        }
+        let mut names: Vec<_> = self.names.iter().collect();
+        names.sort();
+        for (name, number) in names {
+            add_text(&mut digest, name);
+            digest.update(number.to_le_bytes());
         }
         digest.finalize().into()
     }
@@ -272,8 +388,13 @@ struct Builder {
     texts: Vec<Arc<str>>,
     owners: Vec<Vec<ResourceNumber>>,
     numbers: HashMap<Arc<str>, usize>,
-    skills: HashMap<String, Vec<Skill>>,
+    described: Vec<Described>,
+    described_numbers: HashMap<(String, [String; 2]), usize>,
+    described_sources: HashMap<String, Vec<usize>>,
+    names: Vec<Name>,
+    name_numbers: HashMap<String, usize>,
     roots: Vec<String>,
+    homes: Vec<String>,
 }
 
 impl Builder {
@@ -283,11 +404,18 @@ impl Builder {
         let home = settings.map(Settings::home);
         self.roots.extend(snapshot.facts.directory.clone());
         self.roots.extend(home.map(str::to_owned));
+        self.homes
+            .extend(home.map(|home| home.trim_end_matches('/').to_owned()));
         let roots = snapshot.resources.iter();
         self.roots
             .extend(roots.filter_map(|resource| resource.root.clone()));
         let listed = listed_skills(snapshot, bodies);
         let listed: HashSet<&str> = listed.iter().map(|skill| skill.source.as_str()).collect();
+        let orders = snapshot.resources.iter().enumerate();
+        let orders: HashMap<_, _> = orders
+            .map(|(order, resource)| ((resource.kind, resource.source.as_str()), order))
+            .collect();
+        let order = |resource: &Resource| orders[&(resource.kind, resource.source.as_str())];
         let mut resources = Vec::new();
         for forms in forms(snapshot, bodies) {
             let resource = forms.resource;
@@ -306,12 +434,11 @@ impl Builder {
                 true => listed.contains(resource.source.as_str()),
                 false => resource.applies.is_none(),
             };
-            if is_skill && is_due {
+            if is_skill {
+                let descriptions = descriptions(snapshot, bodies, resource);
+                let described = self.described(&resource.source, descriptions, owner);
                 for name in skill_names(snapshot, resource) {
-                    self.skills.entry(name.to_owned()).or_default().push(Skill {
-                        number: owner,
-                        descriptions: descriptions(snapshot, bodies, resource),
-                    });
+                    self.name(name, owner, Some(described));
                 }
             }
             resources.push(KnownResource {
@@ -322,32 +449,46 @@ impl Builder {
                 is_due,
                 cut_at: forms.cut_at,
                 is_template: is_skill && (forms.given.contains('$') || forms.given.contains("!`")),
+                order: order(resource),
                 standing: Standing::Pinned,
             });
         }
         let unpinned = snapshot.resources.iter();
         let unpinned = unpinned.filter(|resource| {
-            resource.kind == Kind::InstructionFile && resource.status != Status::Ok
+            let is_text = matches!(resource.kind, Kind::InstructionFile | Kind::Skill);
+            is_text && resource.status != Status::Ok
         });
-        resources.extend(unpinned.map(|resource| KnownResource {
-            kind: resource.kind,
-            source: resource.source.clone(),
-            content: None,
-            texts: Vec::new(),
-            is_due: false,
-            cut_at: None,
-            is_template: false,
-            standing: match resource.status {
-                Status::Excluded => Standing::LeftOut,
-                Status::Ok | Status::Oversize | Status::Unreadable | Status::Invalid => {
-                    Standing::Unusable
-                }
-            },
-        }));
+        for resource in unpinned {
+            let owner = ResourceNumber {
+                snapshot: number,
+                resource: resources.len(),
+            };
+            if resource.kind == Kind::Skill
+                && let Some(name) = skill_names(snapshot, resource).last()
+            {
+                self.name(name, owner, None);
+            }
+            resources.push(KnownResource {
+                kind: resource.kind,
+                source: resource.source.clone(),
+                content: None,
+                texts: Vec::new(),
+                is_due: false,
+                cut_at: None,
+                is_template: false,
+                order: order(resource),
+                standing: match resource.status {
+                    Status::Excluded => Standing::LeftOut,
+                    Status::Invalid => Standing::Invalid,
+                    Status::Ok | Status::Oversize | Status::Unreadable => Standing::Unusable,
+                },
+            });
+        }
         let is_at_home = |resource: &KnownResource| {
             let directory = resource.source.rsplit_once('/');
             let home = home.map(|home| home.trim_end_matches('/'));
-            home.is_some() && directory.map(|(directory, _)| directory) == home
+            let is_file = resource.kind == Kind::InstructionFile;
+            is_file && home.is_some() && directory.map(|(directory, _)| directory) == home
         };
         let places = resources.iter().enumerate();
         KnownSnapshot {
@@ -357,7 +498,45 @@ impl Builder {
                 .map(|(place, resource)| (resource.source.clone(), place))
                 .collect(),
             resources,
+            directory: snapshot.facts.directory.clone(),
         }
+    }
+
+    /// Returns the number of a skill with its description, which is a new one for a new description.
+    fn described(
+        &mut self,
+        source: &str,
+        descriptions: [String; 2],
+        owner: ResourceNumber,
+    ) -> usize {
+        let key = (source.to_owned(), descriptions);
+        if let Some(number) = self.described_numbers.get(&key) {
+            self.described[*number].owners.push(owner);
+            return *number;
+        }
+        let number = self.described.len();
+        self.described.push(Described {
+            owners: vec![owner],
+            descriptions: key.1.clone(),
+        });
+        let of_source = self.described_sources.entry(source.to_owned());
+        of_source.or_default().push(number);
+        self.described_numbers.insert(key, number);
+        number
+    }
+
+    fn name(&mut self, name: &str, owner: ResourceNumber, described: Option<usize>) {
+        let number = *self
+            .name_numbers
+            .entry(name.to_owned())
+            .or_insert(self.names.len());
+        if number == self.names.len() {
+            self.names.push(Name::default());
+        }
+        let name = &mut self.names[number];
+        name.owners.push(owner);
+        name.described
+            .extend(described.filter(|described| !name.described.contains(described)));
     }
 
     /// Returns the number of a text, which is a new one for a new text. Blanks at its ends do not count, because

@@ -1,18 +1,35 @@
 //! The lists of skills in which a client names each with its description.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
 use ctxpin_model::limits::cut;
 use ctxpin_model::profile::Profile;
 
 use crate::frame::{Ahead, CLAUDE_SKILLS};
 
 /// A skill in a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item<'s> {
     pub name: &'s str,
+    /// Where the list says that the skill is from.
+    pub origin: Origin<'s>,
     /// Where the description begins in the string. Where it ends depends on the description.
     pub at: usize,
     /// What the list has behind a description.
     ends: &'static [&'static str],
+}
+
+/// Where a list says that a skill is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin<'s> {
+    /// The list says nothing of it.
+    Unsaid,
+    /// The path of its `SKILL.md`.
+    Path(Cow<'s, str>),
+    /// A directory below the working directory, relative to that, such as `api/.claude/skills`.
+    Below(Cow<'s, str>),
 }
 
 /// What begins and ends the lists of a client, and those of ctxpin.
@@ -24,6 +41,16 @@ const OURS: (&str, &str) = ("<available-skills>\n", "</available-skills>");
 const LINE_ENDS: &[&str] = &["\n"];
 const CODEX_ENDS: &[&str] = &[" (file: ", "\n"];
 const ELEMENT_ENDS: &[&str] = &["</description>", "\n</description>"];
+
+/// What stands between a description of Codex and the path, and around the short names of the directories in paths.
+const CODEX_FILE: &str = " (file: ";
+const CODEX_ROOTS: &str = "### Skill roots\n";
+
+/// What stands between a description of Claude Code and the directory below the working directory: that of the skill, or
+/// the one for whose files it is. And what stands behind it.
+const CLAUDE_FROM: &str = " (from ";
+const CLAUDE_SCOPED: &str = " (scoped to ";
+const CLAUDE_FROM_END: &str = " — ";
 
 /// What a client writes where it shortened a description.
 const ELLIPSES: [&str; 2] = ["…", "..."];
@@ -43,26 +70,79 @@ pub fn items(client: Profile, text: &str) -> Option<Vec<Item<'_>>> {
         };
         let end = text[begin..].find(end).map_or(text.len(), |at| begin + at);
         let items = items.get_or_insert_with(Vec::new);
+        let list = begin..end;
         match ends == ELEMENT_ENDS {
-            true => elements(text, begin, end, items),
-            false => lines(text, begin, end, ends, items),
+            true => elements(text, list, items),
+            false if ends == CODEX_ENDS => {
+                let roots = codex_roots(&text[..begin]);
+                lines(text, list, ends, items, |item| codex_origin(&roots, item));
+            }
+            false if client == Profile::ClaudeCode && ends == LINE_ENDS => {
+                lines(text, list, ends, items, claude_origin);
+            }
+            false => lines(text, list, ends, items, |_| Origin::Unsaid),
         }
     }
     items
 }
 
+/// Returns the directories that Codex names before its list, by the short names that the paths have for them.
+fn codex_roots(before: &str) -> HashMap<&str, &str> {
+    let table = before.rfind(CODEX_ROOTS).map(|at| &before[at..]);
+    let lines = table.unwrap_or_default().lines();
+    let roots = lines.filter_map(|line| {
+        let line = line.strip_prefix("- `")?.strip_suffix('`')?;
+        line.split_once("` = `")
+    });
+    roots.collect()
+}
+
+fn codex_origin<'s>(roots: &HashMap<&str, &str>, item: &'s str) -> Origin<'s> {
+    let path = item
+        .strip_suffix(')')
+        .and_then(|item| item.rsplit_once(CODEX_FILE));
+    let Some((_, path)) = path else {
+        return Origin::Unsaid;
+    };
+    let below = path.split_once('/');
+    let below = below.and_then(|(root, below)| Some((*roots.get(root)?, below)));
+    Origin::Path(match below {
+        Some((root, below)) => format!("{}/{below}", root.trim_end_matches('/')).into(),
+        None => path.into(),
+    })
+}
+
+fn claude_origin(item: &str) -> Origin<'_> {
+    let directory = |mark: &str| {
+        let (_, place) = item.strip_suffix(')')?.rsplit_once(mark)?;
+        Some(place.split_once(CLAUDE_FROM_END)?.0)
+    };
+    let from = directory(CLAUDE_FROM).filter(|from| from.ends_with("/skills"));
+    if let Some(from) = from {
+        return Origin::Below(from.into());
+    }
+    let scope = directory(CLAUDE_SCOPED).and_then(|scope| scope.strip_suffix('/'));
+    scope.map_or(Origin::Unsaid, |scope| {
+        Origin::Below(format!("{scope}/.claude/skills").into())
+    })
+}
+
 fn lines<'s>(
     text: &'s str,
-    begin: usize,
-    end: usize,
+    list: Range<usize>,
     ends: &'static [&'static str],
     items: &mut Vec<Item<'s>>,
+    origin: impl Fn(&'s str) -> Origin<'s>,
 ) {
-    let mut at = begin;
-    for line in text[begin..end].split_inclusive('\n') {
+    let mut at = list.start;
+    for line in text[list].split_inclusive('\n') {
         if let Some(item) = line.strip_prefix("- ") {
             let item = item.trim_end_matches('\n');
-            let (name, behind) = item.split_once(':').unwrap_or((item, ""));
+            // A name may have a colon: Claude Code puts the directory of a skill or a command before some.
+            let (name, behind) = match item.split_once(": ") {
+                Some((name, _)) => (name, &item[name.len() + 1..]),
+                None => (item.trim_end_matches(':'), ""),
+            };
             let blanks = behind.len() - behind.trim_start_matches(' ').len();
             let colon = usize::from(name.len() < item.len());
             // Claude Code has the name of the frontmatter behind that of the directory.
@@ -70,6 +150,7 @@ fn lines<'s>(
             let own = name.split_once(" (").filter(|_| is_named_twice);
             items.push(Item {
                 name: own.map_or(name, |(own, _)| own),
+                origin: origin(item),
                 at: at + "- ".len() + name.len() + colon + blanks,
                 ends,
             });
@@ -78,24 +159,58 @@ fn lines<'s>(
     }
 }
 
-fn elements<'s>(text: &'s str, begin: usize, end: usize, items: &mut Vec<Item<'s>>) {
+fn elements<'s>(text: &'s str, list: Range<usize>, items: &mut Vec<Item<'s>>) {
     const NAME: &str = "<name>";
     const DESCRIPTION: &str = "<description>";
+    const LOCATION: &str = "<location>";
+    let (begin, end) = (list.start, list.end);
     let text = &text[..end];
-    let [mut names, mut ends, mut descriptions] =
-        [NAME, "</name>", DESCRIPTION].map(|mark| Ahead::new(text, mark));
+    let marks = [
+        NAME,
+        "</name>",
+        DESCRIPTION,
+        LOCATION,
+        "</location>",
+        "</skill>",
+    ];
+    let [
+        mut names,
+        mut ends,
+        mut descriptions,
+        mut locations,
+        mut location_ends,
+        mut skill_ends,
+    ] = marks.map(|mark| Ahead::new(text, mark));
     let mut at = begin;
     while let Some(name) = names.from(at).map(|found| found + NAME.len())
         && let Some(name_end) = ends.from(name)
     {
         at = name_end;
         let description = descriptions.from(at);
+        let skill_end = skill_ends.from(at).unwrap_or(end);
+        let location = locations.from(at).filter(|found| *found < skill_end);
+        let location = location.map(|found| found + LOCATION.len());
+        let location = location.and_then(|begin| {
+            let end = location_ends.from(begin)?;
+            Some(Origin::Path(without_references(&text[begin..end])))
+        });
         items.push(Item {
             name: &text[name..name_end],
+            origin: location.unwrap_or(Origin::Unsaid),
             at: description.map_or(end, |found| found + DESCRIPTION.len()),
             ends: ELEMENT_ENDS,
         });
     }
+}
+
+/// Returns a path of opencode's list, which has references for some characters.
+fn without_references(path: &str) -> Cow<'_, str> {
+    if !path.contains('&') {
+        return path.into();
+    }
+    let path = path.replace("&lt;", "<").replace("&gt;", ">");
+    let path = path.replace("&quot;", "\"").replace("&apos;", "'");
+    path.replace("&amp;", "&").into()
 }
 
 /// How much of a description a list gives. More is greater.
@@ -188,9 +303,60 @@ mod tests {
         assert_eq!(items(Profile::ClaudeCode, "none"), None);
     }
 
+    #[test]
+    fn a_list_may_say_where_a_skill_is_from() {
+        let check = |client, text: &str, expected: &[(&str, Origin<'_>)]| {
+            let items = items(client, text).unwrap();
+            let items = items.into_iter().map(|item| (item.name, item.origin));
+            assert_eq!(items.collect::<Vec<_>>(), expected);
+        };
+        let path = |path: &'static str| Origin::Path(path.into());
+        check(
+            Profile::Codex,
+            "### Skill roots\n- `r0` = `/home/ada/.codex/skills/.system`\n- `r1` = `/w/a b/.agents/skills`\n### Available \
+             skills\n- imagegen: Draws (file: x) (file: r0/imagegen/SKILL.md)\n- b c: Blank (file: r1/b c/SKILL.md)\n- \
+             old: Absolute (file: /w/.agents/skills/old/SKILL.md)\n- cut\n</skills_instructions>",
+            &[
+                (
+                    "imagegen",
+                    path("/home/ada/.codex/skills/.system/imagegen/SKILL.md"),
+                ),
+                ("b c", path("/w/a b/.agents/skills/b c/SKILL.md")),
+                ("old", path("/w/.agents/skills/old/SKILL.md")),
+                ("cut", Origin::Unsaid),
+            ],
+        );
+        check(
+            Profile::Opencode,
+            "<available_skills>\n<skill><name>own</name><description>x</description><location>&lt;built-in&gt;</location>\
+             </skill><skill><name>none</name><description>x</description></skill><skill><name>a&b</name>\
+             <description>x</description><location>/w/a&amp;b/SKILL.md</location></skill></available_skills>",
+            &[
+                ("own", path("<built-in>")),
+                ("none", Origin::Unsaid),
+                ("a&b", path("/w/a&b/SKILL.md")),
+            ],
+        );
+        check(
+            Profile::ClaudeCode,
+            "The following skills are available for use with the Skill tool:\n\n- top: At the top\n- git:commit: A \
+             command (from here)\n- only: Below (from api/.claude/skills — applies when working on files under \
+             api/)\n- api:top: Below too (scoped to api/ — use this instead of the unscoped \"top\" skill when the files \
+             being changed are under api/)\n- bare:\n",
+            &[
+                ("top", Origin::Unsaid),
+                ("git:commit", Origin::Unsaid),
+                ("only", Origin::Below("api/.claude/skills".into())),
+                ("api:top", Origin::Below("api/.claude/skills".into())),
+                ("bare", Origin::Unsaid),
+            ],
+        );
+    }
+
     fn check_share(ends: &'static [&'static str], text: &str, expected: Share) {
         let item = Item {
             name: "",
+            origin: Origin::Unsaid,
             at: 0,
             ends,
         };

@@ -13,8 +13,10 @@ use ctxpin_model::resource::Kind;
 use sha2::{Digest as _, Sha256};
 
 use crate::finder::WINDOW_BYTES;
-use crate::findings::{Foreign, What, line};
-use crate::known::{Known, KnownResource, KnownSnapshot, ResourceNumber, Standing};
+use crate::findings::{Foreign, Listed, What, line};
+use crate::known::{
+    Described, Known, KnownResource, KnownSnapshot, ResourceNumber, SkillPlace, Standing,
+};
 use crate::reading::Request;
 
 /// The greatest size of the resources of one row, as JSON, in bytes. Worse ones come first. The rest of a row is small.
@@ -141,6 +143,8 @@ struct Compared<'c> {
     request: &'c Request<'c>,
     /// Each text that the client gave, with how often and where.
     given: HashMap<usize, Count>,
+    /// The same of the texts of skills that are used, by the source that the client names. `None` if it names none.
+    given_as: HashMap<(usize, Option<&'c str>), Count>,
     /// The texts that stand inside of those.
     inside: HashSet<usize>,
     /// The texts that stand elsewhere, with the first place.
@@ -158,6 +162,8 @@ struct Compared<'c> {
     present: HashMap<&'c str, Place>,
     /// The last of these places.
     newest: Option<Place>,
+    /// The places of the files of the pin that Codex joins, with their orders in the snapshot.
+    joined: Vec<(Place, usize)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -165,6 +171,16 @@ struct Count {
     count: usize,
     first: Place,
     last: Place,
+}
+
+impl Count {
+    fn add(count: Option<Self>, place: Place) -> Self {
+        Self {
+            count: count.map_or(0, |count| count.count) + 1,
+            first: count.map_or(place, |count| count.first),
+            last: place,
+        }
+    }
 }
 
 impl<'c> Compared<'c> {
@@ -176,6 +192,7 @@ impl<'c> Compared<'c> {
             snapshot: &known.snapshots[pin],
             request,
             given: HashMap::new(),
+            given_as: HashMap::new(),
             inside: HashSet::new(),
             elsewhere: HashMap::new(),
             listed: HashMap::new(),
@@ -185,6 +202,7 @@ impl<'c> Compared<'c> {
             has_list: false,
             present: HashMap::new(),
             newest: None,
+            joined: Vec::new(),
         };
         for (place, what, is_instruction) in compared.places() {
             compared.note(place, what, is_instruction);
@@ -209,33 +227,48 @@ impl<'c> Compared<'c> {
 
     fn note(&mut self, place: Place, what: &What, is_instruction: bool) {
         match what {
-            What::Text(text) if is_instruction => {
-                let first = Count {
-                    count: 0,
-                    first: place,
-                    last: place,
-                };
-                let count = self.given.entry(*text).or_insert(first);
-                count.count += 1;
-                count.last = place;
+            What::Text { text, skill } if is_instruction => {
+                let skill = skill.map(|skill| self.known.resource(skill).source.as_str());
+                let given = self.given.get(text).copied();
+                self.given.insert(*text, Count::add(given, place));
+                let given = self.given_as.get(&(*text, skill)).copied();
+                self.given_as
+                    .insert((*text, skill), Count::add(given, place));
+                if self.client == Profile::Codex {
+                    let owners = self.of_pin(&self.known.texts[*text].owners);
+                    let order = owners.map(|resource| resource.order).max();
+                    self.joined.extend(order.map(|order| (place, order)));
+                }
             }
-            What::Text(text) => {
+            What::Text { text, .. } => {
                 self.elsewhere.entry(*text).or_insert(place);
             }
-            What::Skill { number, given } if number.snapshot == self.pin => {
-                self.listings.insert(place);
-                self.listed_last.insert(number.resource, place);
-                self.listed
-                    .entry(number.resource)
-                    .or_insert((place, *given));
+            What::Skill { described, given } => {
+                let owners = self.known.described[*described].owners.iter();
+                let mut owners = owners.filter(|owner| owner.snapshot == self.pin);
+                if let Some(owner) = owners.next() {
+                    self.listings.insert(place);
+                    self.listed_last.insert(owner.resource, place);
+                    self.listed.entry(owner.resource).or_insert((place, *given));
+                }
             }
             What::Withdrawn(number) => {
                 let source = &self.known.resource(*number).source;
                 self.withdrawn.insert(source, place);
             }
             What::List => self.has_list = true,
-            What::Skill { .. } | What::Foreign(_) | What::Renamed(_) => {}
+            What::Foreign(_) | What::Otherwise(_) => {}
         }
+    }
+
+    /// Returns those of some resources that are the pin's.
+    fn of_pin(
+        &self,
+        owners: &'c [ResourceNumber],
+    ) -> impl Iterator<Item = &'c KnownResource> + use<'c> {
+        let (known, pin) = (self.known, self.pin);
+        let owners = owners.iter().filter(move |owner| owner.snapshot == pin);
+        owners.map(|owner| known.resource(*owner))
     }
 
     fn places(&self) -> impl Iterator<Item = (Place, &'c What, bool)> + use<'c> {
@@ -267,17 +300,12 @@ impl<'c> Compared<'c> {
         for (place, what, _) in self.places() {
             match what {
                 What::Foreign(foreign) => results.extend(self.foreign(foreign, place)),
-                What::Skill { number, .. } => {
-                    results.extend(self.listed_otherwise(*number, place));
+                What::Skill { described, .. } => {
+                    let skill = &self.known.described[*described];
+                    results.extend(self.listed_otherwise(skill, place));
                 }
-                What::Renamed(number) => {
-                    let resource = self.known.resource(*number);
-                    // A fork has the list of a session whose snapshots are those of another chat.
-                    if !self.is_listed_behind(resource, place) {
-                        results.push(self.result(resource, Outcome::Foreign, Some(place)));
-                    }
-                }
-                What::Text(_) | What::List | What::Withdrawn(_) => {}
+                What::Otherwise(listed) => results.extend(self.otherwise(listed, place)),
+                What::Text { .. } | What::List | What::Withdrawn(_) => {}
             }
         }
         results
@@ -320,11 +348,11 @@ impl<'c> Compared<'c> {
         let is_skill = resource.kind == Kind::Skill;
         let body = self.body(resource);
         match (is_skill, resource.is_due) {
-            (true, true) => {
-                let listed = self.listed(number);
+            (true, _) => {
+                let listed = self.listed(number, resource);
                 Some(body.filter(|body| body.0 > listed.0).unwrap_or(listed))
             }
-            (true, false) | (false, false) => body,
+            (false, false) => body,
             (false, true) => match body? {
                 (Outcome::NotAskedFor | Outcome::SeenElsewhere, _) => {
                     let bytes = resource
@@ -350,7 +378,7 @@ impl<'c> Compared<'c> {
         }
         let counts = resource.texts.iter();
         let counts: Vec<_> = counts
-            .filter_map(|text| Some((text, self.given.get(text)?)))
+            .flat_map(|text| self.counts(*text, resource).map(move |count| (text, count)))
             .collect();
         let count: usize = counts.iter().map(|(_, count)| count.count).sum();
         let Some(first) = counts.iter().map(|(_, count)| count.first).min() else {
@@ -374,31 +402,108 @@ impl<'c> Compared<'c> {
         Some((outcome, Some(first)))
     }
 
-    /// Returns what the list of skills has of a skill of the pin.
-    fn listed(&self, number: usize) -> (Outcome, Option<Place>) {
+    /// Returns how often and where the client gave a text of a resource. What it gave as the text of another skill does
+    /// not count.
+    fn counts(&self, text: usize, resource: &KnownResource) -> impl Iterator<Item = Count> + use<> {
+        let counts = match resource.kind {
+            Kind::Skill => [None, Some(resource.source.as_str())]
+                .map(|skill| self.given_as.get(&(text, skill)).copied()),
+            _ => [self.given.get(&text).copied(), None],
+        };
+        counts.into_iter().flatten()
+    }
+
+    /// Returns what the lists of skills have of a skill of the pin.
+    fn listed(&self, number: usize, skill: &KnownResource) -> (Outcome, Option<Place>) {
         match self.listed.get(&number) {
             Some((place, None)) => (Outcome::Given, Some(*place)),
             Some((place, Some(_))) => (Outcome::Shortened, Some(*place)),
             // A client without the means to use a skill gives no list.
-            None if !self.has_list => (Outcome::NotAskedFor, None),
+            None if !self.has_list || !skill.is_due => (Outcome::NotAskedFor, None),
             None => (Outcome::Absent, None),
         }
     }
 
-    /// Returns what a listed skill of another snapshot is, if no skill of the pin stands there.
+    /// Returns what a listed skill of other snapshots is, if no skill of the pin stands there.
     fn listed_otherwise(
         &self,
-        number: ResourceNumber,
+        skill: &Described,
         place: Place,
     ) -> Option<(Subject, ResourceResult)> {
-        let resource = self.known.resource(number);
-        let outcome = match number.snapshot < self.pin {
-            true if self.is_listed_behind(resource, place) => Outcome::Superseded,
-            true => Outcome::Stale,
-            false => Outcome::Newer,
+        let earlier = skill.owners.iter().rfind(|owner| owner.snapshot < self.pin);
+        let resource = self.known.resource(*earlier.or(skill.owners.first())?);
+        let outcome = match earlier {
+            Some(_) if self.is_listed_behind(resource, place) => Outcome::Superseded,
+            Some(_) => Outcome::Stale,
+            None => Outcome::Newer,
         };
         let is_pinned = self.listings.contains(&place);
         (!is_pinned).then(|| self.result(resource, outcome, Some(place)))
+    }
+
+    /// Returns what a listed skill is whose description no snapshot has of it.
+    fn otherwise(&self, listed: &Listed, place: Place) -> Option<(Subject, ResourceResult)> {
+        let resource = match listed {
+            Listed::Source(number) => {
+                let newest = self.known.resource(*number);
+                let pinned = self.snapshot.places.get(&newest.source);
+                pinned.map_or(newest, |place| &self.snapshot.resources[*place])
+            }
+            Listed::Name(name) => self.meant(*name)?,
+            Listed::Unknown { path, place: at } => {
+                let outcome = match at {
+                    SkillPlace::Here => Outcome::Foreign,
+                    SkillPlace::Below => Outcome::KnownNotPinned,
+                };
+                return Some(self.unknown_skill(path, outcome, place));
+            }
+        };
+        let outcome = match resource.standing {
+            Standing::Unusable | Standing::Invalid => Outcome::KnownUnusable,
+            Standing::LeftOut => Outcome::KnownNotPinned,
+            // A fork has the list of a session whose snapshots are those of another chat.
+            Standing::Pinned if self.is_listed_behind(resource, place) => return None,
+            Standing::Pinned => Outcome::Foreign,
+        };
+        let (subject, result) = self.result(resource, outcome, Some(place));
+        // Whatever the client read there, it is not the content of the snapshot.
+        let content = None;
+        Some((subject, ResourceResult { content, ..result }))
+    }
+
+    /// Returns the resource of the pin that a list means by a name alone. Returns `None` if the pin has none that the list
+    /// should have: Claude Code's own skills and commands may have the name too.
+    fn meant(&self, name: usize) -> Option<&'c KnownResource> {
+        let meant = self.of_pin(&self.known.names[name].owners);
+        let rank = |resource: &&KnownResource| match resource.standing {
+            // It stands in place of the one that is due.
+            Standing::Unusable | Standing::Invalid => 0,
+            Standing::Pinned => 1,
+            Standing::LeftOut => 2,
+        };
+        let meant =
+            meant.filter(|resource| resource.standing != Standing::Pinned || resource.is_due);
+        meant.min_by_key(rank)
+    }
+
+    fn unknown_skill(
+        &self,
+        path: &str,
+        outcome: Outcome,
+        place: Place,
+    ) -> (Subject, ResourceResult) {
+        let result = ResourceResult {
+            path: Some(path.to_owned()),
+            kind: Some(Kind::Skill),
+            content: None,
+            outcome,
+            given_bytes: None,
+            is_within: false,
+            request: self.request.number,
+            place: Some(place),
+            foreign: None,
+        };
+        (Subject::Known(path.to_owned(), None), result)
     }
 
     /// Returns whether a list behind a place has the pin's skill of the same source. A resumed session lists a changed
@@ -458,13 +563,16 @@ impl<'c> Compared<'c> {
         let named = foreign.source.map(|number| self.known.resource(number));
         let home = self.snapshot.home.filter(|_| foreign.is_home);
         let home = home.map(|home| &self.snapshot.resources[home]);
-        let named = named.or(home);
+        let named = named
+            .or(home)
+            .or_else(|| self.unusable_here(foreign, place));
         let source = named.map(|resource| resource.source.as_str());
         let pinned = source.and_then(|source| self.snapshot.places.get(source));
         let pinned = pinned.map(|place| &self.snapshot.resources[*place]);
         let outcome = match pinned.map(|resource| resource.standing) {
             Some(Standing::LeftOut) => Outcome::KnownNotPinned,
-            Some(Standing::Unusable) => Outcome::KnownUnusable,
+            Some(Standing::Unusable | Standing::Invalid) => Outcome::KnownUnusable,
+            None if foreign.is_below => Outcome::KnownNotPinned,
             _ if self.is_replaced(source.unwrap_or_default(), place) => Outcome::Superseded,
             Some(Standing::Pinned) if pinned.is_some_and(|skill| skill.is_template) => return None,
             Some(Standing::Pinned) | None => Outcome::Foreign,
@@ -484,5 +592,31 @@ impl<'c> Compared<'c> {
             }),
         };
         Some((Subject::Foreign(foreign.name), result))
+    }
+
+    /// Returns the file of the project that cannot be pinned and that stands at a place in Codex's message, which joins the
+    /// files without a path: the first one behind the pinned file before that place.
+    fn unusable_here(&self, foreign: &Foreign, place: Place) -> Option<&'c KnownResource> {
+        if self.client != Profile::Codex || foreign.is_home || foreign.path.is_some() {
+            return None;
+        }
+        let before = self.joined.partition_point(|(joined, _)| *joined < place);
+        let before = before.checked_sub(1).map(|before| self.joined[before]);
+        let before = before
+            .filter(|(joined, _)| (joined.message, joined.string) == (place.message, place.string));
+        let home = self.snapshot.home;
+        let home = home.map(|home| self.snapshot.resources[home].source.as_str());
+        let unusable = self.snapshot.resources.iter().filter(|file| {
+            let is_unusable = match file.standing {
+                // Codex gives bytes that are not UTF-8 in a way that can be seen.
+                Standing::Invalid => foreign.is_lossy,
+                Standing::Unusable => true,
+                Standing::Pinned | Standing::LeftOut => false,
+            };
+            let is_behind = before.is_none_or(|(_, order)| file.order > order);
+            let is_project = Some(file.source.as_str()) != home;
+            file.kind == Kind::InstructionFile && is_unusable && is_behind && is_project
+        });
+        unusable.min_by_key(|file| file.order)
     }
 }

@@ -5,3 +5,4 @@ mod planted;
 mod real;
 mod scene;
 mod secrets;
+mod skills;

@@ -77,12 +77,13 @@ fn workspace(source: Source) -> Known {
                 );
                 let home = sample.snapshot.resources.last_mut().unwrap();
                 home.root = Some("/home/ada/.codex".into());
-                sample.skill(
-                    "/w/project/.agents/skills",
-                    "agents-skill",
-                    "MARK-AGSKILL-DESC-v1 does a thing",
-                    "\n# Body\nMARK-AGSKILL-BODY-v1\n",
-                )
+                let skills = "/w/project/.agents/skills";
+                let does = "MARK-AGSKILL-DESC-v1 does a thing";
+                let long = format!("MARK-LONG{}", " word".repeat(150));
+                sample
+                    .skill(skills, "agents-skill", does, "\n# Body\nMARK-AGSKILL-BODY-v1\n")
+                    .skill(skills, "long-skill", &long, "")
+                    .skill(skills, "x-skill", does, "")
             }
         };
         sample.file(
@@ -108,7 +109,7 @@ fn reading<'k>(known: &'k Known, record: &Record) -> Reading<'k> {
 /// Returns the messages of a request that have a text, as the list of what was received states them.
 fn messages(request: &Request<'_>) -> String {
     let found = request.found.iter();
-    let texts = found.filter(|found| matches!(found.finding.what, What::Text(_)));
+    let texts = found.filter(|found| matches!(found.finding.what, What::Text { .. }));
     let messages = texts.map(|found| {
         let said = if found.finding.is_instruction {
             ""

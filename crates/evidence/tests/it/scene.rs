@@ -64,10 +64,25 @@ impl Sample {
         self.with(skill, &body)
     }
 
+    /// Adds a skill with some lines of frontmatter.
+    pub fn skill_with(self, directory: &str, name: &str, frontmatter: &str) -> Self {
+        let source = format!("{directory}/{name}/SKILL.md");
+        let mut skill = Resource::new(Kind::Skill, source, Status::Ok);
+        skill.name = Some(name.to_owned());
+        self.with(skill, &format!("---\nname: {name}\n{frontmatter}\n---\n"))
+    }
+
     /// Lists a file that is not pinned.
     pub fn unpinned(mut self, path: &str, status: Status) -> Self {
         let file = Resource::new(Kind::InstructionFile, path, status);
         self.snapshot.resources.push(file);
+        self
+    }
+
+    /// Lists a skill that is not pinned.
+    pub fn unpinned_skill(mut self, path: &str, status: Status) -> Self {
+        let skill = Resource::new(Kind::Skill, path, status);
+        self.snapshot.resources.push(skill);
         self
     }
 

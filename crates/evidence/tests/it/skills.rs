@@ -1,0 +1,313 @@
+//! Which skills a list names, and whose text a client gives.
+
+use ctxpin_model::evidence::Source;
+use ctxpin_model::resource::Status;
+use serde_json::json;
+
+use crate::scene::{Sample, Transcript, body, known, rollout, row, said, shown};
+
+const CLAUDE: &str = "/w/project/.claude/skills";
+const AGENTS: &str = "/w/project/.agents/skills";
+
+/// Checks what a record says of the pin, the last of some snapshots.
+fn check(source: Source, samples: &[Sample], record: &str, expected: &str) {
+    let known = known(samples);
+    let row = row(&known, source, samples.len() - 1, record);
+    let shown = shown(&row).replace("/w/project/", "");
+    let lines: Vec<_> = shown.lines().map(str::trim).collect();
+    let [verdict, rest @ ..] = &lines[..] else {
+        unreachable!()
+    };
+    let verdict = verdict.split(',').next().unwrap();
+    let rest = rest.iter().map(|line| line.replace(" in message 1", ""));
+    let rest = rest.collect::<Vec<_>>().join("; ");
+    assert_eq!(format!("{verdict}: {rest}"), expected, "{record}");
+}
+
+/// Returns a transcript with a text of the client's.
+fn transcript(text: &str) -> String {
+    let mut transcript = Transcript::default();
+    transcript.user(&[text]);
+    transcript.request();
+    transcript.record()
+}
+
+/// Returns a transcript with a list of skills.
+fn claude_list(items: &str) -> String {
+    transcript(&format!(
+        "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n{items}\n</system-reminder>"
+    ))
+}
+
+/// Returns a transcript in which a skill is used.
+fn used(directory: &str, text: &str) -> String {
+    transcript(&format!(
+        "Base directory for this skill: {directory}\n\n{text}"
+    ))
+}
+
+/// Returns a rollout with a list of skills.
+fn codex_list(items: &str) -> String {
+    let list = format!(
+        "### Skill roots\n- `r0` = `/home/ada/.codex/skills/.system`\n- `r1` = `{AGENTS}`\n- `r2` = \
+         `/home/ada/.agents/skills`\n- `r3` = `/home/ada/.codex/plugins/cache/x/skills`\n### Available \
+         skills\n{items}\n</skills_instructions>"
+    );
+    rollout(&[said("developer", &list)])
+}
+
+#[test]
+fn a_listed_skill_that_cannot_be_pinned_is_unusable() {
+    let sample = Sample::of(Source::Transcript)
+        .skill(CLAUDE, "deploy", "Deploys", "")
+        .unpinned_skill(&format!("{CLAUDE}/b c/SKILL.md"), Status::Invalid)
+        .unpinned_skill(&format!("{CLAUDE}/.hid/SKILL.md"), Status::Invalid)
+        .unpinned_skill(&format!("{CLAUDE}/large/SKILL.md"), Status::Oversize)
+        .unpinned_skill("/home/ada/.claude/skills/mine/SKILL.md", Status::Excluded);
+    let check = |items: &str, expected: &str| {
+        check(
+            Source::Transcript,
+            std::slice::from_ref(&sample),
+            &claude_list(items),
+            expected,
+        );
+    };
+    let deploy = ".claude/skills/deploy/SKILL.md: Given";
+    check(
+        "- b c: Has a blank\n- deploy: Deploys",
+        &format!("Deviates: .claude/skills/b c/SKILL.md: KnownUnusable; {deploy}"),
+    );
+    check(
+        "- .hid: Is \u{FFFD} hidden\n- deploy: Deploys\n- large",
+        &format!(
+            "Deviates: .claude/skills/.hid/SKILL.md: KnownUnusable; .claude/skills/large/SKILL.md: KnownUnusable; {deploy}"
+        ),
+    );
+    check(
+        "- deploy: Deploys\n- mine: Is mine",
+        &format!("AsPinned: /home/ada/.claude/skills/mine/SKILL.md: KnownNotPinned; {deploy}"),
+    );
+}
+
+#[test]
+fn a_name_alone_does_not_tell_a_skill_from_the_clients_own() {
+    let hidden = |sample: Sample| {
+        sample.skill(CLAUDE, "deploy", "Deploys", "").skill_with(
+            CLAUDE,
+            "review",
+            "description: Reviews\ndisable-model-invocation: true",
+        )
+    };
+    let before = hidden(Sample::of(Source::Transcript)).skill(CLAUDE, "run", "Runs", "");
+    let samples = [before, hidden(Sample::of(Source::Transcript))];
+    let check = |items: &str, expected: &str| {
+        check(Source::Transcript, &samples, &claude_list(items), expected);
+    };
+    let deploy = ".claude/skills/deploy/SKILL.md: Given";
+    let review = ".claude/skills/review/SKILL.md: NotAskedFor";
+    // Commands, skills of plugins, and the client's own, also with the name of a skill that is hidden or gone.
+    check(
+        "- deploy: Deploys\n- deploy:now: Is a command\n- dataviz: Draws\n- review: Is the client's own\n- run: Is too",
+        &format!("AsPinned: {deploy}; {review}"),
+    );
+    check(
+        "- deploy: Sends your keys",
+        &format!("Deviates: .claude/skills/deploy/SKILL.md: Foreign; {review}"),
+    );
+}
+
+#[test]
+fn a_listed_skill_below_the_working_directory_is_in_no_pin() {
+    let sample = Sample::of(Source::Transcript).skill(CLAUDE, "deploy", "Deploys", "");
+    let items = "- deploy: Deploys\n- only: Is below (from api/.claude/skills — applies when working on files under \
+                 api/)\n- api:deploy: Is another (scoped to api/ — use this instead of the unscoped \"deploy\" skill when the \
+                 files being changed are under api/)";
+    check(
+        Source::Transcript,
+        &[sample],
+        &claude_list(items),
+        "AsPinned: api/.claude/skills/deploy/SKILL.md: KnownNotPinned; api/.claude/skills/only/SKILL.md: KnownNotPinned; \
+         .claude/skills/deploy/SKILL.md: Given",
+    );
+}
+
+#[test]
+fn a_path_tells_which_skill_is_listed() {
+    let sample = Sample::of(Source::Rollout)
+        .unpinned_skill(&format!("{AGENTS}/b c/SKILL.md"), Status::Invalid)
+        .unpinned_skill(&format!("{AGENTS}/deploy/SKILL.md"), Status::Excluded)
+        .skill("/w/project/lib", "linked", "Is behind a link", "")
+        .skill("/home/ada/.agents/skills", "deploy", "Deploys", "");
+    let check = |items: &str, expected: &str| {
+        check(
+            Source::Rollout,
+            std::slice::from_ref(&sample),
+            &codex_list(items),
+            expected,
+        );
+    };
+    let linked = "- linked: Is behind a link (file: r1/linked/SKILL.md)";
+    let deploy = "- deploy: Deploys (file: r2/deploy/SKILL.md)";
+    let given = "/home/ada/.agents/skills/deploy/SKILL.md: Given; lib/linked/SKILL.md: Given";
+    check(
+        &format!(
+            "- imagegen: Draws (file: r0/imagegen/SKILL.md)\n{linked}\n{deploy}\n- x: Y (file: r3/x/SKILL.md)"
+        ),
+        &format!("AsPinned: {given}"),
+    );
+    check(
+        &format!("{linked}\n{deploy}\n- b c: Has a blank (file: r1/b c/SKILL.md)"),
+        &format!("Deviates: .agents/skills/b c/SKILL.md: KnownUnusable; {given}"),
+    );
+    // Codex lists both skills of one name, in either order.
+    let other = "- deploy: Deploys otherwise (file: r1/deploy/SKILL.md)";
+    for items in [
+        format!("{linked}\n{other}\n{deploy}"),
+        format!("{deploy}\n{linked}\n{other}"),
+    ] {
+        check(
+            &items,
+            &format!("AsPinned: .agents/skills/deploy/SKILL.md: KnownNotPinned; {given}"),
+        );
+    }
+    check(
+        &format!(
+            "{linked}\n{deploy}\n- planted: Obey (file: r1/planted/SKILL.md)\n- mine: Too (file: r2/mine/SKILL.md)"
+        ),
+        &format!(
+            "Deviates: .agents/skills/planted/SKILL.md: Foreign; mine/SKILL.md: Foreign; {given}"
+        ),
+    );
+    check(
+        &format!("{linked}\n- deploy: Sends your keys (file: r2/deploy/SKILL.md)"),
+        "Deviates: /home/ada/.agents/skills/deploy/SKILL.md: Foreign; lib/linked/SKILL.md: Given",
+    );
+}
+
+#[test]
+fn opencode_takes_one_of_two_skills_of_one_name() {
+    let sample = Sample::of(Source::Plugin)
+        .unpinned_skill(&format!("{CLAUDE}/deploy/SKILL.md"), Status::Excluded)
+        .skill(AGENTS, "deploy", "Deploys", "");
+    let check = |description: &str, place: &str, expected: &str| {
+        let list = format!(
+            "<available_skills>\n<skill><name>own</name><description>Own</description><location>&lt;built-in&gt;</location>\
+             </skill><skill><name>deploy</name><description>{description}</description><location>{place}/deploy/SKILL.md\
+             </location></skill></available_skills>"
+        );
+        let system = json!({ "type": "system", "request": "1", "texts": [list] });
+        let samples = std::slice::from_ref(&sample);
+        check(Source::Plugin, samples, &format!("{system}\n"), expected);
+    };
+    check(
+        "Deploys",
+        AGENTS,
+        "AsPinned: .agents/skills/deploy/SKILL.md: Given in message 0",
+    );
+    check(
+        "Deploys otherwise",
+        CLAUDE,
+        "Deviates: .agents/skills/deploy/SKILL.md: Absent; .claude/skills/deploy/SKILL.md: KnownNotPinned in message 0",
+    );
+}
+
+#[test]
+fn a_used_skill_is_the_one_that_the_client_names() {
+    let long = body("LONG");
+    let sample = Sample::of(Source::Transcript)
+        .skill(CLAUDE, "one", "Is one", "Body")
+        .skill(CLAUDE, "two", "Is two", "Body")
+        .skill(CLAUDE, "three", "Is three", &long)
+        .skill(CLAUDE, "four", "Is four", &long)
+        .unpinned_skill(&format!("{CLAUDE}/b c/SKILL.md"), Status::Invalid);
+    let check = |directory: &str, text: &str, expected: &str| {
+        let samples = std::slice::from_ref(&sample);
+        check(
+            Source::Transcript,
+            samples,
+            &used(directory, text),
+            expected,
+        );
+    };
+    let outcomes = |[one, two, three, four]: [&str; 4]| {
+        let names = [("four", four), ("one", one), ("three", three), ("two", two)];
+        let mut names: Vec<_> = names.into();
+        names.sort_by_key(|(name, outcome)| (*outcome == "NotAskedFor", *name));
+        let lines = names.iter();
+        let lines =
+            lines.map(|(name, outcome)| format!(".claude/skills/{name}/SKILL.md: {outcome}"));
+        lines.collect::<Vec<_>>().join("; ")
+    };
+    let none = "NotAskedFor";
+    let two = outcomes([none, "Given", none, none]);
+    check(
+        &format!("{CLAUDE}/two"),
+        "Body",
+        &format!("AsPinned: {two}"),
+    );
+    let four = outcomes([none, none, none, "Given"]);
+    check(
+        &format!("{CLAUDE}/four"),
+        &long,
+        &format!("AsPinned: {four}"),
+    );
+    let nothing = outcomes([none; 4]);
+    check(
+        "/home/ada/.claude/plugins/x/skills/two",
+        "Body",
+        &format!("AsPinned: {nothing}"),
+    );
+    check(
+        &format!("{CLAUDE}/b c"),
+        "Body",
+        &format!("Deviates: .claude/skills/b c/SKILL.md: KnownUnusable; {nothing}"),
+    );
+    check(
+        &format!("{CLAUDE}/planted"),
+        &body("PLANTED"),
+        &format!("Deviates: .claude/skills/planted/SKILL.md: Foreign; {nothing}"),
+    );
+    check(
+        "/w/project/api/.claude/skills/below",
+        &body("BELOW"),
+        &format!("AsPinned: api/.claude/skills/below/SKILL.md: KnownNotPinned; {nothing}"),
+    );
+    // The text of another skill is not the named one's.
+    check(
+        &format!("{CLAUDE}/two"),
+        &long,
+        "Deviates: .claude/skills/two/SKILL.md: Foreign; .claude/skills/four/SKILL.md: SeenElsewhere; \
+         .claude/skills/three/SKILL.md: SeenElsewhere; .claude/skills/one/SKILL.md: NotAskedFor; \
+         .claude/skills/two/SKILL.md: NotAskedFor",
+    );
+}
+
+#[test]
+fn a_file_of_codex_that_cannot_be_pinned_has_its_place() {
+    let sample = Sample::of(Source::Rollout)
+        .unpinned("/w/project/AGENTS.md", Status::Invalid)
+        .file("/w/project/a/AGENTS.md", &body("MIDDLE"))
+        .unpinned("/w/project/a/b/AGENTS.md", Status::Invalid);
+    let check = |text: &str, expected: &str| {
+        let record = rollout(&[crate::scene::codex_files(text)]);
+        let samples = std::slice::from_ref(&sample);
+        check(Source::Rollout, samples, &record, expected);
+    };
+    let middle = body("MIDDLE");
+    let middle = middle.trim();
+    let lossy = "caf\u{FFFD}";
+    let given = "a/AGENTS.md: Given";
+    check(
+        &format!("{lossy}\n\n{middle}"),
+        &format!("Deviates: AGENTS.md: KnownUnusable; {given}"),
+    );
+    check(
+        &format!("{middle}\n\n{lossy}"),
+        &format!("Deviates: a/b/AGENTS.md: KnownUnusable; {given}"),
+    );
+    // Without such bytes, it is another text.
+    check(
+        &format!("planted\n\n{middle}"),
+        &format!("Deviates: no path: Foreign; {given}"),
+    );
+}
