@@ -99,7 +99,7 @@ async fn a_body_of_http_2_that_stops_is_not_waited_for() {
 #[tokio::test]
 async fn an_honest_body_may_take_longer_than_any_other_request() {
     let limits = Limits {
-        request_time_max: 4 * SHORT,
+        request_time_max: 20 * SHORT,
         ..with_connections(ctxpin_listener::Limits {
             body_rate_min: 1,
             ..Default::default()
@@ -107,7 +107,7 @@ async fn an_honest_body_may_take_longer_than_any_other_request() {
     };
     let server = Server::start_limited(limits).await;
     let mut stream = connect(&server).await;
-    let body = br#"{"title": "slowly but surely"}"#;
+    let body = br#"{"title": "slowly but surely, and longer than any other request"}"#;
     let length = format!("{JSON}content-length: {}\r\n", body.len());
     let head = head(&server, "POST", CHATS, &length);
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -121,7 +121,7 @@ async fn an_honest_body_may_take_longer_than_any_other_request() {
             sent += 1;
         }
     }
-    assert!(begun.elapsed() > 5 * limits.request_time_max);
+    assert!(begun.elapsed() > 2 * limits.request_time_max);
     assert_eq!(read(&mut stream).await.status, 201);
     server.stop().await;
 }
