@@ -13,7 +13,7 @@ mod blocking;
 pub mod control;
 pub mod error;
 pub mod handed_in;
-mod hooks;
+pub mod hooks;
 mod places;
 pub mod push;
 pub mod readiness;

@@ -149,11 +149,13 @@ impl ChatRecord {
     }
 }
 
-/// The pin of a chat, with its time and the error of its snapshot.
+/// The pin of a chat, with what is known of it.
 #[derive(Debug, Clone)]
 pub struct PinState {
     pub pin: Pin,
     pub pinned_at: Moment,
+    /// Whether the chat's client may have read other files than the pinned ones.
+    pub unconfirmed: bool,
     /// The error of the pinned snapshot.
     pub error: Option<String>,
 }

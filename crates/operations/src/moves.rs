@@ -210,12 +210,16 @@ pub(crate) async fn write_move(
         (Some(pin), Reason::Observe) if is_at(pin, to) => pin.pinned_at,
         _ => cause.at,
     };
+    let unconfirmed = match (&chat.pin, cause.reason) {
+        (Some(pin), Reason::Render) => pin.unconfirmed,
+        _ => cause.unconfirmed,
+    };
     let written = Move {
         to: to.map(|(target, prompt)| (target.snapshot, prompt)),
         agent: cause.agent,
         reason: cause.reason,
         mcp_settled: cause.mcp_settled,
-        unconfirmed: cause.unconfirmed,
+        unconfirmed,
         at: cause.at,
         pinned_at,
     };
@@ -230,6 +234,7 @@ pub(crate) async fn write_move(
             prompt,
         },
         pinned_at,
+        unconfirmed,
         error: None,
     });
     Ok(())

@@ -55,7 +55,8 @@ columns! {
         tools: "c.tools",
         declined: "c.declined_context, c.declined_tools",
         pin_seq: "c.pin_seq",
-        pin: "c.pin_snapshot, ps.context_hash, ps.tools_hash, c.pin_prompt, c.pin_renderer, c.pinned_at, ps.error",
+        pin: "c.pin_snapshot, ps.context_hash, ps.tools_hash, c.pin_prompt, c.pin_renderer, c.pinned_at, \
+              (select p.unconfirmed from chat_pins p where p.chat_id = c.id and p.seq = c.pin_seq), ps.error",
         turn_count: "c.turn_count",
         last_verdict: "c.evidence_turn, c.evidence_verdict, c.evidence_witness",
         created_at: "c.created_at",
@@ -274,6 +275,7 @@ impl Columns for Option<PinState> {
         let hashes: Option<Hashes> = row.take()?;
         let prompt: Option<Rendered> = row.take()?;
         let pinned_at: Option<Moment> = row.take()?;
+        let unconfirmed: Option<bool> = row.take()?;
         let error = row.take()?;
         Ok(match (snapshot, hashes, prompt, pinned_at) {
             (Some(snapshot), Some(hashes), Some(prompt), Some(pinned_at)) => Some(PinState {
@@ -283,6 +285,7 @@ impl Columns for Option<PinState> {
                     prompt,
                 },
                 pinned_at,
+                unconfirmed: unconfirmed.unwrap_or(false),
                 error,
             }),
             _ => None,

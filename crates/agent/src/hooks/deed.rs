@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
+use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::{ChatCreate, ChatStart};
 use ctxpin_protocol::http::turns::TurnBegin;
@@ -11,6 +12,7 @@ use ctxpin_protocol::problem::ProblemName;
 use tokio::sync::oneshot;
 
 use super::{Event, Session};
+use crate::session::LocalSnapshot;
 
 /// How long a turn or a row of evidence is tried again.
 pub(super) const RETRY_TIME_MAX: Duration = Duration::from_secs(600);
@@ -38,7 +40,7 @@ pub(super) enum Deed {
     Turn {
         /// The client's id of the turn.
         turn: String,
-        /// What the client reads for it, if it reads at each turn.
+        /// What the client reads for it, if it reads at each turn, or has read while nobody saw it.
         read: Option<ChatStart>,
     },
     /// The start of a subagent, which is one turn.
@@ -54,7 +56,7 @@ pub(super) async fn insistently(
     client: &Client,
     event: &Event,
     session: &Session,
-    deed: &Deed,
+    deed: &mut Deed,
     mut tell: Option<oneshot::Sender<Tried>>,
 ) -> bool {
     let mut chat = session.chat.lock().await;
@@ -83,7 +85,7 @@ async fn recorded(
     client: &Client,
     event: &Event,
     chat: &mut Option<ChatId>,
-    deed: &Deed,
+    deed: &mut Deed,
 ) -> Result<ChatId, ClientError> {
     let is_known = chat.is_some();
     match recorded_once(client, event, chat, deed).await {
@@ -100,11 +102,20 @@ async fn recorded_once(
     client: &Client,
     event: &Event,
     chat: &mut Option<ChatId>,
-    deed: &Deed,
+    deed: &mut Deed,
 ) -> Result<ChatId, ClientError> {
     let call = &event.call;
-    let known = chat_of(client, event, chat).await?;
-    let (chat, reference) = match (deed, &call.subagent) {
+    let (known, is_new) = found_or_made(client, event, chat).await?;
+    match (&mut *deed, is_new) {
+        (Deed::Turn { read, .. }, true) => {
+            read.get_or_insert_with(unseen);
+        }
+        (Deed::Subagent { .. }, true) => {
+            client.chat_start(known, &unseen()).await?;
+        }
+        (Deed::Start(_), _) | (_, false) => {}
+    }
+    let (chat, reference) = match (&*deed, &call.subagent) {
         (Deed::Start(start), _) => {
             client.chat_start(known, start).await?;
             return Ok(known);
@@ -147,14 +158,37 @@ pub(super) fn reference_of(session: &str, subagent: Option<&str>) -> String {
     }
 }
 
+/// Returns the message of a client that has read its files while nobody saw it.
+pub(super) fn unseen() -> ChatStart {
+    start_of(ClientEvent::Resume.as_str(), None)
+}
+
+/// Returns the message that a client reads its files at an event. Without a head, it may have read other ones.
+pub(super) fn start_of(source: &str, head: Option<&LocalSnapshot>) -> ChatStart {
+    ChatStart {
+        source: source.to_owned(),
+        head: head.map(|head| head.id.to_string()),
+    }
+}
+
 /// Finds or makes the chat of a session.
 pub(super) async fn chat_of(
     client: &Client,
     event: &Event,
     chat: &mut Option<ChatId>,
 ) -> Result<ChatId, ClientError> {
+    let (chat, _) = found_or_made(client, event, chat).await?;
+    Ok(chat)
+}
+
+/// Finds or makes the chat of a session, and returns whether it is new.
+async fn found_or_made(
+    client: &Client,
+    event: &Event,
+    chat: &mut Option<ChatId>,
+) -> Result<(ChatId, bool), ClientError> {
     if let Some(known) = *chat {
-        return Ok(known);
+        return Ok((known, false));
     }
     let wanted = |reference: &str| ChatCreate {
         client: Some(event.client.to_string()),
@@ -173,5 +207,6 @@ pub(super) async fn chat_of(
         };
     }
     let opened = client.chat_create(&own).await?;
-    Ok(*chat.insert(ChatId::from(opened.chat.id)))
+    let known = *chat.insert(ChatId::from(opened.chat.id));
+    Ok((known, opened.is_new))
 }

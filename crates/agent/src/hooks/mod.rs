@@ -19,6 +19,7 @@ mod state_files;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,7 +31,6 @@ use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
-use ctxpin_protocol::http::chats::ChatStart;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use url::Url;
 use uuid::Uuid;
@@ -39,7 +39,7 @@ use crate::blocking::blocking;
 use crate::session::LocalSnapshot;
 use crate::shared::lock;
 use asking::{Asking, hook_token};
-use deed::{Deed, RETRY_TIME_MAX, Tried, chat_of, insistently};
+use deed::{Deed, RETRY_TIME_MAX, Tried, chat_of, insistently, start_of, unseen};
 use evidence::{Evidence, Subject};
 use held::{HELD_OF_ALL_BYTES_MAX, Held};
 use line::{Line, Place};
@@ -250,7 +250,7 @@ impl Hooks {
         let until = tokio::time::Instant::now() + START_TIME_MAX;
         let session = Arc::clone(&arrived.session);
         let newest = event.newest.borrow().clone();
-        let is_read = is_read_at_start(&event);
+        let is_read = is_read_at_start(event.client, event.call.source.as_deref());
         let (snapshot, late) = match is_read {
             false => (None, None),
             true => match tokio::time::timeout(SCAN_TIME_MAX, &mut scan).await {
@@ -265,10 +265,12 @@ impl Hooks {
             .swap(unwritable.is_some(), Ordering::Relaxed);
         let start = start_of(
             event.call.source.as_deref().unwrap_or_default(),
-            snapshot.as_ref(),
+            snapshot.as_deref(),
         );
         if is_read {
             let known = self.known(&event, &session).await;
+            let (kept, name) = (Arc::clone(&self.kept_reads), name(&event));
+            blocking(move || kept.take_missed(&name)).await;
             let mut read = lock(known);
             read.snapshot = snapshot.as_deref().map(Listing::of);
             read.told = None;
@@ -347,6 +349,18 @@ impl Hooks {
         kept.await
     }
 
+    /// Returns whether the session had a start of which its hook could tell nobody. What it had read before is forgotten.
+    async fn has_read_unseen(&self, event: &Event, session: &Session) -> bool {
+        let known = self.known(event, session).await;
+        let (kept, name) = (Arc::clone(&self.kept_reads), name(event));
+        let has_missed = blocking(move || kept.take_missed(&name)).await;
+        if has_missed {
+            let mut known = lock(known);
+            (known.snapshot, known.told) = (None, None);
+        }
+        has_missed
+    }
+
     /// Records a turn, behind the back of the hook. With `fresh`, the pin moves first to what the client reads for the
     /// turn. Returns what to tell the person.
     ///
@@ -361,13 +375,15 @@ impl Hooks {
     ) -> Result<HookReply, String> {
         let session = Arc::clone(&arrived.session);
         let newest = event.newest.borrow().clone();
+        let has_read_unseen = self.has_read_unseen(&event, &session).await;
         let message = match newest {
             Some(newest) => self.drift(&event, &session, &newest).await,
             None => None,
         };
         if let Some(turn) = event.call.turn.clone() {
             lock(self.known(&event, &session).await).turn = Some(turn.clone());
-            let deed = Deed::Turn { turn, read: None };
+            let read = has_read_unseen.then(unseen);
+            let deed = Deed::Turn { turn, read };
             self.behind(event.clone(), arrived, deed, fresh).await?;
             let is_read = session.is_read.swap(false, Ordering::Relaxed);
             let known = self.known(&event, &session).await;
@@ -530,20 +546,20 @@ impl Hooks {
             };
             let late = match reading {
                 Some((read, at)) => {
-                    *read = Some(start_of(at.as_str(), scanned.await.as_ref()));
+                    *read = Some(start_of(at.as_str(), scanned.await.as_deref()));
                     None
                 }
                 None => Some(scanned),
             };
-            let is_recorded = insistently(&client, &event, &session, &deed, Some(tell)).await;
+            let is_recorded = insistently(&client, &event, &session, &mut deed, Some(tell)).await;
             if let (Deed::Start(start), Some(late), true) = (&deed, late, is_recorded)
                 && let Some(head) = late.await
             {
                 if session.has_read(&head, &start.source) {
                     keep_read(&kept_reads, &event, &session);
                 }
-                let again = Deed::Start(start_of(&start.source, Some(&head)));
-                insistently(&client, &event, &session, &again, None).await;
+                let mut again = Deed::Start(start_of(&start.source, Some(&head)));
+                insistently(&client, &event, &session, &mut again, None).await;
             }
         });
         Ok(first)
@@ -707,24 +723,38 @@ pub(crate) fn is_read_at_turns(client: Profile) -> bool {
 }
 
 /// Returns whether a client reads its files at the start of which it tells.
-fn is_read_at_start(event: &Event) -> bool {
-    let source = event.call.source.as_deref();
+fn is_read_at_start(client: Profile, source: Option<&str>) -> bool {
     let mut known = ClientEvent::ALL.iter();
     let known = known.find(|known| Some(known.as_str()) == source);
-    known.is_none_or(|known| known.is_read_by(Some(event.client.as_str())))
+    known.is_none_or(|known| known.is_read_by(Some(client.as_str())))
 }
 
-/// Returns the message that a client reads its files at an event. Without a head, it may have read newer ones.
-fn start_of(source: &str, head: Option<&Arc<LocalSnapshot>>) -> ChatStart {
-    ChatStart {
-        source: source.to_owned(),
-        head: head.map(|head| head.id.to_string()),
+/// Notes a start of a session of which a hook could tell nobody: no process watches, or the hooks are paused. If the
+/// client reads its files then, the next turn that is recorded has an unconfirmed pin. A session that was never followed
+/// from this state directory is passed over.
+///
+/// # Errors
+///
+/// Fails if it cannot be noted.
+pub fn note_missed_start(
+    state_directory: &Path,
+    client: Profile,
+    session: &str,
+    source: Option<&str>,
+) -> io::Result<()> {
+    match is_read_at_start(client, source) && is_name(session) {
+        true => KeptReads::of(state_directory).note_missed(&name_of(client, session)),
+        false => Ok(()),
     }
 }
 
 /// Returns the name under which what a session has read is kept.
 fn name(event: &Event) -> String {
-    format!("{}\n{}", event.client, event.call.session)
+    name_of(event.client, &event.call.session)
+}
+
+fn name_of(client: Profile, session: &str) -> String {
+    format!("{client}\n{session}")
 }
 
 /// Returns whether a client may call a session, a turn or a subagent so.

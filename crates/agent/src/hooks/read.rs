@@ -1,6 +1,7 @@
 //! What a session's client has read, and what its person was told. It outlives the process.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -29,6 +30,10 @@ const SUBAGENTS_MAX: usize = 64;
 
 /// How many turns of a session with a compaction are known at once. Their evidence is seldom late by more.
 const REREADS_MAX: usize = 64;
+
+/// The extension of a file with what is kept of a session, and of one that notes a start of which nobody was told.
+const KEPT: &str = "json";
+const MISSED: &str = "missed";
 
 /// What the client has read, what its person was told, and the subagents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,8 +193,22 @@ impl KeptReads {
         }
     }
 
+    /// Returns whether a session had a start of which a hook could tell nobody, and forgets that.
+    pub fn take_missed(&self, session: &str) -> bool {
+        fs::remove_file(self.path(session).with_extension(MISSED)).is_ok()
+    }
+
+    /// Notes a start of a session of which a hook could tell nobody, if something is kept of the session.
+    pub fn note_missed(&self, session: &str) -> io::Result<()> {
+        let path = self.path(session);
+        match path.exists() {
+            true => file::replace(&path.with_extension(MISSED), b""),
+            false => Ok(()),
+        }
+    }
+
     fn path(&self, session: &str) -> PathBuf {
         let name = BlobHash::of(session.as_bytes()).hex();
-        self.directory.join(format!("{name}.json"))
+        self.directory.join(format!("{name}.{KEPT}"))
     }
 }

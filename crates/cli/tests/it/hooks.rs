@@ -271,6 +271,70 @@ fn a_session_of_opencode_is_followed() {
     watched.bench.ok(&watched.app, &["down"]);
 }
 
+#[test]
+fn what_a_session_read_while_nobody_watched_is_not_confirmed() {
+    let watched = Watched::new("claude-code");
+    let (bench, app) = (&watched.bench, &watched.app);
+    let prompt = |turn: &str| json!({"prompt_id": turn});
+    let start = |source: &str| json!({"source": source});
+    let unconfirmed = |session: &str| watched.chat(session)["context"]["unconfirmed"].clone();
+    let up = || bench.ok(app, &["up", "--detach", "--profile", "claude-code"]);
+    let down = || bench.ok(app, &["down"]);
+
+    // It began before the hooks were there.
+    watched.told("late", "UserPromptSubmit", &prompt("p1"));
+    watched.turns("late", 1);
+    assert_eq!(watched.reasons("late"), ["observe true", "create null"]);
+    assert_eq!(unconfirmed("late"), true);
+    let id = watched.chat("late")["id"].as_str().unwrap().to_owned();
+    let shown = bench.ok(app, &["chat", "show", &id]);
+    assert_says(
+        &shown,
+        &["unconfirmed: the client may have read other files"],
+    );
+    watched.told("late", "SessionStart", &start("resume"));
+    assert_eq!(unconfirmed("late"), Value::Null);
+
+    watched.told("s", "SessionStart", &start("startup"));
+    watched.told("s", "UserPromptSubmit", &prompt("p1"));
+    let first = watched.turns("s", 1)[0]["snapshot"].clone();
+    // A restart alone changes nothing of what a session has read.
+    down();
+    fs::write(app.join("AGENTS.md"), "Others.\n").unwrap();
+    up();
+    watched.told("s", "UserPromptSubmit", &prompt("p2"));
+    assert_eq!(watched.turns("s", 2)[0]["snapshot"], first);
+    // Nobody is there when it compacts.
+    down();
+    watched.told("s", "SessionStart", &start("compact"));
+    up();
+    watched.told("s", "UserPromptSubmit", &prompt("p3"));
+    let second = watched.turns("s", 3)[0]["snapshot"].clone();
+    assert_ne!(second, first);
+    assert_eq!(unconfirmed("s"), true);
+    watched.told("s", "UserPromptSubmit", &prompt("p4"));
+    assert_eq!(watched.turns("s", 4)[0]["snapshot"], second);
+    assert_eq!(watched.reasons("s").len(), 3);
+    // The hooks are paused when it is resumed. A start that is seen later makes that good.
+    watched.told("s", "SessionStart", &start("resume"));
+    assert_eq!(unconfirmed("s"), Value::Null);
+    let missed = || {
+        bench.ok(app, &["hook", "pause"]);
+        watched.told("s", "SessionStart", &start("resume"));
+        bench.ok(app, &["hook", "resume"]);
+    };
+    missed();
+    watched.told("s", "UserPromptSubmit", &prompt("p5"));
+    watched.turns("s", 5);
+    assert_eq!(unconfirmed("s"), true);
+    missed();
+    watched.told("s", "SessionStart", &start("resume"));
+    watched.told("s", "UserPromptSubmit", &prompt("p6"));
+    watched.turns("s", 6);
+    assert_eq!(unconfirmed("s"), Value::Null);
+    down();
+}
+
 pub fn files(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {

@@ -42,6 +42,7 @@ pub fn context_brief(chat: &ChatRecord) -> ChatContext {
         snapshot: pin.map(|pin| pin.pin.snapshot.to_string()),
         context_hash: pin.map(|pin| pin.pin.hashes.context.to_string()),
         pinned_at: pin.map(|pin| pin.pinned_at.utc()),
+        unconfirmed: pin.is_some_and(|pin| pin.unconfirmed),
         dirty: drift.is_some(),
         dirty_since: drift.map(|drift| drift.since.utc()),
         declined: drift.is_some_and(|drift| drift.declined),

@@ -23,6 +23,11 @@ pub struct ChatContext {
     /// When the pin last moved; null without a pin.
     #[schema(required = true)]
     pub pinned_at: Option<DateTime<Utc>>,
+    /// True if the client of an observed chat may have read other files than the pinned ones, because nobody watched or no
+    /// scan was awaited when it read them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub unconfirmed: bool,
     /// Whether the chat has drifted: its agent's head differs from the pin in what a model gets.
     pub dirty: bool,
     /// When the workspace moved on from what the chat has; null without drift. Taking a part of the changes

@@ -60,8 +60,8 @@ pub struct HistoryEntry {
     pub renderer: Option<i64>,
     /// Whether every MCP server had answered or failed at that time.
     pub mcp_settled: bool,
-    /// True if no scan was awaited when the client of an observed chat read its files, which may be newer than the
-    /// snapshot.
+    /// True if the client of an observed chat may have read other files than those of the snapshot, because nobody watched
+    /// or no scan was awaited when it read them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub unconfirmed: bool,

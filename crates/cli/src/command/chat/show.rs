@@ -121,9 +121,14 @@ impl Page<'_> {
         }
         match (&context.pin.snapshot, context.pin.pinned_at) {
             (Some(snapshot), Some(at)) => {
+                let unconfirmed = match context.pin.unconfirmed {
+                    true => ", unconfirmed: the client may have read other files",
+                    false => "",
+                };
+                let since = say::since(at, self.now);
                 facts.push((
                     "pinned",
-                    format!("{}, {}", say::hash(snapshot), say::since(at, self.now)),
+                    format!("{}, {since}{unconfirmed}", say::hash(snapshot)),
                 ));
                 facts.push(("holds", say::holdings(context)));
                 facts.extend(say::removed(context).map(|removed| ("removed", removed)));

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use ctxpin_agent::control::{Client, ControlError};
+use ctxpin_agent::hooks::note_missed_start;
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
 use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
@@ -39,6 +40,9 @@ const INPUT_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The size from which the log begins anew, in bytes.
 const LOG_BYTES_MAX: u64 = 64 * 1024;
+
+/// The event of a session's start.
+const SESSION_START: &str = "SessionStart";
 
 /// How the prompt begins by which a subagent hands its work back. It begins no turn.
 const TASK_NOTIFICATION: &str = "<task-notification>";
@@ -117,21 +121,21 @@ impl Run {
 
     async fn told(&self) -> Result<(), Failure> {
         let data = DataDirectory::named(&self.data_dir)?;
-        if data.hooks_paused().exists() {
-            return Ok(());
-        }
         let input = tokio::task::spawn_blocking(input).await;
         let input = input.map_err(Failure::of)??;
+        if data.hooks_paused().exists() {
+            return self.note_missed(&data, &input);
+        }
         // A session is followed on a full disk too.
         let _ = directory_create(&data.hooks());
         let _ = note_call(&data.hook_called(self.tool));
         let Some(call) = self.call(&data, &input)? else {
-            return Ok(());
+            return self.note_missed(&data, &input);
         };
         let reply = match asked(&data, &input.cwd, self.tool, &call).await {
             Ok(Some(reply)) => reply,
             // Nobody watches the directory, so the session is none of ctxpin's business.
-            Ok(None) => return Ok(()),
+            Ok(None) => return self.note_missed(&data, &input),
             Err(error) if call.event == HookEvent::SessionStart => {
                 let failure = Failure::from(error);
                 let message = format!("ctxpin does not follow this session: {}", failure.message());
@@ -150,6 +154,18 @@ impl Run {
         self.answer(&reply)
     }
 
+    /// Notes a start that nobody was told of, for a process that follows the session later.
+    fn note_missed(&self, data: &DataDirectory, input: &Input) -> Result<(), Failure> {
+        if input.hook_event_name != SESSION_START {
+            return Ok(());
+        }
+        let source = input.source.as_deref();
+        for state in states(data, &input.cwd, self.tool) {
+            note_missed_start(&state, self.tool, &input.session_id, source).map_err(Failure::of)?;
+        }
+        Ok(())
+    }
+
     /// Prints what the client does with the reply: it tells its person, and a plugin also names the chat to commands.
     fn answer(&self, reply: &HookReply) -> Result<(), Failure> {
         let line = match (self.tool, &reply.message) {
@@ -163,7 +179,7 @@ impl Run {
     /// Returns the call for the agent, or `None` if the event is of no interest.
     fn call(&self, data: &DataDirectory, input: &Input) -> Result<Option<HookCall>, Failure> {
         let event = match input.hook_event_name.as_str() {
-            "SessionStart" => HookEvent::SessionStart,
+            SESSION_START => HookEvent::SessionStart,
             "UserPromptSubmit" => HookEvent::Prompt,
             "SubagentStart" => HookEvent::SubagentStart,
             "SubagentStop" => HookEvent::SubagentStop,
@@ -245,22 +261,27 @@ async fn asked(
     tool: Profile,
     call: &HookCall,
 ) -> Result<Option<HookReply>, ControlError> {
-    let Ok(directory) = directory.canonicalize() else {
-        return Ok(None);
-    };
-    for watched in directory.ancestors() {
-        let states = [data.agent(watched).state(), data.run_state(watched, tool)];
-        for state in states {
-            match Client::new(&state)
-                .hook(call.clone(), ANSWER_TIME_MAX)
-                .await
-            {
-                Err(ControlError::NotRunning { .. }) => {}
-                asked => return asked.map(Some),
-            }
+    for state in states(data, directory, tool) {
+        match Client::new(&state)
+            .hook(call.clone(), ANSWER_TIME_MAX)
+            .await
+        {
+            Err(ControlError::NotRunning { .. }) => {}
+            asked => return asked.map(Some),
         }
     }
     Ok(None)
+}
+
+/// Returns the state directories of the processes that may watch a directory, or one above it, the nearest first.
+fn states(data: &DataDirectory, directory: &Path, tool: Profile) -> Vec<PathBuf> {
+    let Ok(directory) = directory.canonicalize() else {
+        return Vec::new();
+    };
+    let watched = directory.ancestors();
+    let states =
+        watched.flat_map(|watched| [data.agent(watched).state(), data.run_state(watched, tool)]);
+    states.collect()
 }
 
 /// Names the session's chat to the commands that the model runs, where the client takes variables.

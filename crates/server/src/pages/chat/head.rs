@@ -106,6 +106,8 @@ pub(super) struct ChatHead {
     pub snapshot: Option<String>,
     /// The pinned snapshot, and since when.
     pin: Option<(ShortId, Time)>,
+    /// Whether the client may have read other files than the pinned ones.
+    is_unconfirmed: bool,
     drifted: Option<Time>,
     /// Whether the drift began because the pin moved, and not because the workspace did.
     is_ahead: bool,
@@ -236,6 +238,7 @@ impl ChatHead {
                 let since = Time::clock(pin.pinned_at, now);
                 (ShortId::of_snapshot(pin.pin.snapshot), since)
             }),
+            is_unconfirmed: pin.is_some_and(|pin| pin.unconfirmed),
             drifted: chat.drift().map(|drift| Time::span(drift.since, now)),
             is_ahead: chat.first_other_at.is_none(),
             change_count: counted(view.changes().len() as u64, "change"),
@@ -379,6 +382,7 @@ mod tests {
                 },
             },
             pinned_at: before(60),
+            unconfirmed: false,
             error: None,
         }
     }
