@@ -297,6 +297,7 @@ impl<'c> Compared<'c> {
             }
         }
         results.extend(self.other_texts());
+        results.extend(self.said_texts());
         for (place, what, _) in self.places() {
             match what {
                 What::Foreign(foreign) => results.extend(self.foreign(foreign, place)),
@@ -433,7 +434,7 @@ impl<'c> Compared<'c> {
         let earlier = skill.owners.iter().rfind(|owner| owner.snapshot < self.pin);
         let resource = self.known.resource(*earlier.or(skill.owners.first())?);
         let outcome = match earlier {
-            Some(_) if self.is_listed_behind(resource, place) => Outcome::Superseded,
+            _ if self.is_listed_behind(resource, place) => Outcome::Superseded,
             Some(_) => Outcome::Stale,
             None => Outcome::Newer,
         };
@@ -546,14 +547,35 @@ impl<'c> Compared<'c> {
                 continue;
             };
             let resource = self.known.resource(owner);
+            // What was given for a file or a use stays, and nothing replaces it.
+            let stays = !resource.is_due || resource.kind == Kind::Skill;
             let outcome = match earlier {
-                None => Outcome::Newer,
-                // What was given for a file or a use stays, and nothing replaces it.
-                Some(_) if !resource.is_due || resource.kind == Kind::Skill => Outcome::Superseded,
-                Some(_) if self.is_replaced(&resource.source, count.last) => Outcome::Superseded,
+                Some(_) if stays => Outcome::Superseded,
+                _ if !stays && self.is_replaced(&resource.source, count.last) => {
+                    Outcome::Superseded
+                }
                 Some(_) => Outcome::Stale,
+                None => Outcome::Newer,
             };
             results.push(self.result(resource, outcome, Some(count.first)));
+        }
+        results
+    }
+
+    /// Returns the texts that somebody else said and the pin does not have, each once for each file that had it.
+    fn said_texts(&self) -> Vec<(Subject, ResourceResult)> {
+        let mut results = Vec::new();
+        for (text, place) in &self.elsewhere {
+            let owners = &self.known.texts[*text].owners;
+            let is_pinned = owners.iter().any(|owner| owner.snapshot == self.pin);
+            if is_pinned || self.given.contains_key(text) {
+                continue;
+            }
+            let said = owners.iter().map(|owner| {
+                let resource = self.known.resource(*owner);
+                self.result(resource, Outcome::SeenElsewhere, Some(*place))
+            });
+            results.extend(said);
         }
         results
     }

@@ -26,9 +26,11 @@ use ctxpin_protocol::http::history::{HistoryQuery, MOVE};
 use ctxpin_protocol::http::page::PageQuery;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
 
 use super::asking::Asking;
 use super::deed::{RETRY_PAUSE, RETRY_TIME_MAX, reference_of};
+use super::heads::{Head, Heads};
 use super::held::Held;
 use super::pins::{Pin, Pins};
 use super::read::{Reread, Subagent};
@@ -63,6 +65,7 @@ const TURNS_MAX: u32 = 500;
 pub(super) struct Evidence {
     state_directory: PathBuf,
     pins: Arc<Pins>,
+    heads: Mutex<Heads>,
     readings: Semaphore,
 }
 
@@ -150,8 +153,14 @@ impl Evidence {
         Self {
             state_directory: state_directory.to_owned(),
             pins: Arc::new(Pins::of(state_directory)),
+            heads: Mutex::default(),
             readings: Semaphore::new(READINGS_MAX),
         }
+    }
+
+    /// Keeps the head of an agent, to compare evidence with it.
+    pub fn note_head(&self, agent: Uuid, head: &LocalSnapshot) {
+        lock(&self.heads).note(agent, head);
     }
 
     /// Keeps snapshots that a client may have read. Returns what to tell people if that fails.
@@ -175,15 +184,19 @@ impl Evidence {
         asking: &Asking,
         subject: &Subject,
         held: &Mutex<Held>,
-        newest: &watch::Receiver<Option<Arc<LocalSnapshot>>>,
+        (agent, newest): (Uuid, &watch::Receiver<Option<Arc<LocalSnapshot>>>),
     ) -> Taken {
         let until = Instant::now() + RETRY_TIME_MAX;
         loop {
             let head = newest.borrow().clone();
+            if let Some(head) = head {
+                self.note_head(agent, &head);
+            }
+            let heads = lock(&self.heads).of(agent);
             let handed_in = match &subject.record {
-                Some(record) => self.hand_in(asking, subject, record, head).await,
+                Some(record) => self.hand_in(asking, subject, record, heads).await,
                 None => {
-                    let handed_in = self.hand_in_held(asking, subject, held, head).await;
+                    let handed_in = self.hand_in_held(asking, subject, held, heads).await;
                     handed_in.map(|()| Taken::Now)
                 }
             };
@@ -207,7 +220,7 @@ impl Evidence {
         asking: &Asking,
         subject: &Subject,
         place: &record::Place,
-        head: Option<Arc<LocalSnapshot>>,
+        heads: Vec<Head>,
     ) -> Result<Taken, HandInError> {
         let reading = self.readings.acquire().await;
         let subject = Arc::new(subject.clone());
@@ -239,7 +252,7 @@ impl Evidence {
         }
         let chat = ChatId::from(chat.id);
         let parents = subject.parents(asking, origin.sessions).await?;
-        let (key, stamps, compared) = self.compared(asking, (chat, &parents), head).await?;
+        let (key, stamps, compared) = self.compared(asking, (chat, &parents), heads).await?;
         let mut before = kept;
         loop {
             let portion = blocking({
@@ -272,7 +285,7 @@ impl Evidence {
         asking: &Asking,
         subject: &Subject,
         held: &Mutex<Held>,
-        head: Option<Arc<LocalSnapshot>>,
+        heads: Vec<Head>,
     ) -> Result<(), HandInError> {
         let reading = self.readings.acquire().await;
         let (record, count) = lock(held).record();
@@ -281,7 +294,7 @@ impl Evidence {
         };
         if let Some(chat) = subject.chat(asking).await? {
             let chat = ChatId::from(chat.id);
-            let (key, stamps, compared) = self.compared(asking, (chat, &[]), head).await?;
+            let (key, stamps, compared) = self.compared(asking, (chat, &[]), heads).await?;
             let made = blocking(move || {
                 let mut rows = Rows::new(None, source, &compared, &stamps);
                 let mut reading = Reading::new(&compared.known, source);
@@ -335,13 +348,13 @@ impl Evidence {
         &self,
         asking: &'a Asking,
         (chat, parents): (ChatId, &[ChatId]),
-        head: Option<Arc<LocalSnapshot>>,
+        heads: Vec<Head>,
     ) -> Result<(&'a EvidenceKey, Arc<Stamps>, Arc<Compared>), HandInError> {
         let stamps = Arc::new(stamps(asking, chat, parents).await?);
         let key = asking.evidence_key().await?;
         let compared = blocking({
             let (pins, stamps, key) = (Arc::clone(&self.pins), Arc::clone(&stamps), key.clone());
-            move || Arc::new(compared(&pins, &stamps, key, head.as_deref()))
+            move || Arc::new(compared(&pins, &stamps, key, heads))
         });
         Ok((key, stamps, compared.await))
     }
@@ -531,13 +544,8 @@ struct Compared {
     moves: Vec<(SnapshotId, DateTime<Utc>)>,
 }
 
-/// Takes the snapshots that are kept here of the newest moves, and the head.
-fn compared(
-    pins: &Pins,
-    stamps: &Stamps,
-    key: EvidenceKey,
-    head: Option<&LocalSnapshot>,
-) -> Compared {
+/// Takes the snapshots that are kept here of the newest moves, and the heads that are none of these.
+fn compared(pins: &Pins, stamps: &Stamps, key: EvidenceKey, mut heads: Vec<Head>) -> Compared {
     let mut read: BTreeMap<SnapshotId, Pin> = BTreeMap::new();
     let mut moves: Vec<(SnapshotId, DateTime<Utc>)> = Vec::new();
     let from = stamps.moves.len().saturating_sub(MOVES_MAX);
@@ -552,12 +560,12 @@ fn compared(
             moves.push((*snapshot, *at));
         }
     }
-    let head = head.filter(|head| moves.last().is_none_or(|(last, _)| *last != head.id));
-    let head = head.map(Pin::of);
+    heads.retain(|head| !read.contains_key(&head.id));
     loop {
-        let given = moves.iter().filter_map(|(snapshot, _)| read.get(snapshot));
-        let given: Vec<_> = given
-            .chain(&head)
+        let pins = moves.iter().filter_map(|(snapshot, _)| read.get(snapshot));
+        let heads_here = heads.iter().map(|head| &*head.pin);
+        let given: Vec<_> = pins
+            .chain(heads_here)
             .map(|pin| Given {
                 snapshot: &pin.snapshot,
                 bodies: &pin.bodies,
@@ -565,12 +573,8 @@ fn compared(
             .collect();
         match Known::new(key.clone(), &given) {
             Ok(known) => return Compared { known, moves },
-            // The head alone may be too large too; then nothing is known, and nothing is compared.
-            Err(_) if moves.is_empty() => {
-                let known = Known::new(key.clone(), &[]);
-                let Ok(known) = known else { continue };
-                return Compared { known, moves };
-            }
+            // A turn can be judged without the heads, but not without its pin.
+            Err(_) if !heads.is_empty() => drop(heads.drain(..heads.len().div_ceil(2))),
             Err(_) => drop(moves.drain(..moves.len().div_ceil(2))),
         }
     }

@@ -9,6 +9,7 @@ mod asking;
 mod deed;
 mod drift;
 mod evidence;
+mod heads;
 mod held;
 mod line;
 mod pins;
@@ -377,7 +378,10 @@ impl Hooks {
         let newest = event.newest.borrow().clone();
         let has_read_unseen = self.has_read_unseen(&event, &session).await;
         let message = match newest {
-            Some(newest) => self.drift(&event, &session, &newest).await,
+            Some(newest) => {
+                self.evidence.note_head(event.agent, &newest);
+                self.drift(&event, &session, &newest).await
+            }
             None => None,
         };
         if let Some(turn) = event.call.turn.clone() {
@@ -631,7 +635,12 @@ impl Hooks {
             let alone = session.reading.lock().await;
             for subject in subjects {
                 let taken = evidence
-                    .hand_in_insistently(&asking, &subject, &session.held, &event.newest)
+                    .hand_in_insistently(
+                        &asking,
+                        &subject,
+                        &session.held,
+                        (event.agent, &event.newest),
+                    )
                     .await;
                 let Some(subagent) = &subject.subagent else {
                     let is_read = taken != Taken::Not && subject.is_ended;

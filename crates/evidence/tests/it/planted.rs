@@ -6,6 +6,7 @@ use ctxpin_evidence::known::Known;
 use ctxpin_evidence::reading::{Reading, Request, UnusableState};
 use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::{Gap, Row, Source, Verdict, Witness};
+use ctxpin_model::hash::BlobHash;
 use ctxpin_model::resource::Status;
 use serde_json::{Value, json};
 
@@ -258,6 +259,36 @@ fn an_earlier_text_is_superseded_by_the_present_one_behind_it() {
     );
     check(&["OTHER", "PRESENT"], "AsPinned: Superseded Given");
     check(&["PRESENT", "OTHER"], "Deviates: Foreign Given");
+    // Its client may have read a head of which nobody told.
+    check(&["NEW", "PRESENT"], "AsPinned: Superseded Given");
+    check(&["NEW"], "Deviates: Newer Absent");
+}
+
+#[test]
+fn a_text_that_the_pin_does_not_have_may_be_said() {
+    let known = known(&edited(Source::Transcript));
+    let check = |said: &[&str], expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.files(&[(AGENTS, body("PRESENT").trim())]);
+        for name in said {
+            transcript.user(&[&format!("Look: {}", body(name))]);
+            transcript.result(&body(name));
+        }
+        transcript.request();
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        assert_eq!(outcomes(&row), expected);
+        let texts: Vec<_> = row.texts().collect();
+        for name in said.iter().filter(|name| **name != "NOBODY") {
+            let content = BlobHash::of(body(name).as_bytes());
+            assert!(texts.contains(content.bytes()), "{name}");
+        }
+    };
+    check(&["NEW"], "AsPinned: SeenElsewhere Given");
+    check(
+        &["OLD", "NEW"],
+        "AsPinned: SeenElsewhere SeenElsewhere Given",
+    );
+    check(&["PRESENT", "NOBODY"], "AsPinned: Given");
 }
 
 #[test]

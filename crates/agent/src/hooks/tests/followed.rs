@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use ctxpin_model::evidence_key::EvidenceKey;
+use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::{CodexSettings, Rules, Settings};
-use ctxpin_model::resource::Bodies;
+use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_scan::Scan;
 use ctxpin_testing::standin::{Answered, Asked, standin};
@@ -26,6 +27,8 @@ struct Kept {
     turns: Vec<(String, Value)>,
     /// The chat and the turn of each row.
     rows: Vec<(String, String)>,
+    /// The rows themselves.
+    row_bodies: Vec<Value>,
     /// What was asked since the test looked last.
     asked: Vec<String>,
     /// Whether the server refuses for a while.
@@ -88,6 +91,7 @@ impl Kept {
             }
             ("post", ["chats", chat, "turns", turn, "evidence"]) => {
                 self.rows.push(((*chat).into(), (*turn).into()));
+                self.row_bodies.push(body);
                 json!({ "verdict": "as-pinned", "witness": "client", "requests": 1 })
             }
             _ => panic!("nobody asks {}", asked.line),
@@ -177,14 +181,30 @@ impl Followed {
 
     /// Returns a snapshot of a workspace in a directory.
     fn snapshot(&self, directory: &str) -> Arc<LocalSnapshot> {
+        self.snapshot_with(directory, None)
+    }
+
+    /// Returns a snapshot of a workspace in a directory, which may have an instruction file.
+    fn snapshot_with(&self, directory: &str, file: Option<&str>) -> Arc<LocalSnapshot> {
         let home = self.directory.path().join(".codex");
         let settings = CodexSettings::defaults(home.to_str().unwrap());
         let mut snapshot = Snapshot::default();
         snapshot.facts.directory = Some(format!("/{directory}"));
         snapshot.facts.rules = Some(Rules::newest(Settings::Codex(settings)));
+        let mut bodies = Bodies::new();
+        if let Some(text) = file {
+            let source = format!("/{directory}/AGENTS.md");
+            let mut file = Resource::new(Kind::InstructionFile, source, Status::Ok);
+            let hash = BlobHash::of(text.as_bytes());
+            file.content = Some(Content::Pinned(hash));
+            file.size = text.len() as u64;
+            file.root = snapshot.facts.directory.clone();
+            snapshot.resources.push(file);
+            bodies.insert(hash, text.as_bytes().into());
+        }
         let scan = Scan {
             snapshot,
-            bodies: Bodies::new(),
+            bodies,
             notes: Vec::new(),
             places: Vec::new(),
         };
@@ -210,9 +230,14 @@ impl Followed {
 
     /// Writes one request of a turn. What it was for is clear with the next line.
     fn request(&self, session: &str, turn: &str) {
+        self.request_with(session, turn, "said");
+    }
+
+    /// Writes one request of a turn, in which the person says something.
+    fn request_with(&self, session: &str, turn: &str, said: &str) {
         self.write(session, "turn_context", &json!({"turn_id": turn}));
-        for role in ["user", "assistant"] {
-            let text = json!([{"type": "input_text", "text": "said"}]);
+        for (role, text) in [("user", said), ("assistant", "said")] {
+            let text = json!([{"type": "input_text", "text": text}]);
             let item = json!({"type": "message", "role": role, "content": text});
             self.write(session, "response_item", &item);
         }
@@ -348,6 +373,40 @@ async fn nothing_is_asked_when_nothing_was_written() {
     followed.restart();
     followed.stop("s").await;
     assert_eq!(followed.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_person_may_say_the_text_of_a_head_that_no_client_has_read() {
+    let followed = Followed::new().await;
+    followed.write("s", "session_meta", &json!({"id": "s"}));
+    followed.start("s").await;
+    let text = |name: &str| {
+        format!("{name} is a text that is long enough to be found in any request at all.\n")
+    };
+    let head = |name| {
+        let text = text(name);
+        followed
+            .newest
+            .send_replace(Some(followed.snapshot_with("one", Some(&text))));
+    };
+    head("two");
+    followed.prompt("s", "t1").await;
+    head("three");
+    let said = format!("Look: {} and {}", text("two"), text("none"));
+    followed.request_with("s", "t1", &said);
+    followed.stop("s").await;
+    let kept = lock(&followed.kept);
+    let [row] = &kept.row_bodies[..] else {
+        panic!("{:?}", kept.row_bodies)
+    };
+    assert_eq!(row["verdict"], "as-pinned");
+    let resources = row["resources"].as_array().unwrap();
+    let found: Vec<_> = resources
+        .iter()
+        .map(|resource| (&resource["outcome"], &resource["content_hash"]))
+        .collect();
+    let two = BlobHash::of(text("two").as_bytes()).to_string();
+    assert_eq!(found, [(&json!("seen-elsewhere"), &json!(two))]);
 }
 
 #[tokio::test]
