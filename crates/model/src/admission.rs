@@ -103,7 +103,8 @@ impl Names {
             let Some(name) = skill_name(skill) else {
                 continue;
             };
-            let only_claims = skill::directory_warning(name, &skill.source).is_some();
+            let own = skill.own_name().unwrap_or(name);
+            let only_claims = skill::directory_warning(own, &skill.source).is_some();
             let order = (only_claims, std::cmp::Reverse(root), index);
             candidates.entry(name.to_owned()).or_default().push(order);
         }

@@ -39,10 +39,11 @@ impl PathGlobs {
     }
 }
 
-/// Rules as in a `.gitignore`, in which upper and lower case are equal. The last rule that matches counts.
+/// Rules as in a `.gitignore`. The last rule that matches counts.
 #[derive(Debug, Clone, Default)]
 pub struct IgnoreRules {
     rules: Vec<Rule>,
+    is_folded: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -54,16 +55,38 @@ struct Rule {
 }
 
 impl IgnoreRules {
-    /// Reads rules, one a line.
+    /// Reads rules, one a line, in which upper and lower case are equal, as in the globs of tools.
     pub fn new<'p>(lines: impl IntoIterator<Item = &'p str>) -> Self {
+        Self::read(lines, true)
+    }
+
+    /// Reads the rules of a `.gitignore`.
+    pub fn of_git<'p>(lines: impl IntoIterator<Item = &'p str>) -> Self {
+        Self::read(lines, false)
+    }
+
+    fn read<'p>(lines: impl IntoIterator<Item = &'p str>, is_folded: bool) -> Self {
+        let rules = lines.into_iter();
+        let rules = rules.filter_map(|line| Rule::new(line, is_folded));
         Self {
-            rules: lines.into_iter().filter_map(Rule::new).collect(),
+            rules: rules.collect(),
+            is_folded,
         }
     }
 
-    /// Returns whether the rules match a relative path, or a directory on the way to it.
+    /// Returns whether the rules match the relative path of a file, or a directory on the way to it.
     pub fn matches(&self, path: &str) -> bool {
-        let names = Names::of(path.split('/').filter(|name| !name.is_empty()), true);
+        self.match_path(path, false)
+    }
+
+    /// Returns whether the rules match the relative path of a directory, or one on the way to it.
+    pub fn matches_directory(&self, path: &str) -> bool {
+        self.match_path(path, true)
+    }
+
+    fn match_path(&self, path: &str, is_directory: bool) -> bool {
+        let names = path.split('/').filter(|name| !name.is_empty());
+        let names = Names::of(names, self.is_folded);
         let length = names.0.len();
         // What the last rule says that matches the first `n` names, for each `n`.
         let mut verdicts: Vec<Option<bool>> = vec![None; length + 1];
@@ -73,7 +96,7 @@ impl IgnoreRules {
             }
             let reached = rule.pattern.reached(&names);
             for count in 1..=length {
-                let is_directory = count < length;
+                let is_directory = is_directory || count < length;
                 if reached[count] && (is_directory || !rule.is_directory) {
                     verdicts[count].get_or_insert(!rule.is_negative);
                 }
@@ -85,7 +108,7 @@ impl IgnoreRules {
 
 impl Rule {
     /// Reads a line. Returns `None` for a comment and for a line without a pattern.
-    fn new(line: &str) -> Option<Self> {
+    fn new(line: &str, is_folded: bool) -> Option<Self> {
         let kept = line.trim_end_matches([' ', '\t']);
         let line = match kept.ends_with('\\') && kept.len() < line.len() {
             true => &line[..=kept.len()],
@@ -107,7 +130,7 @@ impl Rule {
         }
         let is_anchored = pattern.contains('/');
         let pattern = pattern.strip_prefix('/').unwrap_or(pattern);
-        let mut pattern = Pattern::new(pattern, true);
+        let mut pattern = Pattern::new(pattern, is_folded);
         if !is_anchored {
             pattern.parts.insert(0, Part::AnyDepth);
         }

@@ -204,7 +204,8 @@ pub struct Resource {
     pub content: Option<Content>,
     /// The size of the whole file in bytes, even if only a part was read.
     pub size: u64,
-    /// The name of a skill.
+    /// The name of a skill. That of a skill for some files begins with their directory, see
+    /// [`crate::skill::scoped_name`].
     pub name: Option<String>,
     /// The description of a skill.
     pub description: Option<String>,
@@ -213,7 +214,7 @@ pub struct Resource {
     pub detail: Option<Detail>,
     /// The supporting files of a skill, by path.
     pub files: Vec<SkillFile>,
-    /// Which files an instruction file is for. `None` if it is for the whole work.
+    /// Which files an instruction file or a skill is for. `None` if it is for the whole work.
     pub applies: Option<Applies>,
     /// The source of the instruction file that imports this one.
     pub imported_by: Option<String>,
@@ -386,6 +387,14 @@ impl Resource {
     /// Returns the id of the resource.
     pub fn id(&self) -> ResourceId {
         ResourceId::of(self.kind, &self.source)
+    }
+
+    /// Returns the name that a skill gives itself, without the directory for whose files it is.
+    pub fn own_name(&self) -> Option<&str> {
+        let name = self.name.as_deref()?;
+        let is_scoped = self.kind == Kind::Skill && self.applies.is_some();
+        let own = name.split_once(':').filter(|_| is_scoped);
+        Some(own.map_or(name, |(_, own)| own))
     }
 
     /// Returns the hash of the pinned body, if there is one.

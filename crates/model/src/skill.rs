@@ -84,6 +84,16 @@ pub fn directory_name(source: &str) -> Option<&str> {
     directory.rsplit('/').next().filter(|name| !name.is_empty())
 }
 
+/// Returns the name of a skill that is for the files below a directory: the directory from the working one on, a colon,
+/// and the skill's own name. Claude Code calls it so where another skill has its own name. What no name has becomes a `-`.
+pub fn scoped_name(name: &str, below: &str, working: Option<&str>) -> String {
+    let rest = working.and_then(|working| below.strip_prefix(working.trim_end_matches('/')));
+    let is_fit = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let directory = rest.unwrap_or(below).trim_matches('/').chars();
+    let directory: String = directory.map(|c| if is_fit(c) { c } else { '-' }).collect();
+    format!("{directory}:{name}")
+}
+
 /// Returns a warning if a skill's name differs from the name of its directory. Both are compared in
 /// Unicode's composed form.
 pub fn directory_warning(name: &str, source: &str) -> Option<Warning> {

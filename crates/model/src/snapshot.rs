@@ -89,10 +89,17 @@ impl Snapshot {
         self.in_context(Kind::Skill)
     }
 
-    /// Returns the `ok` skill with this name, which is unique among `ok` skills.
+    /// Returns the `ok` skill with this name, which is unique among `ok` skills. A skill for some files is also found by
+    /// its own name, if no other skill has that.
     pub fn skill(&self, name: &str) -> Option<&Resource> {
-        self.skills()
-            .find(|skill| skill.name.as_deref() == Some(name))
+        let mut named = self
+            .skills()
+            .filter(|skill| skill.name.as_deref() == Some(name));
+        let mut own = self.skills().filter(|skill| skill.own_name() == Some(name));
+        named.next().or_else(|| {
+            let first = own.next()?;
+            own.next().is_none().then_some(first)
+        })
     }
 
     fn in_context(&self, kind: Kind) -> impl Iterator<Item = &Resource> {

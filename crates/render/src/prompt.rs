@@ -101,7 +101,7 @@ pub(crate) fn of_attribute(value: &str) -> String {
     value.replace("&lt;", "<").replace("&gt;", ">")
 }
 
-fn skill(skill: &Resource) -> Option<String> {
+pub(crate) fn skill(skill: &Resource) -> Option<String> {
     let name = sanitise::line(skill.name.as_deref()?);
     if name.is_empty() {
         return None;

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use ctxpin_model::limits::{
     SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX, format_bytes,
 };
-use ctxpin_model::resource::{Content, Kind, SkillFile, Status};
+use ctxpin_model::resource::{Applies, Content, Kind, SkillFile, Status};
 use ctxpin_model::skill::files::{FileBudget, OmittedFiles, admit, limits_reason};
 use ctxpin_model::skill::{self, SKILL_FILE_NAME};
 use ctxpin_model::warning::{Code, Warning, line_of};
@@ -100,6 +100,18 @@ pub(crate) fn read(
     root: &Path,
     gathering: &mut Gathering,
 ) -> Result<(), ScanError> {
+    read_for(directory, source, root, None, gathering)
+}
+
+/// Reads the skill in a directory, as [`read`] does. With a working directory, it is for the files below its root, and
+/// is listed once for each root.
+pub(crate) fn read_for(
+    directory: Directory,
+    source: &Path,
+    root: &Path,
+    working: Option<&Path>,
+    gathering: &mut Gathering,
+) -> Result<(), ScanError> {
     gathering.go_on()?;
     let path = directory.path.clone();
     let is_usable = source_text(source).1.is_none()
@@ -108,7 +120,7 @@ pub(crate) fn read(
             .and_then(Path::file_name)
             .and_then(OsStr::to_str)
             .is_some_and(skill::is_usable_name);
-    if !gathering.begin_skill(&path, is_usable) {
+    if working.is_none() && !gathering.begin_skill(&path, is_usable) {
         return Ok(());
     }
     let boundary = Boundary::of_skill(directory, Rc::clone(&gathering.common));
@@ -120,17 +132,19 @@ pub(crate) fn read(
         return Ok(());
     }
     let mut finding = Finding::new(Kind::Skill, source, root);
+    let below = source_text(root).0;
+    finding.resource.applies = working.map(|_| Applies::to(below, Vec::new()));
     let mut bytes = None;
     match outcome {
         Outcome::Read(reading) => {
             finding.note(&reading);
-            judge(&mut finding, &reading, gathering);
+            judge(&mut finding, &reading, working, gathering);
             bytes = reading.bytes.map(|bytes| (reading.hash, bytes));
         }
         Outcome::Refused(refused) => finding.refuse(refused.status, refused.reason),
         Outcome::Absent => return Ok(()),
     }
-    finding.identity = Some(path.join(SKILL_FILE_NAME));
+    finding.identity = working.is_none().then(|| path.join(SKILL_FILE_NAME));
     let mut walk = Walk::new(&boundary);
     walk.directory(&boundary.directory, Path::new(""), 0, gathering);
     if let Some((_, bytes)) = bytes
@@ -144,13 +158,20 @@ pub(crate) fn read(
     if let (Status::Ok, Some((hash, bytes))) = (finding.resource.status, bytes) {
         finding.resource.content = Some(gathering.hold(hash, bytes));
     }
-    gathering.end_skill(&path, finding.resource.status, is_usable);
+    if working.is_none() {
+        gathering.end_skill(&path, finding.resource.status, is_usable);
+    }
     gathering.add(finding);
     Ok(())
 }
 
 /// Reads the name and the description of a `SKILL.md`, and refuses it if they are unusable.
-fn judge(finding: &mut Finding, reading: &Reading, gathering: &mut Gathering) {
+fn judge(
+    finding: &mut Finding,
+    reading: &Reading,
+    working: Option<&Path>,
+    gathering: &mut Gathering,
+) {
     let Some(bytes) = &reading.bytes else {
         return finding.refuse(Status::Oversize, oversize(reading.size, SKILL_MD_BYTES_MAX));
     };
@@ -161,7 +182,11 @@ fn judge(finding: &mut Finding, reading: &Reading, gathering: &mut Gathering) {
     }
     let directory = skill::directory_name(&finding.resource.source).unwrap_or_default();
     let read = skill::parse(bytes, directory, gathering.profile.described_by_text(bytes));
-    finding.resource.name = read.name;
+    let working = working.map(|working| source_text(working).0);
+    finding.resource.name = read.name.map(|name| match &finding.resource.applies {
+        None => name,
+        Some(files) => skill::scoped_name(&name, &files.below, working.as_deref()),
+    });
     finding.resource.description = read.description;
     if let Some(refusal) = read.refusal {
         finding.refuse(Status::Invalid, refusal);

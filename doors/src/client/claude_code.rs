@@ -66,6 +66,9 @@ const BEHIND_RESULT: [&str; 2] = [
     "<system-reminder>\nInstruction files were re-read ",
 ];
 
+/// What begins the text with the skills of directories below the working directory.
+const DISCOVERED: &str = "New skills discovered in ";
+
 /// What begins the list of skills.
 const SKILLS_BEGIN: &str = "The following skills are available for use with the Skill tool:\n\n";
 
@@ -200,7 +203,7 @@ fn skill(random: &mut StdRng, name: &str) -> String {
         "|\n  Two\n  lines\twith a tab",
         ">-\n  Folded\n\n  lines",
         "\"\\n a blank \\t\\t line \"",
-        "un\u{200b}seen\u{ad}\u{202e}, \u{1f468}\u{200d}\u{1f469} and \u{2764}\u{fe0f}",
+        "un\u{200b}seen\u{ad}\u{202e}, \u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467} and \u{2764}\u{fe0f}",
         "42",
     ];
     let description = descriptions.choose(random).copied().unwrap_or("None");
@@ -577,6 +580,7 @@ pub fn on_demand(request: &Value) -> Vec<String> {
         for text in texts.chain(content.as_str()) {
             let reminder = text.trim_end().strip_prefix("<system-reminder>\n");
             let reminder = reminder.and_then(|text| text.strip_suffix(END));
+            blocks.extend(discovered(text));
             if let Some(agents_md) = text.strip_prefix(AGENTS_MD) {
                 let end = BEHIND
                     .iter()
@@ -601,6 +605,21 @@ pub fn on_demand(request: &Value) -> Vec<String> {
     }
     blocks.sort_unstable();
     blocks
+}
+
+/// Returns the lines of the generated skills that a text lists because the model read a file beside them.
+fn discovered(text: &str) -> impl Iterator<Item = String> {
+    let found = text.split_once(DISCOVERED);
+    let list = found.and_then(|(_, rest)| rest.split_once(SKILLS_BEGIN));
+    let lines = list.map_or("", |(_, list)| list).lines();
+    let lines = lines.take_while(|line| line.starts_with("- "));
+    let lines = lines.filter(|line| {
+        let name = line[2..].split(": ").next().unwrap_or_default();
+        let name = name.split(" (").next().unwrap_or_default();
+        let own = name.rsplit(':').next().unwrap_or_default();
+        SKILL_NAMES.contains(&own)
+    });
+    lines.map(str::to_owned)
 }
 
 /// Returns a text with the instruction files as both sides must have it: without the files that `unread` names, and

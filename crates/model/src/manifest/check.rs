@@ -109,7 +109,7 @@ fn foreign_members(at: &str, claim: &Claim) -> Result<(), InvalidManifest> {
         ("files", !claim.files.is_empty() && kind != Kind::Skill),
         ("tools", !claim.tools.is_empty() && kind != Kind::McpServer),
         ("shape", claim.shape.is_some() && kind != Kind::McpConfig),
-        ("applies", claim.applies.is_some() && !is_file),
+        ("applies", claim.applies.is_some() && !kind.is_context()),
         ("imported_by", claim.imported_by.is_some() && !is_file),
     ];
     match foreign.iter().find(|(_, is_foreign)| *is_foreign) {

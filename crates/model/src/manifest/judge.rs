@@ -10,20 +10,18 @@ use crate::limits::{
     SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX, cut, format_bytes,
 };
 use crate::mcp::Detail;
-use crate::profile::Profile;
 use crate::resource::{Content, Kind, Resource, SkillFile, Status};
 use crate::skill;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Facts, Snapshot};
 
 /// Returns the snapshot of a manifest. A resource that breaks a rule is listed with the reason and
 /// is not used. `blobs` has every hash that [`Manifest::missing`] names, and the bytes of those that
 /// [`Manifest::to_read`] names.
 pub fn judge(manifest: &Manifest, head: Option<&Snapshot>, blobs: &AgentBlobs) -> Snapshot {
     let claims = manifest.claims();
-    let profile = claims.facts.profile_rules().profile;
     let resources = claims.resources.iter();
     let mut resources = resources
-        .map(|claim| resource(claim, profile, head, blobs))
+        .map(|claim| resource(claim, &claims.facts, head, blobs))
         .collect();
     let dropped = admit(&mut resources);
     debug_assert_eq!(dropped, None, "a manifest lists no more than a snapshot");
@@ -34,16 +32,11 @@ pub fn judge(manifest: &Manifest, head: Option<&Snapshot>, blobs: &AgentBlobs) -
     }
 }
 
-fn resource(
-    claim: &Claim,
-    profile: Profile,
-    head: Option<&Snapshot>,
-    blobs: &AgentBlobs,
-) -> Resource {
+fn resource(claim: &Claim, facts: &Facts, head: Option<&Snapshot>, blobs: &AgentBlobs) -> Resource {
     let mut resource = as_claimed(claim);
     match claim.kind {
         Kind::InstructionFile => judge_instruction_file(&mut resource, blobs),
-        Kind::Skill => judge_skill(&mut resource, claim, profile, head, blobs),
+        Kind::Skill => judge_skill(&mut resource, claim, facts, head, blobs),
         Kind::McpConfig => {}
         Kind::McpServer => judge_server(&mut resource),
     }
@@ -121,7 +114,7 @@ fn usable_body(resource: &mut Resource, bytes_max: u64, blobs: &AgentBlobs) -> O
 fn judge_skill(
     resource: &mut Resource,
     claim: &Claim,
-    profile: Profile,
+    facts: &Facts,
     head: Option<&Snapshot>,
     blobs: &AgentBlobs,
 ) {
@@ -138,9 +131,14 @@ fn judge_skill(
         None => {
             let directory = skill::directory_name(&claim.source).unwrap_or_default();
             let bytes = blobs.bytes(hash).unwrap_or_default();
+            let profile = facts.profile_rules().profile;
             let frontmatter = skill::parse(bytes, directory, profile.described_by_text(bytes));
             let refusals = frontmatter.refusal.into_iter().collect();
-            (frontmatter.name, frontmatter.description, refusals)
+            let name = frontmatter.name.map(|name| match &claim.applies {
+                None => name,
+                Some(files) => skill::scoped_name(&name, &files.below, facts.directory.as_deref()),
+            });
+            (name, frontmatter.description, refusals)
         }
     };
     let differs = |claimed: &Option<String>, derived: &Option<String>| {
@@ -160,14 +158,14 @@ fn judge_skill(
     }
 }
 
-/// Returns the head's skill of the same source and bytes, whose name and description are known.
+/// Returns the head's skill of the same source and bytes and for the same files, whose name and description are known.
 pub(super) fn same_skill<'s>(
     claim: &Claim,
     hash: BlobHash,
     head: Option<&'s Snapshot>,
 ) -> Option<&'s Resource> {
     let skill = head?.find(Kind::Skill, &claim.source)?;
-    (skill.body() == Some(hash)).then_some(skill)
+    (skill.body() == Some(hash) && skill.applies == claim.applies).then_some(skill)
 }
 
 /// Pins a file of an `ok` skill if its bytes are not too large.

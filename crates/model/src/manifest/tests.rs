@@ -252,7 +252,7 @@ proptest! {
 }
 
 #[test]
-fn only_instruction_files_are_for_some_files() {
+fn only_what_a_model_reads_is_for_some_files() {
     let check = |kind, applies: Applies, expected: &str| {
         let claim = Claim {
             applies: Some(applies),
@@ -270,10 +270,11 @@ fn only_instruction_files_are_for_some_files() {
     let applies =
         |globs: &[&str]| Applies::to("/w", globs.iter().map(|glob| (*glob).to_owned()).collect());
     check(Kind::InstructionFile, applies(&["*.rs"]), "");
+    check(Kind::Skill, applies(&[]), "");
     check(
-        Kind::Skill,
+        Kind::McpConfig,
         applies(&[]),
-        "`resources[0].applies`: a skill has no such member",
+        "`resources[0].applies`: an mcp_config has no such member",
     );
     check(
         Kind::InstructionFile,

@@ -25,6 +25,7 @@ ctxpin_testing::on_both_databases!(
     bytes_of_a_skills_file_are_judged_anew_as_instructions,
     a_source_is_absolute,
     the_files_that_a_resource_is_for_are_kept,
+    a_skill_for_some_files_has_their_directory_in_its_name,
     a_skills_files_lie_below_it,
     facts_and_errors_are_kept,
     what_is_not_used_stores_no_bytes,
@@ -301,6 +302,39 @@ async fn the_files_that_a_resource_is_for_are_kept(test: &TestService) {
     };
     let taken = intake.take_one(below.clone(), &[b"Use tabs."]).await;
     assert_eq!(taken.applies, below.applies);
+}
+
+async fn a_skill_for_some_files_has_their_directory_in_its_name(test: &TestService) {
+    let mut intake = Intake::new(test).await;
+    let text = skill_md("pdf", "Reads PDFs.");
+    let below = |directory: &str, name: Option<&str>| Resource {
+        applies: Some(Applies::to(directory, Vec::new())),
+        name: name.map(str::to_owned),
+        ..skill(directory, "pdf", text.as_bytes())
+    };
+    let pushed = Snapshot {
+        facts: Facts {
+            directory: Some("/w".into()),
+            ..Facts::default()
+        },
+        ..of(vec![
+            skill("/w", "pdf", text.as_bytes()),
+            below("/w/a", Some("a:pdf")),
+            below("/w/a/b", None),
+            below("/w/c", Some("pdf")),
+        ])
+    };
+    let taken = intake.take(pushed, &[text.as_bytes()]).await.unwrap();
+    let names = taken.skills().map(|skill| skill.name.as_deref());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        [Some("pdf"), Some("a:pdf"), Some("a/b:pdf")]
+    );
+    require_unused(
+        &taken.resources[3],
+        Status::Invalid,
+        "the name that was sent is not the one in its SKILL.md",
+    );
 }
 
 async fn a_source_is_absolute(test: &TestService) {

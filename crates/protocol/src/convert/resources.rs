@@ -65,7 +65,7 @@ fn warnings(resource: &resource::Resource, treatment: Option<&Treatment>) -> Vec
         .into_iter()
         .flat_map(|treatment| &treatment.warnings);
     let is_skill = resource.kind == Kind::Skill && resource.status == Status::Ok;
-    let name = resource.name.as_deref().filter(|_| is_skill);
+    let name = resource.own_name().filter(|_| is_skill);
     let of_place = name.and_then(|name| skill::directory_warning(name, &resource.source));
     of_place.iter().chain(of_body).map(warning).collect()
 }

@@ -27,22 +27,23 @@ pub struct Instructions {
     /// The absolute path of the file; null without a pin.
     #[schema(required = true)]
     pub path: Option<String>,
-    /// The instruction files that come with that file, in the order in which the tool gives them. Those
+    /// The instruction files and then the skills that come with that file, in the order in which the tool gives them. Those
     /// that the prompt has are not among them.
     pub items: Vec<Instruction>,
 }
 
-/// An instruction file that comes with a file.
+/// An instruction file that comes with a file, or a skill that is listed with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Instruction {
     /// The id of the resource.
     pub id: String,
-    /// The absolute path of the instruction file.
+    /// The absolute path of the instruction file, or of the skill's `SKILL.md`.
     pub source: String,
     /// Which files it is for, and so why it comes with this one.
     pub applies: Applies,
     /// The SHA-256 of its bytes in the workspace.
     pub content_hash: String,
-    /// The text for the model: in the form of the tool, and sanitised like the prompt.
+    /// The text for the model: in the form of the tool, and sanitised like the prompt. A skill's is its line of the list
+    /// of skills.
     pub text: String,
 }

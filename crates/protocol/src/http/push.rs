@@ -81,7 +81,8 @@ pub struct ManifestResource {
     /// The absolute path of the root that contributes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
-    /// The name of a skill.
+    /// The name of a skill. That of a skill for some files is their directory from the working one on, a colon, and
+    /// the skill's own name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The description of a skill.
@@ -96,7 +97,7 @@ pub struct ManifestResource {
     /// The shape of an `mcp_config`: its servers, without values that could be secrets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<Shape>,
-    /// Which files an instruction file is for; absent if it is for the whole work.
+    /// Which files an instruction file or a skill is for; absent if it is for the whole work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applies: Option<Applies>,
     /// The source of the instruction file that imports this one.

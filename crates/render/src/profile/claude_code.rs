@@ -8,7 +8,7 @@ use ctxpin_model::claude_code::{
     LOCAL_NAME, Reading, is_skill_for_files, is_skill_hidden, skill_when, trim,
 };
 use ctxpin_model::profile::{ClaudeCodeSettings, SkillListing};
-use ctxpin_model::resource::{Bodies, Resource};
+use ctxpin_model::resource::{Bodies, Kind, Resource};
 use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::Snapshot;
 
@@ -22,6 +22,9 @@ instructions OVERRIDE any default behavior and you MUST follow them exactly as w
 
 /// The punctuation of ASCII in the order in which JavaScript's `localeCompare` has it, before digits and letters.
 const PUNCTUATION: &str = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";
+
+/// The longest description in the list of skills, in UTF-16 code units.
+const LISTED_UNITS_MAX: usize = 1_536;
 
 /// What separates two files.
 const BETWEEN: &str = "\n\n";
@@ -54,7 +57,7 @@ pub(super) fn effective(
     effective.text = message(&blocks);
     for (skill, reason) in judged_skills(snapshot, bodies, settings) {
         match reason {
-            Some(reason) => effective.left_out.push(left_out(skill, reason)),
+            Some(reason) => effective.left_out.push(left_out(skill, &*reason)),
             None => effective.given.push(listed(&as_listed(skill, settings))),
         }
     }
@@ -77,6 +80,7 @@ pub(super) fn delivered(
     });
     let text = message(&blocks.collect::<Vec<_>>());
     let skills = skills(snapshot, bodies, settings).into_iter();
+    let skills = skills.filter(|(skill, _)| skill.applies.is_none());
     // A model that ctxpin serves learns of a skill for some files from this list alone.
     let listed = skills.filter(|(skill, body)| {
         !is_off(skill, settings) && !body.is_some_and(|body| is_skill_hidden(body))
@@ -105,30 +109,127 @@ fn judged_skills<'s>(
     snapshot: &'s Snapshot,
     bodies: &Bodies,
     settings: &ClaudeCodeSettings,
-) -> Vec<(&'s Resource, Option<&'static str>)> {
+) -> Vec<(&'s Resource, Option<Cow<'static, str>>)> {
     let mut names = HashSet::new();
     let skills = skills(snapshot, bodies, settings).into_iter();
     let judged = skills.map(|(skill, body)| {
         let reason = match body {
-            _ if is_off(skill, settings) => Some("`skillOverrides` keeps it out of the list"),
+            _ if is_off(skill, settings) => "`skillOverrides` keeps it out of the list".into(),
             Some(body) if is_skill_hidden(body) => {
-                Some("`disable-model-invocation` keeps it out of the list")
+                "`disable-model-invocation` keeps it out of the list".into()
+            }
+            _ if skill.applies.is_some() => {
+                let below = skill.applies.iter().map(|files| files.below.as_str());
+                let below: String = below.collect();
+                format!("it is listed after Claude Code read a file below {below}").into()
             }
             Some(body) if is_skill_for_files(body) => {
-                Some("it is listed after Claude Code read a file that its `paths` match")
+                "it is listed after Claude Code read a file that its `paths` match".into()
             }
-            _ if names.insert(directory_name(&skill.source)) => None,
-            _ => Some("another skill in a directory of this name counts"),
+            _ if names.insert(directory_name(&skill.source)) => return (skill, None),
+            _ => "another skill in a directory of this name counts".into(),
         };
-        (skill, reason)
+        (skill, Some(reason))
     });
     judged.collect()
+}
+
+/// Returns the line by which Claude Code lists a skill below the working directory after it read a file there, or `None`
+/// if it does not list it. Its name has its directory if another skill has the name, at the start or among those that
+/// `come` too.
+pub(super) fn listed_on_demand(
+    snapshot: &Snapshot,
+    bodies: &Bodies,
+    settings: &ClaudeCodeSettings,
+    skill: &Resource,
+    come: &[&Resource],
+) -> Option<String> {
+    let body = |skill: &Resource| bodies.get(&skill.body()?);
+    if is_off(skill, settings) || body(skill).is_some_and(|body| is_skill_hidden(body)) {
+        return None;
+    }
+    let name = directory_name(&skill.source)?;
+    let directory = directory_of_files(skill)?;
+    let is_named = |other: &Resource| directory_name(&other.source) == Some(name);
+    // Before it reads a file that its `paths` match, Claude Code does not know such a skill.
+    let mut at_start = snapshot.skills().filter(|other| {
+        other.applies.is_none() && !body(other).is_some_and(|body| is_skill_for_files(body))
+    });
+    let is_at_start = at_start.any(is_named);
+    let mut come = come.iter().filter(|other| other.kind == Kind::Skill);
+    let is_double =
+        is_at_start || come.any(|other| other.source != skill.source && is_named(other));
+    let own = skill.own_name().filter(|own| *own != name);
+    let is_short = listing(skill, settings) == Some(SkillListing::NameOnly);
+    let listed = match (is_double, own) {
+        (true, _) => format!("{directory}:{name}"),
+        (false, Some(own)) if !is_short => format!("{name} ({own})"),
+        (false, _) => name.to_owned(),
+    };
+    if is_short {
+        return Some(format!("- {listed}"));
+    }
+    let place = match is_at_start {
+        true => format!(
+            "scoped to {directory}/ — use this instead of the unscoped \"{name}\" skill when the files being changed are \
+             under {directory}/"
+        ),
+        false => format!(
+            "from {directory}/.claude/skills — applies when working on files under {directory}/"
+        ),
+    };
+    let description = skill.description.as_deref().unwrap_or_default();
+    let description = described(&format!("{} ({place})", trim(description)), body(skill));
+    Some(format!("- {listed}: {}", cut(description)))
+}
+
+/// Returns a description as the list cuts it.
+fn cut(description: String) -> String {
+    let units: Vec<_> = description.encode_utf16().collect();
+    match units.get(..LISTED_UNITS_MAX - 1) {
+        Some(kept) if units.len() > LISTED_UNITS_MAX => String::from_utf16_lossy(kept) + "…",
+        _ => description,
+    }
+}
+
+/// Returns the directory of the files that a skill is for, from the working directory on.
+fn directory_of_files(skill: &Resource) -> Option<&str> {
+    let below = &skill.applies.as_ref()?.below;
+    // The name has as many parts, but some other characters.
+    let (scope, _) = skill.name.as_deref()?.split_once(':')?;
+    let parts = scope.matches('/').count() + 1;
+    let begin = below.rmatch_indices('/').nth(parts - 1)?.0;
+    Some(&below[begin + 1..])
+}
+
+/// Puts what comes with a file in Claude Code's order: the instruction files as they are, then the skills by their names.
+pub(super) fn sort_on_demand(files: &mut [&Resource]) {
+    files.sort_by_cached_key(|file| {
+        let name = directory_name(&file.source).filter(|_| file.kind == Kind::Skill);
+        name.map(|name| (collated(name), file.source.clone()))
+    });
+}
+
+/// Returns the line of a skill for some files as a chat lists it. `None` if the model does not load it by itself.
+pub(super) fn delivered_skill(
+    skill: &Resource,
+    body: &[u8],
+    settings: &ClaudeCodeSettings,
+) -> Option<String> {
+    let is_listed = !is_off(skill, settings) && !is_skill_hidden(body);
+    is_listed
+        .then(|| prompt::skill(&as_listed(skill, settings)))
+        .flatten()
 }
 
 /// Returns how the settings list a skill. `None` if whole.
 pub(super) fn listing(skill: &Resource, settings: &ClaudeCodeSettings) -> Option<SkillListing> {
     let name = directory_name(&skill.source)?;
-    settings.skill_listings.get(name).copied()
+    let scoped = directory_of_files(skill).map(|directory| format!("{directory}:{name}"));
+    let scoped = scoped.and_then(|scoped| settings.skill_listings.get(&scoped));
+    scoped
+        .or_else(|| settings.skill_listings.get(name))
+        .copied()
 }
 
 /// Returns whether the settings keep a skill out of the list.

@@ -49,7 +49,7 @@ pub struct Given {
     pub delivered_bytes: Option<u64>,
 }
 
-/// An instruction file that a tool gives its model when it reads certain files.
+/// An instruction file or the line of a skill that a tool gives its model when it reads certain files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnDemand {
     pub source: String,
@@ -144,10 +144,14 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
 pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
     let files = conditional(snapshot).into_iter();
     let coming = files.filter_map(|file| Coming::with(file, path));
-    let files = in_order(coming.collect()).into_iter();
+    let coming = in_order(coming.collect());
+    let files = coming.iter();
     let given = files.filter_map(|file| {
         let body = bodies.get(&file.body()?)?;
         let text = match snapshot.facts.settings() {
+            Some(Settings::ClaudeCode(settings)) if file.kind == Kind::Skill => {
+                claude_code::listed_on_demand(snapshot, bodies, settings, file, &coming)
+            }
             Some(Settings::ClaudeCode(_)) => claude_code::on_demand(file, body),
             Some(Settings::Opencode(_)) => opencode::on_demand(file, body),
             Some(Settings::Codex(_)) | None => neutral::on_demand(file, body, Renderer::CURRENT),
@@ -158,20 +162,21 @@ pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDema
     given.collect()
 }
 
-/// Returns the instruction files that the tool of the snapshot's profile gives its model with certain files only, in
-/// its order. By Codex's own rules there are none.
+/// Returns the instruction files and then the skills that the tool of the snapshot's profile gives its model with certain
+/// files only, in its order. By Codex's own rules there are none.
 pub fn conditional(snapshot: &Snapshot) -> Vec<&Resource> {
-    let files = snapshot.instruction_files();
+    let files = snapshot.instruction_files().chain(snapshot.skills());
     let mut files: Vec<_> = files.filter(|file| file.applies.is_some()).collect();
     match snapshot.facts.settings() {
         Some(Settings::Opencode(_)) => opencode::sort_on_demand(&mut files),
-        Some(Settings::ClaudeCode(_) | Settings::Codex(_)) | None => {}
+        Some(Settings::ClaudeCode(_)) => claude_code::sort_on_demand(&mut files),
+        Some(Settings::Codex(_)) | None => {}
     }
     files
 }
 
-/// Returns one of these files as a chat gives it: in the tool's form, but sanitised by a renderer. `None` if nothing of
-/// it is for a model.
+/// Returns one of these files as a chat gives it: in the tool's form, but sanitised by a renderer. A skill is the line of
+/// the list of skills. `None` if nothing of it is for a model.
 pub fn delivered_on_demand(
     snapshot: &Snapshot,
     file: &Resource,
@@ -179,6 +184,10 @@ pub fn delivered_on_demand(
     renderer: Renderer,
 ) -> Option<String> {
     match snapshot.facts.settings() {
+        Some(Settings::ClaudeCode(settings)) if file.kind == Kind::Skill => {
+            claude_code::delivered_skill(file, body, settings)
+        }
+        _ if file.kind == Kind::Skill => prompt::skill(file),
         Some(Settings::ClaudeCode(_)) => claude_code::delivered_on_demand(file, body, renderer),
         Some(Settings::Opencode(_)) => opencode::delivered_on_demand(file, body, renderer),
         Some(Settings::Codex(_)) | None => neutral::on_demand(file, body, renderer),

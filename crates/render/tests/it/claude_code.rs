@@ -166,6 +166,140 @@ fn a_blank_file_and_a_rule_for_some_files_are_left_out() {
 }
 
 #[test]
+fn a_skill_below_comes_with_the_files_of_its_directory() {
+    let mut sample = Sample::default();
+    for name in ["top", "hidden", "for-files"] {
+        let line = match name {
+            "hidden" => "disable-model-invocation: true\n",
+            "for-files" => "paths: \"*.py\"\n",
+            _ => "",
+        };
+        let body = format!("---\nname: {name}\ndescription: Does {name}.\n{line}---\nbody");
+        sample = with_skill(sample, name, &body);
+    }
+    let below = [
+        ("p", "top", ""),
+        ("p", "hidden", ""),
+        ("p", "for-files", ""),
+        ("p", "own", "when_to_use: When <asked>.\n"),
+        ("p/q", "own", "paths: \"*.py\"\n"),
+        ("p/q", "Other", ""),
+        ("p/q", "short", ""),
+        ("p/q", "off", ""),
+        ("p/q", "never", "disable-model-invocation: true\n"),
+        ("p/q", "long", ""),
+        ("r", "own", ""),
+    ];
+    for (directory, name, line) in below {
+        let does = match name {
+            "long" => "w".repeat(1_600),
+            _ => format!("Does {name}."),
+        };
+        let own = match name {
+            "Other" => "another",
+            _ => name,
+        };
+        let body = format!("---\nname: {own}\ndescription: {does}\n{line}---\nbody");
+        sample = sample.skill(name, directory);
+        let skill = sample.snapshot.resources.last_mut().unwrap();
+        sample
+            .bodies
+            .insert(skill.body().unwrap(), body.as_bytes().into());
+        skill.source = format!("/w/{directory}/.claude/skills/{name}/SKILL.md");
+        skill.root = Some(format!("/w/{directory}"));
+        skill.name = Some(format!("{directory}:{own}"));
+        skill.description = Some(does);
+        skill.applies = Some(Applies::to(format!("/w/{directory}"), Vec::new()));
+    }
+    let listings = [
+        ("off", SkillListing::Off),
+        ("p/q:short", SkillListing::NameOnly),
+    ];
+    let listings = listings.map(|(name, listing)| (name.to_owned(), listing));
+    let settings = ClaudeCodeSettings {
+        skill_listings: listings.into(),
+        ..ClaudeCodeSettings::defaults(HOME)
+    };
+    let sample = read_by(sample, settings);
+    let given = |path: &str| {
+        let given = on_demand(&sample.snapshot, &sample.bodies, path).into_iter();
+        given.map(|given| given.text).collect::<Vec<_>>()
+    };
+    let of_p = "applies when working on files under p/)";
+    let instead = |name: &str| {
+        format!(
+            "(scoped to p/ — use this instead of the unscoped \"{name}\" skill when the files being changed are under p/)"
+        )
+    };
+    assert_eq!(
+        given("/w/p/a.rs"),
+        [
+            format!("- for-files: Does for-files. (from p/.claude/skills — {of_p}"),
+            format!("- p:hidden: Does hidden. {}", instead("hidden")),
+            format!("- own: Does own. (from p/.claude/skills — {of_p} - When &lt;asked&gt;."),
+            format!("- p:top: Does top. {}", instead("top")),
+        ]
+    );
+    let of_q = "(from p/q/.claude/skills — applies when working on files under p/q/)";
+    let of_both = given("/w/p/q/a.rs");
+    let lines: Vec<_> = of_both
+        .iter()
+        .map(|line| line.chars().take(99).collect::<String>())
+        .collect();
+    assert_eq!(
+        lines[2..],
+        [
+            format!("- long: {}", "w".repeat(91)),
+            format!("- Other (another): Does Other. {of_q}"),
+            format!("- p:own: Does own. (from p/.claude/skills — {of_p} - When &lt;asked&gt;."),
+            format!("- p/q:own: Does own. {of_q}"),
+            "- short".to_owned(),
+            format!("- p:top: Does top. {}", instead("top")),
+        ]
+        .map(|line| line.chars().take(99).collect::<String>())
+    );
+    assert_eq!(of_both[2].encode_utf16().count(), "- long: ".len() + 1_536);
+    assert!(of_both[2].ends_with("w…"));
+
+    let files = conditional(&sample.snapshot).into_iter();
+    let lines = files.filter_map(|file| {
+        let body = &sample.bodies[&file.body().unwrap()];
+        delivered_on_demand(&sample.snapshot, file, body, Renderer::CURRENT)
+    });
+    let lines: Vec<_> = lines.filter(|line| line.len() < 99).collect();
+    assert_eq!(
+        lines,
+        [
+            "- p:for-files: Does for-files.",
+            "- p:hidden: Does hidden.",
+            "- p/q:another: Does Other.",
+            "- p:own: Does own.",
+            "- p/q:own: Does own.",
+            "- r:own: Does own.",
+            "- p/q:short",
+            "- p:top: Does top.",
+        ]
+    );
+    let effective = effective(&sample.snapshot, &sample.bodies);
+    let listed: Vec<_> = effective
+        .given
+        .iter()
+        .map(|given| given.source.as_str())
+        .collect();
+    assert_eq!(listed.len(), 1, "{listed:?}");
+    let reason = &effective.left_out.last().unwrap().reason;
+    assert_eq!(
+        reason,
+        "it is listed after Claude Code read a file below /w/r"
+    );
+    let prompt = delivered(&sample.snapshot, &sample.bodies);
+    assert!(
+        prompt.contains("- top: ") && !prompt.contains("p:top"),
+        "{prompt}"
+    );
+}
+
+#[test]
 fn settings_list_a_skill_by_its_name_alone_or_not_at_all() {
     let mut sample = Sample::default();
     for name in ["off", "own", "short", "whole"] {

@@ -13,6 +13,7 @@ mod roots;
 mod shared_files;
 mod signals;
 mod skills;
+mod skills_below;
 mod swap;
 mod trust;
 mod workspace;

@@ -12,20 +12,25 @@ use super::super::below;
 use super::walk::{Item, Scope, Seen, Walk};
 use super::{AGENTS_NAME, FOLDER, NAME, RULES, rules};
 use crate::ScanError;
+use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::searches::Wanted;
 
 /// Returns the directories below that have a file, those nearest to the working directory first.
-pub fn directories(walk: &mut Walk, has_agents_md: bool) -> Result<Vec<PathBuf>, ScanError> {
+pub fn directories(
+    working: &Path,
+    has_agents_md: bool,
+    gathering: &mut Gathering,
+) -> Result<Vec<PathBuf>, ScanError> {
     let mut names = vec![NAME, LOCAL_NAME, FOLDER];
     names.extend(has_agents_md.then_some(AGENTS_NAME));
     let wanted = Wanted {
-        working: walk.working().to_owned(),
+        working: working.to_owned(),
         names,
         closed: FOLDER,
         tool: "Claude Code",
     };
-    below::directories(wanted, walk.gathering)
+    below::directories(wanted, gathering)
 }
 
 /// How far Claude Code comes on its way down to a directory.

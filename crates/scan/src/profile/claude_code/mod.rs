@@ -7,6 +7,7 @@
 
 mod agents_md;
 mod below;
+mod ignored;
 mod repository;
 mod rules;
 mod settings;
@@ -52,15 +53,19 @@ pub(super) fn find(
     let home = home(request);
     let working = &roots.directory;
     let (settings, unpinned) = settings::read(request, &home, working, gathering);
+    let mut has_agents_md = false;
     if !settings.is_disabled {
         let mut walk = Walk::new(request, roots, &home, &settings, boundaries, gathering);
-        let items = instruction_files(&mut walk, settings.instruction_files)?;
+        let (items, of_agents_md) = instruction_files(&mut walk, settings.instruction_files)?;
+        has_agents_md = of_agents_md;
         for item in items {
             gathering.add(item.finding);
         }
         unpinned::instruction_files(&home, working, unpinned.has_memory, gathering);
     }
     skills::find(request, roots, &home, boundaries, gathering)?;
+    let below = below::directories(working, has_agents_md, gathering)?;
+    skills::find_below(request, roots, &below, boundaries, gathering)?;
     unpinned::skills(
         &home,
         skills::directories(request, working),
@@ -108,7 +113,11 @@ fn levels(working: &Path) -> Vec<Level> {
     levels
 }
 
-fn instruction_files(walk: &mut Walk, names: InstructionFiles) -> Result<Vec<Item>, ScanError> {
+/// Returns the instruction files, and whether the `AGENTS.md` of directories below count.
+fn instruction_files(
+    walk: &mut Walk,
+    names: InstructionFiles,
+) -> Result<(Vec<Item>, bool), ScanError> {
     let levels = levels(walk.working());
     let mut items = managed();
     if names != InstructionFiles::ManagedOnly {
@@ -119,8 +128,9 @@ fn instruction_files(walk: &mut Walk, names: InstructionFiles) -> Result<Vec<Ite
         InstructionFiles::ClaudeMdAndAgentsMd => agents_md::add(walk, &levels, false, &mut items)?,
         InstructionFiles::ClaudeMd | InstructionFiles::ManagedOnly => None,
     };
+    let has_agents_md = agents_md.is_some();
     on_demand(walk, &levels, agents_md, &mut items)?;
-    Ok(once_each(items))
+    Ok((once_each(items), has_agents_md))
 }
 
 /// Returns each file once, with all that it is for. A file for the whole work is for every file.
@@ -194,7 +204,7 @@ fn on_demand(
         &mut seen,
         items,
     )?;
-    let below = below::directories(walk, agents_md.is_some())?;
+    let below = below::directories(walk.working(), agents_md.is_some(), walk.gathering)?;
     let ways = below::add(walk, &below, &due, items)?;
     walk.next_directory();
     for level in levels.iter().filter(|level| level.is_project) {

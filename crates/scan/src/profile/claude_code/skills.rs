@@ -1,11 +1,13 @@
 //! The skills of the project and of the person.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use ctxpin_model::limits::SNAPSHOT_LISTED_MAX;
 use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::SKILL_FILE_NAME;
 
-use super::super::{excluded, skill, step};
+use super::super::{excluded, skill as skill_or_reason, step};
+use super::ignored::Ignored;
 use super::repository;
 use super::settings::FOLDER;
 use super::walk::PERSONAL;
@@ -16,6 +18,7 @@ use crate::gather::Gathering;
 use crate::known_files::SKILLS;
 use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
+use crate::skill;
 
 /// Why a folder of skills outside of the project is left out.
 const OUTSIDE: &str =
@@ -61,6 +64,59 @@ pub fn find(
     Ok(())
 }
 
+/// The greatest number of skills below the working directory that are read. A link can lead to the same ones from each
+/// directory, and a snapshot lists no more.
+const BELOW_MAX: usize = SNAPSHOT_LISTED_MAX;
+
+/// Adds the skills of directories below the working directory, which Claude Code lists when it reads a file in one of
+/// them. It passes over directories that git ignores.
+pub fn find_below(
+    request: &Request,
+    roots: &Roots,
+    directories: &[PathBuf],
+    boundaries: &mut Boundaries,
+    gathering: &mut Gathering,
+) -> Result<(), ScanError> {
+    let (project, working) = (roots.project(), roots.directory.as_path());
+    let Ok(boundary) = boundaries.at(project, Reach::Project) else {
+        return Ok(());
+    };
+    let mut ignored = Ignored::around(working, &request.trust);
+    let mut left = BELOW_MAX;
+    for directory in directories {
+        gathering.go_on()?;
+        let container = directory.join(FOLDER).join(SKILLS);
+        gathering.places.awaited(&container);
+        if !container.is_dir() || ignored.has(directory, gathering) {
+            continue;
+        }
+        let Ok(below) = directory.strip_prefix(project) else {
+            continue;
+        };
+        let held = boundary.directory.descend(below).ok();
+        let folder = held.and_then(|held| step(&boundary, &held, FOLDER));
+        let Some(container) = folder.and_then(|folder| step(&boundary, &folder, SKILLS)) else {
+            continue;
+        };
+        each(
+            &boundary,
+            &container,
+            gathering,
+            |held, source, gathering| {
+                if left == 0 {
+                    gathering.remark(format!(
+                        "Claude Code lists more skills below the working directory, of which only {BELOW_MAX} were read"
+                    ));
+                    return Ok(());
+                }
+                left -= 1;
+                skill::read_for(held, source, directory, Some(working), gathering)
+            },
+        )?;
+    }
+    Ok(())
+}
+
 /// Returns the directories whose skills count, from the working directory up to the repository's root. Without a
 /// repository, these are all directories above, up to the home.
 pub fn directories<'d>(request: &Request, working: &'d Path) -> impl Iterator<Item = &'d Path> {
@@ -83,6 +139,19 @@ fn add(
     is_used: bool,
     gathering: &mut Gathering,
 ) -> Result<(), ScanError> {
+    each(boundary, container, gathering, |held, source, gathering| {
+        let reason = (!is_used).then_some(PERSONAL);
+        skill_or_reason(held, source, root, reason, gathering)
+    })
+}
+
+/// Reads each directory in a folder of skills that has a `SKILL.md`, given with the path of that.
+fn each<'c>(
+    boundary: &Boundary,
+    container: &Directory,
+    gathering: &mut Gathering<'c>,
+    mut read: impl FnMut(Directory, &Path, &mut Gathering<'c>) -> Result<(), ScanError>,
+) -> Result<(), ScanError> {
     gathering.places.all(&container.path);
     let Ok(listing) = container.list() else {
         return Ok(());
@@ -100,8 +169,7 @@ fn add(
             gathering.places.awaited(&own);
             continue;
         }
-        let reason = (!is_used).then_some(PERSONAL);
-        skill(directory, &own, root, reason, gathering)?;
+        read(directory, &own, gathering)?;
     }
     Ok(())
 }
