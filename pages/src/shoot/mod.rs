@@ -27,6 +27,9 @@ use self::quiet::Quiet;
 /// The scene in which the server has ended.
 const GONE: &str = "server-gone";
 
+/// The scene in which a person has just decided, and can undo it.
+const TOAST: &str = "chat-kept";
+
 /// How often the agents of a company that stays connect.
 const CONNECT_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -106,6 +109,13 @@ impl Shoot {
                 Some(into) => camera.publish(scene.name, into).await?,
                 None => camera.take(scene.name).await?,
             }
+        }
+        if self.is_wanted(TOAST) {
+            company.connect().await?;
+            let declined = Scene::new(TOAST, &week.developer, format!("/chats/{}", week.drifted));
+            camera.open(&company.server, &declined).await?;
+            camera.decide("decline").await?;
+            camera.take(TOAST).await?;
         }
         if self.is_wanted(GONE) {
             company.connect().await?;

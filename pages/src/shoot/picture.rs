@@ -97,6 +97,15 @@ impl Camera {
         Ok(())
     }
 
+    /// Decides on the open page, and waits until it says what it did.
+    pub async fn decide(&mut self, decision: &str) -> anyhow::Result<()> {
+        let button = format!("button[name=move][value={decision}]");
+        self.browser.click(&button).await?;
+        self.browser
+            .until("document.querySelector('.toast [data-keys=u]') !== null")
+            .await
+    }
+
     /// Waits until the open page says that it has lost its server.
     pub async fn wait_until_stale(&mut self) -> anyhow::Result<()> {
         self.browser

@@ -21,7 +21,8 @@ const RUN: &str = "axe.run(document, { resultTypes: ['violations'], preload: fal
 /// The widths of a phone, a tablet, a laptop and a large screen.
 const WIDTHS: [u32; 4] = [360, 768, 1024, 1440];
 
-/// Lists the elements that are wider than the window, or the width of the page if it scrolls sideways.
+/// Lists the elements that are wider than the window, the tables that scroll sideways, and the width of the page if it
+/// does.
 pub const OVERFLOW: &str = "(() => {
     const width = document.documentElement.clientWidth;
     const isCut = (element) => {
@@ -33,6 +34,8 @@ pub const OVERFLOW: &str = "(() => {
     const wide = [...document.body.querySelectorAll('*')].filter((element) =>
         element.getBoundingClientRect().right > width + 0.1 && !isCut(element) && element.checkVisibility());
     const found = wide.slice(0, 3).map((element) => element.outerHTML.slice(0, 150));
+    const tables = [...document.querySelectorAll('.table')].filter((table) => table.scrollWidth > table.clientWidth);
+    for (const table of tables) found.push(`${table.innerText.slice(0, 50)} scrolls to ${table.scrollWidth}`);
     if (document.documentElement.scrollWidth > width) found.push(`scrolls to ${document.documentElement.scrollWidth}`);
     return found;
 })()";

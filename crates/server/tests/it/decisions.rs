@@ -62,6 +62,50 @@ async fn forty_chats_are_decided_at_once_and_two_of_them_are_gone() -> Result<()
     Ok(())
 }
 
+/// Lists what can be pressed, but lies under a toast.
+const UNDER_A_TOAST: &str = "[...document.querySelectorAll('a, button, summary, input')].filter((element) => {
+    if (element.closest('.toasts') || !element.checkVisibility({ visibilityProperty: true })) return false;
+    const box = element.getBoundingClientRect();
+    return document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.closest('.toast');
+}).map((element) => element.outerHTML.slice(0, 100))";
+
+#[tokio::test]
+async fn a_toast_covers_nothing_that_cannot_be_scrolled_from_under_it() -> Result<()> {
+    let server = Server::start().await;
+    let agent = two_chats_behind(&server).await;
+    let chat = server.client.chats(&ChatQuery::default()).await.unwrap();
+    let chat = format!("/chats/{}", chat.items[0].id);
+    let workspace = format!("/workspaces/{}", agent.id);
+    let mut browser = signed_in(&server, "/").await?;
+    for (width, end) in [(360, "0"), (1440, "document.body.scrollHeight")] {
+        browser.resize(width, 900).await?;
+        for (path, button) in [
+            (chat.as_str(), "[value=decline]"),
+            (workspace.as_str(), "#selection [value=decline]"),
+        ] {
+            browser.open(server.url.join(path)?.as_str()).await?;
+            browser.until(LIVE).await?;
+            if path == workspace {
+                browser.click("input[name=chat]").await?;
+            }
+            browser.click(button).await?;
+            browser
+                .until("document.querySelector('.toast [data-keys=u]') !== null")
+                .await?;
+            browser.evaluate(&format!("scrollTo(0, {end})")).await?;
+            let under = browser.evaluate(UNDER_A_TOAST).await?;
+            assert_eq!(under, serde_json::json!([]), "{path} {width}");
+            browser.click(".toast [data-keys=u]").await?;
+            browser
+                .until("document.querySelector('.toast p').textContent.endsWith(' wait again.')")
+                .await?;
+        }
+    }
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
 /// Makes two chats, whose workspace then changes its file and gets a skill.
 async fn two_chats_behind(server: &Server) -> Agent {
     let mut agent = Agent::create(server).await;
