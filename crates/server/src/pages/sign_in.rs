@@ -41,6 +41,30 @@ struct SignInPage {
     next: String,
     /// Why the last attempt failed.
     failure: Option<String>,
+    /// Whether the server is that of `ctxpin up`, whose commands find its token by themselves.
+    is_of_up: bool,
+    /// The command by which an admin makes a token for another user.
+    make_token: String,
+}
+
+impl SignInPage {
+    fn new(
+        app: &App,
+        authority: &RequestAuthority,
+        choices: Choices,
+        next: String,
+        failure: Option<String>,
+    ) -> ApiResult<Self> {
+        let page_host = app.page_host.as_deref();
+        let address = authority.command_address(&app.public_urls, page_host)?;
+        Ok(Self {
+            frame: Frame::anonymous("Sign in", choices, app.now()),
+            next,
+            failure,
+            is_of_up: page_host.is_some(),
+            make_token: format!("CTXPIN_SERVER={address} ctxpin token create --user NAME"),
+        })
+    }
 }
 
 /// The page that asks before a link signs in another user. A person whom somebody's link signed in unasked would
@@ -92,12 +116,9 @@ pub(crate) async fn page(
     headers: HeaderMap,
     QueryParams(query): QueryParams<SignInQuery>,
 ) -> ApiResult<Response> {
-    authority.own_origin(&app.public_urls, app.page_host.as_deref())?;
-    html(&SignInPage {
-        frame: Frame::anonymous("Sign in", Choices::read(&headers), app.now()),
-        next: next_path(query.next.as_deref()).to_owned(),
-        failure: None,
-    })
+    let next = next_path(query.next.as_deref()).to_owned();
+    let choices = Choices::read(&headers);
+    html(&SignInPage::new(&app, &authority, choices, next, None)?)
 }
 
 /// Returns the path of the page to show after signing in. If the address is too long for the form, it is that of the
@@ -119,6 +140,7 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResu
     let choices = Choices::read(request.headers());
     let (parts, body) = request.into_parts();
     let origin = own_origin(&parts, &app)?;
+    let authority = RequestAuthority::read(&parts);
     let memory = RequestMemory::of(&parts)?.clone();
     let before = session_before(&parts, &app).await?;
     let browser = parts.headers.get(USER_AGENT);
@@ -154,11 +176,9 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResu
     if problem.name() != Some(ProblemName::Unauthenticated) {
         return Err(problem.into());
     }
-    let mut response = html(&SignInPage {
-        frame: Frame::anonymous("Sign in", choices, app.now()),
-        next,
-        failure: Some(problem.detail),
-    })?;
+    let failure = Some(problem.detail);
+    let page = SignInPage::new(&app, &authority, choices, next, failure)?;
+    let mut response = html(&page)?;
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     Ok(response)
 }

@@ -15,7 +15,7 @@ use crate::pages::PageCaller;
 use crate::pages::answer::Toast;
 use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, Place, html};
-use crate::pages::parts::number::counted;
+use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
 use crate::params::PathParams;
@@ -29,9 +29,15 @@ const PATH: &str = "/settings/sessions";
 struct SessionsPage {
     frame: Frame,
     tabs: Vec<TabLink>,
-    rows: Vec<Row>,
+    groups: Vec<Group>,
     /// Whether there are others that the caller may end.
     has_others: bool,
+}
+
+/// Sessions that look alike: with one browser, token and scopes. That of this browser is alone.
+struct Group {
+    newest: Row,
+    others: Vec<Row>,
 }
 
 /// A session and what the caller may do about it.
@@ -66,9 +72,33 @@ pub(crate) async fn page(State(app): State<App>, caller: PageCaller) -> ApiResul
     html(&SessionsPage {
         tabs: tabs(Tab::Sessions, &frame),
         has_others: rows.iter().any(|row| row.may_end),
-        rows,
+        groups: groups(rows),
         frame,
     })
+}
+
+fn groups(rows: Vec<Row>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for row in rows {
+        match groups.iter_mut().find(|group| group.newest.is_like(&row)) {
+            Some(group) => group.others.push(row),
+            None => groups.push(Group {
+                newest: row,
+                others: Vec::new(),
+            }),
+        }
+    }
+    groups
+}
+
+impl Group {
+    fn newest(&self) -> &Row {
+        &self.newest
+    }
+
+    fn count(&self) -> Number {
+        Number(self.others.len() as u64)
+    }
 }
 
 impl Row {
@@ -85,6 +115,12 @@ impl Row {
             is_this,
             may_end: false,
         }
+    }
+
+    /// Returns whether only times tell the two apart.
+    fn is_like(&self, other: &Self) -> bool {
+        let looks = |row: &Self| (row.browser.clone(), row.label.clone(), row.scopes);
+        !self.is_this && !other.is_this && looks(self) == looks(other)
     }
 }
 
