@@ -25,6 +25,7 @@ use super::chat::history::{what, who};
 use super::chats::{ChatRow, RowEnd, title_or_words};
 use super::cursor::{CursorQuery, require_items};
 use super::frame::{Frame, Place, html};
+use super::parts::command::Command;
 use super::parts::lines::Layout;
 use super::parts::number::{Number, counted};
 use super::parts::pager::Pager;
@@ -38,6 +39,9 @@ use crate::params::{PathParams, QueryParams};
 
 /// The most chats that the page of a change lists. A decision about all concerns the others too.
 const CHATS_SHOWN_MAX: i64 = 100;
+
+/// The digits of a change's id in a command. The command line accepts the beginning of an id.
+const ID_DIGITS: usize = 12;
 
 /// The number of moves that an empty inbox shows.
 const RECENT_MAX: i64 = 5;
@@ -112,6 +116,9 @@ struct ChangePage<'v> {
     rows: Vec<ChatRow>,
     has_more: bool,
     diff: DiffForm<'v>,
+    /// The commands that decide about all chats of the change.
+    take: Command,
+    keep: Command,
 }
 
 /// The page of a change that no chat of the caller has, mostly because it was decided.
@@ -270,12 +277,18 @@ fn render(
             .iter()
             .any(|chat| !chat.drifted.chat.mode.is_observed());
     let clients = chats.iter().map(|chat| chat.drifted.chat.client.as_deref());
+    let path = match change.map(path) {
+        None | Some("") => "Facts of the workspace".to_owned(),
+        Some(path) => path.to_owned(),
+    };
+    let command = |label, verb: &str| {
+        let id = id.to_string();
+        Command::new(label, format!("ctxpin change {verb} {}", &id[..ID_DIGITS]))
+    };
     html(&ChangePage {
         id,
-        path: match change.map(path) {
-            None | Some("") => "Facts of the workspace".to_owned(),
-            Some(path) => path.to_owned(),
-        },
+        take: command("Take for all", "take"),
+        keep: command("Keep the pins", "decline"),
         kind: sentence(entries.first().map_or("", |entry| entry.kind)),
         is_new: change.is_some_and(|change| change.pinned.is_none()) && !facts,
         since: since
@@ -298,7 +311,8 @@ fn render(
             entries,
             foot: None,
         },
-        frame,
+        frame: frame.about(&path),
+        path,
     })
 }
 

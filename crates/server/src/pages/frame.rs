@@ -302,6 +302,12 @@ impl Frame {
         self.done.as_deref().map(Text)
     }
 
+    /// Lets the title begin with what the page is about.
+    pub fn about(self, what: &str) -> Self {
+        let title = format!("{what} · {}", self.title);
+        Self { title, ..self }
+    }
+
     /// Returns the title of the page.
     pub fn title(&self) -> Text<&str> {
         Text(&self.title)
