@@ -176,6 +176,34 @@ impl Gap {
         }
     }
 
+    /// Returns what is missing, as a part of a sentence for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotHeld => "it lacks a message of a request",
+            Self::BrokenLine => "a line of it cannot be read",
+            Self::Changed => "a message is not the one whose hash it states",
+            Self::Cut => "the client left something out",
+            Self::Compaction => "the client asked for a summary, and the record does not hold how",
+            Self::ParentNotRead => "it goes on from another session's record, which was not read",
+            Self::TooMuch => "a request has more than is kept",
+        }
+    }
+
+    /// Returns what the gaps of a turn mean for the next ones, and what to do, as sentences.
+    pub fn advice(gaps: &[Self]) -> &'static str {
+        let lasts = |gap: &Self| match gap {
+            Self::NotHeld | Self::BrokenLine | Self::Changed | Self::ParentNotRead => true,
+            Self::Cut | Self::Compaction | Self::TooMuch => false,
+        };
+        if gaps.iter().all(|gap| *gap == Self::Compaction) {
+            "That is so at each compaction, and there is nothing to do: the requests behind it are compared again."
+        } else if gaps.iter().any(lasts) {
+            "What is missing stays unknown. Later turns of the session can be incomplete too; a new session begins a new record."
+        } else {
+            "What is missing stays unknown. The rest was compared."
+        }
+    }
+
     /// Returns a sentence about all gaps, for the API's document.
     pub fn explained() -> String {
         explained("Why a request is not whole", Self::ALL, Self::meaning)

@@ -126,10 +126,12 @@ pub(crate) struct ChatRow {
     pub owner: Option<RowOwner>,
     pub short_id: ShortId,
     pub rail: Rail,
-    /// The error of the pinned snapshot.
+    /// Why the scan of the pinned snapshot is incomplete.
     pub error: Option<String>,
     pub drifted_since: Option<Time>,
     pub is_away: bool,
+    /// Whether the agent's last push was refused.
+    pub is_refused: bool,
     pub proof: Proof,
     pub pinned: Option<Time>,
     pub end: RowEnd,
@@ -306,7 +308,7 @@ fn filters(counts: &ChatCounts, query: &ChatsQuery) -> Vec<Filter> {
         ("Behind", of_state(ChatState::Drifted), counts.drifted),
         ("Declined", of_state(ChatState::Declined), counts.declined),
         ("Unpinned", of_state(ChatState::Unpinned), counts.unpinned),
-        ("Error", of_state(ChatState::Error), counts.error),
+        ("Scan incomplete", of_state(ChatState::Error), counts.error),
         (
             "Deviates",
             Some(Verdict::Deviates.as_str()),
@@ -404,6 +406,7 @@ impl ChatRow {
             error: pin.and_then(|pin| pin.error.clone()),
             drifted_since: chat.drift().map(|drift| Time::span(drift.since, now)),
             is_away: is_away(line, now),
+            is_refused: chat.agent_refused.is_some(),
             proof: Proof(LastSaid::of(chat)),
             pinned: pin.map(|pin| Time::span(pin.pinned_at, now)),
             end: RowEnd::LastTurn(line.last_turn_at.map(|at| Time::ago(at, now))),
@@ -431,5 +434,26 @@ impl ChatRow {
 
     pub fn stand(&self) -> Stand {
         self.rail.stand
+    }
+
+    /// Returns the class of the state's words.
+    pub fn class(&self) -> &'static str {
+        match self.stand() {
+            Stand::Drifted => "is-drift",
+            Stand::Clean if self.error.is_some() => "is-wrong",
+            Stand::Clean if self.doubts().is_empty() => "faint",
+            Stand::Clean | Stand::Declined | Stand::Unpinned => "quiet",
+        }
+    }
+
+    /// Returns why the state may not be the whole truth, in a few words each.
+    pub fn doubts(&self) -> Vec<&'static str> {
+        let doubts = [
+            (self.error.is_some(), "scan incomplete"),
+            (self.is_refused, "agent refused"),
+            (self.is_away, "agent gone"),
+        ];
+        let doubts = doubts.into_iter().filter(|(is_so, _)| *is_so);
+        doubts.map(|(_, words)| words).collect()
     }
 }

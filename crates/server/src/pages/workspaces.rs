@@ -300,7 +300,7 @@ impl WorkspaceContent {
         let command = "ctxpin scan";
         let resources = &head.resources;
         let of_scan = head.error.iter();
-        let of_scan = of_scan.flat_map(|error| Unused::of_scan(error, Cure::Workspace));
+        let of_scan = of_scan.map(|error| Unused::of_scan(error, Cure::Workspace));
         let unused = resources.iter().filter(|one| one.status != Status::Ok);
         let unused = unused.map(|one| Unused::new(one, directory, Cure::Workspace));
         Self {

@@ -58,7 +58,7 @@ async fn workspaces_and_contexts_say_why_a_skill_is_not_used_and_what_to_do() {
         ))
         .resource(unused("deploy", Status::Invalid, "no description"))
         .resource(unused("secret", Status::Unreadable, "permission denied"))
-        .error("docs cannot be read: permission denied; 3 files are too many");
+        .error("/srv is left out: it is not trusted; trust it; only 10000 entries of docs were looked at");
     let workspace = format!("/workspaces/{}", agent.id);
     let page = browser.page(&workspace).await;
     assert!(!page.contains("In use now"), "{page}");
@@ -79,7 +79,7 @@ async fn workspaces_and_contexts_say_why_a_skill_is_not_used_and_what_to_do() {
     let page = browser.page(&path).await;
     check_golden("chat-context-unused", &page);
     assert!(
-        page.contains("<a href=\"#unused\">5 not used</a>"),
+        page.contains("<a href=\"#unused\">4 not used</a>"),
         "{page}"
     );
 
@@ -89,9 +89,9 @@ async fn workspaces_and_contexts_say_why_a_skill_is_not_used_and_what_to_do() {
         .skill("audit", "Audits.", &[]);
     agent.push(&mended).await;
     let page = browser.page(&path).await;
-    assert!(page.contains("6 not used"), "{page}");
+    assert!(page.contains("5 not used"), "{page}");
     let now = browser.page(&workspace).await;
-    assert!(now.contains("<a href=\"#unused\">4 not used</a>"), "{now}");
+    assert!(now.contains("<a href=\"#unused\">3 not used</a>"), "{now}");
     assert!(page.contains("can use it by now"), "{page}");
     assert!(
         page.contains("The workspace has it, and the pin does not"),

@@ -91,6 +91,9 @@ pub fn state(chat: &Chat) -> String {
     if settings::is_observed(chat) {
         words.push("observed");
     }
+    if context.error.is_some() {
+        words.push("scan incomplete");
+    }
     if context.agent_refused.is_some() {
         words.push("agent refused");
     }

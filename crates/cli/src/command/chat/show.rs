@@ -149,7 +149,7 @@ impl Page<'_> {
             facts.push(("archived", "yes".to_owned()));
         }
         if let Some(error) = &context.pin.error {
-            facts.push(("error", say::text(error).into_owned()));
+            facts.push(("scan", format!("incomplete: {}", say::text(error))));
         }
         let warnings = context.quota_warnings.iter().map(say::quota_warning);
         facts.extend(warnings.map(|warning| ("quota", say::line(&warning).into_owned())));

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use ctxpin_model::evidence::Gap;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::evidence::{Findings, LastVerdict, ResourceResult, TurnEvidence};
 use ctxpin_protocol::http::turns::TurnGiven;
@@ -142,13 +143,27 @@ fn facts(given: &TurnGiven, now: DateTime<Utc>) -> String {
             ));
         }
         if !findings.gaps.is_empty() {
-            facts.push(("not whole", findings.gaps.join(", ")));
+            facts.push(("incomplete", incomplete(&findings.gaps)));
         }
     }
     let lines = facts.into_iter();
     let lines = lines.map(|(name, fact)| format!("  {name:11}{fact}\n"));
     let found = given.findings.as_ref().map(found);
     lines.chain(found).collect()
+}
+
+/// Returns why a record is incomplete, and what to do. A gap of a newer release stands as the API names it.
+fn incomplete(gaps: &[String]) -> String {
+    let known: Vec<_> = gaps.iter().filter_map(|gap| gap.parse().ok()).collect();
+    let words = |name: &String| {
+        let known: Result<Gap, _> = name.parse();
+        known.map_or_else(
+            |_| say::line(name).into_owned(),
+            |gap| gap.words().to_owned(),
+        )
+    };
+    let words: Vec<_> = gaps.iter().map(words).collect();
+    format!("{}. {}", words.join("; "), Gap::advice(&known))
 }
 
 /// Returns a verdict with its witness.
@@ -272,7 +287,7 @@ mod tests {
         };
         proved.findings = Some(Findings {
             first_different: Some(2),
-            gaps: vec!["cut".to_owned()],
+            gaps: vec!["not-held".to_owned(), "of-later".to_owned()],
             resources: vec![
                 result("foreign", "rules\u{1b}.md"),
                 result("absent", "/w/a.md"),
@@ -283,7 +298,9 @@ mod tests {
         });
         let expected = format!(
             "{expected}  evidence   deviates (says the client), 3 requests, version 2.1.332\\u{{1b}}\n  \
-             differs    first in request 2 of the record\n  not whole  cut\n\n\
+             differs    first in request 2 of the record\n  \
+             incomplete it lacks a message of a request; of-later. What is missing stays unknown. Later turns of the \
+             session can be incomplete too; a new session begins a new record.\n\n\
              OUTCOME                      KIND              SIZE     REQUEST  SOURCE\n\
              foreign                      instruction_file  2.2 KiB  2        rules\\u{{1b}}.md\n\
              absent, within another text  instruction_file           2        /w/a.md\n\

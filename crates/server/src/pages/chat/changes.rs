@@ -29,6 +29,7 @@ use crate::pages::parts::rail::Stand;
 use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
+use crate::pages::parts::unused::Cure;
 use crate::params::{PathParams, QueryParams};
 
 /// An estimate of the bytes of a token, for any model.
@@ -43,8 +44,10 @@ struct ChangesPage<'v> {
     pins: String,
     turns: String,
     stand: Stand,
-    /// The error of the pinned snapshot.
+    /// Why the scan of the pinned snapshot is incomplete.
     error: Option<String>,
+    /// What helps then.
+    cure: Cure,
     workspace: Option<String>,
     /// Whether the agent has gone, so that newer changes are not known.
     is_away: bool,
@@ -171,7 +174,10 @@ fn render<'v>(
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         stand: Stand::of(&line),
-        error: pin.and_then(|pin| pin.error.clone()),
+        error: pin
+            .and_then(|pin| pin.error.as_deref())
+            .map(|error| error.trim_end_matches('.').to_owned()),
+        cure: Cure::of_pin(&view),
         workspace: line.workspace.clone(),
         is_away: head.is_away(),
         head,

@@ -277,7 +277,7 @@ fn unused(view: &ContextView) -> Vec<Unused> {
         of_head.filter(|resource| is_pinnable(resource) && !pinned.contains_key(&resource.id()));
     let of_head = of_head.map(|resource| Unused::new(resource, below, Cure::Chat));
     let error = view.pinned.iter().filter_map(|side| side.error.as_deref());
-    let of_scan = error.flat_map(|error| Unused::of_scan(error, Cure::Chat));
+    let of_scan = error.map(|error| Unused::of_scan(error, Cure::of_pin(view)));
     of_scan.chain(of_pin).chain(of_head).collect()
 }
 

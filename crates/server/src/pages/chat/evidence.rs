@@ -24,8 +24,10 @@ pub(super) struct Evidence {
     requests: String,
     /// The number of the first request that differs.
     first_different: Option<Number>,
-    /// Why requests are not whole.
+    /// Why the record does not hold each request whole.
     gaps: Vec<&'static str>,
+    /// What that means for the next turns, and what to do.
+    gaps_advice: &'static str,
     results: Vec<ResultRow>,
     foreign: Vec<ForeignRow>,
     /// How many resources there are besides those of the two lists.
@@ -77,7 +79,8 @@ impl Evidence {
             said: Said::of(turn),
             requests: requests_words(turn, &sources),
             first_different: view.first_different.map(Number),
-            gaps: view.gaps.iter().copied().map(gap_words).collect(),
+            gaps: view.gaps.iter().map(|gap| gap.words()).collect(),
+            gaps_advice: Gap::advice(&view.gaps),
             more: Number((all - results.len() - foreign.len()) as u64),
             results,
             foreign,
@@ -143,17 +146,5 @@ fn source_words(source: Source) -> &'static str {
         Source::Transcript => "Claude Code's transcript",
         Source::Rollout => "Codex's rollout",
         Source::Plugin => "what opencode's plugin handed over",
-    }
-}
-
-fn gap_words(gap: Gap) -> &'static str {
-    match gap {
-        Gap::NotHeld => "the record lacks a message of a request",
-        Gap::BrokenLine => "a line of the record cannot be read",
-        Gap::Changed => "a message is not the one whose hash the record states",
-        Gap::Cut => "the client left something out",
-        Gap::Compaction => "the client asked for a summary, and the record does not hold how",
-        Gap::ParentNotRead => "it goes on from another session's record, which was not read",
-        Gap::TooMuch => "a request has more than is kept",
     }
 }

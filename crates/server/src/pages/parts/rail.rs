@@ -61,7 +61,7 @@ pub(crate) struct Rail {
     pub behind: u64,
     /// Whether the agent has not answered for a while.
     pub is_away: bool,
-    /// Whether the pinned snapshot has an error.
+    /// Whether the scan of the pinned snapshot is incomplete.
     pub has_error: bool,
     /// Whether the pin records what the client read.
     pub is_observed: bool,
@@ -101,7 +101,7 @@ impl Rail {
             words += ", observed";
         }
         if self.has_error {
-            words += ", error";
+            words += ", scan incomplete";
         }
         if self.is_away {
             words += ", agent gone";
@@ -295,7 +295,10 @@ mod tests {
             is_away: true,
             ..rail(Stand::Declined, 1)
         };
-        check(broken, "Declined, behind by 1 head, error, agent gone");
+        check(
+            broken,
+            "Declined, behind by 1 head, scan incomplete, agent gone",
+        );
         check(rail(Stand::Unpinned, 0).large(), "Unpinned");
     }
 

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use askama::filters::HtmlSafe;
+use ctxpin_model::context::ContextView;
 use ctxpin_model::resource::{Resource, Status};
 
 use super::glyph::Glyph;
@@ -65,14 +66,14 @@ impl UnusedList {
 }
 
 impl Unused {
-    /// Returns what the error of a scan says. It names what the scan could not read.
-    pub fn of_scan(error: &str, cure: Cure) -> impl Iterator<Item = Self> {
-        error.split("; ").map(move |remark| Self {
-            name: "The scan had an error".to_owned(),
+    /// Returns what the error of a scan says: why the scan is incomplete.
+    pub fn of_scan(error: &str, cure: Cure) -> Self {
+        Self {
+            name: "The scan is incomplete".to_owned(),
             glyph: Glyph::Failed,
-            reason: remark.trim_end_matches('.').to_owned(),
-            cure: cure.mend(),
-        })
+            reason: error.trim_end_matches('.').to_owned(),
+            cure: cure.scan(),
+        }
     }
 
     /// Returns why a resource is not used, and what to do. Its name begins below the directory `below`.
@@ -87,9 +88,7 @@ impl Unused {
                 "The workspace has it, and the pin does not",
                 "Take the change.",
             ),
-            _ if cure == Cure::Mended => {
-                (reason, "The workspace can use it by now: take the change.")
-            }
+            _ if cure == Cure::Mended => (reason, cure.mend()),
             Status::Excluded => (reason, excluded_cure(reason)),
             Status::Oversize => (reason, "Make it smaller, or split it."),
             Status::Unreadable => (reason, "Check that the agent may read it."),
@@ -105,12 +104,35 @@ impl Unused {
 }
 
 impl Cure {
+    /// Returns what a mended scan of a chat's pin becomes.
+    pub fn of_pin(view: &ContextView) -> Self {
+        let is_mended = view.head.as_ref().is_some_and(|head| head.error.is_none());
+        match is_mended && !view.changes().is_empty() {
+            true => Self::Mended,
+            false => Self::Chat,
+        }
+    }
+
+    /// Returns what to do about a scan that is incomplete.
+    pub fn scan(self) -> &'static str {
+        match self {
+            Self::Chat => {
+                "What it missed is not in the pin. Mend that in the workspace; then it is a change that the chat can take."
+            }
+            Self::Mended => {
+                "What it missed is not in the pin. The newest scan of the workspace is complete: take the changes."
+            }
+            Self::Workspace => {
+                "What it missed is not in the push. Mend that in the workspace; the agent then pushes it."
+            }
+        }
+    }
+
     /// Returns what to do about what the workspace itself cannot use.
     fn mend(self) -> &'static str {
         match self {
-            Self::Chat | Self::Mended => {
-                "Mend it in the workspace; then it is a change that the chat can take."
-            }
+            Self::Chat => "Mend it in the workspace; then it is a change that the chat can take.",
+            Self::Mended => "The workspace can use it by now: take the change.",
             Self::Workspace => "Mend it in the workspace; the agent then pushes it.",
         }
     }

@@ -49,7 +49,7 @@ impl Said {
         match self.verdict {
             Verdict::AsPinned => "as pinned",
             Verdict::Deviates => "deviates",
-            Verdict::Incomplete => "incomplete",
+            Verdict::Incomplete => "record incomplete",
             Verdict::Disputed => "disputed",
             Verdict::OtherProfile => "other profile",
             Verdict::Unpinned => "unpinned",
@@ -61,7 +61,7 @@ impl Said {
         let told = match self.verdict {
             Verdict::AsPinned => "had what was pinned",
             Verdict::Deviates => "had something else than was pinned",
-            Verdict::Incomplete => "has no whole evidence, and nothing in it deviates",
+            Verdict::Incomplete => "has an incomplete record, and nothing in it deviates",
             Verdict::Disputed => "is disputed, because witnesses say different things",
             Verdict::OtherProfile => {
                 "cannot be compared, because its pin follows the rules of another client"
