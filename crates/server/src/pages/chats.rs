@@ -20,7 +20,7 @@ use super::cursor::{AFTER, BEFORE, part, require_items};
 use super::frame::{Frame, Place, html};
 use super::parts::number::Number;
 use super::parts::pager::Pager;
-use super::parts::rail::{Rail, Stand, is_away};
+use super::parts::rail::{Rail, SCAN_INCOMPLETE, Stand, is_away};
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
 use super::parts::time::Time;
@@ -449,7 +449,7 @@ impl ChatRow {
     /// Returns why the state may not be the whole truth, in a few words each.
     pub fn doubts(&self) -> Vec<&'static str> {
         let doubts = [
-            (self.error.is_some(), "scan incomplete"),
+            (self.error.is_some(), SCAN_INCOMPLETE),
             (self.is_refused, "agent refused"),
             (self.is_away, "agent gone"),
         ];

@@ -10,6 +10,7 @@ use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::profile::Profile;
+use ctxpin_model::quota::Limit;
 use ctxpin_model::resource::Status;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_operations::agents::{self, AgentView};
@@ -102,7 +103,8 @@ struct Workspace {
     rail: Rail,
     state: &'static str,
     is_refused: bool,
-    refusal: Option<Time>,
+    /// When the last push was refused, and the limit that it exceeds.
+    refusal: Option<(Time, Limit)>,
     pushed: Option<Time>,
 }
 
@@ -339,13 +341,15 @@ impl Workspace {
                 },
                 behind: 0,
                 is_away: agent.head.is_some() && !is_connected,
-                has_error: agent.refused.is_some(),
+                notch: agent.refused.map(|_| "push refused"),
                 is_observed: false,
                 is_large: false,
             },
             state,
             is_refused: agent.refused.is_some(),
-            refusal: agent.refused.map(|refused| Time::ago(refused.at, now)),
+            refusal: agent
+                .refused
+                .map(|refused| (Time::ago(refused.at, now), refused.limit)),
             pushed: agent.head.map(|head| Time::ago(head.received_at, now)),
         }
     }

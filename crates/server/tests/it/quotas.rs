@@ -8,6 +8,7 @@ use ctxpin_testing::workspace::Workspace;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::server::{Agent, Server};
 
 fn file(text: &str) -> Workspace {
@@ -20,6 +21,23 @@ fn told(error: &ClientError) -> (u16, Option<u64>, Value) {
     let problem = error.problem().unwrap();
     let seconds = error.retry_after().map(|wait| wait.as_secs());
     (problem.status, seconds, json!(problem.members))
+}
+
+/// Checks that the pages say why the head may be older than the workspace, and what to do.
+async fn pages_say_that_a_push_was_refused(server: &Server, agent: &Agent) {
+    let browser = Browser::sign_in(server, &server.token).await;
+    let chats = browser.page("/chats").await;
+    assert!(chats.contains(">clean, agent refused<"), "{chats}");
+    let workspaces = browser.page("/workspaces").await;
+    assert!(workspaces.contains("Clean, push refused"), "{workspaces}");
+    let workspace = browser.page(&format!("/workspaces/{}", agent.id)).await;
+    for words in [
+        "The server refused the agent's last push,",
+        "<code>content_bytes</code>",
+        "ctxpin agent status",
+    ] {
+        assert!(workspace.contains(words), "{words} in {workspace}");
+    }
 }
 
 #[tokio::test]
@@ -45,6 +63,7 @@ async fn finding_06_a_refusal_tells_its_quota() {
     assert_eq!(context.pin.agent_refused.unwrap().limit, "content_bytes");
     let read = server.client.agent(agent.id.into()).await.unwrap();
     assert_eq!(read.refused.unwrap().limit, "content_bytes");
+    pages_say_that_a_push_was_refused(&server, &agent).await;
     let user = server.client.me().await.unwrap().user.id;
     let change = QuotaChange {
         content_bytes: Some(Some(100)),

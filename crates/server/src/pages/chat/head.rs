@@ -293,7 +293,7 @@ impl Next {
                 needs: Operation::ChatChange,
             }),
             Stand::Unpinned => link(Tab::Changes, "See what it waits for", Operation::ChatChange),
-            Stand::Clean if rail.has_error => (tab != Tab::Context).then(|| Self::Link {
+            Stand::Clean if rail.notch.is_some() => (tab != Tab::Context).then(|| Self::Link {
                 label: "Show what is missing",
                 path: format!("/chats/{id}/context#unused"),
                 needs: Operation::ContextRead,

@@ -13,6 +13,9 @@ use super::number::counted;
 /// The most heads between pin and head that have a tick each. More are a number.
 const TICKS_MAX: u64 = 5;
 
+/// What is wrong with a chat whose pin may lack something of the workspace.
+pub(crate) const SCAN_INCOMPLETE: &str = "scan incomplete";
+
 /// Where the pin stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stand {
@@ -61,8 +64,8 @@ pub(crate) struct Rail {
     pub behind: u64,
     /// Whether the agent has not answered for a while.
     pub is_away: bool,
-    /// Whether the scan of the pinned snapshot is incomplete.
-    pub has_error: bool,
+    /// What is wrong, in two words: the notch. `None` if nothing is.
+    pub notch: Option<&'static str>,
     /// Whether the pin records what the client read.
     pub is_observed: bool,
     pub is_large: bool,
@@ -76,7 +79,9 @@ impl Rail {
             stand: Stand::of(line),
             behind: line.heads_behind(),
             is_away: is_away(line, now),
-            has_error: pin.is_some_and(|pin| pin.error.is_some()),
+            notch: pin
+                .and_then(|pin| pin.error.as_ref())
+                .map(|_| SCAN_INCOMPLETE),
             is_observed: line.chat.mode.is_observed(),
             is_large: false,
         }
@@ -100,8 +105,8 @@ impl Rail {
         if self.is_observed {
             words += ", observed";
         }
-        if self.has_error {
-            words += ", scan incomplete";
+        if let Some(notch) = self.notch {
+            words = format!("{words}, {notch}");
         }
         if self.is_away {
             words += ", agent gone";
@@ -203,7 +208,7 @@ impl fmt::Display for Rail {
                 "<circle class=\"pin\" cx=\"{left}\" cy=\"{y}\" r=\"{radius}\"/>"
             )?;
         }
-        if self.has_error {
+        if self.notch.is_some() {
             let n = m.notch;
             let start = ring - n;
             write!(
@@ -237,7 +242,7 @@ impl Rail {
             let x = (m.left + m.right) / 2;
             return write!(
                 f,
-                "<text class=\"number\" x=\"{x}\" y=\"{y}.5\" dy=\"3\">{between}</text>"
+                "<text class=\"number\" x=\"{x}\" y=\"{y}.5\" dy=\"4\">{between}</text>"
             );
         }
         let half = if self.is_large { 6 } else { 4 };
@@ -266,7 +271,7 @@ mod tests {
             stand,
             behind,
             is_away: false,
-            has_error: false,
+            notch: None,
             is_observed: false,
             is_large: false,
         }
@@ -291,7 +296,7 @@ mod tests {
                 .contains("<path class=\"head\" d=\"M1 8q7 -10 14 0q-7 10 -14 0z\"/>")
         );
         let broken = Rail {
-            has_error: true,
+            notch: Some(SCAN_INCOMPLETE),
             is_away: true,
             ..rail(Stand::Declined, 1)
         };

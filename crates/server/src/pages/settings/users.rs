@@ -20,6 +20,7 @@ use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::pager::Pager;
+use crate::pages::parts::short_id::last_digits;
 use crate::pages::parts::text::Text;
 use crate::params::{PathParams, QueryParams};
 
@@ -81,6 +82,10 @@ impl Row {
         format!("/settings/users/{}", self.id)
     }
 
+    fn token_command(&self) -> String {
+        token_command(self.id)
+    }
+
     fn role_names(&self) -> String {
         named(self.roles)
     }
@@ -94,12 +99,16 @@ impl Row {
 
 /// Creates a user.
 pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<Response> {
-    let name = match created(&app, &form).await {
-        Ok(name) => name,
+    let user = match created(&app, &form).await {
+        Ok(user) => user,
         Err(error) => return shown_again(app, form, error).await,
     };
     let toast = Toast {
-        done: format!("Created {name}. Make a token for them: ctxpin token create --user"),
+        done: format!(
+            "Created {}. This makes a token for them: {}",
+            user.name,
+            token_command(user.id)
+        ),
         undo: None,
         page_value: form.caller.page_value,
         address: None,
@@ -107,7 +116,15 @@ pub(crate) async fn create(State(app): State<App>, form: PageForm) -> ApiResult<
     toast.answer(form.wants, "/settings/users")
 }
 
-async fn created(app: &App, form: &PageForm) -> ApiResult<String> {
+/// Returns the command that makes a token for a user.
+fn token_command(user: UserId) -> String {
+    format!(
+        "ctxpin token create --user {}",
+        last_digits(&user.to_string())
+    )
+}
+
+async fn created(app: &App, form: &PageForm) -> ApiResult<UserRecord> {
     let name = form.fields.get("name").unwrap_or_default().trim();
     let name = chosen_name("name", name.to_owned())?;
     let roles = form
@@ -115,8 +132,7 @@ async fn created(app: &App, form: &PageForm) -> ApiResult<String> {
         .all("role")
         .map(|text| word::<Role>("role", text));
     let roles = roles.collect::<Result<_, _>>()?;
-    people::user_create(&app.service, form.caller.credential, &name, roles).await?;
-    Ok(name)
+    Ok(people::user_create(&app.service, form.caller.credential, &name, roles).await?)
 }
 
 async fn shown_again(app: App, form: PageForm, error: ApiError) -> ApiResult<Response> {
