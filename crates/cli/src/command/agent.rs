@@ -11,7 +11,7 @@ use ctxpin_agent::standing::Standing;
 use ctxpin_client::Client;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{AgentStatus, PushStatus, ScanSummary, StandingStatus};
-use ctxpin_protocol::http::agents::{AgentCreate, AgentCreated};
+use ctxpin_protocol::http::agents::{Agent, AgentCreate, AgentCreated};
 
 use super::source::LocalAgent;
 use super::token::{secret_hand_over, token_file, token_state};
@@ -441,6 +441,17 @@ impl Heads {
     }
 }
 
+/// Returns the state of an agent in the words of the web page. An agent that was never connected has had no process.
+pub(super) fn state(agent: &Agent) -> &'static str {
+    match (agent.connected, &agent.polling) {
+        _ if agent.refused.is_some() => "last push refused",
+        (true, None) => "connected",
+        (true, Some(_)) => "polling",
+        (false, _) if agent.epoch == 0 => "never connected",
+        (false, _) => "gone",
+    }
+}
+
 async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(), Failure> {
     let page = client.agents(&page.query()).await?;
     if output.json {
@@ -464,17 +475,12 @@ async fn list(client: &Client, page: &PageArguments, output: Output) -> Result<(
     ]);
     for agent in &page.items {
         let head = agent.head.as_ref();
-        let state = match (agent.connected, &agent.polling) {
-            (true, None) => "connected",
-            (true, Some(_)) => "polling",
-            (false, _) => "not connected",
-        };
         table.row([
             say::id(agent.id),
             agent.workspace.clone(),
             agent.name.clone().unwrap_or_default(),
             agent.profile.clone(),
-            state.to_owned(),
+            state(agent).to_owned(),
             head.map(|head| say::hash(&head.snapshot))
                 .unwrap_or_default(),
             head.map(|head| head.seq.to_string()).unwrap_or_default(),
@@ -600,4 +606,35 @@ fn remarks(status: &StandingStatus) -> Facts {
     let names = std::iter::once("notes").chain(std::iter::repeat(""));
     facts.extend(names.zip(notes));
     facts
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn agents_have_the_states_of_the_page() {
+        let check = |connected: bool,
+                     epoch: u64,
+                     more: (&str, serde_json::Value),
+                     expected: &str| {
+            let mut agent = json!({
+                "id": "00000000-0000-7000-8000-000000000001", "workspace": "shop", "name": null,
+                "profile": "neutral", "epoch": epoch, "head": null, "mcp_settled": true,
+                "connected": connected, "last_push_at": null, "created_at": "2026-11-23T19:46:00Z",
+            });
+            agent[more.0] = more.1;
+            let agent: Agent = serde_json::from_value(agent).unwrap();
+            assert_eq!(state(&agent), expected);
+        };
+        let none = || ("polling", serde_json::Value::Null);
+        check(true, 1, none(), "connected");
+        check(true, 1, ("polling", json!("a limit")), "polling");
+        check(false, 1, none(), "gone");
+        check(false, 0, none(), "never connected");
+        let refused = json!({ "limit": "content_bytes", "at": "2026-11-23T19:46:00Z" });
+        check(true, 1, ("refused", refused), "last push refused");
+    }
 }

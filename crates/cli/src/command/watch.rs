@@ -11,6 +11,7 @@ use ctxpin_protocol::watch::Event;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
+use super::agent::state;
 use crate::chat_choice;
 use crate::connect::Connection;
 use crate::say::{self, Failure};
@@ -124,11 +125,7 @@ fn words(event: &Event) -> String {
             "agent {} \"{}\" {}, {}",
             say::id(agent.id),
             say::line(&agent.workspace),
-            if agent.connected {
-                "connected"
-            } else {
-                "not connected"
-            },
+            state(agent),
             match &agent.head {
                 Some(head) => format!("head {} (#{})", say::hash(&head.snapshot), head.seq),
                 None => "no head".to_owned(),
