@@ -20,10 +20,10 @@ use serde::Deserialize;
 
 use super::bulk::{Choice, seen_chat};
 use super::caller::{PageCaller, layout};
-use super::chat::diff::{DiffForm, entries, kind_word, verb_word};
+use super::chat::diff::{DiffForm, TextChange, entries, kind_word, verb_word};
 use super::chat::history::{what, who};
 use super::chats::{ChatRow, RowEnd, title_or_words};
-use super::cursor::{CursorQuery, require_items};
+use super::cursor::{request, require_items};
 use super::frame::{Frame, Place, html};
 use super::parts::command::Command;
 use super::parts::lines::Layout;
@@ -49,7 +49,7 @@ const RECENT_MAX: i64 = 5;
 /// The page of all changes that wait.
 #[derive(Template)]
 #[template(path = "changes.html")]
-struct ChangesPage {
+struct ChangesPage<'v> {
     frame: Frame,
     /// The number of chats that may drift.
     chat_count: Number,
@@ -62,9 +62,11 @@ struct ChangesPage {
     may_decide: bool,
     pager: Pager,
     is_complete: bool,
+    /// The differences of the only change.
+    diff: Option<DiffForm<'v>>,
 }
 
-impl ChangesPage {
+impl ChangesPage<'_> {
     /// Returns whether a chat that is not observed can take one of the changes.
     fn may_take(&self) -> bool {
         self.items.iter().any(|item| item.may_take)
@@ -132,6 +134,16 @@ struct DecidedPage {
     next: Option<Item>,
 }
 
+/// The query of the inbox.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct InboxQuery {
+    cursor: Option<String>,
+    before: Option<String>,
+    /// The layout of the diff.
+    view: Option<String>,
+}
+
 /// The query of the page of a change.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -156,13 +168,13 @@ impl ChangeQuery {
     }
 }
 
-/// Shows the inbox.
+/// Shows the inbox. If one change waits, its differences are below it.
 pub(crate) async fn list(
     State(app): State<App>,
     caller: PageCaller,
-    QueryParams(query): QueryParams<CursorQuery>,
+    QueryParams(query): QueryParams<InboxQuery>,
 ) -> ApiResult<Response> {
-    let asked = query.request()?;
+    let asked = request(query.cursor.as_deref(), query.before.as_deref())?;
     let found = pending_changes::list(&app.service, caller.credential, true, &asked).await?;
     require_items(&asked.part, &found.page.items)?;
     let recent = match found.page.items.is_empty() {
@@ -179,22 +191,96 @@ pub(crate) async fn list(
     });
     let frame = Frame::of(&app, &caller, overview, Place::Changes, "Changes");
     let now = frame.now;
-    html(&ChangesPage {
+    let pager = Pager::of(&found.page, |name, place| format!("/?{name}={place}"));
+    let only = match &found.page.items[..] {
+        [item] if !pager.has_any() && frame.may(Operation::DiffRead) => item.chats.first().cloned(),
+        _ => None,
+    };
+    let page = ChangesPage {
         recent: recent.iter().map(|one| Recent::new(one, now)).collect(),
         chat_count,
         others,
         may_decide: frame.may(Operation::PinMove),
         waiting: counted(found.chat_count as u64, "chat"),
         is_complete: found.is_complete,
-        pager: Pager::of(&found.page, |name, place| format!("/?{name}={place}")),
+        pager,
         items: found
             .page
             .items
             .iter()
             .map(|item| Item::new(item, now))
             .collect(),
+        diff: None,
         frame,
-    })
+    };
+    let Some(chat) = only else {
+        return html(&page);
+    };
+    let diff = diff_of(&app, &caller, &chat).await?;
+    let layout = layout(query.view.as_deref()).unwrap_or(caller.choices.layout);
+    let weight = diff.weight();
+    let render = move || {
+        let changes = shown_changes(&diff, &chat);
+        let form = diff_form(&diff, &changes, &chat, layout);
+        html(&ChangesPage {
+            diff: Some(DiffForm {
+                is_within: false,
+                has_rows: false,
+                ..form
+            }),
+            frame: page.frame.wide(),
+            ..page
+        })
+    };
+    app.build_response(caller.credential, weight, render)
+        .await?
+}
+
+/// Reads the differences of a change, as one of its chats has them.
+async fn diff_of(app: &App, caller: &PageCaller, first: &PendingChat) -> ApiResult<DiffView> {
+    let request = DiffRequest {
+        resource: first.place.resource,
+        with_words: true,
+        ..DiffRequest::default()
+    };
+    let chat = first.drifted.chat.id;
+    Ok(diffs::diff(&app.service, caller.credential, chat, request).await?)
+}
+
+/// Returns the change alone: the differences of the facts are those of the whole chat.
+fn shown_changes<'v>(diff: &'v DiffView, first: &PendingChat) -> Vec<TextChange<'v>> {
+    let changes = diff.changes();
+    match first.place.resource {
+        Some(_) => changes,
+        None => changes.into_iter().take(1).collect(),
+    }
+}
+
+/// Returns the differences of a change within the form that decides about it. The page of the chat has the parts of a
+/// text that they fold.
+fn diff_form<'v>(
+    diff: &'v DiffView,
+    changes: &[TextChange<'v>],
+    first: &PendingChat,
+    layout: Layout,
+) -> DiffForm<'v> {
+    let resource = changes.first().map(|(change, _)| change);
+    let resource = resource.and_then(|change| change.head.or(change.pinned));
+    let root = resource.and_then(|resource| resource.root.as_deref());
+    let loads = format!("/chats/{}?", first.drifted.chat.id);
+    DiffForm {
+        page_value: "",
+        action: String::new(),
+        short: "",
+        pin: diff.pinned().map(|pin| pin.to_string()),
+        head: diff.head().map(|head| head.to_string()),
+        layout,
+        views: None,
+        is_within: true,
+        has_rows: true,
+        entries: entries(diff, changes, root, false, Some(&loads)),
+        foot: None,
+    }
 }
 
 /// Shows one change with its chats.
@@ -210,18 +296,17 @@ pub(crate) async fn page(
     let Some(first) = found.items.first() else {
         return decided(app, caller, query.decided()).await;
     };
-    let request = DiffRequest {
-        resource: first.place.resource,
-        with_words: true,
-        ..DiffRequest::default()
-    };
-    let chat = first.drifted.chat.id;
-    let diff = diffs::diff(&app.service, caller.credential, chat, request).await?;
+    let diff = diff_of(app, caller, first).await?;
+    let first = first.clone();
     let frame = Frame::read(app, caller, Place::Changes, "Changes").await?;
     let layout = layout(query.view.as_deref()).unwrap_or(caller.choices.layout);
     let weight = diff.weight();
     let (chats, has_more) = (found.items, found.next.is_some());
-    let render = move || render(frame.wide(), id, &chats, has_more, &diff, layout);
+    let render = move || {
+        let changes = shown_changes(&diff, &first);
+        let form = diff_form(&diff, &changes, &first, layout);
+        render(frame.wide(), id, &chats, has_more, &changes, form)
+    };
     app.build_response(caller.credential, weight, render)
         .await?
 }
@@ -251,26 +336,14 @@ fn render(
     id: PendingChangeId,
     chats: &[PendingChat],
     has_more: bool,
-    diff: &DiffView,
-    layout: Layout,
+    changes: &[TextChange<'_>],
+    diff: DiffForm<'_>,
 ) -> ApiResult<Response> {
     let now = frame.now;
-    let changes = diff.changes();
     let facts = chats
         .first()
         .is_some_and(|chat| chat.place.resource.is_none());
-    let changes: Vec<_> = match facts {
-        true => changes.into_iter().take(1).collect(),
-        false => changes,
-    };
     let change = changes.first().map(|(change, _)| change);
-    let resource = change.and_then(|change| change.head.or(change.pinned));
-    let root = resource.and_then(|resource| resource.root.as_deref());
-    // The page of the chat has the parts of a text that this one folds.
-    let loads = chats
-        .first()
-        .map(|first| format!("/chats/{}?", first.drifted.chat.id));
-    let entries = entries(diff, &changes, root, false, loads.as_deref());
     let since = chats.iter().filter_map(|chat| chat.drifted.chat.drift());
     let may_take = has_more
         || chats
@@ -289,7 +362,7 @@ fn render(
         id,
         take: command("Take for all", "take"),
         keep: command("Keep the pins", "decline"),
-        kind: sentence(entries.first().map_or("", |entry| entry.kind)),
+        kind: sentence(diff.entries.first().map_or("", |entry| entry.kind)),
         is_new: change.is_some_and(|change| change.pinned.is_none()) && !facts,
         since: since
             .map(|drift| drift.since)
@@ -299,18 +372,7 @@ fn render(
         taken_by_clients: (!may_take).then(|| sentence(taken_by_clients(clients))),
         rows: chats.iter().map(|chat| row(chat, &frame)).collect(),
         has_more,
-        diff: DiffForm {
-            page_value: "",
-            action: String::new(),
-            short: "",
-            pin: diff.pinned().map(|pin| pin.to_string()),
-            head: diff.head().map(|head| head.to_string()),
-            layout,
-            views: None,
-            is_within: true,
-            entries,
-            foot: None,
-        },
+        diff,
         frame: frame.about(&path),
         path,
     })

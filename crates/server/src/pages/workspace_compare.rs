@@ -134,6 +134,7 @@ fn render(
             head: diff.head().map(|id| id.to_string()),
             layout,
             is_within: false,
+            has_rows: true,
             views: Some(format!("from={}&to={}&", from.seq, to.seq)),
             entries: entries(diff, &changes, diff.directory(), is_alone, Some(&loads)),
             foot: None,

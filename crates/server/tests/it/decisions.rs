@@ -62,6 +62,39 @@ async fn forty_chats_are_decided_at_once_and_two_of_them_are_gone() -> Result<()
     Ok(())
 }
 
+#[tokio::test]
+async fn the_only_change_shows_its_lines_at_once() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    create_chat(&server, Some(agent.id), "Chat").await;
+    agent.push(&edition("Be quick.")).await;
+    let mut browser = signed_in(&server, "/").await?;
+    browser.until(LIVE).await?;
+    let has_lines = "document.querySelector('#diff').textContent.includes('Be quick.')";
+    browser.until(has_lines).await?;
+    browser.follow(".diff-tools a[href$='view=split']").await?;
+    browser.until(has_lines).await?;
+    let layout = "document.querySelector('.diff-tools [aria-current]').textContent";
+    assert_eq!(browser.evaluate(layout).await?, "Side by side");
+    browser.until(LIVE).await?;
+    browser.press("j").await?;
+    browser.press("t").await?;
+    let decided = "document.querySelector('h1').textContent === 'Nothing waits' && !document.querySelector('#diff')";
+    browser.until(decided).await?;
+    // Among several, a reader chooses.
+    let several = edition("Be slow.").skill("pdf", "Reads PDFs.", &[]);
+    agent.push(&several).await;
+    browser.open(server.url.as_str()).await?;
+    let rows = "document.querySelectorAll('.change-row[data-key]').length";
+    assert_eq!(browser.evaluate(rows).await?, 2);
+    let has_diff = "document.querySelector('#diff') !== null";
+    assert_eq!(browser.evaluate(has_diff).await?, false);
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
 /// Lists what can be pressed, but lies under a toast.
 const UNDER_A_TOAST: &str = "[...document.querySelectorAll('a, button, summary, input')].filter((element) => {
     if (element.closest('.toasts') || !element.checkVisibility({ visibilityProperty: true })) return false;

@@ -147,6 +147,7 @@ fn render<'v>(
         layout,
         views: None,
         is_within: false,
+        has_rows: true,
         entries: entries(diff, changes, directory, is_alone, Some("?")),
         foot: head.may_move.then(|| Foot {
             price: match head.is_observed {

@@ -95,6 +95,8 @@ pub(in crate::pages) struct DiffForm<'v> {
     pub entries: Vec<Entry<'v>>,
     /// Whether a form stands around the differences already.
     pub is_within: bool,
+    /// Whether the files are the rows of the page, through which keys go.
+    pub has_rows: bool,
     /// The foot has the buttons that take the changes. Between two pins of the history there is nothing to take.
     pub foot: Option<Foot>,
 }

@@ -52,7 +52,8 @@ impl Pager {
         }
     }
 
-    fn has_any(&self) -> bool {
+    /// Returns whether there is another part, or words about this one.
+    pub fn has_any(&self) -> bool {
         [&self.words, &self.previous, &self.next]
             .iter()
             .any(|part| part.is_some())
