@@ -27,7 +27,22 @@ pub const CHAT_VARIABLE: &str = "CTXPIN_CHAT";
 pub struct ChatArgument {
     /// The chat: its id, or the last digits of the id (at least 4) [default: CTXPIN_CHAT, else the
     /// newest chat of this directory]
-    pub chat: Option<String>,
+    chat: Option<String>,
+    /// The same as CHAT, as commands with another argument name it
+    #[arg(
+        long = "chat",
+        id = "chat_option",
+        value_name = "CHAT",
+        conflicts_with = "chat"
+    )]
+    option: Option<String>,
+}
+
+impl ChatArgument {
+    /// Returns what the command line names.
+    pub fn named(&self) -> Option<&str> {
+        self.chat.as_deref().or(self.option.as_deref())
+    }
 }
 
 /// The option that names the chat of a command whose argument is something else.
@@ -36,7 +51,14 @@ pub struct ChatOption {
     /// The chat: its id, or the last digits of the id (at least 4) [default: CTXPIN_CHAT, else the
     /// newest chat of this directory]
     #[arg(long, value_name = "CHAT")]
-    pub chat: Option<String>,
+    chat: Option<String>,
+}
+
+impl ChatOption {
+    /// Returns what the command line names.
+    pub fn named(&self) -> Option<&str> {
+        self.chat.as_deref()
+    }
 }
 
 /// Chooses the chat of a command. If the command line does not name it, standard error says which chat it

@@ -49,7 +49,7 @@ impl Prompt {
     /// Fails if there is no such chat, or its prompt cannot be read.
     pub async fn run(self) -> Result<(), Failure> {
         let connected = self.connection.connect()?;
-        let chat = chat_choice::chat(&connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(&connected, self.chat.named()).await?;
         if let Some(path) = &self.path {
             return on_demand(&connected.client, chat, path, self.json).await;
         }

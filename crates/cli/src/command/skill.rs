@@ -54,7 +54,7 @@ impl Noun {
         let client = &connected.client;
         match self.verb {
             Verb::List { chat, output } => {
-                let chat = chat_choice::chat(&connected, chat.chat.as_deref()).await?;
+                let chat = chat_choice::chat(&connected, chat.named()).await?;
                 let page = client.skills(chat).await?;
                 if output.json {
                     return say::print_json(&page);
@@ -78,7 +78,7 @@ impl Noun {
                 chat,
                 output,
             } => {
-                let chat = chat_choice::chat(&connected, chat.chat.as_deref()).await?;
+                let chat = chat_choice::chat(&connected, chat.named()).await?;
                 if let Some(file) = file {
                     let hint =
                         Hint::run(NextCommand::SkillShow, format!("lists the files of {name}"));

@@ -86,6 +86,7 @@ fn commands(watched: &Watched, chat: &str, written: &mut Written) {
         &["chat", "turns", "1", "--chat", chat],
         &["chat", "turns", "1", "--chat", chat, "--prompt"],
         &["chat", "verify", chat],
+        &["chat", "verify", "--chat", chat],
         &["exposure", "--file", outside],
         &["exposure", "--file", "AGENTS.md"],
         &["change", "list"],

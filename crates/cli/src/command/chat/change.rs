@@ -41,7 +41,7 @@ impl Bind {
             agent_id: Some(agent),
             ..ChatChange::default()
         };
-        let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let id = chat_choice::chat(connected, self.chat.named()).await?;
         let chat = connected.client.chat_change(id, &change).await?;
         said(&chat, self.output)
     }
@@ -73,7 +73,7 @@ impl Set {
         if self.no_title {
             change.title = Some(None);
         }
-        let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let id = chat_choice::chat(connected, self.chat.named()).await?;
         let chat = connected.client.chat_change(id, &change).await?;
         said(&chat, self.output)
     }
@@ -98,7 +98,7 @@ impl Archive {
     ///
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
-        if self.undo && self.chat.chat.is_none() && variable(CHAT_VARIABLE).is_none() {
+        if self.undo && self.chat.named().is_none() && variable(CHAT_VARIABLE).is_none() {
             return Err(Failure::usage("name the archived chat")
                 .hint(Hint::run(NextCommand::ChatListArchived, "shows them")));
         }
@@ -106,7 +106,7 @@ impl Archive {
             archived: Some(!self.undo),
             ..ChatChange::default()
         };
-        let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let id = chat_choice::chat(connected, self.chat.named()).await?;
         let chat = connected.client.chat_change(id, &change).await?;
         said(&chat, self.output)
     }

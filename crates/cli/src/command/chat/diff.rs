@@ -32,7 +32,7 @@ impl Diff {
     ///
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
-        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(connected, self.chat.named()).await?;
         let query = DiffQuery {
             from: self.from,
             to: self.to,
@@ -61,7 +61,7 @@ impl Diff {
         if let (None, Some(head)) = (self.from, &diff.head) {
             let observed = connected.client.chat(chat).await?;
             let observed = Some(observed).filter(settings::is_observed);
-            let chat = match &self.chat.chat {
+            let chat = match self.chat.named() {
                 Some(_) => format!(" {}", say::id(chat.uuid())),
                 None => String::new(),
             };

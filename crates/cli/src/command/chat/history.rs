@@ -31,7 +31,7 @@ impl History {
     ///
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
-        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(connected, self.chat.named()).await?;
         let query = self.page.query().into();
         let page = connected.client.history(chat, &query).await?;
         if self.output.json {
@@ -107,7 +107,7 @@ impl Rollback {
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
-        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(connected, self.chat.named()).await?;
         let pins = pins(client, chat, self.to.as_deref()).await?;
         let pin = match &self.to {
             Some(to) => named(&pins, to)?,

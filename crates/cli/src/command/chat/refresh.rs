@@ -42,7 +42,7 @@ impl Refresh {
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
-        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(connected, self.chat.named()).await?;
         for _ in 1..TRIES_MAX {
             match self.attempt(client, chat).await {
                 // The agent pushed between the two requests. Try again, unless a head was named.
@@ -210,7 +210,7 @@ impl Decline {
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
-        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(connected, self.chat.named()).await?;
         let context = client.context(chat).await?;
         let head = match (&self.head, &context.head) {
             (Some(named), _) => Some(head_named(&context, named)?),
@@ -262,7 +262,7 @@ impl Unpin {
     ///
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
-        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(connected, self.chat.named()).await?;
         connected.client.context_clear(chat, None).await?;
         say::print("unpinned; `ctxpin chat rollback` goes back to the last pin\n")
     }
@@ -285,7 +285,7 @@ impl Render {
     /// Fails if there is no such chat, it has no pin, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
-        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(connected, self.chat.named()).await?;
         let before = client.context(chat).await?;
         let render = ContextMove {
             render: Some(true),

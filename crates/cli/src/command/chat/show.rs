@@ -42,7 +42,7 @@ impl Show {
     ///
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<ExitCode, Failure> {
-        let id = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let id = chat_choice::chat(connected, self.chat.named()).await?;
         let chat = connected.client.chat(id).await?;
         let context = connected.client.context(id).await?;
         if self.output.json {
@@ -53,7 +53,7 @@ impl Show {
                 context: &context,
                 viewpoint: Viewpoint::here(),
                 now: say::now(),
-                is_named: self.chat.chat.is_some(),
+                is_named: self.chat.named().is_some(),
             };
             say::print(&page.text(self.resources))?;
         }

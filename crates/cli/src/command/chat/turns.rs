@@ -36,7 +36,7 @@ impl Turns {
     /// Fails if there is no such chat or turn, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<(), Failure> {
         let client = &connected.client;
-        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(connected, self.chat.named()).await?;
         let Some(number) = self.number else {
             return self.list(connected, chat).await;
         };

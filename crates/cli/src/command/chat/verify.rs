@@ -152,7 +152,7 @@ impl Verify {
     ///
     /// Fails if there is no such chat, or the server refuses.
     pub async fn run(self, connected: &Connected) -> Result<ExitCode, Failure> {
-        let chat = chat_choice::chat(connected, self.chat.chat.as_deref()).await?;
+        let chat = chat_choice::chat(connected, self.chat.named()).await?;
         let mut found = Found::default();
         let read = async |page: &_| connected.client.turns(chat, page).await;
         each_item(read, |turn| found.add(&turn)).await?;
