@@ -8,31 +8,29 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
 use ctxpin_client::error::ClientError;
-use ctxpin_evidence::known::{Given, Known};
 use ctxpin_evidence::reading::{Reading, Request, State};
 use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::{Row, Source};
 use ctxpin_model::evidence_key::EvidenceKey;
-use ctxpin_model::hash::{BlobHash, SnapshotId};
+use ctxpin_model::hash::BlobHash;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::mode::Mode;
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
 use ctxpin_protocol::convert::evidence::row_shape;
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatQuery};
-use ctxpin_protocol::http::history::{HistoryQuery, MOVE};
-use ctxpin_protocol::http::page::PageQuery;
+use ctxpin_protocol::problem::ProblemName;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
 use super::asking::Asking;
+use super::compared::{Compared, Stamps, compared, stamps};
 use super::deed::{RETRY_PAUSE, RETRY_TIME_MAX, reference_of};
 use super::heads::{Head, Heads};
 use super::held::Held;
-use super::pins::{Pin, Pins};
+use super::pins::Pins;
 use super::read::{Reread, Subagent};
 use super::record::{self, Origin, PORTION_BYTES, Record, Taken, Unreadable};
 use super::state_files::StateFiles;
@@ -53,12 +51,6 @@ const FILES: StateFiles = StateFiles {
 /// The greatest size of what is kept of one reading, in bytes. The record of a longer session is read from its
 /// beginning each time.
 const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
-
-/// How many moves of a chat's pin are looked at, the newest ones.
-const MOVES_MAX: usize = 64;
-
-/// How many turns of a chat are looked at, the newest ones: as many as one page has.
-const TURNS_MAX: u32 = 500;
 
 /// Hands in what records show.
 #[derive(Debug)]
@@ -119,22 +111,6 @@ struct HandedIn {
     /// Whether the last requests are of no turn that the server knows. Such a turn may be recorded soon.
     #[serde(skip)]
     is_open: bool,
-}
-
-/// What a chat's turns are compared with.
-struct Stamps {
-    /// The snapshots of the pins in their order.
-    moves: Vec<(SnapshotId, DateTime<Utc>)>,
-    /// The turns, the oldest first.
-    turns: Vec<Stamp>,
-}
-
-/// A turn, as the server has recorded it.
-struct Stamp {
-    number: i64,
-    reference: String,
-    snapshot: Option<SnapshotId>,
-    started_at: DateTime<Utc>,
 }
 
 /// What one portion of a record says.
@@ -326,7 +302,15 @@ impl Evidence {
             match asking.client.evidence_add(chat, *turn, &shape).await {
                 Ok(_) => is_taken = true,
                 Err(error) if error.is_transient() => return Err(error),
-                // Another row under this key, or one too many: what the server has stays.
+                // A process that ended before it kept its place has handed in these requests. Their row was made with the
+                // heads of then, and is as good.
+                Err(error) if error.problem_name() == Some(ProblemName::Conflict) => {
+                    tracing::info!(
+                        turn,
+                        "the server has a row about these requests, and it stays"
+                    );
+                }
+                // One too many, say: what the server has stays.
                 Err(error) => {
                     tracing::warn!(%error, turn, "a row of evidence was refused");
                 }
@@ -488,119 +472,6 @@ fn say_uncompared(requests: u64) {
             requests,
             "requests are not compared: their pin is not kept here"
         );
-    }
-}
-
-/// Asks for the pins and the turns of a chat. The pins that its parents had before it come first: the requests of a fork
-/// have the messages of the session that it was forked from.
-async fn stamps(asking: &Asking, chat: ChatId, parents: &[ChatId]) -> Result<Stamps, ClientError> {
-    let own = moves(asking, chat).await?;
-    let mut all = Vec::new();
-    for parent in parents {
-        let mut before = moves(asking, *parent).await?;
-        before.retain(|(_, at)| own.first().is_none_or(|(_, first)| at <= first));
-        all.extend(before);
-    }
-    all.sort_by_key(|(_, at)| *at);
-    all.extend(own);
-    let newest = PageQuery {
-        cursor: None,
-        limit: Some(TURNS_MAX),
-    };
-    let turns = asking.client.turns(chat, &newest).await?.items.into_iter();
-    let turns = turns.filter_map(|turn| {
-        Some(Stamp {
-            number: turn.number,
-            reference: turn.reference?,
-            snapshot: turn.snapshot.and_then(|snapshot| snapshot.parse().ok()),
-            started_at: turn.started_at,
-        })
-    });
-    let mut turns: Vec<_> = turns.collect();
-    turns.reverse();
-    Ok(Stamps { moves: all, turns })
-}
-
-/// Asks for the newest moves of a chat's pin, and returns them oldest first.
-async fn moves(
-    asking: &Asking,
-    chat: ChatId,
-) -> Result<Vec<(SnapshotId, DateTime<Utc>)>, ClientError> {
-    let newest = HistoryQuery {
-        cursor: None,
-        limit: Some(TURNS_MAX),
-    };
-    let history = asking.client.history(chat, &newest).await?;
-    let moves = history.items.into_iter().rev();
-    let moves = moves.filter(|entry| entry.kind == MOVE);
-    Ok(moves
-        .filter_map(|entry| Some((entry.snapshot?.parse().ok()?, entry.at)))
-        .collect())
-}
-
-/// The known texts, and the moves that their snapshots are of.
-struct Compared {
-    known: Known,
-    moves: Vec<(SnapshotId, DateTime<Utc>)>,
-}
-
-/// Takes the snapshots that are kept here of the newest moves, and the heads that are none of these.
-fn compared(pins: &Pins, stamps: &Stamps, key: EvidenceKey, mut heads: Vec<Head>) -> Compared {
-    let mut read: BTreeMap<SnapshotId, Pin> = BTreeMap::new();
-    let mut moves: Vec<(SnapshotId, DateTime<Utc>)> = Vec::new();
-    let from = stamps.moves.len().saturating_sub(MOVES_MAX);
-    for (snapshot, at) in &stamps.moves[from..] {
-        if !read.contains_key(snapshot)
-            && let Some(pin) = pins.read(*snapshot)
-        {
-            read.insert(*snapshot, pin);
-        }
-        let is_same = moves.last().is_some_and(|(last, _)| last == snapshot);
-        if read.contains_key(snapshot) && !is_same {
-            moves.push((*snapshot, *at));
-        }
-    }
-    heads.retain(|head| !read.contains_key(&head.id));
-    loop {
-        let pins = moves.iter().filter_map(|(snapshot, _)| read.get(snapshot));
-        let heads_here = heads.iter().map(|head| &*head.pin);
-        let given: Vec<_> = pins
-            .chain(heads_here)
-            .map(|pin| Given {
-                snapshot: &pin.snapshot,
-                bodies: &pin.bodies,
-            })
-            .collect();
-        match Known::new(key.clone(), &given) {
-            Ok(known) => return Compared { known, moves },
-            // A turn can be judged without the heads, but not without its pin.
-            Err(_) if !heads.is_empty() => drop(heads.drain(..heads.len().div_ceil(2))),
-            Err(_) => drop(moves.drain(..moves.len().div_ceil(2))),
-        }
-    }
-}
-
-impl Compared {
-    /// Returns the number of the snapshot that a turn was stamped with, or of the one that the client has read since.
-    fn pin(
-        &self,
-        stamp: &Stamp,
-        next: Option<&Stamp>,
-        reread: Option<SnapshotId>,
-    ) -> Option<usize> {
-        let snapshot = reread.or(stamp.snapshot)?;
-        let until = match reread {
-            Some(_) => next.map(|next| next.started_at),
-            None => Some(stamp.started_at),
-        };
-        let in_time = self
-            .moves
-            .iter()
-            .rposition(|(moved, at)| *moved == snapshot && until.is_none_or(|until| *at <= until));
-        in_time.or_else(|| {
-            let mut moves = self.moves.iter();
-            moves.rposition(|(moved, _)| *moved == snapshot)
-        })
     }
 }
 

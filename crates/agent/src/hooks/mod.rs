@@ -6,6 +6,7 @@
 //! what each turn gave the model.
 
 mod asking;
+mod compared;
 mod deed;
 mod drift;
 mod evidence;

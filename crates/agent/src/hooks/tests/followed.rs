@@ -33,6 +33,8 @@ struct Kept {
     asked: Vec<String>,
     /// Whether the server refuses for a while.
     is_away: bool,
+    /// How many rows were refused, because another one has their key.
+    conflicts: usize,
 }
 
 impl Kept {
@@ -90,6 +92,12 @@ impl Kept {
                 json!({ "key": "07".repeat(32), "name": name })
             }
             ("post", ["chats", chat, "turns", turn, "evidence"]) => {
+                let mut known = self.row_bodies.iter();
+                if known.any(|known| known["key"] == body["key"] && *known != body) {
+                    self.conflicts += 1;
+                    let kind = "urn:ctxpin:problem:conflict";
+                    return json!({ "type": kind, "title": "Conflict", "status": 409 });
+                }
                 self.rows.push(((*chat).into(), (*turn).into()));
                 self.row_bodies.push(body);
                 json!({ "verdict": "as-pinned", "witness": "client", "requests": 1 })
@@ -145,7 +153,14 @@ impl Followed {
                     status: 503,
                     ..Answered::ok(Value::Null)
                 },
-                false => Answered::ok(kept.answer(asked)),
+                false => {
+                    let answer = kept.answer(asked);
+                    let status = answer["status"].as_u64();
+                    Answered {
+                        status: status.map_or(200, |status| status as u16),
+                        ..Answered::ok(answer)
+                    }
+                }
             };
             answered.send_replace(());
             answer
@@ -407,6 +422,36 @@ async fn a_person_may_say_the_text_of_a_head_that_no_client_has_read() {
         .collect();
     let two = BlobHash::of(text("two").as_bytes()).to_string();
     assert_eq!(found, [(&json!("seen-elsewhere"), &json!(two))]);
+}
+
+#[tokio::test]
+async fn a_row_that_the_server_has_holds_no_other_up() {
+    let mut followed = Followed::new().await;
+    followed.write("s", "session_meta", &json!({"id": "s"}));
+    followed.start("s").await;
+    let text = "This text of a head is long enough to be found in any request that has it.\n";
+    followed.prompt("s", "t1").await;
+    followed.request_with("s", "t1", text);
+    followed.stop("s").await;
+    assert_eq!(followed.rows(), 1);
+    // The process ends before it keeps its place, and the next one has another head.
+    fs::remove_dir_all(followed.directory.path().join("readings")).unwrap();
+    followed.restart();
+    let head = followed.snapshot_with("one", Some(text));
+    followed.newest.send_replace(Some(head));
+    followed.prompt("s", "t2").await;
+    followed.request("s", "t2");
+    followed.stop("s").await;
+    let turns: Vec<_> = lock(&followed.kept)
+        .rows
+        .iter()
+        .map(|(_, turn)| turn.clone())
+        .collect();
+    assert_eq!(turns, ["1", "2"]);
+    assert!(lock(&followed.kept).conflicts > 0);
+    followed.asked();
+    followed.stop("s").await;
+    assert_eq!(followed.asked(), [""; 0]);
 }
 
 #[tokio::test]
