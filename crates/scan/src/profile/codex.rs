@@ -384,6 +384,7 @@ impl Search<'_> {
             depth_max: DEPTH_MAX,
             sees_hidden: false,
             name: root,
+            root,
         };
         let path = container.path.clone();
         folder.visit(container, path, gathering, |directory, _, _, gathering| {

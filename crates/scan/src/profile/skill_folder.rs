@@ -3,11 +3,16 @@
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
 
+use ctxpin_model::resource::Kind;
+use ctxpin_model::skill::SKILL_FILE_NAME;
+
+use super::excluded;
 use crate::ScanError;
 use crate::boundary::{Boundary, Located};
 use crate::directory::{Directory, Listing};
 use crate::gather::Gathering;
 use crate::path_text::source_text;
+use crate::refused::Refused;
 
 /// The greatest number of directories of one folder that are looked at.
 const DIRECTORIES_MAX: usize = 2_000;
@@ -21,6 +26,7 @@ pub(super) struct SkillFolder<'f> {
     pub sees_hidden: bool,
     /// The path by which remarks name the folder.
     pub name: &'f Path,
+    pub root: &'f Path,
 }
 
 impl SkillFolder<'_> {
@@ -51,8 +57,13 @@ impl SkillFolder<'_> {
                 if (is_hidden && !self.sees_hidden) || depth == self.depth_max {
                     continue;
                 }
-                let Located::Directory(real) = self.boundary.locate(&directory, name) else {
-                    continue;
+                let real = match self.boundary.locate(&directory, name) {
+                    Located::Directory(real) => real,
+                    Located::Refused(refused) => {
+                        self.refused(&refused, &path.join(name), gathering);
+                        continue;
+                    }
+                    Located::Absent | Located::File(_) => continue,
                 };
                 if seen.len() == DIRECTORIES_MAX {
                     let folder = source_text(self.name).0;
@@ -69,5 +80,16 @@ impl SkillFolder<'_> {
             visit(directory, &path, &listing, gathering)?;
         }
         Ok(())
+    }
+
+    /// Adds a skill behind a link that a scan may not follow, but the tool does.
+    fn refused(&self, refused: &Refused, path: &Path, gathering: &mut Gathering) {
+        let target = refused.target.as_ref();
+        gathering.places.awaited(path);
+        if target.is_some_and(|target| target.join(SKILL_FILE_NAME).is_file()) {
+            let source = source_text(&path.join(SKILL_FILE_NAME)).0;
+            let reason = format!("the tool gives it to its model, but {}", refused.reason);
+            gathering.add(excluded(Kind::Skill, &source, self.root, &reason));
+        }
     }
 }

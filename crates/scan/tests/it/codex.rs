@@ -241,12 +241,19 @@ fn skills_lie_up_to_six_directories_deep() {
         "project/.agents/skills/file/SKILL.md",
         "../../../team/file.md",
     );
-    w.check(&[
+    w.skill("outside/away");
+    w.link("project/.agents/skills/away", w.path("outside/away"));
+    w.link("project/.agents/skills/empty", w.path("outside"));
+    let found = w.check(&[
         "ok project/.codex/skills/cx/SKILL.md",
+        "excluded project/.agents/skills/away/SKILL.md",
         "ok project/.agents/skills/a/SKILL.md",
         "ok project/team/linked/SKILL.md",
         "ok project/.agents/skills/a/inner/SKILL.md",
         "ok project/.agents/skills/1/2/3/4/5/six/SKILL.md",
         "ok project/pkg/web/.agents/skills/near/SKILL.md",
     ]);
+    let error = w.error(&found, "project/.agents/skills/away/SKILL.md");
+    let begin = "the tool gives it to its model, but the link escapes ";
+    assert!(error.starts_with(begin), "{error}");
 }

@@ -422,6 +422,7 @@ impl Search<'_> {
             depth_max: usize::MAX,
             sees_hidden,
             name: container,
+            root,
         };
         let path = container.to_owned();
         let visit = |directory, path: &Path, listing: &Listing, gathering: &mut Gathering| {
