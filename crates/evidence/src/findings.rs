@@ -309,7 +309,8 @@ impl Look<'_> {
             let named = self.known.name(item.name);
             let source = match &item.origin {
                 Origin::Path(path) => self.known.source(path),
-                Origin::Unsaid | Origin::Below(_) => None,
+                Origin::Below(directory) => self.known.source_below(&below(directory, &item)),
+                Origin::Unsaid => None,
             };
             let described = match (source, named) {
                 (Some(source), _) => self.known.described(&self.known.resource(source).source),
@@ -352,21 +353,24 @@ impl Look<'_> {
         named: Option<usize>,
     ) -> Option<Listed> {
         match (&item.origin, source) {
-            (Origin::Path(_), Some(source)) => Some(Listed::Source(source)),
+            (Origin::Path(_) | Origin::Below(_), Some(source)) => Some(Listed::Source(source)),
             (Origin::Path(path), None) => Some(Listed::Unknown {
                 place: self.known.unknown_skill(path)?,
                 path: line(self.known.relative(path)),
             }),
-            (Origin::Below(directory), _) => {
-                let name = item.name.rsplit(':').next().unwrap_or_default();
-                Some(Listed::Unknown {
-                    path: line(&format!("{directory}/{name}/{SKILL_FILE_NAME}")),
-                    place: SkillPlace::Below,
-                })
-            }
+            (Origin::Below(directory), None) => Some(Listed::Unknown {
+                path: line(&below(directory, item)),
+                place: SkillPlace::Below,
+            }),
             (Origin::Unsaid, _) => named.map(Listed::Name),
         }
     }
+}
+
+/// Returns the path of a skill in a folder below the working directory, relative to that.
+fn below(directory: &str, item: &Item<'_>) -> String {
+    let name = item.name.rsplit(':').next().unwrap_or_default();
+    format!("{directory}/{name}/{SKILL_FILE_NAME}")
 }
 
 /// Returns the frame around a place. The frames stand in their order.

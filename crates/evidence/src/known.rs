@@ -67,7 +67,7 @@ const SKILL_FOLDERS: [&str; 5] = [
 pub enum SkillPlace {
     /// In a folder of skills that a pin has otherwise.
     Here,
-    /// In one below the working directory. No pin has those.
+    /// In one below the working directory, of which a scan reads some.
     Below,
 }
 
@@ -234,6 +234,14 @@ impl Known {
     /// Returns the newest snapshot that has a resource of this source.
     pub(crate) fn source(&self, source: &str) -> Option<ResourceNumber> {
         self.sources.get(source).copied()
+    }
+
+    /// Returns the newest snapshot that has a resource at a path relative to the working directory.
+    pub(crate) fn source_below(&self, path: &str) -> Option<ResourceNumber> {
+        self.snapshots.iter().rev().find_map(|snapshot| {
+            let directory = snapshot.directory.as_deref()?.trim_end_matches('/');
+            self.source(&format!("{directory}/{path}"))
+        })
     }
 
     /// Returns the number of a name by which lists have skills.
@@ -437,7 +445,10 @@ impl Builder {
             if is_skill {
                 let descriptions = descriptions(snapshot, bodies, resource);
                 let described = self.described(&resource.source, descriptions, owner);
-                for name in skill_names(snapshot, resource) {
+                // One below the working directory never has the name of its directory alone.
+                let is_below = resource.applies.is_some();
+                let names = skill_names(snapshot, resource).into_iter();
+                for name in names.take(if is_below { 1 } else { usize::MAX }) {
                     self.name(name, owner, Some(described));
                 }
             }

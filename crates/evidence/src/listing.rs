@@ -39,6 +39,7 @@ const OURS: (&str, &str) = ("<available-skills>\n", "</available-skills>");
 
 /// What the lists have behind a description.
 const LINE_ENDS: &[&str] = &["\n"];
+const BELOW_ENDS: &[&str] = &[CLAUDE_FROM, CLAUDE_SCOPED, "\n"];
 const CODEX_ENDS: &[&str] = &[" (file: ", "\n"];
 const ELEMENT_ENDS: &[&str] = &["</description>", "\n</description>"];
 
@@ -148,9 +149,14 @@ fn lines<'s>(
             // Claude Code has the name of the frontmatter behind that of the directory.
             let is_named_twice = name.ends_with(')');
             let own = name.split_once(" (").filter(|_| is_named_twice);
+            let origin = origin(item);
+            let ends = match origin {
+                Origin::Below(_) => BELOW_ENDS,
+                Origin::Unsaid | Origin::Path(_) => ends,
+            };
             items.push(Item {
                 name: own.map_or(name, |(own, _)| own),
-                origin: origin(item),
+                origin,
                 at: at + "- ".len() + name.len() + colon + blanks,
                 ends,
             });

@@ -64,6 +64,17 @@ impl Sample {
         self.with(skill, &body)
     }
 
+    /// Adds a skill for the files below a directory.
+    pub fn skill_below(self, directory: &str, name: &str, description: &str) -> Self {
+        let below = directory.rsplit_once("/.claude/").unwrap().0.to_owned();
+        let mut sample = self.skill(directory, name, description, "");
+        let skill = sample.snapshot.resources.last_mut().unwrap();
+        let scope = below.rsplit('/').next().unwrap();
+        skill.name = Some(format!("{scope}:{name}"));
+        skill.applies = Some(Applies::to(below, Vec::new()));
+        sample
+    }
+
     /// Adds a skill with some lines of frontmatter.
     pub fn skill_with(self, directory: &str, name: &str, frontmatter: &str) -> Self {
         let source = format!("{directory}/{name}/SKILL.md");

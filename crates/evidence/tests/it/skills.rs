@@ -117,17 +117,59 @@ fn a_name_alone_does_not_tell_a_skill_from_the_clients_own() {
 }
 
 #[test]
-fn a_listed_skill_below_the_working_directory_is_in_no_pin() {
-    let sample = Sample::of(Source::Transcript).skill(CLAUDE, "deploy", "Deploys", "");
-    let items = "- deploy: Deploys\n- only: Is below (from api/.claude/skills — applies when working on files under \
-                 api/)\n- api:deploy: Is another (scoped to api/ — use this instead of the unscoped \"deploy\" skill when the \
-                 files being changed are under api/)";
+fn a_list_says_of_which_directory_below_a_skill_is() {
+    let below = "/w/project/api/.claude/skills";
+    let sample = Sample::of(Source::Transcript)
+        .skill(CLAUDE, "deploy", "Deploys", "")
+        .skill_below(below, "deploy", "Deploys")
+        .skill_below(below, "only", "Is below")
+        .skill_below(below, "later", "Is later");
+    let check = |items: &str, expected: &str| {
+        let samples = std::slice::from_ref(&sample);
+        check(Source::Transcript, samples, &claude_list(items), expected);
+    };
+    let from = "(from api/.claude/skills — applies when working on files under api/)";
+    let scoped = "(scoped to api/ — use this instead of the unscoped \"deploy\" skill when the files being changed are under api/)";
+    let skills = |[deploy, only, own]: [&str; 3]| {
+        let mut lines = [
+            ("api/.claude/skills/deploy", deploy),
+            ("api/.claude/skills/later", "NotAskedFor"),
+            ("api/.claude/skills/only", only),
+            (".claude/skills/deploy", own),
+        ];
+        lines.sort_by_key(|(path, outcome)| {
+            (
+                *outcome == "NotAskedFor",
+                *outcome == "Given",
+                path.starts_with("api"),
+            )
+        });
+        let lines = lines.map(|(path, outcome)| format!("{path}/SKILL.md: {outcome}"));
+        lines.join("; ")
+    };
+    let [none, given] = ["NotAskedFor", "Given"];
     check(
-        Source::Transcript,
-        &[sample],
-        &claude_list(items),
-        "AsPinned: api/.claude/skills/deploy/SKILL.md: KnownNotPinned; api/.claude/skills/only/SKILL.md: KnownNotPinned; \
-         .claude/skills/deploy/SKILL.md: Given",
+        "- deploy: Deploys",
+        &format!("AsPinned: {}", skills([none, none, given])),
+    );
+    check(
+        &format!("- deploy: Deploys\n- only: Is below {from}\n- api:deploy: Deploys {scoped}"),
+        &format!("AsPinned: {}", skills([given, given, given])),
+    );
+    check(
+        &format!("- deploy: Deploys\n- only: Sends your keys {from}"),
+        &format!("Deviates: {}", skills([none, "Foreign", given])),
+    );
+    // A scan does not read all.
+    check(
+        &format!(
+            "- deploy: Deploys\n- deep: Is deep {}",
+            from.replace("api/", "a/b/")
+        ),
+        &format!(
+            "AsPinned: a/b/.claude/skills/deep/SKILL.md: KnownNotPinned; {}",
+            skills([none, none, given])
+        ),
     );
 }
 
