@@ -205,10 +205,11 @@ impl<'r, R: Fn(Told) + Send + Sync> Starter<'r, R> {
         });
         let (process, report) = (self.process, self.report);
         let (newest, push_state) = (watch::Sender::new(None), watch::Sender::default());
+        let recent = Arc::default();
         let handle = StandingHandle {
             place: place.clone(),
             agent: standing.agent,
-            session: SessionHandle::of(&scans, &newest, &push_state),
+            session: SessionHandle::of(&scans, &newest, &recent, &push_state),
         };
         let mut standings = lock(&self.standings);
         standings.retain(|known| known.place != place);
@@ -223,7 +224,7 @@ impl<'r, R: Fn(Told) + Send + Sync> Starter<'r, R> {
             };
             let profile = place.profile;
             let session = Session::new(client, process, profile, scans, &reporter);
-            let ended = session.publishing(newest, push_state).run().await;
+            let ended = session.publishing(newest, recent, push_state).run().await;
             (place, ended)
         })
     }

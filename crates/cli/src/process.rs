@@ -4,9 +4,11 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use ctxpin_private_files::lock::Lock;
+use ctxpin_protocol::control::ClientProcess;
 use serde::{Deserialize, Serialize};
 
 use crate::say;
@@ -171,6 +173,58 @@ fn began_in(stat: &str) -> Option<u64> {
     fields.split_whitespace().nth(19)?.parse().ok()
 }
 
+/// The programs that run a command for another one.
+const SHELLS: [&str; 8] = ["sh", "bash", "dash", "zsh", "ash", "ksh", "fish", "busybox"];
+
+/// How many processes above this one are looked at.
+const ANCESTORS_MAX: usize = 8;
+
+/// Returns the process that has called this one as a hook: the nearest above it that is no shell. `None` where the system
+/// does not tell.
+pub fn client_process() -> Option<ClientProcess> {
+    let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    let mut pid = std::process::id();
+    for _ in 0..ANCESTORS_MAX {
+        pid = parent_in(&stat(pid)?)?;
+        let stat = stat(pid)?;
+        if !SHELLS.contains(&name_in(&stat)?) {
+            let began = began_in(&stat)?;
+            let began_ms = began_ms(began, &fs::read_to_string("/proc/uptime").ok()?)?;
+            return Some(ClientProcess {
+                pid,
+                began,
+                began_ms,
+            });
+        }
+    }
+    None
+}
+
+/// Returns the time of a beginning in ticks since the machine started, in milliseconds since 1970. `uptime` is
+/// proc_uptime(5), in seconds.
+fn began_ms(began: u64, uptime: &str) -> Option<u64> {
+    let seconds: f64 = uptime.split_whitespace().next()?.parse().ok()?;
+    let uptime = Duration::try_from_secs_f64(seconds).ok()?;
+    let began = Duration::from_millis(began * 1000 / rustix::param::clock_ticks_per_second());
+    let now = say::now().timestamp_millis();
+    let ago = uptime.saturating_sub(began).as_millis();
+    u64::try_from(now)
+        .ok()?
+        .checked_sub(u64::try_from(ago).ok()?)
+}
+
+/// Returns the name of a process (the 2nd field).
+fn name_in(stat: &str) -> Option<&str> {
+    let (before, _) = stat.rsplit_once(')')?;
+    Some(before.split_once('(')?.1)
+}
+
+/// Returns the process that started another one (the 4th field).
+fn parent_in(stat: &str) -> Option<u32> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(1)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,6 +233,7 @@ mod tests {
     fn the_beginning_of_a_process_is_read() {
         let stat = "12 (a b) c) S 1 12 12 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 8675309 1 2\n";
         assert_eq!(began_in(stat), Some(8_675_309));
+        assert_eq!((name_in(stat), parent_in(stat)), (Some("a b) c"), Some(1)));
         assert_eq!(began_in("12 (a) S 1"), None);
         assert_eq!(began_in(""), None);
     }

@@ -341,6 +341,12 @@ pub struct HookCall {
     /// The absolute path of the file in which the client records its requests, of the session or of the subagent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
+    /// The time of the call, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<u64>,
+    /// The process of the client, where the system tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<ClientProcess>,
     /// A line of what the client's plugin says of a request; only for [`HookEvent::Given`]. This text stays in the
     /// memory of the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -349,6 +355,17 @@ pub struct HookCall {
     pub server: String,
     /// The absolute path of a file with a token that may observe.
     pub token_file: String,
+}
+
+/// A process of a client. No two have the same id and beginning in ticks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientProcess {
+    pub pid: u32,
+    /// Its beginning, in ticks since the machine started.
+    pub began: u64,
+    /// About when it began, in milliseconds since 1970.
+    pub began_ms: u64,
 }
 
 /// The event of which a hook tells.

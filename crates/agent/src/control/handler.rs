@@ -273,6 +273,7 @@ impl ControlHandler {
 
     /// Follows a session of a client whose hook was called.
     async fn hook(&self, call: &HookCall) -> Result<HookReply, String> {
+        let called_at = Instant::now();
         let client = self.hooks.check(call)?;
         let arrived = self.hooks.arrived(call, client);
         let attached = self.attach(Path::new(&call.directory), client.as_str());
@@ -290,6 +291,9 @@ impl ControlHandler {
             client,
             agent,
             newest: session.newest.clone(),
+            recent: Arc::clone(&session.recent),
+            called_at,
+            is_process_known: self.hooks.is_process_known(call),
         };
         match call.event {
             HookEvent::SessionStart => {
@@ -297,7 +301,8 @@ impl ControlHandler {
                 self.hooks.start(event, arrived, fresh).await
             }
             HookEvent::Prompt => {
-                let fresh = is_read_at_turns(client).then(|| self.fresh(session));
+                let is_read = is_read_at_turns(client) || self.hooks.forgot(call).is_some();
+                let fresh = is_read.then(|| self.fresh(session));
                 self.hooks.turn(event, arrived, fresh).await
             }
             HookEvent::SubagentStart => {

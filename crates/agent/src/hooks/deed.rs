@@ -40,6 +40,8 @@ pub(super) enum Deed {
     Turn {
         /// The client's id of the turn.
         turn: String,
+        /// The event at which the client reads its files with this turn, if it does.
+        at: Option<ClientEvent>,
         /// What the client reads for it, if it reads at each turn, or has read while nobody saw it.
         read: Option<ChatStart>,
     },
@@ -117,10 +119,10 @@ async fn recorded_once(
     }
     let (chat, reference) = match (&*deed, &call.subagent) {
         (Deed::Start(start), _) => {
-            client.chat_start(known, start).await?;
+            started(client, known, start).await?;
             return Ok(known);
         }
-        (Deed::Turn { turn, read }, _) => {
+        (Deed::Turn { turn, read, .. }, _) => {
             if let Some(read) = read {
                 client.chat_start(known, read).await?;
             }
@@ -147,6 +149,23 @@ async fn recorded_once(
     };
     client.turn_begin(chat, &turn).await?;
     Ok(chat)
+}
+
+/// Tells of a start. A head that was never pushed, because a newer scan came before, is left out.
+async fn started(client: &Client, chat: ChatId, start: &ChatStart) -> Result<(), ClientError> {
+    match client.chat_start(chat, start).await {
+        Err(error)
+            if start.head.is_some()
+                && error.problem_name() == Some(ProblemName::InvalidRequest) =>
+        {
+            let unconfirmed = start_of(&start.source, None);
+            client.chat_start(chat, &unconfirmed).await?;
+        }
+        told => {
+            told?;
+        }
+    }
+    Ok(())
 }
 
 /// Returns the reference of a chat. One rule for all clients: it is the client's own id of the session, and that of a

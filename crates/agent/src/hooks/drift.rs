@@ -1,6 +1,5 @@
 //! What a session's person is told of changes.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use ctxpin_model::profile::Profile;
@@ -61,25 +60,13 @@ fn name(client: Profile) -> &'static str {
 }
 
 /// Returns the names of the resources that differ, as they stand below a directory.
+/// Returns the paths that differ, as people read them.
 fn changed(read: &Listing, newest: &Listing, directory: Option<&str>) -> Vec<String> {
-    let [before, after] = [read, newest].map(|listing| {
-        let kinds = listing.resources.iter();
-        let resources = kinds.flat_map(|(kind, resources)| {
-            let resources = resources.iter();
-            resources.map(move |(source, hash)| ((kind.as_str(), source.as_str()), hash))
-        });
-        resources.collect::<HashMap<_, _>>()
-    });
-    let names = before.keys().chain(after.keys());
-    let mut names: Vec<_> = names
-        .filter(|name| before.get(*name) != after.get(*name))
-        .collect();
-    names.sort_unstable();
-    names.dedup();
     let directory = Path::new(directory.unwrap_or("/"));
-    let shown = names.into_iter().map(|(_, source)| {
+    let names = read.changed_to(newest).into_iter();
+    let shown = names.map(|source| {
         let below = Path::new(source).strip_prefix(directory);
-        let shown = below.map_or(*source, |below| below.to_str().unwrap_or(source));
+        let shown = below.map_or(source, |below| below.to_str().unwrap_or(source));
         let one_line = shown.chars().filter(|c| !c.is_control());
         one_line.collect()
     });

@@ -14,14 +14,16 @@ mod heads;
 mod held;
 mod line;
 mod pins;
+mod processes;
 mod read;
+mod reading_time;
 mod record;
+mod start;
 mod state_files;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::io;
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,15 +40,18 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
-use crate::session::LocalSnapshot;
+use crate::session::{LocalSnapshot, Recent};
 use crate::shared::lock;
 use asking::{Asking, hook_token};
-use deed::{Deed, RETRY_TIME_MAX, Tried, chat_of, insistently, start_of, unseen};
+use deed::{Deed, Tried, chat_of, insistently, start_of, unseen};
 use evidence::{Evidence, Subject};
 use held::{HELD_OF_ALL_BYTES_MAX, Held};
 use line::{Line, Place};
+use processes::Processes;
 use read::{KeptReads, Listing, Read, Subagent};
 use record::Taken;
+
+pub use start::note_missed_start;
 
 /// The longest wait of a session's start for the scan. The client waits meanwhile.
 const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);
@@ -86,6 +91,7 @@ pub(crate) struct Hooks {
     sessions: Arc<Mutex<HashMap<SessionKey, Known>>>,
     evidence: Arc<Evidence>,
     kept_reads: Arc<KeptReads>,
+    processes: Arc<Mutex<Processes>>,
     /// Whether a person was told that the state directory cannot be written.
     is_unwritable_told: AtomicBool,
     room: Arc<Semaphore>,
@@ -161,6 +167,11 @@ pub(crate) struct Event {
     pub agent: Uuid,
     /// The newest snapshot of that agent.
     pub newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
+    /// The snapshots before it.
+    pub recent: Arc<Recent>,
+    pub called_at: Instant,
+    /// Whether the client's process has told of an event before.
+    pub is_process_known: bool,
 }
 
 impl Event {
@@ -187,6 +198,7 @@ impl Hooks {
             sessions: Arc::default(),
             evidence: Arc::new(Evidence::of(state_directory)),
             kept_reads: Arc::new(KeptReads::of(state_directory)),
+            processes: Arc::default(),
             is_unwritable_told: AtomicBool::default(),
             room: Arc::new(Semaphore::new(WAITING_MAX)),
         }
@@ -228,79 +240,22 @@ impl Hooks {
         }
     }
 
+    /// Notes the process of a call. Returns whether it has told of an event before.
+    pub fn is_process_known(&self, call: &HookCall) -> bool {
+        let process = call.process.as_ref();
+        process.is_some_and(|process| lock(&self.processes).seen(process))
+    }
+
+    /// Returns the event after which the process of a call reads anew with its next request.
+    pub fn forgot(&self, call: &HookCall) -> Option<ClientEvent> {
+        lock(&self.processes).forgot(call.process.as_ref()?)
+    }
+
     /// Takes the place of an event in the line of its session. Events are recorded in the order in which they arrived.
     pub fn arrived(&self, call: &HookCall, client: Profile) -> Arrived {
         let session = self.session(key(call, client));
         let place = lock(&session.line).take();
         Arrived { session, place }
-    }
-
-    /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads, if it reads
-    /// anything then. `scan` is one that began after the start. If it does not end in time, the pin moves to the head as it
-    /// is, and then to the scan's snapshot before any later turn of the session, whose stamp depends on it. So does a start
-    /// that the server does not take in time.
-    ///
-    /// # Errors
-    ///
-    /// Returns a message for people if the token or the server refuses.
-    pub async fn start(
-        &self,
-        event: Event,
-        arrived: Arrived,
-        mut scan: Fresh,
-    ) -> Result<HookReply, String> {
-        let until = tokio::time::Instant::now() + START_TIME_MAX;
-        let session = Arc::clone(&arrived.session);
-        let newest = event.newest.borrow().clone();
-        let is_read = is_read_at_start(event.client, event.call.source.as_deref());
-        let (snapshot, late) = match is_read {
-            false => (None, None),
-            true => match tokio::time::timeout(SCAN_TIME_MAX, &mut scan).await {
-                Ok(snapshot) => (snapshot, None),
-                Err(_) => (None, Some(scan)),
-            },
-        };
-        let pins = [newest, snapshot.clone()];
-        let unwritable = self.evidence.keep_pins(pins).await;
-        let is_told = self
-            .is_unwritable_told
-            .swap(unwritable.is_some(), Ordering::Relaxed);
-        let start = start_of(
-            event.call.source.as_deref().unwrap_or_default(),
-            snapshot.as_deref(),
-        );
-        if is_read {
-            let known = self.known(&event, &session).await;
-            let (kept, name) = (Arc::clone(&self.kept_reads), name(&event));
-            blocking(move || kept.take_missed(&name)).await;
-            let mut read = lock(known);
-            read.snapshot = snapshot.as_deref().map(Listing::of);
-            read.told = None;
-            if start.source == ClientEvent::Compact.as_str() {
-                read.compacted();
-            }
-            drop(read);
-            keep_read(&self.kept_reads, &event, &session);
-        }
-        let tried = self.behind(event.clone(), arrived, Deed::Start(start), late);
-        let tried = tried.await?;
-        // What an earlier process, or a hook that was never called, has left.
-        self.read_behind(event, session).await?;
-        match tokio::time::timeout_at(until, tried).await {
-            Ok(Ok(Ok(Some(chat)))) => Ok(HookReply {
-                chat: Some(chat.uuid()),
-                message: unwritable.filter(|_| !is_told),
-            }),
-            Ok(Ok(Err(reason))) => Err(reason),
-            Ok(Ok(Ok(None)) | Err(_)) | Err(_) => Ok(HookReply {
-                chat: None,
-                message: Some(format!(
-                    "ctxpin: {} does not respond yet; this session is recorded if it responds within {} minutes",
-                    self.server,
-                    RETRY_TIME_MAX.as_secs() / 60
-                )),
-            }),
-        }
     }
 
     /// Returns what to tell the person of a change, unless it was declined.
@@ -378,17 +333,23 @@ impl Hooks {
         let session = Arc::clone(&arrived.session);
         let newest = event.newest.borrow().clone();
         let has_read_unseen = self.has_read_unseen(&event, &session).await;
+        let at = match is_read_at_turns(event.client) {
+            true => Some(ClientEvent::Turn),
+            false => self.forgot(&event.call),
+        };
+        if let Some(newest) = &newest {
+            self.evidence.note_head(event.agent, newest);
+        }
         let message = match newest {
-            Some(newest) => {
-                self.evidence.note_head(event.agent, &newest);
-                self.drift(&event, &session, &newest).await
-            }
+            // It reads the newest with this prompt.
+            Some(_) if at.is_some_and(|at| at != ClientEvent::Turn) => None,
+            Some(newest) => self.drift(&event, &session, &newest).await,
             None => None,
         };
         if let Some(turn) = event.call.turn.clone() {
             lock(self.known(&event, &session).await).turn = Some(turn.clone());
             let read = has_read_unseen.then(unseen);
-            let deed = Deed::Turn { turn, read };
+            let deed = Deed::Turn { turn, at, read };
             self.behind(event.clone(), arrived, deed, fresh).await?;
             let is_read = session.is_read.swap(false, Ordering::Relaxed);
             let known = self.known(&event, &session).await;
@@ -437,6 +398,9 @@ impl Hooks {
     pub async fn stop(&self, event: Event, arrived: Arrived) -> Result<HookReply, String> {
         let session = Arc::clone(&arrived.session);
         drop(arrived);
+        if event.call.event == HookEvent::Stop {
+            remembers(&self.processes, &event, None);
+        }
         self.read_behind(event, session).await?;
         Ok(HookReply::default())
     }
@@ -524,7 +488,7 @@ impl Hooks {
         let permit = self.permit()?;
         let client = self.asking(&event.call).await?.client;
         let evidence = Arc::clone(&self.evidence);
-        let kept_reads = Arc::clone(&self.kept_reads);
+        let (kept_reads, processes) = (Arc::clone(&self.kept_reads), Arc::clone(&self.processes));
         let (tell, first) = oneshot::channel();
         tokio::spawn(async move {
             let _permit = permit;
@@ -540,9 +504,7 @@ impl Hooks {
             };
             let reading = match &mut deed {
                 Deed::Start(_) => None,
-                Deed::Turn { read, .. } => {
-                    is_read_at_turns(event.client).then_some((read, ClientEvent::Turn))
-                }
+                Deed::Turn { read, at, .. } => at.map(|at| (read, at)),
                 Deed::Subagent { read } => {
                     let at = ClientEvent::Startup;
                     let is_read = at.is_read_by_subagent(event.client);
@@ -551,7 +513,16 @@ impl Hooks {
             };
             let late = match reading {
                 Some((read, at)) => {
-                    *read = Some(start_of(at.as_str(), scanned.await.as_deref()));
+                    let scanned = scanned.await;
+                    *read = Some(start_of(at.as_str(), scanned.as_deref()));
+                    if event.call.event == HookEvent::Prompt && at != ClientEvent::Turn {
+                        let listing = scanned.as_deref().map(Listing::of);
+                        remembers(&processes, &event, listing.as_ref());
+                        if let Some(read) = session.read.get() {
+                            lock(read).snapshot = listing;
+                        }
+                        keep_read(&kept_reads, &event, &session);
+                    }
                     None
                 }
                 None => Some(scanned),
@@ -716,6 +687,18 @@ fn forget(sessions: &Mutex<HashMap<SessionKey, Known>>, key: &SessionKey, sessio
     }
 }
 
+/// Notes that the process of an event has made requests, and so has read anew what it forgot.
+fn remembers(processes: &Mutex<Processes>, event: &Event, read: Option<&Listing>) {
+    let Some(process) = &event.call.process else {
+        return;
+    };
+    let mut processes = lock(processes);
+    processes.remembers(process);
+    if let Some(read) = read {
+        processes.has_read(process, read);
+    }
+}
+
 /// Keeps what a session has read for a later process, behind the back of the hook.
 fn keep_read(kept: &Arc<KeptReads>, event: &Event, session: &Arc<Session>) {
     let (kept, name, session) = (Arc::clone(kept), name(event), Arc::clone(session));
@@ -730,32 +713,6 @@ fn keep_read(kept: &Arc<KeptReads>, event: &Event, session: &Arc<Session>) {
 /// Returns whether a client reads its files at each turn.
 pub(crate) fn is_read_at_turns(client: Profile) -> bool {
     ClientEvent::Turn.is_read_by(Some(client.as_str()))
-}
-
-/// Returns whether a client reads its files at the start of which it tells.
-fn is_read_at_start(client: Profile, source: Option<&str>) -> bool {
-    let mut known = ClientEvent::ALL.iter();
-    let known = known.find(|known| Some(known.as_str()) == source);
-    known.is_none_or(|known| known.is_read_by(Some(client.as_str())))
-}
-
-/// Notes a start of a session of which a hook could tell nobody: no process watches, or the hooks are paused. If the
-/// client reads its files then, the next turn that is recorded has an unconfirmed pin. A session that was never followed
-/// from this state directory is passed over.
-///
-/// # Errors
-///
-/// Fails if it cannot be noted.
-pub fn note_missed_start(
-    state_directory: &Path,
-    client: Profile,
-    session: &str,
-    source: Option<&str>,
-) -> io::Result<()> {
-    match is_read_at_start(client, source) && is_name(session) {
-        true => KeptReads::of(state_directory).note_missed(&name_of(client, session)),
-        false => Ok(()),
-    }
 }
 
 /// Returns the name under which what a session has read is kept.

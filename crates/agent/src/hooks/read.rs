@@ -1,6 +1,6 @@
 //! What a session's client has read, and what its person was told. It outlives the process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -156,6 +156,25 @@ impl Listing {
             snapshot: local.id.to_string(),
             resources: listed,
         }
+    }
+
+    /// Returns the sources of the resources that differ, by kind and source.
+    pub fn changed_to<'l>(&'l self, other: &'l Self) -> Vec<&'l str> {
+        let [before, after] = [self, other].map(|listing| {
+            let kinds = listing.resources.iter();
+            let resources = kinds.flat_map(|(kind, resources)| {
+                let resources = resources.iter();
+                resources.map(move |(source, hash)| ((kind.as_str(), source.as_str()), hash))
+            });
+            resources.collect::<HashMap<_, _>>()
+        });
+        let names = before.keys().chain(after.keys());
+        let mut names: Vec<_> = names
+            .filter(|name| before.get(*name) != after.get(*name))
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().map(|(_, source)| *source).collect()
     }
 }
 

@@ -49,6 +49,8 @@ impl Hanging {
             parent: None,
             subagent: None,
             record: None,
+            at_ms: None,
+            process: None,
             given: None,
             server: self.hooks.server.to_string(),
             token_file: self.token.path().join("token").to_str().unwrap().into(),
@@ -63,6 +65,9 @@ impl Hanging {
             client: Profile::Codex,
             agent: Uuid::nil(),
             newest: watch::channel(None).1,
+            recent: Arc::default(),
+            called_at: Instant::now(),
+            is_process_known: false,
         };
         (event, arrived)
     }

@@ -12,8 +12,10 @@ mod profile;
 mod push_bodies;
 mod push_state;
 mod pusher;
+mod recent;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ctxpin_client::Client;
 use ctxpin_model::profile::Profile;
@@ -29,6 +31,7 @@ pub(crate) use local_snapshot::LocalSnapshot;
 pub use plan::HEARTBEAT_INTERVAL;
 pub(crate) use plan::PushStatus;
 pub(crate) use push_state::PushState;
+pub(crate) use recent::Recent;
 
 /// Pushes the scans of a project as one agent.
 pub struct Session<'r> {
@@ -37,6 +40,7 @@ pub struct Session<'r> {
     profile: Profile,
     scans: watch::Receiver<ViewScans>,
     newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
+    recent: Arc<Recent>,
     push_state: watch::Sender<PushState>,
     report: Reporter<'r>,
 }
@@ -47,6 +51,7 @@ pub(crate) struct SessionHandle {
     pub scans: watch::Receiver<ViewScans>,
     /// The newest snapshot; `None` before the first scan.
     pub newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
+    pub recent: Arc<Recent>,
     pub push_state: watch::Receiver<PushState>,
 }
 
@@ -55,11 +60,13 @@ impl SessionHandle {
     pub fn of(
         scans: &watch::Receiver<ViewScans>,
         newest: &watch::Sender<Option<Arc<LocalSnapshot>>>,
+        recent: &Arc<Recent>,
         push_state: &watch::Sender<PushState>,
     ) -> Self {
         Self {
             scans: scans.clone(),
             newest: newest.subscribe(),
+            recent: Arc::clone(recent),
             push_state: push_state.subscribe(),
         }
     }
@@ -85,23 +92,26 @@ impl<'r> Session<'r> {
             profile,
             scans,
             newest: watch::Sender::new(None),
+            recent: Arc::default(),
             push_state: watch::Sender::default(),
             report,
         }
     }
 
     pub(crate) fn handle(&self) -> SessionHandle {
-        SessionHandle::of(&self.scans, &self.newest, &self.push_state)
+        SessionHandle::of(&self.scans, &self.newest, &self.recent, &self.push_state)
     }
 
     /// Returns the session with these channels, which a handle follows already.
     pub(crate) fn publishing(
         self,
         newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
+        recent: Arc<Recent>,
         push_state: watch::Sender<PushState>,
     ) -> Self {
         Self {
             newest,
+            recent,
             push_state,
             ..self
         }
@@ -126,7 +136,7 @@ impl<'r> Session<'r> {
             self.report,
         );
         tokio::select! {
-            () = follow(self.scans, self.newest, self.report) => Ok(()),
+            () = follow(self.scans, self.newest, &self.recent, self.report) => Ok(()),
             ended = pusher.run() => {
                 if let Err(error) = &ended {
                     let status = PushStatus::Ended(error.to_string());
@@ -143,6 +153,7 @@ impl<'r> Session<'r> {
 async fn follow(
     mut scans: watch::Receiver<ViewScans>,
     newest: watch::Sender<Option<Arc<LocalSnapshot>>>,
+    recent: &Recent,
     report: Reporter<'_>,
 ) {
     let (mut scan_known, mut failure_known) = (None, None);
@@ -174,7 +185,9 @@ async fn follow(
                     unusable: snapshot.unusable(),
                 });
             }
-            newest.send_replace(Some(Arc::new(snapshot)));
+            let snapshot = Arc::new(snapshot);
+            recent.add(Instant::now(), Arc::clone(&snapshot));
+            newest.send_replace(Some(snapshot));
         }
         if scans.changed().await.is_err() {
             return;

@@ -5,8 +5,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::bench::{Bench, Running, Said, assert_says, said};
 
@@ -34,8 +36,16 @@ impl Watched {
         Self { bench, app, client }
     }
 
-    /// Returns the command that install wrote, as the client starts it: by a shell, with other variables.
+    /// Returns the command that install wrote, as a client starts it: by a shell, with other variables. Each call is one of
+    /// another process of the client.
     fn hook(&self) -> Command {
+        let mut client = Command::new("/usr/bin/timeout");
+        client.args(["60", "/bin/sh"]);
+        self.hook_of(client)
+    }
+
+    /// Returns the command that install wrote, for a program that runs shell commands.
+    fn hook_of(&self, mut command: Command) -> Command {
         let status = self.bench.json(&self.app, &["hook", "status"]);
         let tools = status.as_array().unwrap().iter();
         let mut tools = tools.filter(|tool| tool["tool"] == self.client);
@@ -43,7 +53,6 @@ impl Watched {
             .as_str()
             .unwrap()
             .to_owned();
-        let mut command = Command::new("/bin/sh");
         command
             .args(["-c", &line])
             .current_dir(&self.app)
@@ -60,7 +69,16 @@ impl Watched {
 
     /// Calls the hook, which must succeed, and returns what it tells the person.
     pub fn told(&self, session: &str, event: &str, more: &Value) -> Option<String> {
-        let said = self.call(&self.input(session, event, more));
+        self.told_by(self.call(&self.input(session, event, more)))
+    }
+
+    /// As [`Self::told`], with this process as the client.
+    fn told_here(&self, session: &str, event: &str, more: &Value) -> Option<String> {
+        let input = self.input(session, event, more).to_string();
+        self.told_by(called(self.hook_of(Command::new("/bin/sh")), &input))
+    }
+
+    fn told_by(&self, said: Said) -> Option<String> {
         assert_eq!((said.code, &*said.err), (Some(0), ""), "{said:#?}");
         match said.out.is_empty() {
             true => None,
@@ -268,6 +286,108 @@ fn a_session_of_opencode_is_followed() {
     assert_eq!(watched.turns("s2", 1)[0]["snapshot"], *pins[0]);
     let log = watched.bench.data().join("hooks/log");
     assert!(!log.exists(), "{}", fs::read_to_string(log).unwrap());
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+/// Edits the instruction file of a directory, and waits until its agent has pushed it.
+fn edit(watched: &Watched, text: &str) {
+    fs::write(watched.app.join("AGENTS.md"), text).unwrap();
+    let resync = ["agent", "resync", "--profile", watched.client];
+    watched.bench.ok(&watched.app, &resync);
+}
+
+#[test]
+fn a_process_of_claude_code_reads_anew_with_the_prompt_after_it_forgot() {
+    let watched = Watched::new("claude-code");
+    let start = |session: &str, source: &str| {
+        let source = json!({ "source": source });
+        assert_eq!(watched.told_here(session, "SessionStart", &source), None);
+    };
+    let prompt = |session: &str, turn: &str| {
+        watched.told_here(session, "UserPromptSubmit", &json!({ "prompt_id": turn }))
+    };
+    let pin = |session: &str| watched.chat(session)["context"]["snapshot"].clone();
+    let stamp = |count: usize| watched.turns("s2", count)[0]["snapshot"].clone();
+    start("s1", "startup");
+    let first = pin("s1");
+
+    edit(&watched, "Second.\n");
+    start("s2", "clear");
+    let second = pin("s2");
+    edit(&watched, "Third.\n");
+    assert_eq!(prompt("s2", "p1"), None);
+    let third = stamp(1);
+    assert!(third != second && second != first);
+    edit(&watched, "Fourth.\n");
+    assert!(prompt("s2", "p2").is_some(), "it has read the third");
+    assert_eq!(stamp(2), third);
+
+    // The person has it compact, and edits before the next prompt.
+    start("s2", "compact");
+    let fourth = pin("s2");
+    edit(&watched, "Fifth.\n");
+    assert_eq!(prompt("s2", "p3"), None);
+    let fifth = stamp(3);
+    assert!(fifth != fourth && fourth != third);
+    // It compacts within a turn.
+    assert_eq!(prompt("s2", "p4"), None);
+    start("s2", "compact");
+    watched.told_here("s2", "Stop", &json!({}));
+    edit(&watched, "Sixth.\n");
+    assert!(prompt("s2", "p5").is_some());
+    assert_eq!(stamp(5), fifth);
+
+    // The process goes on with another session, and gives it what it has read.
+    start("s1", "resume");
+    assert_eq!(pin("s1"), fifth);
+    start("s3", "fork");
+    assert_eq!(pin("s3"), fifth);
+    let resume = json!({"source": "resume"});
+    watched.told("s1", "SessionStart", &resume);
+    assert!(pin("s1") != fifth, "another process reads");
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
+fn codex_reads_before_it_tells_of_a_start() {
+    let watched = Watched::new("codex");
+    let id_of = |before_now: Duration| {
+        let (seconds, nanoseconds) = Uuid::now_v7().get_timestamp().unwrap().to_unix();
+        let time = Duration::new(seconds, nanoseconds) - before_now;
+        let time = Timestamp::from_unix(NoContext, time.as_secs(), time.subsec_nanos());
+        Uuid::new_v7(time).to_string()
+    };
+    let start = |session: &str, source: &str| {
+        watched.told_here(session, "SessionStart", &json!({ "source": source }));
+        watched.chat(session)["context"].clone()
+    };
+    let first = start(&id_of(Duration::ZERO), "startup");
+    // Half a second is how long an edit may take until the agent knows it.
+    let early = id_of(Duration::from_millis(500));
+    edit(&watched, "Second.\n");
+    let late = id_of(Duration::ZERO);
+    let second = start(&late, "startup");
+    assert_ne!(second["snapshot"], first["snapshot"]);
+    let early = start(&early, "clear");
+    assert_eq!(early["snapshot"], first["snapshot"]);
+    assert_eq!(early["unconfirmed"], Value::Null);
+
+    // A process that began just now has read what is there.
+    edit(&watched, "Third.\n");
+    let resume = json!({"source": "resume"});
+    watched.told(&late, "SessionStart", &resume);
+    let third = watched.chat(&late)["context"].clone();
+    assert_ne!(third["snapshot"], second["snapshot"]);
+    assert_eq!(third["unconfirmed"], Value::Null);
+    // Nobody knows when one that has served others has read, and it matters only if something changed.
+    let same = start(&late, "resume");
+    assert_eq!(
+        (&same["snapshot"], &same["unconfirmed"]),
+        (&third["snapshot"], &Value::Null)
+    );
+    edit(&watched, "Fourth.\n");
+    let fourth = start(&late, "resume");
+    assert_eq!(fourth["unconfirmed"], true);
     watched.bench.ok(&watched.app, &["down"]);
 }
 
@@ -561,7 +681,7 @@ fn sessions_are_followed_for_another_server_too() {
 
 /// Returns the file with the token that install has written into the command of a hook.
 fn installed_token(hook: &Command) -> String {
-    let line = hook.get_args().nth(1).unwrap().to_str().unwrap();
+    let line = hook.get_args().last().unwrap().to_str().unwrap();
     let token = line.split("--token-file").nth(1).unwrap();
     let token = token.trim_start_matches([' ', '=', '\'']);
     token.split(['\'', ' ']).next().unwrap().to_owned()

@@ -269,6 +269,8 @@ impl Followed {
             parent: None,
             subagent: None,
             record: Some(self.record(session).to_str().unwrap().into()),
+            at_ms: None,
+            process: None,
             given: None,
             server: self.hooks.server.to_string(),
             token_file: self.directory.path().join("token").to_str().unwrap().into(),
@@ -279,6 +281,9 @@ impl Followed {
             client: self.client,
             agent: Uuid::nil(),
             newest: self.newest.subscribe(),
+            recent: Arc::default(),
+            called_at: Instant::now(),
+            is_process_known: false,
         };
         (event, arrived)
     }

@@ -23,6 +23,7 @@ use uuid::Uuid;
 use crate::command::words;
 use crate::data_directory::{DataDirectory, directory_create};
 use crate::hooks::TOOLS;
+use crate::process::client_process;
 use crate::running::RunningServer;
 use crate::say::{self, Failure};
 
@@ -228,6 +229,8 @@ impl Run {
                 | HookEvent::Stop
                 | HookEvent::SessionEnd => input.transcript_path.clone(),
             },
+            at_ms: say::now().timestamp_millis().try_into().ok(),
+            process: client_process(),
             given: input.given.as_ref().map(ToString::to_string),
             server,
             token_file: text(&token_file)?,

@@ -1,0 +1,103 @@
+//! When a client has read its files, if it tells of a session's start later.
+//!
+//! Codex reads them when its terminal interface opens, resumes, clears or forks a session, and calls the hook of the
+//! start with the first prompt (0.171.0). Meanwhile, the person may have edited them. The id of a new session has the
+//! time. That of a resumption is the time at which the process began, unless the process served other sessions before,
+//! as Codex' background server does.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ctxpin_model::client_event::ClientEvent;
+use ctxpin_model::profile::Profile;
+use uuid::Uuid;
+
+use super::Event;
+use super::read::Listing;
+use crate::session::LocalSnapshot;
+
+/// How much later than an edit its snapshot is the newest, on an idle machine.
+const SEEN_AFTER: Duration = Duration::from_millis(500);
+
+/// Returns the snapshot that the client of a start has read: that of a scan which began with the hook, or an earlier one
+/// if what changed since was changed after the client had read it. `None` if nobody knows. `before` is what the session
+/// had read before.
+pub(super) fn snapshot_read(
+    event: &Event,
+    before: Option<&str>,
+    scanned: Arc<LocalSnapshot>,
+) -> Option<Arc<LocalSnapshot>> {
+    let (at_ms, read_ms) = match (event.call.at_ms, time(event)) {
+        (_, Time::OfHook) | (None, _) => return Some(scanned),
+        (_, Time::Unknown) => {
+            return Some(scanned).filter(|read| before == Some(&read.id.to_string()));
+        }
+        (Some(at_ms), Time::At { ms }) => (at_ms, ms),
+    };
+    let ago = Duration::from_millis(at_ms.saturating_sub(read_ms));
+    let earlier = ago.checked_sub(SEEN_AFTER);
+    let earlier = earlier.and_then(|ago| event.recent.at(event.called_at.checked_sub(ago)?));
+    let earlier = earlier.filter(|earlier| earlier.id != scanned.id);
+    let read = UNIX_EPOCH + Duration::from_millis(read_ms);
+    let earlier = earlier.filter(|earlier| is_changed_after(read, earlier, &scanned));
+    Some(earlier.unwrap_or(scanned))
+}
+
+/// When a client has read its files.
+enum Time {
+    OfHook,
+    /// In milliseconds since 1970.
+    At {
+        ms: u64,
+    },
+    Unknown,
+}
+
+fn time(event: &Event) -> Time {
+    let call = &event.call;
+    let source = call.source.as_deref().unwrap_or_default();
+    let is = |at: ClientEvent| source == at.as_str();
+    match &call.process {
+        _ if event.client != Profile::Codex => Time::OfHook,
+        _ if is(ClientEvent::Startup) || is(ClientEvent::Clear) || is(ClientEvent::Fork) => {
+            time_of_id(&call.session).map_or(Time::OfHook, |ms| Time::At { ms })
+        }
+        Some(process) if is(ClientEvent::Resume) => match event.is_process_known {
+            true => Time::Unknown,
+            false => Time::At {
+                ms: process.began_ms,
+            },
+        },
+        _ => Time::OfHook,
+    }
+}
+
+/// Returns when an id was made, in milliseconds since 1970, if it is a UUID with a time (RFC 9562, version 7).
+fn time_of_id(id: &str) -> Option<u64> {
+    let id: Uuid = id.parse().ok()?;
+    let is_timed = id.get_version_num() == 7;
+    let time = id.get_timestamp().filter(|_| is_timed)?;
+    let (seconds, nanoseconds) = time.to_unix();
+    u64::try_from(Duration::new(seconds, nanoseconds).as_millis()).ok()
+}
+
+/// Returns whether a file that differs between two snapshots was changed after a time. Of one that is gone, its directory
+/// tells.
+fn is_changed_after(time: SystemTime, earlier: &LocalSnapshot, later: &LocalSnapshot) -> bool {
+    let (earlier, later) = (Listing::of(earlier), Listing::of(later));
+    let changed = earlier.changed_to(&later);
+    let mut paths = changed.iter().map(Path::new);
+    paths.any(|path| {
+        let mut there = path.ancestors();
+        let metadata = there.find_map(|path| fs::symlink_metadata(path).ok());
+        let changed_at = metadata.and_then(|metadata| {
+            let seconds = u64::try_from(metadata.ctime()).ok()?;
+            let nanoseconds = u32::try_from(metadata.ctime_nsec()).ok()?;
+            Some(UNIX_EPOCH + Duration::new(seconds, nanoseconds))
+        });
+        changed_at.is_some_and(|at| at > time)
+    })
+}

@@ -1,0 +1,183 @@
+//! The starts of sessions, and those of which a hook could tell nobody.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ctxpin_model::client_event::ClientEvent;
+use ctxpin_model::profile::Profile;
+use ctxpin_protocol::control::HookReply;
+use ctxpin_protocol::http::chats::ChatStart;
+use tokio::sync::oneshot;
+
+use super::deed::{Deed, RETRY_TIME_MAX, Tried, start_of};
+use super::read::{KeptReads, Listing};
+use super::reading_time::snapshot_read;
+use super::{
+    Arrived, Event, Fresh, Hooks, SCAN_TIME_MAX, START_TIME_MAX, is_name, keep_read, name, name_of,
+};
+use crate::blocking::blocking;
+use crate::shared::lock;
+
+impl Hooks {
+    /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads, if it reads
+    /// anything then. `scan` is one that began after the start. If it does not end in time, the pin moves to the head as it
+    /// is, and then to the scan's snapshot before any later turn of the session, whose stamp depends on it. So does a start
+    /// that the server does not take in time.
+    ///
+    /// # Errors
+    ///
+    /// Returns a message for people if the token or the server refuses.
+    pub async fn start(
+        &self,
+        event: Event,
+        arrived: Arrived,
+        scan: Fresh,
+    ) -> Result<HookReply, String> {
+        let until = tokio::time::Instant::now() + START_TIME_MAX;
+        let session = Arc::clone(&arrived.session);
+        let newest = event.newest.borrow().clone();
+        if let Some(given) = self.given_by_process(&event) {
+            return self.go_on(event, arrived, given).await;
+        }
+        let known = self.known(&event, &session).await;
+        let before = lock(known)
+            .snapshot
+            .as_ref()
+            .map(|read| read.snapshot.clone());
+        let mut scan = self.read_at_start(&event, before, scan);
+        let is_read = is_read_at_start(event.client, event.call.source.as_deref());
+        let (snapshot, late) = match is_read {
+            false => (None, None),
+            true => match tokio::time::timeout(SCAN_TIME_MAX, &mut scan).await {
+                Ok(snapshot) => (snapshot, None),
+                Err(_) => (None, Some(scan)),
+            },
+        };
+        let pins = [newest, snapshot.clone()];
+        let unwritable = self.evidence.keep_pins(pins).await;
+        let is_told = self
+            .is_unwritable_told
+            .swap(unwritable.is_some(), Ordering::Relaxed);
+        let start = start_of(
+            event.call.source.as_deref().unwrap_or_default(),
+            snapshot.as_deref(),
+        );
+        if is_read {
+            let known = self.known(&event, &session).await;
+            let (kept, name) = (Arc::clone(&self.kept_reads), name(&event));
+            blocking(move || kept.take_missed(&name)).await;
+            let mut read = lock(known);
+            read.snapshot = snapshot.as_deref().map(Listing::of);
+            read.told = None;
+            if start.source == ClientEvent::Compact.as_str() {
+                read.compacted();
+            }
+            drop(read);
+            keep_read(&self.kept_reads, &event, &session);
+        }
+        let tried = self.behind(event.clone(), arrived, Deed::Start(start), late);
+        let tried = tried.await?;
+        // What an earlier process, or a hook that was never called, has left.
+        self.read_behind(event, session).await?;
+        self.first_reply(tried, until, unwritable.filter(|_| !is_told))
+            .await
+    }
+
+    /// Ends with what the client has read at a start, once a scan that began then has ended. `before` is the snapshot that
+    /// the session had read before.
+    fn read_at_start(&self, event: &Event, before: Option<String>, scan: Fresh) -> Fresh {
+        let (event, processes) = (event.clone(), Arc::clone(&self.processes));
+        Box::pin(async move {
+            let scanned = scan.await?;
+            let asked = event.clone();
+            let read = blocking(move || snapshot_read(&asked, before.as_deref(), scanned)).await?;
+            if let Some(process) = &event.call.process {
+                lock(&processes).has_read(process, &Listing::of(&read));
+            }
+            Some(read)
+        })
+    }
+
+    /// Returns what the process of a start gives to the session, if it reads nothing then. Notes the start.
+    fn given_by_process(&self, event: &Event) -> Option<Listing> {
+        let (process, source) = (event.call.process.as_ref()?, event.call.source.as_deref()?);
+        let mut processes = lock(&self.processes);
+        let given = processes.given(process, event.client, source);
+        processes.started(process, event.client, source);
+        given.filter(|_| event.is_process_known)
+    }
+
+    /// Records the start of a session to which its process gives what it has read before.
+    async fn go_on(
+        &self,
+        event: Event,
+        arrived: Arrived,
+        given: Listing,
+    ) -> Result<HookReply, String> {
+        let session = Arc::clone(&arrived.session);
+        let start = ChatStart {
+            source: event.call.source.clone().unwrap_or_default(),
+            head: Some(given.snapshot.clone()),
+        };
+        let known = self.known(&event, &session).await;
+        (lock(known).snapshot, lock(known).told) = (Some(given), None);
+        keep_read(&self.kept_reads, &event, &session);
+        let tried = self.behind(event.clone(), arrived, Deed::Start(start), None);
+        let tried = tried.await?;
+        self.read_behind(event, session).await?;
+        self.first_reply(tried, tokio::time::Instant::now() + START_TIME_MAX, None)
+            .await
+    }
+
+    /// Waits for the server's first answer to a start, and returns what the person is told.
+    async fn first_reply(
+        &self,
+        tried: oneshot::Receiver<Tried>,
+        until: tokio::time::Instant,
+        message: Option<String>,
+    ) -> Result<HookReply, String> {
+        match tokio::time::timeout_at(until, tried).await {
+            Ok(Ok(Ok(Some(chat)))) => Ok(HookReply {
+                chat: Some(chat.uuid()),
+                message,
+            }),
+            Ok(Ok(Err(reason))) => Err(reason),
+            Ok(Ok(Ok(None)) | Err(_)) | Err(_) => Ok(HookReply {
+                chat: None,
+                message: Some(format!(
+                    "ctxpin: {} does not respond yet; this session is recorded if it responds within {} minutes",
+                    self.server,
+                    RETRY_TIME_MAX.as_secs() / 60
+                )),
+            }),
+        }
+    }
+}
+
+/// Returns whether a client reads its files at the start of which it tells.
+fn is_read_at_start(client: Profile, source: Option<&str>) -> bool {
+    let mut known = ClientEvent::ALL.iter();
+    let known = known.find(|known| Some(known.as_str()) == source);
+    known.is_none_or(|known| known.is_read_by(Some(client.as_str())))
+}
+
+/// Notes a start of a session of which a hook could tell nobody: no process watches, or the hooks are paused. If the
+/// client reads its files then, the next turn that is recorded has an unconfirmed pin. A session that was never followed
+/// from this state directory is passed over.
+///
+/// # Errors
+///
+/// Fails if it cannot be noted.
+pub fn note_missed_start(
+    state_directory: &Path,
+    client: Profile,
+    session: &str,
+    source: Option<&str>,
+) -> io::Result<()> {
+    match is_read_at_start(client, source) && is_name(session) {
+        true => KeptReads::of(state_directory).note_missed(&name_of(client, session)),
+        false => Ok(()),
+    }
+}
