@@ -97,13 +97,15 @@ impl Camera {
         Ok(())
     }
 
-    /// Decides on the open page, and waits until it says what it did.
+    /// Decides on the open page, waits until it says what it did, and shows its beginning.
     pub async fn decide(&mut self, decision: &str) -> anyhow::Result<()> {
         let button = format!("button[name=move][value={decision}]");
         self.browser.click(&button).await?;
         self.browser
             .until("document.querySelector('.toast [data-keys=u]') !== null")
-            .await
+            .await?;
+        self.browser.evaluate("scrollTo(0, 0)").await?;
+        Ok(())
     }
 
     /// Waits until the open page says that it has lost its server.

@@ -184,6 +184,12 @@ impl ChatHead {
         self.rail.is_away
     }
 
+    /// Returns whether the button of the head is the only primary one. The foot of a diff has another.
+    fn has_primary(&self) -> bool {
+        let has_foot = self.is_on_changes && self.drifted.is_some();
+        !has_foot || self.is_observed || !self.may_change
+    }
+
     /// Leaves out the button, for the page to which it leads.
     pub fn without_next(self) -> Self {
         Self { next: None, ..self }
@@ -599,5 +605,13 @@ mod tests {
         check(&drifted(), Tab::History, true);
         check(&clean(), Tab::Changes, true);
         check(&clean(), Tab::Prompt, false);
+        let mut archived = drifted();
+        archived.chat.archived_at = Some(before(10));
+        check(&archived, Tab::Changes, false);
+        check(&archived, Tab::History, true);
+        let mut deviating = drifted();
+        deviating.chat.last_verdict = said(Verdict::Deviates);
+        check(&deviating, Tab::Changes, false);
+        check(&deviating, Tab::Turns, true);
     }
 }
