@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use ctxpin_client::Client;
 use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::context::Context;
 use ctxpin_protocol::http::quotas::PushRefused;
@@ -51,6 +52,7 @@ impl Show {
             let page = Page {
                 chat: &chat,
                 context: &context,
+                is_agent_gone: is_agent_gone(&connected.client, &chat, &context).await?,
                 viewpoint: Viewpoint::here(),
                 now: say::now(),
                 is_named: self.chat.named().is_some(),
@@ -61,6 +63,15 @@ impl Show {
             true => ExitCode::from(DIRTY_EXIT_CODE),
             false => ExitCode::SUCCESS,
         })
+    }
+}
+
+/// Returns whether nobody knows that a chat without drift is clean, because its agent does not answer.
+async fn is_agent_gone(client: &Client, chat: &Chat, context: &Context) -> Result<bool, Failure> {
+    let agent = chat.agent_id.filter(|_| context.pin.snapshot.is_some());
+    match agent.filter(|_| !context.pin.dirty) {
+        Some(agent) => Ok(!client.agent(agent.into()).await?.connected),
+        None => Ok(false),
     }
 }
 
@@ -83,6 +94,7 @@ fn whole(chat: &Chat, context: &Context) -> Result<Value, Failure> {
 struct Page<'a> {
     chat: &'a Chat,
     context: &'a Context,
+    is_agent_gone: bool,
     viewpoint: Viewpoint,
     now: DateTime<Utc>,
     is_named: bool,
@@ -213,6 +225,7 @@ impl Page<'_> {
         if !context.pin.dirty {
             return match &context.pin.agent_refused {
                 Some(refused) => self.refused(refused),
+                None if self.is_agent_gone => gone(),
                 None => format!("\n{}\n", say::paint(say::GOOD, "clean")),
             };
         }
@@ -275,6 +288,15 @@ impl Page<'_> {
     }
 }
 
+/// Returns the note that the head may be older than the workspace, because the agent does not answer.
+fn gone() -> String {
+    let label = say::paint(say::WARNING, "not known to be clean");
+    format!(
+        "\n{label}: its agent is gone, so the workspace may have newer changes\n\
+         `ctxpin up` or `ctxpin agent run` in the workspace starts it again\n"
+    )
+}
+
 /// Returns the notes about a resource, one line each: what the model does not get of it, and its warnings.
 fn details(resource: &Resource) -> String {
     details_with(resource, resource.removed)
@@ -309,4 +331,59 @@ fn details_with(resource: &Resource, removed: Option<Removed>) -> String {
 fn warned(context: &Context) -> Option<String> {
     let count: usize = context.resources.iter().map(|r| r.warnings.len()).sum();
     (count > 0).then(|| format!("{count}; `--resources` lists them"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_chat_is_clean_only_as_far_as_its_agent_answers() {
+        let pin = json!({
+            "snapshot": "sha256:1", "context_hash": "sha256:2", "pinned_at": "2026-11-01T00:00:00Z",
+            "dirty": false, "dirty_since": null, "declined": false, "error": null, "renderer": 2,
+        });
+        let chat = json!({
+            "id": "01a22094-3a09-7e07-b182-bf8db57cbc39", "title": "t", "agent_id": null,
+            "policy": "manual", "tools": "live", "archived": false, "context": pin,
+            "created_at": "2026-11-01T00:00:00Z", "updated_at": "2026-11-01T00:00:00Z",
+        });
+        let mut context = pin.clone();
+        for (name, value) in [
+            ("head", Value::Null),
+            ("resources", json!([])),
+            ("changes", json!([])),
+            ("notices", Value::Null),
+            ("policy", json!("manual")),
+            ("tools_differ", json!(false)),
+        ] {
+            context[name] = value;
+        }
+        let chat: Chat = serde_json::from_value(chat).unwrap();
+        let check = |context: &Value, is_agent_gone: bool, doubt: Option<&str>| {
+            let context: Context = serde_json::from_value(context.clone()).unwrap();
+            let page = Page {
+                chat: &chat,
+                context: &context,
+                is_agent_gone,
+                viewpoint: Viewpoint::here(),
+                now: say::now(),
+                is_named: false,
+            };
+            let drift = page.drift();
+            assert_eq!(
+                drift.contains("not known to be clean"),
+                doubt.is_some(),
+                "{drift}"
+            );
+            assert!(drift.contains(doubt.unwrap_or("clean")), "{drift}");
+        };
+        check(&context, false, None);
+        check(&context, true, Some("its agent is gone"));
+        let refused = json!({ "limit": "content_bytes", "at": "2026-11-01T00:00:00Z" });
+        context["agent_refused"] = refused;
+        check(&context, true, Some("exceeded a limit (content_bytes)"));
+    }
 }
