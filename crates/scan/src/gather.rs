@@ -1,6 +1,6 @@
 //! Collects what the roots contribute: each resource once, in order, with the bytes that it needs.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -310,6 +310,29 @@ impl<'a> Gathering<'a> {
         }
         self.by_identity.insert(key, self.findings.len());
         self.findings.push(Some(finding));
+    }
+
+    /// Leaves out the skills for which `gives_way` is true of the bytes of their `SKILL.md`, if another skill has the
+    /// name.
+    pub fn give_way(&mut self, gives_way: impl Fn(&[u8]) -> bool, reason: &str) {
+        let mut of_name: BTreeMap<String, [Vec<usize>; 2]> = BTreeMap::new();
+        for (index, finding) in self.findings.iter().enumerate() {
+            let skill = finding.as_ref().map(|finding| &finding.resource);
+            let skill = skill.filter(|r| r.kind == Kind::Skill && r.status == Status::Ok);
+            let Some((name, body)) = skill.and_then(|r| Some((r.name.clone()?, r.body()?))) else {
+                continue;
+            };
+            let gives_way = self.bodies.get(&body).is_some_and(|body| gives_way(body));
+            of_name.entry(name).or_default()[usize::from(gives_way)].push(index);
+        }
+        for [staying, giving_way] in of_name.into_values() {
+            let indices = giving_way.into_iter().filter(|_| !staying.is_empty());
+            for index in indices {
+                if let Some(finding) = &mut self.findings[index] {
+                    finding.refuse(Status::Excluded, reason);
+                }
+            }
+        }
     }
 
     /// Applies the limits of a snapshot, and drops the bytes that it does not store.

@@ -519,13 +519,11 @@ pub fn skills(request: &Value) -> Vec<String> {
 }
 
 /// Returns the list of skills as ctxpin says it, and a tool's list, both without names of which ctxpin takes a skill for
-/// invalid or shadowed. Claude Code takes any name, and a skill that is kept out of the list shadows none.
+/// invalid. Claude Code takes any name.
 pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
     let name = |source: &str| directory_name(source).unwrap_or_default().to_owned();
     let resources = found.snapshot.resources.iter();
-    let is_shadowed = |reason: &String| reason.starts_with("shadowed by ");
-    let unlike = resources
-        .filter(|r| r.status == Status::Invalid || r.error.as_ref().is_some_and(is_shadowed));
+    let unlike = resources.filter(|r| r.status == Status::Invalid);
     let unlike = unlike.map(|r| name(&r.source));
     // A folder outside of what ctxpin reads is named as a whole.
     let resources = found.snapshot.resources.iter();

@@ -526,6 +526,37 @@ fn the_last_of_the_settings_says_how_a_skill_is_listed() {
 }
 
 #[test]
+fn a_skill_that_is_not_listed_hides_no_other_of_its_name() {
+    let w = workspace(&[
+        (
+            "home/.claude/skills/a/SKILL.md",
+            "---\nname: a\ndescription: d\ndisable-model-invocation: true\n---\n",
+        ),
+        (
+            "home/.claude/skills/b/SKILL.md",
+            "---\nname: b\ndescription: d\npaths: \"*.py\"\n---\n",
+        ),
+        (
+            "home/.claude/skills/c/SKILL.md",
+            "---\nname: c\ndescription: d\ndisable-model-invocation: true\n---\n",
+        ),
+    ]);
+    w.skill("project/.claude/skills/a");
+    w.skill("project/.claude/skills/b");
+    let found = w.check(&[
+        "ok project/.claude/skills/a/SKILL.md",
+        "ok project/.claude/skills/b/SKILL.md",
+        "excluded home/.claude/skills/a/SKILL.md",
+        "excluded home/.claude/skills/b/SKILL.md",
+        "ok home/.claude/skills/c/SKILL.md",
+    ]);
+    assert_eq!(
+        w.error(&found, "home/.claude/skills/a/SKILL.md"),
+        "Claude Code's list has another skill of its name, because its frontmatter keeps this one out at the start"
+    );
+}
+
+#[test]
 fn what_no_path_can_be_stays_out_of_the_settings() {
     let w = workspace(&[(
         "project/web/.claude/settings.json",
