@@ -38,6 +38,9 @@ struct Arguments {
     /// Number of workspaces for the newest version of each tool. The older one gets a quarter.
     #[arg(long, value_name = "COUNT", default_value_t = 200)]
     count: u64,
+    /// The number of the first workspace.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    from: u64,
     /// Only the workspace with this number. Prints it, and what both sides say.
     #[arg(long)]
     seed: Option<u64>,
@@ -175,7 +178,9 @@ async fn compare(
     // One workspace is asked as people start the tool.
     let is_shown = arguments.seed.is_some();
     let mut trial = Trial::new(client, version, &program, standin, !is_shown).await?;
-    let seeds = arguments.seed.map_or(0..count, |seed| seed..seed + 1);
+    let from = arguments.from;
+    let seeds = from..from + count;
+    let seeds = arguments.seed.map_or(seeds, |seed| seed..seed + 1);
     let name = client.name();
     let (mut different, mut unanswered) = (Vec::new(), Vec::new());
     let mut in_a_row = 0;
