@@ -481,3 +481,36 @@ fn permissions_decide_which_skills_are_listed() {
     let error = w.scan().snapshot.error.unwrap();
     assert!(error.contains("opencode does not start with it"), "{error}");
 }
+
+#[test]
+fn what_opencode_fills_in_is_not_read() {
+    let w = workspace(&[
+        ("project/AGENTS.md", "top"),
+        ("project/key.txt", "hush"),
+        (
+            "project/opencode.json",
+            "{\"provider\": {\"x\": {\"apiKey\": \"{env:KEY}\"}}, \"agent\": {\"build\": {\"prompt\": \"{file:key.txt}\"}}}",
+        ),
+    ]);
+    assert_eq!(w.scan().snapshot.error, None);
+    let check = |text: &str, expected: &str| {
+        w.write("project/opencode.json", text);
+        let found = w.scan();
+        let error = found.snapshot.error.as_deref().unwrap_or_default();
+        assert!(error.ends_with(expected), "{error}");
+        assert!(!format!("{found:?}").contains("hush"));
+    };
+    let about_skills = "has `{env:}` or `{file:}` in a member about skills, and ctxpin reads no variable or file for it";
+    for member in [
+        "\"permission\": {\"skill\": {\"{file:key.txt}\": \"deny\"}}",
+        "\"skills\": {\"paths\": [\"{env:SKILLS}\"]}",
+        "\"agent\": {\"plan\": {\"permission\": {\"skill\": {\"{env:A}\": \"deny\"}}}}",
+        "\"default_agent\": \"{env:AGENT}\"",
+    ] {
+        check(&format!("{{{member}}}"), about_skills);
+    }
+    let unfilled = "; opencode fills in its `{env:}` and `{file:}` first, for which ctxpin reads no variable or file";
+    check("{\"permission\": \"{env:ACTION}\"}", unfilled);
+    check("{\"instructions\": {env:LIST}}", unfilled);
+    check("{\"permission\": 7}", "; opencode does not start with it");
+}

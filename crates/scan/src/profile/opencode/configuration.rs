@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::profile::{OpencodeSettings, SkillPermission};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::jsonc;
 use super::permission::Permissions;
@@ -84,6 +84,8 @@ struct Layer {
     instructions: Option<Vec<String>>,
     skill_paths: Option<Vec<String>>,
     permissions: Permissions,
+    /// Whether a member about skills has a placeholder that opencode fills in.
+    has_placeholder: bool,
 }
 
 impl Configuration {
@@ -280,17 +282,22 @@ impl Reading<'_, '_, '_> {
         let mut own = Layer::default();
         for name in OWN_NAMES {
             let path = directory.join(name);
-            match self.text(&path).and_then(|text| Layer::parse(&text)) {
+            let text = self.text(&path);
+            let has_placeholder = text.as_ref().is_ok_and(|text| is_filled_in(text));
+            match text.and_then(|text| Layer::parse(&text)) {
                 Ok(layer) => {
+                    self.note_placeholder(&source_text(&path).0, &layer);
                     // Within this directory, a later list takes the place of an earlier one.
                     own.instructions = own.instructions.filter(|_| layer.instructions.is_none());
                     own.change(layer);
                 }
                 Err(reason) => {
+                    let effect = match has_placeholder {
+                        true => UNFILLED,
+                        false => "opencode passes over all of your own configuration",
+                    };
                     let path = source_text(&path).0;
-                    self.gathering.remark(format!(
-                        "{path} {reason}; opencode passes over all of your own configuration"
-                    ));
+                    self.gathering.remark(format!("{path} {reason}; {effect}"));
                     return Layer::default();
                 }
             }
@@ -311,22 +318,36 @@ impl Reading<'_, '_, '_> {
         match self.text(path) {
             Ok(text) => self.parsed(&source_text(path).0, &text),
             Err(reason) => {
-                self.refuse(&source_text(path).0, &reason);
+                self.refuse(&source_text(path).0, &reason, NO_START);
                 Layer::default()
             }
         }
     }
 
     fn parsed(&mut self, name: &str, text: &str) -> Layer {
-        Layer::parse(text).unwrap_or_else(|reason| {
-            self.refuse(name, &reason);
+        let layer = Layer::parse(text).unwrap_or_else(|reason| {
+            let effect = match is_filled_in(text) {
+                true => UNFILLED,
+                false => NO_START,
+            };
+            self.refuse(name, &reason, effect);
             Layer::default()
-        })
+        });
+        self.note_placeholder(name, &layer);
+        layer
     }
 
-    fn refuse(&mut self, name: &str, reason: &str) {
-        self.gathering
-            .remark(format!("{name} {reason}; opencode does not start with it"));
+    fn refuse(&mut self, name: &str, reason: &str, effect: &str) {
+        self.gathering.remark(format!("{name} {reason}; {effect}"));
+    }
+
+    /// Notes a member about skills that has a placeholder. What stands for it may be a secret, so it is not looked at.
+    fn note_placeholder(&mut self, name: &str, layer: &Layer) {
+        if layer.has_placeholder {
+            self.gathering.remark(format!(
+                "{name} has `{{env:}}` or `{{file:}}` in a member about skills, and ctxpin reads no variable or file for it"
+            ));
+        }
     }
 
     /// Returns the text of a file, which is empty if there is none.
@@ -364,6 +385,7 @@ impl Layer {
             instructions: texts(members.get("instructions"), "instructions")?,
             skill_paths: texts(paths, "skills.paths")?,
             permissions: Permissions::parse(&json)?,
+            has_placeholder: about_skills(members).any(|value| is_filled_in(&value.to_string())),
         })
     }
 
@@ -379,7 +401,31 @@ impl Layer {
         }
         self.skill_paths = other.skill_paths.or(self.skill_paths.take());
         self.permissions.change(other.permissions);
+        self.has_placeholder |= other.has_placeholder;
     }
+}
+
+/// What a configuration that cannot be read means, if opencode itself reads it so.
+const NO_START: &str = "opencode does not start with it";
+
+/// What it means if opencode fills something in before it reads the text.
+const UNFILLED: &str = "opencode fills in its `{env:}` and `{file:}` first, for which ctxpin reads no variable or file";
+
+/// Returns whether opencode fills something in before it reads a text.
+pub(super) fn is_filled_in(text: &str) -> bool {
+    text.contains("{env:") || text.contains("{file:")
+}
+
+/// Returns the members that decide which skills are listed.
+fn about_skills(members: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    let of_agents = ["agent", "mode"].into_iter();
+    let of_agents = of_agents.filter_map(|name| members.get(name)?.as_object());
+    let of_agents = of_agents.flat_map(Map::values).flat_map(|agent| {
+        let names = ["permission", "tools"].into_iter();
+        names.filter_map(|name| agent.get(name))
+    });
+    let names = ["permission", "tools", "skills", "default_agent"].into_iter();
+    names.filter_map(|name| members.get(name)).chain(of_agents)
 }
 
 /// Returns a member that is a list of texts.

@@ -31,7 +31,7 @@ use crate::roots::{Request, Roots};
 use crate::searches::Wanted;
 
 pub(super) use configuration::is_used;
-use configuration::{Configuration, address, path};
+use configuration::{Configuration, address, is_filled_in, path};
 use pattern::{Part, Segment, matches, read};
 
 pub(super) use configuration::VARIABLES;
@@ -192,7 +192,7 @@ impl Search<'_> {
                 gathering.add(excluded(Kind::InstructionFile, &listed, &root, reason));
                 continue;
             }
-            if listed.contains("{env:") || listed.contains("{file:") {
+            if is_filled_in(&listed) {
                 gathering.remark(format!(
                     "opencode's instructions have `{listed}`, and ctxpin reads no variable or file for it"
                 ));

@@ -1,4 +1,7 @@
-//! opencode's permissions for skills. Its model is not told of a skill that it may not load.
+//! opencode's permissions for skills. Its model is not told of a skill that it may not load. Those of the agent with which a
+//! session begins count behind those of every agent.
+
+use std::collections::BTreeMap;
 
 use ctxpin_model::profile::SkillPermission;
 use indexmap::IndexMap;
@@ -7,9 +10,23 @@ use serde::Deserialize;
 /// The permission that a model needs to load a skill, and the tool with which it does.
 const SKILL: &str = "skill";
 
-/// What configurations say of permissions, in their order, which counts.
+/// The agent with which a session begins unless a configuration names another one.
+const AGENT: &str = "build";
+
+/// What configurations say of permissions.
 #[derive(Debug, Default)]
 pub struct Permissions {
+    of_all: Rules,
+    of_agent: BTreeMap<String, Rules>,
+    /// The same under the older name, which counts more.
+    of_mode: BTreeMap<String, Rules>,
+    /// The agent with which a session begins, if a configuration names one.
+    agent: Option<String>,
+}
+
+/// What configurations say of the permissions of one agent or of all, in their order, which counts.
+#[derive(Debug, Default)]
+struct Rules {
     rules: IndexMap<String, Rule>,
     /// Whether `tools` gives the model the tool for skills. `None` if it does not say so.
     has_tool: Option<bool>,
@@ -18,6 +35,15 @@ pub struct Permissions {
 /// The members of a configuration.
 #[derive(Deserialize)]
 struct Members {
+    #[serde(flatten)]
+    of_all: RuleMembers,
+    agent: Option<BTreeMap<String, RuleMembers>>,
+    mode: Option<BTreeMap<String, RuleMembers>>,
+    default_agent: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RuleMembers {
     permission: Option<Permission>,
     tools: Option<IndexMap<String, bool>>,
 }
@@ -52,8 +78,55 @@ impl Permissions {
     /// Fails if they have another type, with a message that quotes nothing.
     pub fn parse(json: &str) -> Result<Self, String> {
         let members: Members = serde_json::from_str(json).map_err(|_| {
-            "is not valid: `permission` or `tools` has a value of another type".to_owned()
+            "is not valid: `permission`, `tools`, `agent`, `mode` or `default_agent` has a value of another type"
+                .to_owned()
         })?;
+        let of_each = |agents: Option<BTreeMap<String, RuleMembers>>| {
+            let agents = agents.into_iter().flatten();
+            agents
+                .map(|(name, members)| (name, Rules::of(members)))
+                .collect()
+        };
+        Ok(Self {
+            of_all: Rules::of(members.of_all),
+            of_agent: of_each(members.agent),
+            of_mode: of_each(members.mode),
+            agent: members.default_agent,
+        })
+    }
+
+    /// Takes what another layer says. What both have keeps its place.
+    pub fn change(&mut self, other: Self) {
+        self.of_all.change(other.of_all);
+        for (own, other) in [
+            (&mut self.of_agent, other.of_agent),
+            (&mut self.of_mode, other.of_mode),
+        ] {
+            for (name, rules) in other {
+                own.entry(name).or_default().change(rules);
+            }
+        }
+        self.agent = other.agent.or(self.agent.take());
+    }
+
+    /// Returns what decides about skills, of which the last that matches counts. A person who is asked has the skill in
+    /// the list.
+    pub fn of_skills(mut self) -> Vec<SkillPermission> {
+        let agent = self.agent.as_deref().unwrap_or(AGENT);
+        let mut of_agent = self.of_agent.remove(agent).unwrap_or_default();
+        of_agent.change(self.of_mode.remove(agent).unwrap_or_default());
+        let mut permissions = self.of_all.of_skills();
+        permissions.extend(of_agent.of_skills());
+        // Everything is allowed before the first rule.
+        let first = permissions
+            .iter()
+            .position(|permission| permission.is_denied);
+        permissions.split_off(first.unwrap_or(permissions.len()))
+    }
+}
+
+impl Rules {
+    fn of(members: RuleMembers) -> Self {
         let rules = match members.permission {
             None => IndexMap::new(),
             Some(Permission::Everything(action)) => {
@@ -62,14 +135,13 @@ impl Permissions {
             Some(Permission::Each(rules)) => rules,
         };
         let tools = members.tools.unwrap_or_default();
-        Ok(Self {
+        Self {
             rules,
             has_tool: tools.get(SKILL).copied(),
-        })
+        }
     }
 
-    /// Takes what another layer says. What both have keeps its place.
-    pub fn change(&mut self, other: Self) {
+    fn change(&mut self, other: Self) {
         for (name, rule) in other.rules {
             match (self.rules.get_mut(&name), rule) {
                 (Some(Rule::Patterns(patterns)), Rule::Patterns(more)) => patterns.extend(more),
@@ -79,9 +151,7 @@ impl Permissions {
         self.has_tool = other.has_tool.or(self.has_tool);
     }
 
-    /// Returns what decides about skills, of which the last that matches counts. A person who is asked has the skill in
-    /// the list.
-    pub fn of_skills(&self) -> Vec<SkillPermission> {
+    fn of_skills(&self) -> Vec<SkillPermission> {
         let mut permissions = Vec::new();
         let mut add = |pattern: &str, action: Action| {
             permissions.push(SkillPermission {
@@ -114,11 +184,7 @@ impl Permissions {
                 }
             }
         }
-        // Everything is allowed before the first rule.
-        let first = permissions
-            .iter()
-            .position(|permission| permission.is_denied);
-        permissions.split_off(first.unwrap_or(permissions.len()))
+        permissions
     }
 }
 
@@ -186,11 +252,38 @@ mod tests {
     }
 
     #[test]
+    fn the_agent_of_a_session_has_its_own() {
+        // Each was seen in the requests of opencode 1.18.33.
+        let build =
+            r#"{"agent": {"build": {"permission": {"skill": {"one": "deny"}}, "model": 7}}}"#;
+        check(&[build], "!one");
+        check(
+            &[build, r#"{"permission": {"skill": {"*": "allow"}}}"#],
+            "!one",
+        );
+        check(&[r#"{"permission": {"skill": "deny"}}"#, build], "!* !one");
+        check(
+            &[r#"{"agent": {"build": {"tools": {"skill": false}}}}"#],
+            "!*",
+        );
+        check(
+            &[r#"{"mode": {"build": {"permission": {"skill": {"two": "deny"}}}}}"#],
+            "!two",
+        );
+        let plan = r#"{"default_agent": "plan", "agent": {"plan": {"permission": {"skill": {"two": "deny"}}}}}"#;
+        check(&[plan], "!two");
+        check(&[build, plan], "!two");
+        check(&[plan, r#"{"default_agent": "build"}"#], "");
+    }
+
+    #[test]
     fn another_type_is_refused() {
         for text in [
             r#"{"permission": {"skill": {"alpha": "never"}}}"#,
             r#"{"permission": ["deny"]}"#,
             r#"{"tools": {"skill": "no"}}"#,
+            r#"{"agent": {"build": {"permission": 1}}}"#,
+            r#"{"default_agent": ["plan"]}"#,
         ] {
             assert!(Permissions::parse(text).is_err(), "{text}");
         }
