@@ -93,11 +93,12 @@ struct Names {
 
 impl Names {
     /// Sorts skills of one name: those whose directory has that name first, then by root from the last
-    /// to the first, then by the order of the list.
+    /// to the first, in which the list has skills, then by the order of the list.
     fn of(resources: &[Resource]) -> Self {
         let mut roots = BTreeMap::new();
         let mut candidates: BTreeMap<String, Vec<_>> = BTreeMap::new();
-        for (index, skill) in resources.iter().enumerate() {
+        let skills = resources.iter().enumerate();
+        for (index, skill) in skills.filter(|(_, resource)| resource.kind == Kind::Skill) {
             let place = roots.len();
             let root = *roots.entry(&skill.root).or_insert(place);
             let Some(name) = skill_name(skill) else {

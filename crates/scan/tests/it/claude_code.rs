@@ -526,6 +526,28 @@ fn the_last_of_the_settings_says_how_a_skill_is_listed() {
 }
 
 #[test]
+fn of_two_skills_of_one_name_the_persons_counts() {
+    let w = workspace(&[
+        ("home/.claude/CLAUDE.md", "mine"),
+        ("project/CLAUDE.md", "top"),
+    ]);
+    for directory in ["home", "project", "project/web"] {
+        w.skill(&format!("{directory}/.claude/skills/a"));
+    }
+    w.skill("project/.claude/skills/b");
+    w.skill("project/web/.claude/skills/b");
+    w.check(&[
+        "ok home/.claude/CLAUDE.md",
+        "ok project/CLAUDE.md",
+        "excluded project/.claude/skills/a/SKILL.md",
+        "excluded project/.claude/skills/b/SKILL.md",
+        "excluded project/web/.claude/skills/a/SKILL.md",
+        "ok project/web/.claude/skills/b/SKILL.md",
+        "ok home/.claude/skills/a/SKILL.md",
+    ]);
+}
+
+#[test]
 fn a_skill_that_is_not_listed_hides_no_other_of_its_name() {
     let w = workspace(&[
         (
