@@ -8,6 +8,7 @@ use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::manifest::agent_blobs::AgentBlobs;
 use ctxpin_model::manifest::judge::judge;
 use ctxpin_model::moment::Moment;
+use ctxpin_model::profile::Profile;
 use ctxpin_model::push::{Position, Verdict, verdict};
 use ctxpin_model::resource::Bodies;
 use ctxpin_model::snapshot::Snapshot;
@@ -43,6 +44,8 @@ pub struct Held {
     /// Part of every session's response.
     pub quota_warnings: Vec<QuotaWarning>,
     pub token_expires_at: Option<Moment>,
+    /// The profile of the agent.
+    pub profile: Profile,
 }
 
 /// A status, further headers and a body.
@@ -153,7 +156,7 @@ impl Held {
             self.version = 0;
         }
         let session = Session {
-            profile: "neutral".into(),
+            profile: self.profile.to_string(),
             agent_id: None,
             epoch: self.epoch,
             head: self.head.map(|head| Head {

@@ -7,6 +7,7 @@ use ctxpin_agent::error::AgentError;
 use ctxpin_agent::report::Report;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::moment::Moment;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::PushStatus;
 use ctxpin_protocol::http::quotas::QuotaWarning;
 use ctxpin_protocol::problem::{Problem, ProblemName};
@@ -294,6 +295,44 @@ async fn without_events_it_polls_on_request() {
     // The snapshot has no error, since the user asked for polling.
     assert_eq!(status.first.found.unwrap().error, None);
     agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_no_event_announces_is_found_by_the_slow_poll_and_pushed() {
+    let server = FakeServer::start().await;
+    let mut w = Workspace::new(&server);
+    server.held.lock().unwrap().profile = Profile::ClaudeCode;
+    w.settings.standings[0].profile = Profile::ClaudeCode;
+    w.write("project/CLAUDE.md", "top");
+    fs::create_dir_all(w.path("project/docs/deep")).unwrap();
+    fs::create_dir(w.path("project/known")).unwrap();
+    w.write("project/known/CLAUDE.md", "one");
+    fs::hard_link(w.path("project/known/CLAUDE.md"), w.path("outside/same")).unwrap();
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    // From now on, everything that the scan named is watched.
+    agent.control.resync(PATIENCE, None).await.unwrap();
+    // Nothing watches a directory below without such a file.
+    w.write("project/docs/deep/CLAUDE.md", "new");
+    slow_poll().await;
+    agent.pushed(2).await;
+    let below = ["project/known/CLAUDE.md", "project/docs/deep/CLAUDE.md"];
+    assert_eq!(server.sources(&w.base)[2..4], below);
+    agent.control.resync(PATIENCE, None).await.unwrap();
+    // A write to another name of a file is no event in its own directory.
+    fs::write(w.path("outside/same"), "two").unwrap();
+    slow_poll().await;
+    agent.pushed(3).await;
+    let known = server.held.lock().unwrap().snapshot.resources[2].clone();
+    assert_eq!(known.body(), Some(BlobHash::of(b"two")));
+    agent.shut_down().await;
+}
+
+/// Lets the time pass after which an agent scans although nothing happened.
+async fn slow_poll() {
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    tokio::time::resume();
 }
 
 #[tokio::test]
