@@ -119,3 +119,91 @@ fn text(random: &mut StdRng) -> String {
         _ => plain,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::workspace::HOME;
+
+    /// Returns which cases a workspace has.
+    fn cases(workspace: &Workspace) -> [(&'static str, bool); 14] {
+        let has = |is_it: &dyn Fn(&str, &str) -> bool| {
+            workspace.entries().any(|(path, entry)| match entry {
+                Entry::File(text) => is_it(path, text),
+                Entry::Link(_) | Entry::Directory => false,
+            })
+        };
+        let below = format!("{}/", workspace.working);
+        let is_below = |path: &str| {
+            let rest = path.strip_prefix(&below);
+            rest.is_some_and(|rest| rest.contains('/') && rest.ends_with(".md"))
+        };
+        let settings = [
+            "settings.json",
+            "settings.local.json",
+            "config.toml",
+            "opencode.json",
+        ];
+        let is_setting = |path: &str| settings.iter().any(|name| path.ends_with(name));
+        let mut entries = workspace.entries();
+        let has_link = entries.any(|(_, entry)| matches!(entry, Entry::Link(_)));
+        [
+            ("files below", has(&|path, _| is_below(path))),
+            (
+                "rules with paths",
+                has(&|path, text| path.contains("/rules/") && text.contains("paths:")),
+            ),
+            (
+                "overrides",
+                has(&|path, _| path.ends_with("AGENTS.override.md")),
+            ),
+            ("links", has_link),
+            ("imports", has(&|_, text| text.contains("@docs.md"))),
+            ("CRLF", has(&|_, text| text.contains("\r\n"))),
+            ("more than 32 KiB", has(&|_, text| text.len() > 32 * 1024)),
+            (
+                "node_modules",
+                has(&|path, _| path.contains("/node_modules/")),
+            ),
+            (".gitignore", has(&|path, _| path.ends_with("/.gitignore"))),
+            (
+                "settings of the project",
+                has(&|path, _| path.starts_with(PROJECT) && is_setting(path)),
+            ),
+            (
+                "files of the person",
+                has(&|path, _| path.starts_with(HOME) && path.ends_with(".md")),
+            ),
+            ("another start directory", workspace.working != PROJECT),
+            (
+                "files above the repository",
+                has(&|path, _| path.starts_with("./")),
+            ),
+            ("skills", has(&|path, _| path.ends_with("SKILL.md"))),
+        ]
+    }
+
+    #[test]
+    fn every_case_is_made_often() {
+        for client in Client::ALL {
+            let missing = match client {
+                Client::ClaudeCode => &["overrides"][..],
+                Client::Codex => &["rules with paths", "imports", ".gitignore", "skills"],
+                Client::Opencode => &["rules with paths", "overrides", "imports", ".gitignore"],
+            };
+            let mut counts = BTreeMap::new();
+            for seed in 0..200 {
+                for (case, is_there) in cases(&workspace(client, seed)) {
+                    *counts.entry(case).or_insert(0) += usize::from(is_there);
+                }
+            }
+            for (case, count) in counts {
+                let name = client.name();
+                assert_eq!(count == 0, missing.contains(&case), "{name}, {case}");
+                assert!(count == 0 || count >= 15, "{name}, {case}: {count}");
+            }
+        }
+    }
+}

@@ -83,6 +83,14 @@ impl Workspace {
         self.entries.iter().filter_map(is_directory).collect()
     }
 
+    /// Returns the paths of the entries, each with what is there.
+    #[cfg(test)]
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.entries
+            .iter()
+            .map(|(path, entry)| (path.as_str(), entry))
+    }
+
     /// Changes the text of each file.
     pub fn change_texts(&mut self, change: impl Fn(&str) -> String) {
         for entry in self.entries.values_mut() {

@@ -176,6 +176,19 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
         workspace.write(wanted.clone(), "Something to read.\n");
         workspace.wanted = Some(wanted);
     }
+    // Skills of ignored directories are not listed. Outside of a repository, none is ignored.
+    for directory in &directories {
+        if random.random_bool(0.1) {
+            let rules = [
+                "api\n",
+                "node_modules/\n!api\n",
+                "/web/\n*.md\n",
+                "# lib\na b\n",
+            ];
+            let rules = rules.choose(random).copied().unwrap_or_default();
+            workspace.write(format!("{directory}/.gitignore"), rules);
+        }
+    }
 }
 
 /// Writes skills and commands of the person and of the project.

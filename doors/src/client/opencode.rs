@@ -72,7 +72,7 @@ const LISTED: [&str; 16] = [
 ];
 
 /// Members of a configuration that decide which skills are listed. None of them keeps the model from reading a file.
-const PERMISSIONS: [&str; 9] = [
+const PERMISSIONS: [&str; 12] = [
     "\"permission\": {\"skill\": {\"*\": \"deny\", \"t*\": \"allow\"}}, ",
     "\"permission\": {\"skill\": {\"t*\": \"deny\", \"*\": \"allow\"}}, ",
     "\"permission\": {\"skill\": {\"*\": \"allow\", \"*_?\": \"deny\", \"o?e\": \"deny\"}}, ",
@@ -82,6 +82,9 @@ const PERMISSIONS: [&str; 9] = [
     "\"permission\": {\"webfetch\": \"deny\", \"skill\": {\"four_4\": \"deny\"}}, ",
     "\"tools\": {\"skill\": false}, ",
     "\"tools\": {\"skill\": true, \"webfetch\": false}, ",
+    "\"agent\": {\"build\": {\"permission\": {\"skill\": {\"o*\": \"deny\"}}}}, ",
+    "\"mode\": {\"build\": {\"permission\": {\"skill\": {\"t*\": \"deny\"}}}}, ",
+    "\"permission\": {\"skill\": \"deny\"}, \"agent\": {\"build\": {\"permission\": {\"skill\": {\"t*\": \"allow\"}}}}, ",
 ];
 
 /// Writes configurations, listed files, skills and the person's files.
