@@ -151,10 +151,12 @@ pub(super) fn listed_on_demand(
     let name = directory_name(&skill.source)?;
     let directory = directory_of_files(skill)?;
     let is_named = |other: &Resource| directory_name(&other.source) == Some(name);
-    // Before it reads a file that its `paths` match, Claude Code does not know such a skill.
-    let mut at_start = snapshot.skills().filter(|other| {
-        other.applies.is_none() && !body(other).is_some_and(|body| is_skill_for_files(body))
-    });
+    // Claude Code also knows a skill that ctxpin does not use, but one with `paths` only after it read a file that they
+    // match.
+    let skills = snapshot.resources.iter();
+    let skills = skills.filter(|other| other.kind == Kind::Skill && other.applies.is_none());
+    let mut at_start =
+        skills.filter(|other| !body(other).is_some_and(|body| is_skill_for_files(body)));
     let is_at_start = at_start.any(is_named);
     let mut come = come.iter().filter(|other| other.kind == Kind::Skill);
     let is_double =

@@ -1,7 +1,7 @@
 //! What Claude Code gives its model of a snapshot. Each text was seen in a request of Claude Code 2.1.332.
 
 use ctxpin_model::profile::{ClaudeCodeSettings, Rules, Settings, SkillListing};
-use ctxpin_model::resource::{Also, Applies, Kind, Resource};
+use ctxpin_model::resource::{Also, Applies, Kind, Resource, Status};
 use ctxpin_render::profile::{
     Effective, conditional, delivered, delivered_on_demand, descriptions, effective, forms,
     on_demand,
@@ -211,6 +211,10 @@ fn a_skill_below_comes_with_the_files_of_its_directory() {
         skill.description = Some(does);
         skill.applies = Some(Applies::to(format!("/w/{directory}"), Vec::new()));
     }
+    // Claude Code has it in its list, and ctxpin cannot use it.
+    let source = "/w/.claude/skills/short/SKILL.md";
+    let unused = Resource::new(Kind::Skill, source, Status::Invalid);
+    sample.snapshot.resources.insert(0, unused);
     let listings = [
         ("off", SkillListing::Off),
         ("p/q:short", SkillListing::NameOnly),
@@ -253,7 +257,7 @@ fn a_skill_below_comes_with_the_files_of_its_directory() {
             format!("- Other (another): Does Other. {of_q}"),
             format!("- p:own: Does own. (from p/.claude/skills — {of_p} - When &lt;asked&gt;."),
             format!("- p/q:own: Does own. {of_q}"),
-            "- short".to_owned(),
+            "- p/q:short".to_owned(),
             format!("- p:top: Does top. {}", instead("top")),
         ]
         .map(|line| line.chars().take(99).collect::<String>())
