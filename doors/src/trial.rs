@@ -118,7 +118,9 @@ impl<'a> Trial<'a> {
         let unread: Vec<_> = unread.map(|file| file.source.as_str()).collect();
         let listed = given.skills.as_deref().unwrap_or_default();
         let [said_skills, given_skills] = self.client.lists(&found, &effective, listed);
-        let [said_text, given_text] = [&said, &given].map(|texts| self.comparable(texts, &unread));
+        let unread_skills = self.client.unread_skills(&found);
+        let [said_text, given_text] =
+            [&said, &given].map(|texts| self.comparable(texts, &unread, &unread_skills));
         let is_equal = said_text == given_text && said_skills == given_skills;
         if is_shown {
             workspace.print();
@@ -144,13 +146,22 @@ impl<'a> Trial<'a> {
     }
 
     /// Returns both texts as one, without what cannot be equal.
-    fn comparable(&self, texts: &Texts, unread: &[&str]) -> String {
+    fn comparable(&self, texts: &Texts, unread: &[&str], unread_skills: &[String]) -> String {
         let due = self.client.comparable(&texts.due, unread);
         let is_read = |text: &&String| {
             let mut unread = unread.iter();
             !unread.any(|path| text.starts_with(&format!("Contents of {path}:")))
         };
-        let on_demand = texts.on_demand.iter().filter(is_read);
+        // Beside a skill that ctxpin does not see, another one has its directory before the name.
+        let is_seen = |text: &&String| {
+            let line = text.strip_prefix("- ").unwrap_or_default();
+            let name = line.split([' ', '\n']).next().unwrap_or_default();
+            let name = name.trim_end_matches(':').rsplit(':').next();
+            !unread_skills
+                .iter()
+                .any(|unread| Some(unread.as_str()) == name)
+        };
+        let on_demand = texts.on_demand.iter().filter(is_read).filter(is_seen);
         // An older version may write other blanks behind a text, and give again what every request holds.
         let is_newest = self.client.versions().first() == Some(&self.version);
         let is_new = |text: &&String| {

@@ -531,6 +531,15 @@ pub fn skills(request: &Value) -> Vec<String> {
     lines.collect()
 }
 
+/// Returns the names of the skills that a scan may not read. Their folder is named as a whole.
+pub fn unread_skills(found: &Scan) -> Vec<String> {
+    let resources = found.snapshot.resources.iter();
+    let folders = resources.filter(|r| r.kind == Kind::Skill && r.source.ends_with("/skills"));
+    let entries = folders.flat_map(|r| fs::read_dir(&r.source).into_iter().flatten().flatten());
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.collect()
+}
+
 /// Returns the list of skills as ctxpin says it, and a tool's list, both without names of which ctxpin takes a skill for
 /// invalid. Claude Code takes any name.
 pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
@@ -538,12 +547,7 @@ pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>;
     let resources = found.snapshot.resources.iter();
     let unlike = resources.filter(|r| r.status == Status::Invalid);
     let unlike = unlike.map(|r| name(&r.source));
-    // A folder outside of what ctxpin reads is named as a whole.
-    let resources = found.snapshot.resources.iter();
-    let unread = resources.filter(|r| r.kind == Kind::Skill && r.source.ends_with("/skills"));
-    let unread = unread.flat_map(|r| fs::read_dir(&r.source).into_iter().flatten().flatten());
-    let unread = unread.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let unlike: Vec<_> = unlike.chain(unread).collect();
+    let unlike: Vec<_> = unlike.chain(unread_skills(found)).collect();
     let is_alike = |line: &&String| {
         let name = line.split(": ").next().unwrap_or_default();
         !unlike.iter().any(|unlike| unlike == name)

@@ -404,6 +404,14 @@ impl Client {
         }
     }
 
+    /// Returns the names of the skills that the tool lists and a scan may not read, if a list has names alone.
+    pub fn unread_skills(self, found: &Scan) -> Vec<String> {
+        match self {
+            Self::ClaudeCode => claude_code::unread_skills(found),
+            Self::Codex | Self::Opencode => Vec::new(),
+        }
+    }
+
     /// Returns what a request has of the files that a tool gives with a file that the model read, in an order that
     /// does not differ between machines.
     pub fn on_demand(self, request: &Value) -> Vec<String> {
