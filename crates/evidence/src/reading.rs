@@ -26,7 +26,7 @@ const MESSAGES_MAX: usize = 200_000;
 const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
-const STATE_VERSION: u32 = 3;
+const STATE_VERSION: u32 = 4;
 
 /// A request, as far as the record holds it.
 #[derive(Debug)]
@@ -118,11 +118,13 @@ struct Message {
     before: Option<usize>,
 }
 
-/// A request of a rollout, until it is clear what it was for.
+/// A request, until it is clear what it was for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Pending {
     id: String,
     turn: Option<String>,
+    /// When it was made, if a prompt of before may follow in the record.
+    at: Option<String>,
     is_compacted: bool,
     messages: usize,
     #[serde(with = "spelled::list")]
@@ -340,6 +342,7 @@ impl<'k> Reading<'k> {
             None => return false,
             Some(Entry::Other) => self.state.lines.passed_over += 1,
             Some(Entry::Boundary) => {
+                self.flush(None, told);
                 self.run = None;
                 self.state.is_compacted = true;
             }
@@ -355,6 +358,9 @@ impl<'k> Reading<'k> {
                 }
             }
             Some(Entry::Row(row)) => {
+                self.settle(&row);
+                self.flush(None, told);
+                self.state.is_answering = row.role == "assistant";
                 if let Some(prompt) = &row.prompt
                     && self.state.turn.as_ref() != Some(prompt)
                 {
@@ -370,6 +376,19 @@ impl<'k> Reading<'k> {
             Some(Entry::Request(request)) => self.take_request(request, told),
         }
         true
+    }
+
+    /// Gives the request that waits to the prompt of a row, if that was made before. The terminal interface of Claude Code
+    /// 2.1.307 and 2.1.332 may write the prompt later than its first request.
+    fn settle(&mut self, row: &transcript::Row) {
+        if let (Some(pending), Some(prompt)) = (&mut self.state.pending, &row.prompt)
+            && row.at.is_some()
+            && row.at <= pending.at
+            && pending.turn.as_ref() != Some(prompt)
+        {
+            pending.turn = Some(prompt.clone());
+            pending.is_compacted = false;
+        }
     }
 
     fn begin_turn(&mut self, turn: Option<String>) {
@@ -390,6 +409,7 @@ impl<'k> Reading<'k> {
     }
 
     fn take_request(&mut self, request: transcript::Request, told: &mut impl FnMut(&Request<'_>)) {
+        self.flush(None, told);
         let mut gaps = Vec::new();
         // A request keeps messages of the one that it names, which is the one before.
         let is_next = request.base.is_none() || request.base == self.state.last;
@@ -417,17 +437,20 @@ impl<'k> Reading<'k> {
         self.state.session = request.session;
         self.state.client_version = request.client_version;
         let turn = self.state.turn.clone();
-        let messages = self.state.request.len();
-        self.tell(
-            Pending {
-                id: request.id,
-                turn,
-                is_compacted: self.state.is_compacted,
-                messages,
-                gaps,
-            },
-            told,
-        );
+        // Behind an answer, the prompt may be still to come.
+        let is_waiting = request.at.is_some() && (self.state.is_answering || turn.is_none());
+        let pending = Pending {
+            id: request.id,
+            turn,
+            at: request.at,
+            is_compacted: self.state.is_compacted,
+            messages: self.state.request.len(),
+            gaps,
+        };
+        match is_waiting {
+            true => self.state.pending = Some(pending),
+            false => self.tell(pending, told),
+        }
     }
 
     fn take_rollout(
@@ -481,6 +504,7 @@ impl<'k> Reading<'k> {
                     self.state.pending = Some(Pending {
                         id: format!("{id}:{}", place.at),
                         turn: self.state.turn.clone(),
+                        at: None,
                         is_compacted: self.state.is_compacted,
                         messages: self.state.request.len(),
                         gaps: Vec::from_iter(
@@ -537,6 +561,7 @@ impl<'k> Reading<'k> {
                     Pending {
                         id,
                         turn,
+                        at: None,
                         is_compacted: self.state.is_compacted,
                         messages,
                         gaps,

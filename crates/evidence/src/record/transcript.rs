@@ -45,6 +45,8 @@ pub struct Row {
     pub message: Option<String>,
     /// The id of the person's prompt. `None` where a subagent hands its work back.
     pub prompt: Option<String>,
+    /// When it was made, as the client writes times. Later ones are greater.
+    pub at: Option<String>,
     pub content: Vec<Value>,
 }
 
@@ -52,6 +54,8 @@ pub struct Row {
 #[derive(Debug)]
 pub struct Request {
     pub id: String,
+    /// When it was made, as the client writes times.
+    pub at: Option<String>,
     pub session: Option<String>,
     pub client_version: Option<ClientVersion>,
     /// The request whose first messages this one keeps.
@@ -110,6 +114,7 @@ fn request(value: &Value) -> Option<Request> {
     let tail = value["tail"].as_array()?.iter().map(hash);
     Some(Request {
         id: id(value["id"].as_str()?)?,
+        at: value["timestamp"].as_str().and_then(id),
         session: value["sessionId"].as_str().and_then(id),
         client_version: version(&value["version"]),
         base: value["base"].as_str().and_then(id),
@@ -133,6 +138,7 @@ fn row(mut value: Value) -> Option<Row> {
     let prompt = value["promptId"].as_str().filter(|_| !is_hand_back);
     Some(Row {
         role,
+        at: value["timestamp"].as_str().and_then(id),
         message: message["id"].as_str().and_then(id),
         prompt: prompt.and_then(id),
         content,
@@ -238,6 +244,7 @@ mod tests {
             role: role.into(),
             message: message.map(str::to_owned),
             prompt: None,
+            at: None,
             content: blocks.as_array().cloned().unwrap_or_default(),
         }
     }

@@ -6,3 +6,4 @@ mod real;
 mod scene;
 mod secrets;
 mod skills;
+mod turns;

@@ -1,9 +1,7 @@
 //! What somebody put into a record, or took from it.
 
-use std::fmt::Write as _;
-
 use ctxpin_evidence::known::Known;
-use ctxpin_evidence::reading::{Reading, Request, UnusableState};
+use ctxpin_evidence::reading::{Reading, UnusableState};
 use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::{Gap, Row, Source, Verdict, Witness};
 use ctxpin_model::hash::BlobHash;
@@ -12,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{
     Sample, Transcript, became, body, codex_files, known, known_under, reminder, rollout, row,
-    said, shown,
+    said, shown, turns_of,
 };
 
 const AGENTS: &str = "/w/project/AGENTS.md";
@@ -587,40 +585,6 @@ fn a_request_goes_on_from_the_one_that_it_names() {
     let record = format!("{}{}\n", transcript.record(), next);
     let row = row(&known, Source::Transcript, 0, &record);
     assert_eq!(row.gaps, [Gap::Cut]);
-}
-
-/// Returns the turn of each request, with a mark behind a compaction.
-fn turns_of(known: &Known, source: Source, record: &str) -> String {
-    let mut told = String::new();
-    let mut reading = Reading::new(known, source);
-    let mut tell = |request: &Request<'_>| {
-        let mark = if request.is_compacted { "*" } else { "" };
-        write!(told, "{}{mark} ", request.turn.unwrap_or("-")).unwrap();
-    };
-    reading.read(&mut record.as_bytes(), &mut tell).unwrap();
-    reading.end_turn(&mut tell);
-    told
-}
-
-#[test]
-fn a_request_belongs_to_the_turn_of_a_persons_prompt() {
-    let known = known(&[Sample::of(Source::Transcript)]);
-    let mut transcript = Transcript::default();
-    for (prompt, text) in [
-        ("p1", "Do it."),
-        ("p2", "<task-notification>done"),
-        ("p3", "More."),
-    ] {
-        transcript.row("user", text);
-        transcript.lines.last_mut().unwrap()["promptId"] = json!(prompt);
-        transcript.request();
-        if prompt == "p1" {
-            let boundary = json!({ "type": "system", "subtype": "compact_boundary" });
-            transcript.lines.push(boundary);
-        }
-    }
-    let told = turns_of(&known, Source::Transcript, &transcript.record());
-    assert_eq!(told, "p1 p1* p3 ");
 }
 
 #[test]

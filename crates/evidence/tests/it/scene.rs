@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ctxpin_evidence::known::{Given, Known};
-use ctxpin_evidence::reading::Reading;
+use ctxpin_evidence::reading::{Reading, Request};
 use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::{ResourceResult, Row, Source};
 use ctxpin_model::evidence_key::EvidenceKey;
@@ -280,4 +280,17 @@ pub fn codex_files(text: &str) -> Value {
 pub fn body(name: &str) -> String {
     let lines = (1..=5).map(|number| format!("{name} says in line {number} what to do.\n"));
     lines.collect()
+}
+
+/// Returns the turn of each request, with a mark behind a compaction.
+pub fn turns_of(known: &Known, source: Source, record: &str) -> String {
+    let mut told = String::new();
+    let mut reading = Reading::new(known, source);
+    let mut tell = |request: &Request<'_>| {
+        let mark = if request.is_compacted { "*" } else { "" };
+        write!(told, "{}{mark} ", request.turn.unwrap_or("-")).unwrap();
+    };
+    reading.read(&mut record.as_bytes(), &mut tell).unwrap();
+    reading.end_turn(&mut tell);
+    told
 }
