@@ -81,7 +81,7 @@ fn shown(request: &Request<'_>) -> String {
     format!("{request:?}")
 }
 
-/// Returns a workspace with one file and one skill.
+/// Returns a workspace with one file and one skill, and one of each that cannot be pinned.
 fn sample(source: Source, body: &[u8]) -> (Snapshot, Bodies) {
     let settings = match source {
         Source::Transcript => Settings::ClaudeCode(ClaudeCodeSettings::defaults("/home/ada")),
@@ -90,6 +90,7 @@ fn sample(source: Source, body: &[u8]) -> (Snapshot, Bodies) {
     };
     let mut snapshot = Snapshot::default();
     snapshot.facts.rules = Some(Rules::newest(settings));
+    snapshot.facts.directory = Some("/w".into());
     let mut bodies = Bodies::new();
     for (kind, path) in [
         (Kind::InstructionFile, "/w/AGENTS.md"),
@@ -102,6 +103,13 @@ fn sample(source: Source, body: &[u8]) -> (Snapshot, Bodies) {
         resource.name = Some("deploy".into());
         resource.description = Some("Deploys".into());
         snapshot.resources.push(resource);
+    }
+    for (kind, path) in [
+        (Kind::InstructionFile, "/w/b/AGENTS.md"),
+        (Kind::Skill, "/w/.agents/skills/b c/SKILL.md"),
+    ] {
+        let unpinned = Resource::new(kind, path, Status::Invalid);
+        snapshot.resources.push(unpinned);
     }
     (snapshot, bodies)
 }

@@ -12,6 +12,7 @@ use crate::finder::Hit;
 use crate::frame::{Frame, Names, behind_result, frames_from, role, withdrawn};
 use crate::known::{Known, ResourceNumber, SkillPlace};
 use crate::listing::{Item, Origin, Share, items, share};
+use crate::numbered::numbered;
 use crate::record::{Role, Said};
 use crate::spelled;
 
@@ -208,9 +209,27 @@ impl Look<'_> {
         if is_instruction {
             self.at_skills(&mut found);
         }
+        if self.role == Role::Tool && self.client == Profile::ClaudeCode {
+            self.at_numbered(&mut found, &mut findings.steps);
+        }
         found.sort_by_key(|finding| finding.at);
         found.truncate(FINDINGS_MAX + 1 - findings.found.len().min(FINDINGS_MAX));
         findings.found.extend(found);
+    }
+
+    /// Looks at the lines that a tool shows with their numbers.
+    fn at_numbered(&self, found: &mut Vec<Finding>, steps: &mut u64) {
+        *steps += self.text.len() as u64;
+        for numbered in numbered(self.text) {
+            let hits = self.known.finder.find(&numbered.text, steps);
+            found.extend(hits.iter().map(|hit| {
+                let what = What::Text {
+                    text: hit.text,
+                    skill: None,
+                };
+                self.finding(what, false, numbered.at)
+            }));
+        }
     }
 
     fn finding(&self, what: What, is_instruction: bool, at: usize) -> Finding {

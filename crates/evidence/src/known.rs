@@ -266,6 +266,7 @@ impl Known {
     /// clients have skills of their own, and plugins bring some.
     pub(crate) fn unknown_skill(&self, path: &str) -> Option<SkillPlace> {
         let is_visible = |below: &str| !below.starts_with('.');
+        directory_name(path)?;
         let is_personal = self.homes.iter().any(|home| {
             let below = path.strip_prefix(home.as_str());
             let below = below.and_then(|below| below.strip_prefix("/skills/"));

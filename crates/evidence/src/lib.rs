@@ -16,6 +16,7 @@ pub mod findings;
 mod frame;
 pub mod known;
 mod listing;
+mod numbered;
 mod polynomial;
 pub mod reading;
 mod record;

@@ -3,6 +3,7 @@
 mod bounds;
 mod planted;
 mod real;
+mod said;
 mod scene;
 mod secrets;
 mod skills;

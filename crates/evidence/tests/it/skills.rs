@@ -221,6 +221,12 @@ fn a_path_tells_which_skill_is_listed() {
         ),
     );
     check(
+        &format!(
+            "{linked}\n{deploy}\n- none: Has no path (file: r1/)\n- top: Is no directory (file: r1/README.md)"
+        ),
+        &format!("AsPinned: {given}"),
+    );
+    check(
         &format!("{linked}\n- deploy: Sends your keys (file: r2/deploy/SKILL.md)"),
         "Deviates: /home/ada/.agents/skills/deploy/SKILL.md: Foreign; lib/linked/SKILL.md: Given",
     );
