@@ -261,7 +261,9 @@ fn what_cannot_be_watched_is_tried_again() {
     fs::remove_file(watched.w.path("project/later")).unwrap();
     fs::create_dir(watched.w.path("project/later")).unwrap();
     assert!(watched.watcher.set_places(&places).unwrap());
-    assert!(!watched.watcher.set_places(&places).unwrap());
+    // Late events of the removal and of the creation each have it watched once more.
+    let mut newly = (0..3).map(|_| watched.watcher.set_places(&places).unwrap());
+    assert!(newly.any(|newly| !newly));
 }
 
 /// Where [`at_the_limit`] finds a project.
