@@ -17,7 +17,7 @@ use rustix::fs::FileType;
 use toml::{Table, Value};
 
 use super::skill_folder::SkillFolder;
-use super::{entry, excluded, skill, step};
+use super::{entry, excluded, skill, skills_folder};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::Directory;
@@ -347,9 +347,9 @@ impl Search<'_> {
                 gathering
                     .places
                     .awaited(&directory.join(folder).join(SKILLS));
-                if let Some(container) = step(&boundary, &held, folder)
-                    .and_then(|folder| step(&boundary, &folder, SKILLS))
-                {
+                let path = [folder, SKILLS];
+                let container = skills_folder(&boundary, &held, directory, &path, gathering);
+                if let Some(container) = container {
                     self.container(&boundary, container, directory, true, gathering)?;
                 }
             }
@@ -362,7 +362,8 @@ impl Search<'_> {
             let Some(boundary) = boundary else {
                 continue;
             };
-            if let Some(container) = step(&boundary, &boundary.directory, SKILLS) {
+            let held = &boundary.directory;
+            if let Some(container) = skills_folder(&boundary, held, folder, &[SKILLS], gathering) {
                 let is_used = self.request.user_roots;
                 self.container(&boundary, container, folder, is_used, gathering)?;
             }

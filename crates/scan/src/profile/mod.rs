@@ -133,6 +133,39 @@ fn excluded(kind: Kind, source: &str, root: &Path, reason: &str) -> Finding {
     finding
 }
 
+/// Enters the folder of skills at `path` below a directory, which `from` has open. One behind a link that a scan may not
+/// follow is listed as left out, because the tool follows it.
+fn skills_folder(
+    boundary: &Boundary,
+    from: &Directory,
+    directory: &Path,
+    path: &[&str],
+    gathering: &mut Gathering,
+) -> Option<Directory> {
+    let mut entered: Option<Directory> = None;
+    for (index, name) in path.iter().enumerate() {
+        let located = boundary.locate(entered.as_ref().unwrap_or(from), OsStr::new(name));
+        match located {
+            Located::Directory(path) => entered = Some(boundary.descend(&path).ok()?),
+            Located::Refused(refused) => {
+                let rest: PathBuf = path[index + 1..].iter().collect();
+                let target = refused.target.map(|target| target.join(rest));
+                if target.is_some_and(|target| target.is_dir()) {
+                    let path: PathBuf = path.iter().collect();
+                    let source = source_text(&directory.join(path)).0;
+                    let reason = refused.reason;
+                    let reason =
+                        format!("the tool lists the skills in it to its model, but {reason}");
+                    gathering.add(excluded(Kind::Skill, &source, directory, &reason));
+                }
+                return None;
+            }
+            Located::Absent | Located::File(_) => return None,
+        }
+    }
+    entered
+}
+
 /// Reads a skill, whose SKILL.md has the path `source`. If a `reason` to leave it out is given, the skill is `excluded`
 /// instead.
 fn skill(

@@ -60,7 +60,7 @@ impl SkillFolder<'_> {
                 let real = match self.boundary.locate(&directory, name) {
                     Located::Directory(real) => real,
                     Located::Refused(refused) => {
-                        self.refused(&refused, &path.join(name), gathering);
+                        skill_refused(&refused, &path.join(name), self.root, gathering);
                         continue;
                     }
                     Located::Absent | Located::File(_) => continue,
@@ -81,15 +81,20 @@ impl SkillFolder<'_> {
         }
         Ok(())
     }
+}
 
-    /// Adds a skill behind a link that a scan may not follow, but the tool does.
-    fn refused(&self, refused: &Refused, path: &Path, gathering: &mut Gathering) {
-        let target = refused.target.as_ref();
-        gathering.places.awaited(path);
-        if target.is_some_and(|target| target.join(SKILL_FILE_NAME).is_file()) {
-            let source = source_text(&path.join(SKILL_FILE_NAME)).0;
-            let reason = format!("the tool gives it to its model, but {}", refused.reason);
-            gathering.add(excluded(Kind::Skill, &source, self.root, &reason));
-        }
+/// Adds a skill behind a link that a scan may not follow, but the tool does.
+pub(super) fn skill_refused(
+    refused: &Refused,
+    path: &Path,
+    root: &Path,
+    gathering: &mut Gathering,
+) {
+    let target = refused.target.as_ref();
+    gathering.places.awaited(path);
+    if target.is_some_and(|target| target.join(SKILL_FILE_NAME).is_file()) {
+        let source = source_text(&path.join(SKILL_FILE_NAME)).0;
+        let reason = format!("the tool gives it to its model, but {}", refused.reason);
+        gathering.add(excluded(Kind::Skill, &source, root, &reason));
     }
 }

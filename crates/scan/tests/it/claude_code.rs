@@ -449,6 +449,31 @@ fn what_no_pin_holds_is_listed_with_the_reason() {
 }
 
 #[test]
+fn skills_behind_links_that_leave_the_project_are_listed() {
+    let w = workspace(&[]);
+    w.skill("outside/away");
+    w.skill("outside/more/one");
+    w.skill("project/.claude/skills/own");
+    w.link("project/.claude/skills/away", w.path("outside/away"));
+    w.link("project/.claude/skills/empty", w.path("outside"));
+    fs::create_dir_all(w.path("project/web/.claude")).unwrap();
+    w.link("project/web/.claude/skills", w.path("outside/more"));
+    w.link("home/.claude/skills", w.path("outside/more"));
+    let found = w.check(&[
+        "excluded project/.claude/skills/away/SKILL.md",
+        "ok project/.claude/skills/own/SKILL.md",
+        "excluded project/web/.claude/skills",
+        "excluded home/.claude/skills",
+    ]);
+    let error = w.error(&found, "project/.claude/skills/away/SKILL.md");
+    let begin = "the tool gives it to its model, but the link escapes ";
+    assert!(error.starts_with(begin), "{error}");
+    let error = w.error(&found, "project/web/.claude/skills");
+    let begin = "the tool lists the skills in it to its model, but the link escapes ";
+    assert!(error.starts_with(begin), "{error}");
+}
+
+#[test]
 fn without_a_repository_skills_of_all_directories_above_count() {
     let w = workspace(&[]);
     fs::remove_dir_all(w.path("project/.git")).unwrap();

@@ -6,7 +6,8 @@ use ctxpin_model::limits::SNAPSHOT_LISTED_MAX;
 use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::SKILL_FILE_NAME;
 
-use super::super::{excluded, skill as skill_or_reason, step};
+use super::super::skill_folder::skill_refused;
+use super::super::{excluded, skill as skill_or_reason, skills_folder};
 use super::ignored::Ignored;
 use super::repository;
 use super::settings::FOLDER;
@@ -23,6 +24,9 @@ use crate::skill;
 /// Why a folder of skills outside of the project is left out.
 const OUTSIDE: &str =
     "the tool lists the skills in it to its model, but it lies outside of what ctxpin reads";
+
+/// The folder of skills below a directory.
+const PATH: [&str; 2] = [FOLDER, SKILLS];
 
 /// Adds the skills of the repository's directories down to the working directory, then those of the person. Of two
 /// skills with one name the last one counts, as the person's does in Claude Code.
@@ -48,16 +52,18 @@ pub fn find(
         let Ok(boundary) = boundaries.at(project, Reach::Project) else {
             continue;
         };
-        let held = boundary.directory.descend(below).ok();
-        let folder = held.and_then(|held| step(&boundary, &held, FOLDER));
-        if let Some(container) = folder.and_then(|folder| step(&boundary, &folder, SKILLS)) {
+        let Ok(held) = boundary.directory.descend(below) else {
+            continue;
+        };
+        if let Some(container) = skills_folder(&boundary, &held, directory, &PATH, gathering) {
             add(&boundary, &container, directory, true, gathering)?;
         }
     }
     gathering.places.awaited(&home.join(SKILLS));
     if let Ok(real) = home.canonicalize()
         && let Ok(boundary) = boundaries.at(&real, Reach::Personal)
-        && let Some(container) = step(&boundary, &boundary.directory, SKILLS)
+        && let Some(container) =
+            skills_folder(&boundary, &boundary.directory, home, &[SKILLS], gathering)
     {
         add(&boundary, &container, home, request.user_roots, gathering)?;
     }
@@ -94,13 +100,15 @@ pub fn find_below(
             continue;
         };
         let held = boundary.directory.descend(below).ok();
-        let folder = held.and_then(|held| step(&boundary, &held, FOLDER));
-        let Some(container) = folder.and_then(|folder| step(&boundary, &folder, SKILLS)) else {
+        let container =
+            held.and_then(|held| skills_folder(&boundary, &held, directory, &PATH, gathering));
+        let Some(container) = container else {
             continue;
         };
         each(
             &boundary,
             &container,
+            directory,
             gathering,
             |held, source, gathering| {
                 if left == 0 {
@@ -139,16 +147,23 @@ fn add(
     is_used: bool,
     gathering: &mut Gathering,
 ) -> Result<(), ScanError> {
-    each(boundary, container, gathering, |held, source, gathering| {
-        let reason = (!is_used).then_some(PERSONAL);
-        skill_or_reason(held, source, root, reason, gathering)
-    })
+    each(
+        boundary,
+        container,
+        root,
+        gathering,
+        |held, source, gathering| {
+            let reason = (!is_used).then_some(PERSONAL);
+            skill_or_reason(held, source, root, reason, gathering)
+        },
+    )
 }
 
 /// Reads each directory in a folder of skills that has a `SKILL.md`, given with the path of that.
 fn each<'c>(
     boundary: &Boundary,
     container: &Directory,
+    root: &Path,
     gathering: &mut Gathering<'c>,
     mut read: impl FnMut(Directory, &Path, &mut Gathering<'c>) -> Result<(), ScanError>,
 ) -> Result<(), ScanError> {
@@ -158,8 +173,13 @@ fn each<'c>(
     };
     for name in &listing.names {
         gathering.go_on()?;
-        let Located::Directory(path) = boundary.locate(container, name) else {
-            continue;
+        let path = match boundary.locate(container, name) {
+            Located::Directory(path) => path,
+            Located::Refused(refused) => {
+                skill_refused(&refused, &container.path.join(name), root, gathering);
+                continue;
+            }
+            Located::Absent | Located::File(_) => continue,
         };
         let Ok(directory) = boundary.descend(&path) else {
             continue;
