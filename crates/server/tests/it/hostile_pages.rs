@@ -185,14 +185,14 @@ async fn hostile_content_does_nothing_when_it_comes_by_news_and_in_toasts() -> R
         .until("document.querySelector('#diff td.added') !== null")
         .await?;
     let mut found = check(&mut browser, &server, "the diff").await?;
-    // A copied id, and a decision with its way back.
+    // A copied id, and a decision with its way back. The toast comes first, and then the page without the diff.
     browser.click(".chat-rail .id").await?;
     browser
         .until("document.querySelector('.toast') !== null")
         .await?;
     browser.click("#decision [value=all]").await?;
     browser
-        .until("document.querySelector('.toast [data-keys=u]') !== null")
+        .until("document.querySelector('.toast [data-keys=u]') !== null && !document.querySelector('.file')")
         .await?;
     found.extend(check(&mut browser, &server, "the toast").await?);
 
