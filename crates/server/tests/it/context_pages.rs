@@ -1,6 +1,7 @@
 //! The page of a chat's context, and of what its file has.
 
 use ctxpin_model::resource::{Kind, Resource, Status};
+use ctxpin_protocol::http::people::TokenCreate;
 use ctxpin_testing::workspace::Workspace;
 
 use crate::browser::{Browser, between, create_chat};
@@ -92,10 +93,21 @@ async fn workspaces_and_contexts_say_why_a_skill_is_not_used_and_what_to_do() {
     assert!(page.contains("5 not used"), "{page}");
     let now = browser.page(&workspace).await;
     assert!(now.contains("<a href=\"#unused\">3 not used</a>"), "{now}");
-    assert!(page.contains("can use it by now"), "{page}");
-    assert!(
-        page.contains("The workspace has it, and the pin does not"),
-        "{page}"
-    );
+    let takes = "The workspace can use it by now: take the change.";
+    assert_eq!(page.matches(takes).count(), 2, "{page}");
+    assert!(page.contains("The pin does not have it."), "{page}");
+    // Readers who may not take are told what they can do.
+    let page = auditor.page(&path).await;
+    let asks = "by now: ask the chat&#39;s owner to take the change.";
+    assert_eq!(page.matches(asks).count(), 2, "{page}");
+    let token = TokenCreate {
+        scopes: Some(vec!["read".into()]),
+        ..TokenCreate::default()
+    };
+    let token = server.client.token_create(&token).await.unwrap();
+    let read_only = Browser::sign_in(&server, token.secret.expose()).await;
+    let page = read_only.page(&path).await;
+    let takes = "by now: sign in with a token that may write, and take the change.";
+    assert_eq!(page.matches(takes).count(), 2, "{page}");
     server.stop().await;
 }

@@ -178,7 +178,7 @@ fn render<'v>(
         error: pin
             .and_then(|pin| pin.error.as_deref())
             .map(|error| error.trim_end_matches('.').to_owned()),
-        cure: Cure::of_pin(&view),
+        cure: Cure::of_pin(&view, head.taker()),
         workspace: line.workspace.clone(),
         is_away: head.is_away(),
         head,

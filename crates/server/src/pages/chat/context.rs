@@ -37,7 +37,7 @@ use crate::pages::parts::resource_tree::{Marks, ResourceTree};
 use crate::pages::parts::room::{ListRoom, TextRoom};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::Text;
-use crate::pages::parts::unused::{Cure, Unused, UnusedList};
+use crate::pages::parts::unused::{Cure, Taker, Unused, UnusedList};
 use crate::params::{PathParams, QueryParams};
 
 /// The page of a chat's context.
@@ -217,7 +217,7 @@ fn render(
         line,
     } = page;
     let tree = tree(&view, head.id, id);
-    let unused = UnusedList::new(unused(&view), COMMAND);
+    let unused = UnusedList::new(unused(&view, head.taker()), COMMAND);
     let given = effective.map(|effective| Given::new(&effective, &view));
     html(&ContextPage {
         frame: frame.wide(),
@@ -251,7 +251,7 @@ fn tree(view: &ContextView, chat: ChatId, current: Option<ResourceId>) -> Resour
 
 /// Returns what is not used: what the scan of the pin could not read, the resources of the pin, and those that only
 /// the workspace has.
-fn unused(view: &ContextView) -> Vec<Unused> {
+fn unused(view: &ContextView, taker: Taker) -> Vec<Unused> {
     let below = directory(view);
     let by_id = |side: &Option<Arc<TreatedSnapshot>>| {
         let resources = side.iter().flat_map(|side| &side.resources);
@@ -264,7 +264,7 @@ fn unused(view: &ContextView) -> Vec<Unused> {
     let of_pin = of_pin.map(|resource| {
         let is_mended = head.get(&resource.id()) == Some(&Status::Ok);
         let cure = match is_mended {
-            true => Cure::Mended,
+            true => Cure::Mended(taker),
             false => Cure::Chat,
         };
         Unused::new(resource, below, cure)
@@ -275,9 +275,17 @@ fn unused(view: &ContextView) -> Vec<Unused> {
         |resource: &Resource| resource.kind != Kind::McpServer || view.chat.tools.pins_tools();
     let of_head =
         of_head.filter(|resource| is_pinnable(resource) && !pinned.contains_key(&resource.id()));
-    let of_head = of_head.map(|resource| Unused::new(resource, below, Cure::Chat));
+    let of_head = of_head.map(|resource| {
+        let cure = match resource.status {
+            Status::Ok => Cure::Mended(taker),
+            Status::Excluded | Status::Oversize | Status::Unreadable | Status::Invalid => {
+                Cure::Chat
+            }
+        };
+        Unused::new(resource, below, cure)
+    });
     let error = view.pinned.iter().filter_map(|side| side.error.as_deref());
-    let of_scan = error.map(|error| Unused::of_scan(error, Cure::of_pin(view)));
+    let of_scan = error.map(|error| Unused::of_scan(error, Cure::of_pin(view, taker)));
     of_scan.chain(of_pin).chain(of_head).collect()
 }
 

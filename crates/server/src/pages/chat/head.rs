@@ -22,6 +22,7 @@ use crate::pages::parts::rail::{Rail, Stand};
 use crate::pages::parts::short_id::{ShortId, last_digits};
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
+use crate::pages::parts::unused::Taker;
 use crate::pages::parts::verdict::LastSaid;
 use crate::pages::typed::Typed;
 
@@ -182,6 +183,16 @@ impl ChatHead {
     /// Returns whether the chat's agent has gone.
     pub fn is_away(&self) -> bool {
         self.rail.is_away
+    }
+
+    /// Returns who takes the chat's changes.
+    pub fn taker(&self) -> Taker {
+        match (self.is_observed, self.may_move) {
+            (true, _) => Taker::Client(self.next_reading),
+            (false, true) => Taker::Reader,
+            (false, false) if self.owner.is_some() => Taker::Owner,
+            (false, false) => Taker::Writer,
+        }
     }
 
     /// Returns whether the button of the head is the only primary one. The foot of a diff has another.

@@ -34,7 +34,31 @@ pub(crate) struct Unused {
     name: String,
     glyph: Glyph,
     reason: String,
-    cure: &'static str,
+    cure: String,
+}
+
+/// Who takes the changes of a chat, as the reader of a page needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taker {
+    Reader,
+    /// The owner of a chat that the reader may only see.
+    Owner,
+    /// The reader, who owns the chat, with a token that may write.
+    Writer,
+    /// The client of an observed chat, with the words for when it takes them.
+    Client(&'static str),
+}
+
+impl Taker {
+    /// Returns the end of a sentence that says what to do about `changes`.
+    fn takes(self, changes: &str) -> String {
+        match self {
+            Self::Reader => format!("take {changes}."),
+            Self::Owner => format!("ask the chat's owner to take {changes}."),
+            Self::Writer => format!("sign in with a token that may write, and take {changes}."),
+            Self::Client(when) => format!("the client takes {changes} {when}."),
+        }
+    }
 }
 
 /// What a mended resource becomes.
@@ -42,8 +66,8 @@ pub(crate) struct Unused {
 pub(crate) enum Cure {
     /// A change of the workspace that the chat can take.
     Chat,
-    /// The same, and the workspace has it already.
-    Mended,
+    /// A change that the workspace has already.
+    Mended(Taker),
     /// A part of the workspace's next push.
     Workspace,
 }
@@ -84,14 +108,11 @@ impl Unused {
             Status::Oversize | Status::Unreadable | Status::Invalid => Glyph::Failed,
         };
         let (reason, cure) = match resource.status {
-            Status::Ok => (
-                "The workspace has it, and the pin does not",
-                "Take the change.",
-            ),
-            _ if cure == Cure::Mended => (reason, cure.mend()),
-            Status::Excluded => (reason, excluded_cure(reason)),
-            Status::Oversize => (reason, "Make it smaller, or split it."),
-            Status::Unreadable => (reason, "Check that the agent may read it."),
+            Status::Ok => ("The pin does not have it", cure.mend()),
+            _ if matches!(cure, Cure::Mended(_)) => (reason, cure.mend()),
+            Status::Excluded => (reason, excluded_cure(reason).to_owned()),
+            Status::Oversize => (reason, "Make it smaller, or split it.".to_owned()),
+            Status::Unreadable => (reason, "Check that the agent may read it.".to_owned()),
             Status::Invalid => (reason, cure.mend()),
         };
         Self {
@@ -105,35 +126,41 @@ impl Unused {
 
 impl Cure {
     /// Returns what a mended scan of a chat's pin becomes.
-    pub fn of_pin(view: &ContextView) -> Self {
+    pub fn of_pin(view: &ContextView, taker: Taker) -> Self {
         let is_mended = view.head.as_ref().is_some_and(|head| head.error.is_none());
         match is_mended && !view.changes().is_empty() {
-            true => Self::Mended,
+            true => Self::Mended(taker),
             false => Self::Chat,
         }
     }
 
     /// Returns what to do about a scan that is incomplete.
-    pub fn scan(self) -> &'static str {
+    pub fn scan(self) -> String {
         match self {
             Self::Chat => {
-                "What it missed is not in the pin. Mend that in the workspace; then it is a change that the chat can take."
+                "What it missed is not in the pin. Mend that in the workspace; then it is a change that the chat can take.".to_owned()
             }
-            Self::Mended => {
-                "What it missed is not in the pin. The newest scan of the workspace is complete: take the changes."
-            }
+            Self::Mended(taker) => format!(
+                "What it missed is not in the pin. The newest scan of the workspace is complete: {}",
+                taker.takes("the changes")
+            ),
             Self::Workspace => {
-                "What it missed is not in the push. Mend that in the workspace; the agent then pushes it."
+                "What it missed is not in the push. Mend that in the workspace; the agent then pushes it.".to_owned()
             }
         }
     }
 
     /// Returns what to do about what the workspace itself cannot use.
-    fn mend(self) -> &'static str {
+    fn mend(self) -> String {
         match self {
-            Self::Chat => "Mend it in the workspace; then it is a change that the chat can take.",
-            Self::Mended => "The workspace can use it by now: take the change.",
-            Self::Workspace => "Mend it in the workspace; the agent then pushes it.",
+            Self::Chat => {
+                "Mend it in the workspace; then it is a change that the chat can take.".to_owned()
+            }
+            Self::Mended(taker) => format!(
+                "The workspace can use it by now: {}",
+                taker.takes("the change")
+            ),
+            Self::Workspace => "Mend it in the workspace; the agent then pushes it.".to_owned(),
         }
     }
 }
