@@ -293,15 +293,6 @@ impl Client {
         }
     }
 
-    /// Returns whether the record of a fork says of which session it is one. Otherwise the texts that the fork has of
-    /// before are those of no snapshot.
-    pub fn names_parent(self, version: &str) -> bool {
-        match self {
-            Self::ClaudeCode => version != claude_code::FIRST_WITH_REQUESTS,
-            Self::Codex | Self::Opencode => true,
-        }
-    }
-
     /// Returns whether the tool keeps a record of its requests in a file.
     pub fn writes_record(self) -> bool {
         match self {

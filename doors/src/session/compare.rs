@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use ctxpin_model::evidence::Outcome;
-use ctxpin_model::hash::BlobHash;
 use serde_json::Value;
 use tokio::time::sleep;
 
 use super::place::{Files, Place};
-use super::search::{Outcomes, Search, is_skill};
+use super::search::{Outcomes, Search};
 use crate::client::Client;
 use crate::standin::Received;
 
@@ -26,8 +25,6 @@ pub struct Asked {
     pub read: usize,
     /// Whether it was a prompt for the model, and no order to the tool.
     pub is_turn: bool,
-    /// The number of the first files of which it is known that the session has read them.
-    pub known_from: usize,
     /// Whether what it gave the model may be lost, because it is kept in no file.
     pub may_be_lost: bool,
     /// What the stand-in received of the session itself, each with the number of the files that are pinned for it.
@@ -50,7 +47,6 @@ impl Asked {
             session,
             read,
             is_turn: true,
-            known_from: 0,
             may_be_lost: false,
             requests: Vec::new(),
             subagents: BTreeMap::new(),
@@ -176,7 +172,6 @@ impl Comparison<'_> {
                 continue;
             }
             let found = self.search.outcomes(&asked.requests);
-            let found = of_known(found, &self.search.files[asked.known_from..]);
             self.compare_turn(&what, turn, &asked.requests, found);
         }
         Ok(())
@@ -235,18 +230,6 @@ impl Comparison<'_> {
         self.differences
             .extend(different.map(|differs| format!("{what}: {differs}")));
     }
-}
-
-/// Returns what is told of texts if only some files are known: another text of a file is in no snapshot, and a skill is
-/// not told from others.
-fn of_known(found: Outcomes, known: &[Files]) -> Outcomes {
-    let known = known.iter().flat_map(Files::values);
-    let known: BTreeSet<_> = known.map(|text| BlobHash::of(text.as_bytes())).collect();
-    let told = found.into_iter().filter_map(|((path, content), outcome)| {
-        let content = content.filter(|content| known.contains(content));
-        (content.is_some() || !is_skill(&path)).then_some(((path, content), outcome))
-    });
-    told.collect()
 }
 
 /// Compares what the evidence says of a turn whose record is whole with what became of each resource.

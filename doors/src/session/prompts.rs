@@ -80,8 +80,6 @@ pub async fn differences(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
     write(&place.project(), &files[0])?;
     // The sessions by their first steps.
     let mut begun: BTreeMap<usize, String> = BTreeMap::new();
-    // What each fork without a parent has read first.
-    let mut forks: BTreeMap<String, usize> = BTreeMap::new();
     let mut asked: Vec<Asked> = Vec::new();
     let mut differences = Vec::new();
     for (number, step) in STEPS.iter().enumerate() {
@@ -129,16 +127,7 @@ pub async fn differences(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
         if !is_done {
             differences.push(format!("the tool does not follow: {question}"));
         }
-        let is_fork = step.from.is_some_and(|(_, how)| how == How::Fork);
-        if is_fork && !client.names_parent(sessions.version) {
-            forks.insert(new.session.clone(), read);
-        }
-        let known_from = forks.get(&new.session).copied().unwrap_or_default();
-        asked.push(Asked {
-            is_turn,
-            known_from,
-            ..new
-        });
+        asked.push(Asked { is_turn, ..new });
     }
     differences.extend(differences_of(place, &files, &asked).await?);
     differences.extend(speed::slow(place)?);
