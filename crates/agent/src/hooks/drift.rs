@@ -60,7 +60,6 @@ fn name(client: Profile) -> &'static str {
 }
 
 /// Returns the names of the resources that differ, as they stand below a directory.
-/// Returns the paths that differ, as people read them.
 fn changed(read: &Listing, newest: &Listing, directory: Option<&str>) -> Vec<String> {
     let directory = Path::new(directory.unwrap_or("/"));
     let names = read.changed_to(newest).into_iter();

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -18,7 +19,11 @@ use super::{
     Arrived, Event, Fresh, Hooks, SCAN_TIME_MAX, START_TIME_MAX, is_name, keep_read, name, name_of,
 };
 use crate::blocking::blocking;
+use crate::session::LocalSnapshot;
 use crate::shared::lock;
+
+/// What ends with the snapshot that a client has read, and its listing, or `None` if nobody knows it.
+type Reading = Pin<Box<dyn Future<Output = Option<(Arc<LocalSnapshot>, Listing)>> + Send>>;
 
 impl Hooks {
     /// Records the start of a session: finds or makes its chat, and moves its pin to what the client reads, if it reads
@@ -46,15 +51,16 @@ impl Hooks {
             .snapshot
             .as_ref()
             .map(|read| read.snapshot.clone());
-        let mut scan = self.read_at_start(&event, before, scan);
+        let mut reading = self.read_at_start(&event, before, scan);
         let is_read = is_read_at_start(event.client, event.call.source.as_deref());
-        let (snapshot, late) = match is_read {
+        let (found, late) = match is_read {
             false => (None, None),
-            true => match tokio::time::timeout(SCAN_TIME_MAX, &mut scan).await {
-                Ok(snapshot) => (snapshot, None),
-                Err(_) => (None, Some(scan)),
+            true => match tokio::time::timeout(SCAN_TIME_MAX, &mut reading).await {
+                Ok(found) => (found, None),
+                Err(_) => (None, Some(reading)),
             },
         };
+        let (snapshot, listing) = found.unzip();
         let pins = [newest, snapshot.clone()];
         let unwritable = self.evidence.keep_pins(pins).await;
         let is_told = self
@@ -65,11 +71,10 @@ impl Hooks {
             snapshot.as_deref(),
         );
         if is_read {
-            let known = self.known(&event, &session).await;
             let (kept, name) = (Arc::clone(&self.kept_reads), name(&event));
             blocking(move || kept.take_missed(&name)).await;
             let mut read = lock(known);
-            read.snapshot = snapshot.as_deref().map(Listing::of);
+            read.snapshot = listing;
             read.told = None;
             if start.source == ClientEvent::Compact.as_str() {
                 read.compacted();
@@ -77,6 +82,7 @@ impl Hooks {
             drop(read);
             keep_read(&self.kept_reads, &event, &session);
         }
+        let late = late.map(|reading| -> Fresh { Box::pin(async { Some(reading.await?.0) }) });
         let tried = self.behind(event.clone(), arrived, Deed::Start(start), late);
         let tried = tried.await?;
         // What an earlier process, or a hook that was never called, has left.
@@ -85,18 +91,19 @@ impl Hooks {
             .await
     }
 
-    /// Ends with what the client has read at a start, once a scan that began then has ended. `before` is the snapshot that
-    /// the session had read before.
-    fn read_at_start(&self, event: &Event, before: Option<String>, scan: Fresh) -> Fresh {
+    /// Ends with what the client has read at a start and its listing, once a scan that began then has ended. `before` is
+    /// the snapshot that the session had read before.
+    fn read_at_start(&self, event: &Event, before: Option<String>, scan: Fresh) -> Reading {
         let (event, processes) = (event.clone(), Arc::clone(&self.processes));
         Box::pin(async move {
             let scanned = scan.await?;
             let asked = event.clone();
             let read = blocking(move || snapshot_read(&asked, before.as_deref(), scanned)).await?;
+            let listing = Listing::of(&read);
             if let Some(process) = &event.call.process {
-                lock(&processes).has_read(process, &Listing::of(&read));
+                lock(&processes).has_read(process, &listing);
             }
-            Some(read)
+            Some((read, listing))
         })
     }
 
@@ -106,7 +113,7 @@ impl Hooks {
         let mut processes = lock(&self.processes);
         let given = processes.given(process, event.client, source);
         processes.started(process, event.client, source);
-        given.filter(|_| event.is_process_known)
+        given
     }
 
     /// Records the start of a session to which its process gives what it has read before.
@@ -121,8 +128,10 @@ impl Hooks {
             source: event.call.source.clone().unwrap_or_default(),
             head: Some(given.snapshot.clone()),
         };
-        let known = self.known(&event, &session).await;
-        (lock(known).snapshot, lock(known).told) = (Some(given), None);
+        {
+            let mut read = lock(self.known(&event, &session).await);
+            (read.snapshot, read.told) = (Some(given), None);
+        }
         keep_read(&self.kept_reads, &event, &session);
         let tried = self.behind(event.clone(), arrived, Deed::Start(start), None);
         let tried = tried.await?;

@@ -7,7 +7,7 @@ use ctxpin_model::profile::Profile;
 use serde::{Deserialize, Serialize};
 
 use super::settings_file::{SettingsFile, directories_remove};
-use super::settings_text::{self, BYTE_ORDER_MARK, Inserted, SettingsError};
+use super::settings_text::{self, Inserted, SettingsError};
 use super::{EVENTS, SECONDS_MAX, is_ours};
 use crate::data_directory::{
     DataDirectory, directory_create, file_remove, file_write, json_read, unwritable,
@@ -105,7 +105,7 @@ impl Installation {
     pub fn fault(&self) -> Result<Option<String>, Failure> {
         let text = self.settings.read()?.unwrap_or_default();
         let text = match self.tool {
-            Profile::ClaudeCode => text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text),
+            Profile::ClaudeCode => settings_text::without_mark(&text).1,
             Profile::Neutral | Profile::Codex | Profile::Opencode => &text,
         };
         if text.trim().is_empty() {

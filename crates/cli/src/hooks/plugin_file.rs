@@ -1,8 +1,7 @@
 //! opencode's plugin: one file in the directory of the person's own configuration, which is ctxpin's as a whole.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::profile::Profile;
@@ -10,7 +9,7 @@ use ctxpin_private_files::file;
 use serde::{Deserialize, Serialize};
 
 use super::HookCommand;
-use super::settings_file::{directories_missing, directories_remove};
+use super::settings_file::{directories_missing, directories_remove, replace};
 use crate::data_directory::{
     DataDirectory, directory_create, file_write, json_read, unreadable, unwritable,
 };
@@ -104,7 +103,7 @@ impl PluginFile {
         let json = serde_json::to_vec_pretty(&note)
             .map_err(|error| unwritable(&self.note).because(error))?;
         file_write(&self.note, &json)?;
-        self.write(directory, &after)
+        replace(&self.path, &after, 0o600)
             .map_err(|error| unwritable(&self.path).because(error))?;
         Ok(true)
     }
@@ -152,19 +151,6 @@ impl PluginFile {
         let path = say::path(&self.path).to_string();
         Failure::new(format!("{path} is not ctxpin's plugin"))
             .hint(Hint::say("move it away, and run the command again"))
-    }
-
-    fn write(&self, directory: &Path, text: &str) -> io::Result<()> {
-        fs::create_dir_all(directory)?;
-        let mut draft = tempfile::Builder::new()
-            .prefix(".ctxpin-")
-            .tempfile_in(directory)?;
-        draft.write_all(text.as_bytes())?;
-        let file = draft.as_file();
-        file.set_permissions(fs::Permissions::from_mode(0o600))?;
-        file.sync_all()?;
-        draft.persist(&self.path)?;
-        Ok(())
     }
 }
 

@@ -58,7 +58,7 @@ impl SettingsFile {
     /// Fails if the file cannot be written. It then stays as it is.
     pub fn write(&self, text: Option<&str>) -> Result<(), Failure> {
         let written = self.target().and_then(|target| match text {
-            Some(text) => replace(&target, text),
+            Some(text) => mode_of(&target).and_then(|mode| replace(&target, text, mode)),
             None => fs::remove_file(target),
         });
         written.map_err(|error| unwritable(&self.path).because(error))
@@ -115,12 +115,17 @@ pub fn directories_remove(directories: &[PathBuf]) {
     }
 }
 
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let mode = match fs::metadata(path) {
-        Ok(metadata) => metadata.permissions().mode() & 0o777,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => 0o600,
-        Err(error) => return Err(error),
-    };
+/// Returns the mode of a file, or that of a new one.
+fn mode_of(path: &Path) -> io::Result<u32> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.permissions().mode() & 0o777),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0o600),
+        Err(error) => Err(error),
+    }
+}
+
+/// Replaces a file atomically by one of this mode. Creates missing directories.
+pub fn replace(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("/"));
     fs::create_dir_all(directory)?;
     let mut draft = tempfile::Builder::new()

@@ -176,7 +176,7 @@ pub fn hooks(text: &str) -> Result<Vec<Hook>, SettingsError> {
 }
 
 /// Returns the byte order mark before a text, or nothing, and the text behind it.
-fn without_mark(text: &str) -> (&str, &str) {
+pub fn without_mark(text: &str) -> (&str, &str) {
     let rest = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     text.split_at(text.len() - rest.len())
 }

@@ -7,7 +7,7 @@ use ctxpin_scan::claude_code_settings;
 use serde_json::{Map, Value};
 
 use super::settings_file::SettingsFile;
-use super::settings_text::BYTE_ORDER_MARK;
+use super::settings_text::without_mark;
 
 /// Claude Code's switch, and the one with which it runs the machine's hooks alone.
 const DISABLE_KEY: &str = "disableAllHooks";
@@ -55,7 +55,7 @@ fn claude_code(home: &Path, working: &Path) -> Option<Switch> {
 
 fn object(file: &Path) -> Option<Map<String, Value>> {
     let text = SettingsFile::at(file.to_owned()).read().ok()??;
-    serde_json::from_str(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text)).ok()
+    serde_json::from_str(without_mark(&text).1).ok()
 }
 
 fn codex(home: &Path) -> Option<Switch> {
