@@ -53,22 +53,23 @@ pub(super) fn find(
     let home = home(request);
     let working = &roots.directory;
     let (settings, unpinned) = settings::read(request, &home, working, gathering);
-    let mut has_agents_md = false;
-    if !settings.is_disabled {
-        let mut walk = Walk::new(request, roots, &home, &settings, boundaries, gathering);
-        let (items, of_agents_md) = instruction_files(&mut walk, settings.instruction_files)?;
-        has_agents_md = of_agents_md;
-        for item in items {
-            gathering.add(item.finding);
+    let below = match settings.is_disabled {
+        true => below::directories(working, false, gathering)?,
+        false => {
+            let mut walk = Walk::new(request, roots, &home, &settings, boundaries, gathering);
+            let (items, below) = instruction_files(&mut walk, settings.instruction_files)?;
+            for item in items {
+                gathering.add(item.finding);
+            }
+            unpinned::instruction_files(&home, working, unpinned.has_memory, gathering);
+            below
         }
-        unpinned::instruction_files(&home, working, unpinned.has_memory, gathering);
-    }
+    };
     skills::find(request, roots, &home, boundaries, gathering)?;
     gathering.give_way(
         |skill_md| is_skill_hidden(skill_md) || is_skill_for_files(skill_md),
         "Claude Code's list has another skill of its name, because its frontmatter keeps this one out at the start",
     );
-    let below = below::directories(working, has_agents_md, gathering)?;
     skills::find_below(request, roots, &below, boundaries, gathering)?;
     unpinned::skills(
         &home,
@@ -117,11 +118,11 @@ fn levels(working: &Path) -> Vec<Level> {
     levels
 }
 
-/// Returns the instruction files, and whether the `AGENTS.md` of directories below count.
+/// Returns the instruction files, and the directories below the working directory that were looked at.
 fn instruction_files(
     walk: &mut Walk,
     names: InstructionFiles,
-) -> Result<(Vec<Item>, bool), ScanError> {
+) -> Result<(Vec<Item>, Vec<PathBuf>), ScanError> {
     let levels = levels(walk.working());
     let mut items = managed();
     if names != InstructionFiles::ManagedOnly {
@@ -132,9 +133,8 @@ fn instruction_files(
         InstructionFiles::ClaudeMdAndAgentsMd => agents_md::add(walk, &levels, false, &mut items)?,
         InstructionFiles::ClaudeMd | InstructionFiles::ManagedOnly => None,
     };
-    let has_agents_md = agents_md.is_some();
-    on_demand(walk, &levels, agents_md, &mut items)?;
-    Ok((once_each(items), has_agents_md))
+    let below = on_demand(walk, &levels, agents_md, &mut items)?;
+    Ok((once_each(items), below))
 }
 
 /// Returns each file once, with all that it is for. A file for the whole work is for every file.
@@ -185,13 +185,13 @@ fn at_start(walk: &mut Walk, levels: &[Level], items: &mut Vec<Item>) -> Result<
 }
 
 /// Adds what is for some files only, in the order in which Claude Code gives it. It looks for rules anew, as if it had
-/// read nothing yet.
+/// read nothing yet. Returns the directories below the working directory that it looked at.
 fn on_demand(
     walk: &mut Walk,
     levels: &[Level],
     agents_md: Option<Below>,
     items: &mut Vec<Item>,
-) -> Result<(), ScanError> {
+) -> Result<Vec<PathBuf>, ScanError> {
     let home = walk.home().to_owned();
     let due = items
         .iter()
@@ -223,10 +223,10 @@ fn on_demand(
             items,
         )?;
     }
-    match agents_md {
-        Some(agents_md) => agents_md.add(walk, &below, &ways, &due, items),
-        None => Ok(()),
+    if let Some(agents_md) = agents_md {
+        agents_md.add(walk, &below, &ways, &due, items)?;
     }
+    Ok(below)
 }
 
 /// Returns the machine's file, which stays out of the snapshot.
