@@ -7,11 +7,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ctxpin_model::profile::{CodexSettings, NUMBER_MAX, Rules, Settings};
-use ctxpin_model::resource::Kind;
+use ctxpin_model::resource::{Kind, Status};
 use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 use toml::{Table, Value};
@@ -85,9 +86,7 @@ pub(super) fn find(
         configuration,
     };
     search.home_file(boundaries, gathering)?;
-    for directory in &search.configuration.chain {
-        search.project_file(directory, boundaries, gathering)?;
-    }
+    search.project_files(boundaries, gathering)?;
     search.skills(boundaries, gathering)?;
     let settings = search.configuration.settings;
     Ok(Rules::newest(Settings::Codex(settings)))
@@ -288,36 +287,72 @@ impl Search<'_> {
         }
     }
 
-    /// Adds the instruction file of a directory: the first of the names that is a file, even if it is blank.
+    /// Adds the instruction files of the project. If there is a name that Codex cannot look at, it gives none of them.
+    fn project_files(
+        &self,
+        boundaries: &mut Boundaries,
+        gathering: &mut Gathering,
+    ) -> Result<(), ScanError> {
+        let mut found = Vec::new();
+        let mut failure = None;
+        for directory in &self.configuration.chain {
+            gathering.go_on()?;
+            let file = self.project_file(directory, boundaries, gathering);
+            let unreadable = file.as_ref().map(|file| &file.resource);
+            let unreadable = unreadable.filter(|file| file.status == Status::Unreadable);
+            let unreadable = unreadable.map(|file| file.source.clone());
+            failure = failure.or_else(|| self.failure(directory)).or(unreadable);
+            found.extend(file);
+        }
+        let reason = failure.as_ref().map(|path| {
+            format!("Codex cannot look at {path}, and so gives its model no file of the project")
+        });
+        for mut file in found {
+            if let Some(reason) = &reason {
+                file.refuse(Status::Excluded, reason.as_str());
+            }
+            gathering.add(file);
+        }
+        Ok(())
+    }
+
+    /// Returns the first of the names in a directory that Codex looks at and is neither there nor missing, such as a link
+    /// that leads to itself.
+    fn failure(&self, directory: &Path) -> Option<String> {
+        let paths = self.names();
+        let mut paths = paths.iter().map(|name| directory.join(name));
+        paths.find_map(|path| match fs::metadata(&path) {
+            Ok(found) => found.is_file().then_some(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(_) => Some(Some(source_text(&path).0)),
+        })?
+    }
+
+    /// Returns the names of the project's instruction files.
+    fn names(&self) -> Vec<&str> {
+        let names = self.configuration.settings.fallback_names.iter();
+        NAMES.into_iter().chain(names.map(String::as_str)).collect()
+    }
+
+    /// Returns the instruction file of a directory: the first of the names that is a file, even if it is blank.
     fn project_file(
         &self,
         directory: &Path,
         boundaries: &mut Boundaries,
         gathering: &mut Gathering,
-    ) -> Result<(), ScanError> {
-        gathering.go_on()?;
-        let settings = &self.configuration.settings;
-        let names = settings.fallback_names.iter().map(String::as_str);
-        let names: Vec<_> = NAMES.into_iter().chain(names).collect();
+    ) -> Option<Finding> {
+        let names = self.names();
         gathering.places.names(directory, &names);
         let Some((boundary, held)) = self.held(directory, boundaries) else {
             let is_file = |name: &&&str| directory.join(name).is_file();
-            if let Some(name) = names.iter().find(is_file) {
-                let path = source_text(&directory.join(name)).0;
-                let reason =
-                    "Codex gives it to its model, but it lies above the project that ctxpin reads";
-                gathering.add(excluded(Kind::InstructionFile, &path, directory, reason));
-            }
-            return Ok(());
+            let name = names.iter().find(is_file)?;
+            let path = source_text(&directory.join(name)).0;
+            let reason =
+                "Codex gives it to its model, but it lies above the project that ctxpin reads";
+            return Some(excluded(Kind::InstructionFile, &path, directory, reason));
         };
-        let mut found = names
-            .iter()
-            .filter_map(|name| entry(&boundary, &held, name, directory, gathering));
-        if let Some(finding) = found.next() {
-            drop(found);
-            gathering.add(finding);
-        }
-        Ok(())
+        let mut names = names.iter();
+        names.find_map(|name| entry(&boundary, &held, name, directory, gathering))
     }
 
     /// Opens a directory of the project. Returns `None` if it lies outside the project that a scan may read.

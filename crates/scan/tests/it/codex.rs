@@ -60,6 +60,37 @@ fn links_inside_the_project_give_their_file_once_for_each_name() {
 }
 
 #[test]
+fn a_name_that_codex_cannot_look_at_takes_all_files_of_the_project() {
+    let w = workspace(&[
+        ("home/.codex/AGENTS.md", "mine"),
+        ("project/AGENTS.md", "top"),
+        ("project/pkg/web/AGENTS.md", "working"),
+    ]);
+    let circle = "project/pkg/AGENTS.override.md";
+    w.link(circle, "AGENTS.override.md");
+    let found = w.check(&[
+        "ok home/.codex/AGENTS.md",
+        "excluded project/AGENTS.md",
+        "excluded project/pkg/web/AGENTS.md",
+    ]);
+    let reason = format!(
+        "Codex cannot look at {}, and so gives its model no file of the project",
+        w.path(circle).display()
+    );
+    assert_eq!(w.error(&found, "project/AGENTS.md"), reason);
+    // Codex looks no further than the first name that is a file.
+    fs::remove_file(w.path(circle)).unwrap();
+    w.write("project/pkg/AGENTS.override.md", "first");
+    w.link("project/pkg/AGENTS.md", "AGENTS.md");
+    w.check(&[
+        "ok home/.codex/AGENTS.md",
+        "ok project/AGENTS.md",
+        "ok project/pkg/AGENTS.override.md",
+        "ok project/pkg/web/AGENTS.md",
+    ]);
+}
+
+#[test]
 fn the_home_gives_its_first_file_that_is_not_blank() {
     let mut w = workspace(&[
         ("home/.codex/AGENTS.override.md", " \n"),
