@@ -8,6 +8,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use crate::client::Client;
 use crate::workspace::{Entry, PROJECT, Workspace};
 
+/// The size of the largest file that ctxpin takes, in bytes. Claude Code takes four times as many.
+const MIB: usize = 1024 * 1024;
+
 /// Returns the workspace of a seed for a tool.
 pub fn workspace(client: Client, seed: u64) -> Workspace {
     let mut random = StdRng::seed_from_u64(seed);
@@ -66,7 +69,30 @@ pub fn workspace(client: Client, seed: u64) -> Workspace {
     let inside = &directories[..directories.len() - 1];
     workspace.working = inside.choose(random).cloned().unwrap_or_default();
     client.settle(random, &mut workspace);
+    if random.random_bool(0.4) {
+        enlarge(random, client, &mut workspace);
+    }
     workspace
+}
+
+/// Makes one of the instruction files or skills as large as a tool or ctxpin takes it, or a byte larger. ctxpin does not
+/// follow the imports of a file that is too large for it, so there are none.
+fn enlarge(random: &mut StdRng, client: Client, workspace: &mut Workspace) {
+    let skill = client.skill_bytes_max();
+    let is_enlarged = |path: &&str| {
+        let is_skill = path.ends_with("/SKILL.md");
+        path.ends_with(".md") && !path.starts_with("./") && (!is_skill || skill.is_some())
+    };
+    let paths: Vec<_> = workspace.files().filter(is_enlarged).collect();
+    let Some(path) = paths.choose(random).map(|&path| path.to_owned()) else {
+        return;
+    };
+    let sizes = match skill.filter(|_| path.ends_with("/SKILL.md")) {
+        Some(most) => [most, most + 1, 2 * MIB, 4 * MIB],
+        None => [MIB, MIB + 1, 4 * MIB, 4 * MIB + 1],
+    };
+    let size = sizes.choose(random).copied().unwrap_or(MIB);
+    workspace.pad(&path, size);
 }
 
 /// Makes a directory a repository: of its own, or a worktree or submodule, whose `.git` is a file.
@@ -128,7 +154,7 @@ mod tests {
     use crate::workspace::HOME;
 
     /// Returns which cases a workspace has.
-    fn cases(workspace: &Workspace) -> [(&'static str, bool); 14] {
+    fn cases(workspace: &Workspace) -> [(&'static str, bool); 16] {
         let has = |is_it: &dyn Fn(&str, &str) -> bool| {
             workspace.entries().any(|(path, entry)| match entry {
                 Entry::File(text) => is_it(path, text),
@@ -163,6 +189,8 @@ mod tests {
             ("imports", has(&|_, text| text.contains("@docs.md"))),
             ("CRLF", has(&|_, text| text.contains("\r\n"))),
             ("more than 32 KiB", has(&|_, text| text.len() > 32 * 1024)),
+            ("more than 1 MiB", has(&|_, text| text.len() > MIB)),
+            ("more than 4 MiB", has(&|_, text| text.len() > 4 * MIB)),
             (
                 "node_modules",
                 has(&|path, _| path.contains("/node_modules/")),

@@ -99,6 +99,9 @@ impl<'a> Trial<'a> {
         let directory = tempfile::tempdir()?;
         let base = directory.path().canonicalize()?;
         workspace.make(&base)?;
+        if is_shown {
+            workspace.print();
+        }
         let found = self.scan(&base, &workspace)?;
         let effective = effective(&found.snapshot, &found.bodies);
         let said = Self::said(&base, &workspace, &found, &effective);
@@ -123,7 +126,6 @@ impl<'a> Trial<'a> {
             [&said, &given].map(|texts| self.comparable(texts, &unread, &unread_skills));
         let is_equal = said_text == given_text && said_skills == given_skills;
         if is_shown {
-            workspace.print();
             println!("given by ctxpin's account: {:#?}", effective.given);
             println!("left out: {:#?}", effective.left_out);
         }
@@ -150,7 +152,13 @@ impl<'a> Trial<'a> {
         let due = self.client.comparable(&texts.due, unread);
         let is_read = |text: &&String| {
             let mut unread = unread.iter();
-            !unread.any(|path| text.starts_with(&format!("Contents of {path}:")))
+            !unread.any(|path| {
+                let begins = [
+                    format!("Contents of {path}:"),
+                    format!("Instructions from: {path}\n"),
+                ];
+                begins.iter().any(|begin| text.starts_with(begin))
+            })
         };
         // Beside a skill that ctxpin does not see, another one has its directory before the name.
         let is_seen = |text: &&String| {

@@ -56,6 +56,22 @@ impl Workspace {
         }
     }
 
+    /// Returns the paths of the files.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let files = self.entries.iter();
+        let files = files.filter(|(_, entry)| matches!(entry, Entry::File(_)));
+        files.map(|(path, _)| path.as_str())
+    }
+
+    /// Lengthens a file to a number of bytes with a line of its own, and takes out what could be an import.
+    pub fn pad(&mut self, path: &str, size_bytes: usize) {
+        if let Some(Entry::File(text)) = self.entries.get_mut(path) {
+            *text = text.replace('@', " ").replace(BASE, "base");
+            let missing = size_bytes.saturating_sub(text.len() + 2);
+            *text += &format!("\n{}\n", "x".repeat(missing));
+        }
+    }
+
     /// Removes the file or link at a path.
     pub fn remove_file(&mut self, path: &str) {
         self.entries.remove(path);

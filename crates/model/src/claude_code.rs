@@ -23,6 +23,9 @@ pub const LOCAL_NAME: &str = "CLAUDE.local.md";
 /// The largest file that Claude Code reads, in bytes.
 pub const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// The largest `SKILL.md` that Claude Code reads, in bytes.
+pub const SKILL_MD_BYTES_MAX: u64 = 1_000_000;
+
 /// The longest description that is taken from a skill's text, in units of UTF-16.
 const TEXT_UNITS_MAX: usize = 100;
 

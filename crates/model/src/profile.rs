@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use crate::claude_code::described_by_text;
+use crate::claude_code::{SKILL_MD_BYTES_MAX, described_by_text};
 use crate::limits::{FACT_BYTES_MAX, text_fault};
 use crate::resource::{UnknownWord, spelled};
 
@@ -44,6 +44,14 @@ impl Profile {
             Self::ClaudeCode => described_by_text(skill_md),
         };
         (!description.contains('\0')).then_some(description)
+    }
+
+    /// Returns the size of the largest `SKILL.md` that the tool reads, in bytes. `None` if it reads all.
+    pub fn skill_md_bytes_max(self) -> Option<u64> {
+        match self {
+            Self::Neutral | Self::Codex | Self::Opencode => None,
+            Self::ClaudeCode => Some(SKILL_MD_BYTES_MAX),
+        }
     }
 
     /// Returns the versions of the tool's rules that this release scans and renders by, the newest last. The

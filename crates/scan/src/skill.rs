@@ -18,7 +18,7 @@ use crate::ScanError;
 use crate::boundary::{Boundary, Located, Outcome};
 use crate::directory::{Directory, LISTING_MAX};
 use crate::elsewhere;
-use crate::file::{await_target, oversize};
+use crate::file::{await_target, given_although, oversize};
 use crate::gather::{FRONTMATTERS_BYTES_MAX, Finding, Gathering};
 use crate::known_files::is_skill_part;
 use crate::path_text::source_text;
@@ -172,8 +172,15 @@ fn judge(
     working: Option<&Path>,
     gathering: &mut Gathering,
 ) {
+    let bytes_max = gathering.profile.skill_md_bytes_max();
+    if let Some(bytes_max) = bytes_max.filter(|bytes_max| reading.size > *bytes_max) {
+        let reason = format!("the tool passes over a SKILL.md with more than {bytes_max} bytes");
+        return finding.refuse(Status::Excluded, reason);
+    }
     let Some(bytes) = &reading.bytes else {
-        return finding.refuse(Status::Oversize, oversize(reading.size, SKILL_MD_BYTES_MAX));
+        let reason = oversize(reading.size, SKILL_MD_BYTES_MAX);
+        let reason = given_although(gathering.profile, reason);
+        return finding.refuse(Status::Oversize, reason);
     };
     if !gathering.may_parse(skill::frontmatter_bytes(bytes)) {
         let most = format_bytes(FRONTMATTERS_BYTES_MAX as u64);

@@ -78,6 +78,9 @@ const SKILL_NAMES: [&str; 8] = [
 ];
 const COMMAND: &str = "command-";
 
+/// The largest `SKILL.md` that is read, in bytes.
+pub const SKILL_BYTES_MAX: usize = 1_000_000;
+
 /// The longest text behind the name of a skill in the list, in UTF-16 code units.
 const LISTED_UNITS_MAX: usize = 1_536;
 

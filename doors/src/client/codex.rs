@@ -26,6 +26,10 @@ pub const FILE_NAMES: [&str; 4] = ["AGENTS.md", "AGENTS.override.md", "CLAUDE.md
 /// The configuration in Codex's home.
 const CONFIG: &str = "home/.codex/config.toml";
 
+/// What separates the file of the home from those of the project, and those from each other.
+const SEPARATOR: &str = "\n\n--- project-doc ---\n\n";
+const BETWEEN: &str = "\n\n";
+
 /// What begins the message with the instruction files.
 const BEGIN: &str = "# AGENTS.md instructions";
 
@@ -132,6 +136,53 @@ pub fn instructions(request: &Value) -> String {
         .find(|text| text.starts_with(BEGIN))
         .unwrap_or_default()
         .to_owned()
+}
+
+/// Returns a message with the instruction files without those that `unread` names. If it names some, without what stands
+/// around the files too, because that depends on whether any file is left.
+pub fn comparable(text: &str, unread: &[&str]) -> String {
+    if unread.is_empty() {
+        return text.to_owned();
+    }
+    let files = text.split_once("<INSTRUCTIONS>\n");
+    let files = files.and_then(|(_, files)| files.strip_suffix("\n</INSTRUCTIONS>"));
+    let (own, project) = match files.unwrap_or_default().split_once(SEPARATOR) {
+        Some((own, project)) => (own, project),
+        None => ("", files.unwrap_or_default()),
+    };
+    let project = unread.iter().fold(project.to_owned(), |project, path| {
+        let unread = fs::read(path).unwrap_or_default();
+        without(&project, &String::from_utf8_lossy(&unread))
+    });
+    let parts = [own, &project].into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(SEPARATOR)
+}
+
+/// Returns the texts of a project's files without one of them, which may be cut at the end.
+fn without(project: &str, file: &str) -> String {
+    let begins = project
+        .match_indices(BETWEEN)
+        .map(|(at, _)| at + BETWEEN.len());
+    let begins = std::iter::once(0).chain(begins);
+    let given = begins.filter_map(|begin| {
+        let rest = &project[begin..];
+        match rest.strip_prefix(file) {
+            Some(behind) => Some((begin, behind)),
+            None => {
+                let kept = rest.trim_end_matches('\u{fffd}');
+                let is_cut = !kept.is_empty() && file.starts_with(kept);
+                is_cut.then_some((begin, ""))
+            }
+        }
+    });
+    let Some((begin, behind)) = given.into_iter().next() else {
+        return project.to_owned();
+    };
+    let before = &project[..begin];
+    match behind.strip_prefix(BETWEEN) {
+        Some(behind) => format!("{before}{behind}"),
+        None => format!("{}{behind}", before.strip_suffix(BETWEEN).unwrap_or(before)),
+    }
 }
 
 /// Returns the strings of a request.

@@ -341,6 +341,14 @@ impl Client {
         paths.filter(has_hooks).collect()
     }
 
+    /// Returns the size of the largest `SKILL.md` that the tool reads, in bytes, if it does not read all.
+    pub fn skill_bytes_max(self) -> Option<usize> {
+        match self {
+            Self::ClaudeCode => Some(claude_code::SKILL_BYTES_MAX),
+            Self::Codex | Self::Opencode => None,
+        }
+    }
+
     /// Returns whether the tool reads files of other places than the project and the home, which a scan reads only
     /// where they are allowed.
     pub fn reads_beyond_project(self) -> bool {
@@ -418,8 +426,8 @@ impl Client {
     pub fn comparable(self, text: &str, unread: &[&str]) -> String {
         match self {
             Self::ClaudeCode => claude_code::comparable(text, unread),
-            Self::Codex => text.to_owned(),
-            Self::Opencode => opencode::comparable(text),
+            Self::Codex => codex::comparable(text, unread),
+            Self::Opencode => opencode::comparable(text, unread),
         }
     }
 }

@@ -527,10 +527,12 @@ fn decoded(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Returns a text with the files of each pattern in the order of their names.
-pub fn comparable(text: &str) -> String {
+/// Returns a text without the files that `unread` names, and with the files of each pattern in the order of their names.
+pub fn comparable(text: &str, unread: &[&str]) -> String {
     let text = format!("\n{text}");
-    let mut sections: Vec<&str> = text.split(BEGIN).collect();
+    let sections = text.split(BEGIN);
+    let is_read = |section: &&str| !unread.contains(&section.lines().next().unwrap_or_default());
+    let mut sections: Vec<&str> = sections.filter(is_read).collect();
     let group = |section: &&str| {
         let path = section.lines().next().unwrap_or_default();
         let (directory, name) = path.rsplit_once('/')?;

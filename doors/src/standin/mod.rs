@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use anyhow::Context as _;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,9 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use events::Api;
+
+/// The largest request. Some have an instruction file of several MiB.
+const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What begins a question that the model answers by reading a file first.
 pub const READ: &str = "Read the file ";
@@ -72,6 +75,7 @@ impl Standin {
         let recorded = Arc::<Mutex<Recorded>>::default();
         let service = Router::new()
             .fallback(answer)
+            .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
             .with_state(Arc::clone(&recorded));
         tokio::spawn(async { axum::serve(listener, service).await });
         Ok(Self { port, recorded })

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ctxpin_model::profile::CodexSettings;
-use ctxpin_model::resource::{Bodies, Resource};
+use ctxpin_model::resource::{Bodies, Kind, Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
 
 use super::{Effective, Forms, Given, LeftOut, left_out, listed, whole, with_skills};
@@ -166,11 +166,19 @@ fn shares<'s, 'b>(
 ) -> Vec<(&'s Resource, Share<'b>)> {
     let mut shares = Vec::new();
     let mut left = settings.bytes_max;
-    for file in snapshot.due_files() {
+    let files = snapshot.resources.iter();
+    let files = files.filter(|r| r.kind == Kind::InstructionFile && r.applies.is_none());
+    for file in files {
+        let is_personal = file.root.as_deref() == Some(&settings.home);
+        if file.status != Status::Ok {
+            // Codex gives it, and what it takes of the limit is lost to the files behind it.
+            left = left.saturating_sub(if is_personal { 0 } else { file.size });
+            continue;
+        }
         let Some(body) = file.body().and_then(|body| bodies.get(&body)) else {
             continue;
         };
-        let share = match file.root.as_deref() == Some(&settings.home) {
+        let share = match is_personal {
             true => Share::Personal(String::from_utf8_lossy(body).trim().to_owned()),
             false => project_share(body, left, settings.bytes_max),
         };

@@ -113,6 +113,29 @@ fn what_is_blank_up_to_the_cut_gives_and_counts_nothing() {
 }
 
 #[test]
+fn a_file_that_ctxpin_leaves_out_takes_its_part_of_the_limit() {
+    let sample = file(Sample::default(), HOME, "h".repeat(100));
+    let sample = file(sample, "/", "top");
+    let mut sample = file(sample, "/w", "x");
+    let resources = &mut sample.snapshot.resources;
+    let reason = "the tool gives it to its model, but it has 9 bytes; at most 8 are allowed";
+    for resource in &mut resources[..2] {
+        resource.size = 9;
+        resource.demote(Status::Oversize, reason);
+    }
+    let sample = file(sample, "/w/sub", "yy");
+    assert_eq!(
+        shown(&codex(sample, 11)),
+        [
+            "/w/AGENTS.md 1".to_owned(),
+            "/w/sub/AGENTS.md 1 @1".to_owned(),
+            format!("/home/ada/.codex/AGENTS.md: {reason}"),
+            format!("//AGENTS.md: {reason}"),
+        ]
+    );
+}
+
+#[test]
 fn codex_names_no_directory_without_a_file_of_the_project() {
     let sample = file(Sample::default(), HOME, "mine");
     let sample = file(sample, "/w", "top");

@@ -7,7 +7,7 @@ use ctxpin_model::profile::{
 };
 use ctxpin_scan::Scan;
 
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, skill_md};
 
 /// A workspace under the profile of Claude Code, with the working directory `project/web`.
 fn workspace(files: &[(&str, &str)]) -> Workspace {
@@ -471,6 +471,49 @@ fn skills_behind_links_that_leave_the_project_are_listed() {
     let error = w.error(&found, "project/web/.claude/skills");
     let begin = "the tool lists the skills in it to its model, but the link escapes ";
     assert!(error.starts_with(begin), "{error}");
+}
+
+#[test]
+fn files_that_claude_code_finds_too_large_are_listed() {
+    const MIB: usize = 1024 * 1024;
+    let w = workspace(&[
+        ("project/web/AGENTS.md", "counts without the other"),
+        ("project/web/pkg/AGENTS.md", "counts too"),
+    ]);
+    w.write("project/web/CLAUDE.md", "x".repeat(4 * MIB + 1));
+    w.write("project/web/pkg/CLAUDE.md", "x".repeat(4 * MIB + 1));
+    w.write("project/web/.claude/rules/a.md", "x".repeat(4 * MIB));
+    for (name, size) in [("a", 1_000_000), ("b", 1_000_001), ("c", 4 * MIB)] {
+        let path = format!("project/web/.claude/skills/{name}/SKILL.md");
+        let text = skill_md(name);
+        w.write(&path, format!("{text}{}", "x".repeat(size - text.len())));
+    }
+    let found = w.check(&[
+        "excluded project/web/CLAUDE.md",
+        "oversize project/web/.claude/rules/a.md",
+        "ok project/web/AGENTS.md",
+        "excluded project/web/pkg/CLAUDE.md",
+        "ok project/web/pkg/AGENTS.md",
+        "ok project/web/.claude/skills/a/SKILL.md",
+        "excluded project/web/.claude/skills/b/SKILL.md",
+        "excluded project/web/.claude/skills/c/SKILL.md",
+    ]);
+    for (path, error) in [
+        (
+            "project/web/.claude/rules/a.md",
+            "the tool gives it to its model, but it has 4194304 bytes; at most 1048576 are allowed",
+        ),
+        (
+            "project/web/CLAUDE.md",
+            "Claude Code passes over a file with more than 4194304 bytes",
+        ),
+        (
+            "project/web/.claude/skills/b/SKILL.md",
+            "the tool passes over a SKILL.md with more than 1000000 bytes",
+        ),
+    ] {
+        assert_eq!(w.error(&found, path), error);
+    }
 }
 
 #[test]

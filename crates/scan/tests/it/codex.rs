@@ -60,6 +60,25 @@ fn links_inside_the_project_give_their_file_once_for_each_name() {
 }
 
 #[test]
+fn a_file_that_ctxpin_does_not_take_is_given_all_the_same() {
+    let w = workspace(&[]);
+    w.write("project/AGENTS.md", "x".repeat(1024 * 1024 + 1));
+    w.write("project/pkg/AGENTS.md", b"a\xff");
+    let found = w.check(&[
+        "oversize project/AGENTS.md",
+        "invalid project/pkg/AGENTS.md",
+    ]);
+    assert_eq!(
+        w.error(&found, "project/AGENTS.md"),
+        "the tool gives it to its model, but it has 1048577 bytes; at most 1048576 are allowed"
+    );
+    assert_eq!(
+        w.error(&found, "project/pkg/AGENTS.md"),
+        "the tool gives it to its model, but it is not UTF-8 (first bad byte at offset 1)"
+    );
+}
+
+#[test]
 fn a_name_that_codex_cannot_look_at_takes_all_files_of_the_project() {
     let w = workspace(&[
         ("home/.codex/AGENTS.md", "mine"),

@@ -82,7 +82,7 @@ fn bytes_that_are_no_text() {
     let found = w.check(&["invalid project/AGENTS.md"]);
     assert_eq!(
         w.error(&found, "project/AGENTS.md"),
-        "not UTF-8 (first bad byte at offset 10)"
+        "it is not UTF-8 (first bad byte at offset 10)"
     );
     let content = found.snapshot.resources[0].content;
     assert_eq!(

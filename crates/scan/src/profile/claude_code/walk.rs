@@ -299,9 +299,15 @@ impl<'a, 'g> Walk<'a, 'g> {
         seen.insert(path.to_owned());
         seen.insert(target.to_owned());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_file = fs::metadata(path)
-            .is_ok_and(|metadata| metadata.is_file() && metadata.len() <= FILE_BYTES_MAX);
-        if !is_text(&name) || !is_file {
+        let metadata = fs::metadata(path).ok();
+        let file = metadata.filter(|metadata| metadata.is_file() && is_text(&name));
+        let Some(file) = file else {
+            return Ok(());
+        };
+        if file.len() > FILE_BYTES_MAX {
+            let reason =
+                format!("Claude Code passes over a file with more than {FILE_BYTES_MAX} bytes");
+            self.leave_out(visit, &reason, items);
             return Ok(());
         }
         let finding = self.finding(visit);
