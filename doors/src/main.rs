@@ -11,6 +11,7 @@ mod install;
 mod process;
 mod session;
 mod standin;
+mod terminal;
 mod trial;
 mod workspace;
 

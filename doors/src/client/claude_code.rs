@@ -11,9 +11,9 @@ use ctxpin_scan::Scan;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{From, Said, result, texts};
+use super::{Event, From, Interface, Said, result, texts};
 use crate::standin::READ;
 use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 
@@ -25,6 +25,24 @@ pub const VERSIONS: [&str; 2] = ["2.1.332", "2.1.277"];
 pub const FIRST_WITH_REQUESTS: &str = "2.1.307";
 /// The program below `node_modules`.
 pub const PROGRAM: &str = "@anthropic-ai/claude-code-linux-x64/claude";
+
+/// The key of the API.
+const KEY: &str = "none";
+
+/// The terminal interface.
+pub const INTERFACE: Interface = Interface {
+    events: &[
+        Event::Open(&[]),
+        Event::Nothing,
+        Event::Order("/compact"),
+        Event::Order("/clear"),
+        Event::Choose("/resume"),
+        Event::Order("/branch"),
+        Event::Open(&["--continue"]),
+    ],
+    end: "/exit",
+    leave: &[],
+};
 
 /// The names of the files that Claude Code looks for in each directory.
 pub const FILE_NAMES: [&str; 5] = [
@@ -462,11 +480,22 @@ pub fn go_on(command: &mut Command, url: &str, question: &str, from: Option<&Fro
     }
 }
 
+/// Answers the questions for a theme, for the key and for trust in the project.
+pub fn settle_terminal(home: &Path, project: &Path) -> anyhow::Result<()> {
+    let project = project.to_string_lossy();
+    let answers = json!({
+        "hasCompletedOnboarding": true, "theme": "dark",
+        "customApiKeyResponses": { "approved": [KEY], "rejected": [] },
+        "projects": { project: { "hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true } },
+    });
+    Ok(fs::write(home.join(".claude.json"), answers.to_string())?)
+}
+
 /// Completes the environment in which the tool reaches the stand-in.
 pub fn reach(command: &mut Command, url: &str) {
     command
         .env("ANTHROPIC_BASE_URL", url)
-        .env("ANTHROPIC_API_KEY", "none")
+        .env("ANTHROPIC_API_KEY", KEY)
         .env("DISABLE_AUTOUPDATER", "1")
         .env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
 }

@@ -1,6 +1,7 @@
 //! Codex CLI, through its command `exec`.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::Value;
 
-use super::{From, Said, texts};
+use super::{Event, From, Interface, Said, texts};
 use crate::standin::TOKENS_FULL;
 use crate::workspace::{HOME, PROJECT, Workspace};
 
@@ -19,6 +20,23 @@ pub const PACKAGE: &str = "@openai/codex";
 pub const VERSIONS: [&str; 2] = ["0.171.0", "0.150.0"];
 /// The program below `node_modules`.
 pub const PROGRAM: &str = "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex";
+
+/// The terminal interface.
+pub const INTERFACE: Interface = Interface {
+    events: &[
+        Event::Open(&[]),
+        Event::Nothing,
+        Event::Order("/compact"),
+        Event::Choose("/new"),
+        Event::Choose("/fork"),
+        Event::Order("/clear"),
+        Event::Open(&["resume", "--last"]),
+        Event::Open(&["fork", "--last"]),
+    ],
+    end: "/quit",
+    // Newer versions leave a server running.
+    leave: &[&["app-server", "daemon", "stop"]],
+};
 
 /// The names of the files that Codex looks for, some only if they are configured.
 pub const FILE_NAMES: [&str; 4] = ["AGENTS.md", "AGENTS.override.md", "CLAUDE.md", "TEAM.md"];
@@ -108,6 +126,16 @@ pub fn settle_session(home: &Path, url: &str) -> anyhow::Result<()> {
     let limit = format!("model_auto_compact_token_limit = {}\n", TOKENS_FULL / 2);
     fs::write(home.join(".codex/config.toml"), provided(&limit, url))?;
     Ok(())
+}
+
+/// Trusts a project.
+pub fn settle_terminal(home: &Path, project: &Path) -> anyhow::Result<()> {
+    let mut config = fs::OpenOptions::new()
+        .append(true)
+        .open(home.join(".codex/config.toml"))?;
+    let project = project.display();
+    let trust = format!("[projects.\"{project}\"]\ntrust_level = \"trusted\"\n");
+    Ok(config.write_all(trust.as_bytes())?)
 }
 
 /// Gives a session a prompt.

@@ -5,6 +5,7 @@ mod claude_code;
 mod codex;
 mod opencode;
 
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -35,6 +36,39 @@ pub struct Said {
     /// Whether the tool itself says it. Otherwise a person, a tool of the model or the model does.
     pub is_instruction: bool,
     pub text: String,
+}
+
+/// What a person does at a tool's terminal interface before a prompt.
+#[derive(Debug, Clone, Copy)]
+pub enum Event {
+    /// Starts the tool with these arguments, and ends the one that runs.
+    Open(&'static [&'static str]),
+    /// Gives an order.
+    Order(&'static str),
+    /// Gives an order, and takes the first thing of the list that it shows.
+    Choose(&'static str),
+    Nothing,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open([]) => formatter.write_str("a start"),
+            Self::Open(arguments) => write!(formatter, "a start with {}", arguments.join(" ")),
+            Self::Order(order) | Self::Choose(order) => write!(formatter, "the order {order}"),
+            Self::Nothing => formatter.write_str("another prompt"),
+        }
+    }
+}
+
+/// A tool's terminal interface.
+pub struct Interface {
+    /// What a person does, in this order. A tool is opened first.
+    pub events: &'static [Event],
+    /// The order that ends the tool.
+    pub end: &'static str,
+    /// The arguments of the tool that end what it leaves running.
+    pub leave: &'static [&'static [&'static str]],
 }
 
 /// A tool that is compared.
@@ -324,6 +358,34 @@ impl Client {
             Self::ClaudeCode | Self::Opencode => Ok(()),
             Self::Codex => codex::settle_session(home, url),
         }
+    }
+
+    /// Returns the terminal interface of the tool.
+    pub fn interface(self) -> &'static Interface {
+        match self {
+            Self::ClaudeCode => &claude_code::INTERFACE,
+            Self::Codex => &codex::INTERFACE,
+            Self::Opencode => &opencode::INTERFACE,
+        }
+    }
+
+    /// Answers in a home what the tool's interface asks before a first prompt in a project.
+    pub fn settle_terminal(self, home: &Path, project: &Path) -> anyhow::Result<()> {
+        match self {
+            Self::ClaudeCode => claude_code::settle_terminal(home, project),
+            Self::Codex => codex::settle_terminal(home, project),
+            Self::Opencode => Ok(()),
+        }
+    }
+
+    /// Returns the id of the session that made a request.
+    pub fn session_of(self, received: &Received) -> Option<String> {
+        let header = match self {
+            Self::ClaudeCode => "x-claude-code-session-id",
+            Self::Codex => "thread-id",
+            Self::Opencode => "x-session-id",
+        };
+        received.headers.get(header).cloned()
     }
 
     /// Returns the settings in a home that still have something of ctxpin's hooks.

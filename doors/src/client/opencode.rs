@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
-use super::{From, Said, result, texts};
+use super::{Event, From, Interface, Said, result, texts};
 use crate::process;
 use crate::standin::READ;
 use crate::workspace::{Entry, HOME, Workspace};
@@ -30,6 +30,20 @@ pub const VERSIONS: [&str; 2] = ["1.18.33", "1.17.0"];
 pub const OLDER: &str = VERSIONS[1];
 /// The program below `node_modules`.
 pub const PROGRAM: &str = "opencode-linux-x64/bin/opencode";
+
+/// The terminal interface.
+pub const INTERFACE: Interface = Interface {
+    events: &[
+        Event::Open(&[]),
+        Event::Nothing,
+        Event::Order("/compact"),
+        Event::Choose("/fork"),
+        Event::Order("/new"),
+        Event::Open(&["--continue"]),
+    ],
+    end: "/exit",
+    leave: &[],
+};
 
 /// The names of a project's instruction files, in opencode's order.
 pub const FILE_NAMES: [&str; 3] = ["AGENTS.md", "CLAUDE.md", "CONTEXT.md"];

@@ -8,6 +8,7 @@ mod plants;
 mod prompts;
 mod search;
 mod speed;
+mod terminal;
 mod together;
 
 use std::path::Path;
@@ -26,6 +27,8 @@ pub enum Story {
     Prompts,
     /// Prompts to one process.
     Together,
+    /// A person at the terminal interface.
+    Terminal,
     /// Files that the tool reads and ctxpin does not, and other things that are planted.
     Plants,
     /// No server, or one that hangs, and a process that is killed.
@@ -52,12 +55,13 @@ impl Sessions<'_> {
             }
             let working = match story {
                 Story::Plants => plants::WORKING,
-                Story::Prompts | Story::Together | Story::Absence => "",
+                Story::Prompts | Story::Together | Story::Terminal | Story::Absence => "",
             };
             let place = Place::make(self, working)?;
             let compared = match story {
                 Story::Prompts => prompts::differences(&place).await,
                 Story::Together => together::differences(&place).await,
+                Story::Terminal => terminal::differences(&place).await,
                 Story::Plants => plants::differences(&place).await,
                 Story::Absence => absence::differences(&place).await,
             };

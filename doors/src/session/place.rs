@@ -156,6 +156,11 @@ impl<'a> Place<'a> {
         self.command(self.sessions.program)
     }
 
+    /// Returns the command of a terminal.
+    pub fn command_of_terminal(&self) -> Command {
+        self.command(Path::new("script"))
+    }
+
     /// Returns the command of ctxpin.
     pub fn command_of_ctxpin(&self) -> Command {
         self.command(self.sessions.ctxpin)
