@@ -66,7 +66,7 @@ const OWN_SKILL: &str = "<built-in>";
 
 /// The entries of a list of instruction files. opencode gives the files of one pattern in the order of the file
 /// system, so their names begin with a word of the pattern and a dash. Only then their order is not compared.
-const LISTED: [&str; 16] = [
+const LISTED: [&str; 22] = [
     "docs/few-*.md",
     "**/deep-*.txt",
     "docs/plain.md",
@@ -83,6 +83,12 @@ const LISTED: [&str; 16] = [
     "docs",
     "linked/**/deep-?.txt",
     "api/*/../plain.md",
+    "docs/few-{1..2}.md",
+    "docs/@(few|none)-+([0-9]).md",
+    "**/deep-!(1|x).txt",
+    "{base}/project/docs/few-!(1).md",
+    "docs/?(choice-@(a|b)|x).md",
+    "!docs/plain.md",
 ];
 
 /// Members of a configuration that decide which skills are listed. None of them keeps the model from reading a file.

@@ -297,7 +297,7 @@ fn an_empty_list_takes_the_place_of_the_persons_earlier_one() {
 fn patterns_find_files() {
     let listed = "{ // comments and the last comma count for nothing\n\"instructions\": [\"docs/*.md\", \"../above.md\", \
          \"~/mine.md\", \"~/.config/opencode/*.md\", \"**/note?.txt\", \"{b,a}.rst\", \"[x-z].md\", \"docs\", \
-         \"BASE/outside/*.md\", \"deep/**\", \"linked/**/y.md\", \"{1..2}.md\", \"{env:X}.md\", \
+         \"BASE/outside/*.md\", \"deep/**\", \"linked/**/y.md\", \"[[:digit:]].md\", \"{env:X}.md\", \
          \"https://ada:key@example.org/rules.md?key=x\",],}";
     let mut w = workspace(&[
         ("project/docs/b.md", "b"),
@@ -345,7 +345,7 @@ fn patterns_find_files() {
     assert_eq!(
         told,
         "opencode also looks for instruction files below outside, which ctxpin does not read; \
-         opencode's instructions have `{1..2}.md`, a form of pattern that ctxpin does not follow; \
+         opencode's instructions have `[[:digit:]].md`, a form of pattern that ctxpin does not follow; \
          opencode's instructions have `{env:X}.md`, and ctxpin reads no variable or file for it"
     );
     w.request.allowed = vec![w.path("outside")];
