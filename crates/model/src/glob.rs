@@ -129,6 +129,15 @@ impl Rule {
             return None;
         }
         let is_anchored = pattern.contains('/');
+        // To Claude Code, what is below the directories of a directory is below that one.
+        let mut pattern = pattern;
+        while let Some(rest) = pattern
+            .strip_suffix("/**")
+            .filter(|_| is_directory && is_folded)
+            && !rest.is_empty()
+        {
+            pattern = rest;
+        }
         let pattern = pattern.strip_prefix('/').unwrap_or(pattern);
         let mut pattern = Pattern::new(pattern, is_folded);
         if !is_anchored {
@@ -174,11 +183,9 @@ impl Pattern {
             true => pattern.to_lowercase(),
             false => pattern.to_owned(),
         };
-        // Claude Code's rules know no other negation of a set.
-        let negations: &[char] = if is_folded { &['^'] } else { &['!', '^'] };
         let parts = pattern.split('/').map(|part| match part {
             "**" => Part::AnyDepth,
-            part => Part::Name(tokens(part, negations)),
+            part => Part::Name(tokens(part, is_folded)),
         });
         Self {
             parts: parts.collect(),
@@ -271,8 +278,8 @@ impl Token {
     }
 }
 
-/// Returns the tokens of a part of a pattern. `negations` are the characters that negate a set at its beginning.
-fn tokens(part: &str, negations: &[char]) -> Vec<Token> {
+/// Returns the tokens of a part of a pattern.
+fn tokens(part: &str, is_folded: bool) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut rest = part.chars();
     while let Some(c) = rest.next() {
@@ -280,7 +287,7 @@ fn tokens(part: &str, negations: &[char]) -> Vec<Token> {
             '*' => Token::Star,
             '?' => Token::Any,
             '\\' => Token::Character(rest.next().unwrap_or('\\')),
-            '[' => match set(rest.as_str(), negations) {
+            '[' => match set(rest.as_str(), is_folded) {
                 Some((set, length)) => {
                     rest = rest.as_str()[length..].chars();
                     set
@@ -293,14 +300,15 @@ fn tokens(part: &str, negations: &[char]) -> Vec<Token> {
     tokens
 }
 
-/// Returns the set of characters behind a `[`, and its length with the `]`.
-fn set(text: &str, negations: &[char]) -> Option<(Token, usize)> {
-    let is_negative = text.starts_with(negations);
+/// Returns the set of characters behind a `[`, and its length with the `]`. In Claude Code's rules, no set is negative, and
+/// one may be empty.
+fn set(text: &str, is_folded: bool) -> Option<(Token, usize)> {
+    let is_negative = !is_folded && text.starts_with(['!', '^']);
     let mut characters = text.char_indices().skip(usize::from(is_negative));
     let mut ranges: Vec<(char, char)> = Vec::new();
     let mut is_range = false;
     while let Some((at, c)) = characters.next() {
-        if c == ']' && !ranges.is_empty() {
+        if c == ']' && (is_folded || !ranges.is_empty()) {
             if is_range {
                 ranges.push(('-', '-'));
             }
@@ -433,8 +441,17 @@ mod tests {
         check_rules(&["\\#a", "\\!b"], &["#a", "!b"], &["a"]);
         check_rules(&["a\\ ", "b  "], &["a ", "b"], &["a"]);
         check_rules(&["[ab].md"], &["b.md"], &["c.md"]);
-        check_rules(&["[^ab].md"], &["c.md"], &["b.md"]);
-        // Claude Code takes the `!` for one of the characters.
+        // Claude Code takes what negates a set for one of its characters.
+        check_rules(&["[^ab].md"], &["b.md", "^.md"], &["c.md"]);
         check_rules(&["[!ab].md"], &["b.md", "!.md"], &["c.md"]);
+        check_rules(&["[]a]b", "[!]a]b"], &["!a]b"], &["ab", "]b"]);
+        check_rules(&["**a", "b**", "***/c"], &["xa", "bx", "y/c"], &["a.x"]);
+        for below in ["web/**/", "web/**/**/", "**/web/**/"] {
+            check_rules(&[below], &["web/a", "web/x/a"], &["web", "x"]);
+        }
+        for any in ["**/", "/**/", "*/", "**/**/"] {
+            check_rules(&[any], &["web/a", "web/x/a"], &["a"]);
+        }
+        check_rules(&["./a", "../a", "a//b", "~/a"], &["~/a"], &["a", "a/b"]);
     }
 }

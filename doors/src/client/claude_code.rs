@@ -405,6 +405,11 @@ fn rule(random: &mut StdRng) -> String {
         "---\npaths: [\"*.rs\", \"!lib.rs\"]\n---\n",
         "---\npaths: \"/main.ts, lib.rs/\"\n---\n",
         "---\npaths: \"\\\\*.rs\"\n---\n",
+        "---\npaths: [\"~/main.ts\", \"{base}/project/**/*.py\", \"!x.py\"]\n---\n",
+        "---\npaths: \"../*.ts, ./lib.rs\"\n---\n",
+        "---\npaths: [\"***/main.ts\", \"**lib.rs\", \"x**.py\"]\n---\n",
+        "---\npaths: \"**/\"\n---\n",
+        "---\npaths: [\"**/**/x.py\", \"web/**/\", \"READ[^a]E\"]\n---\n",
     ];
     let frontmatter = frontmatter.choose(random).copied().unwrap_or_default();
     format!("{frontmatter}{}", importing(random))

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ctxpin_model::claude_code::{
-    LOCAL_NAME, Reading, is_skill_for_files, is_skill_hidden, skill_when, trim,
+    LOCAL_NAME, Reading, SKILL_MD_BYTES_MAX, is_skill_for_files, is_skill_hidden, skill_when, trim,
 };
 use ctxpin_model::profile::{ClaudeCodeSettings, SkillListing};
 use ctxpin_model::resource::{Bodies, Kind, Resource};
@@ -155,6 +155,7 @@ pub(super) fn listed_on_demand(
     // match.
     let skills = snapshot.resources.iter();
     let skills = skills.filter(|other| other.kind == Kind::Skill && other.applies.is_none());
+    let skills = skills.filter(|other| other.size <= SKILL_MD_BYTES_MAX);
     let mut at_start =
         skills.filter(|other| !body(other).is_some_and(|body| is_skill_for_files(body)));
     let is_at_start = at_start.any(is_named);

@@ -215,6 +215,11 @@ fn a_skill_below_comes_with_the_files_of_its_directory() {
     let source = "/w/.claude/skills/short/SKILL.md";
     let unused = Resource::new(Kind::Skill, source, Status::Invalid);
     sample.snapshot.resources.insert(0, unused);
+    // This one is too large for Claude Code.
+    let source = "/w/.claude/skills/for-files/SKILL.md";
+    let mut passed_over = Resource::new(Kind::Skill, source, Status::Excluded);
+    passed_over.size = 1_000_001;
+    sample.snapshot.resources.insert(0, passed_over);
     let listings = [
         ("off", SkillListing::Off),
         ("p/q:short", SkillListing::NameOnly),
