@@ -4,12 +4,14 @@ use ctxpin_model::evidence_key::ForeignName;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{SOURCE_BYTES_MAX, cut};
 use ctxpin_model::profile::Profile;
+use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::SKILL_FILE_NAME;
 use ctxpin_render::sanitise;
 use serde::{Deserialize, Serialize};
 
+use crate::edited::{Edited, edited};
 use crate::finder::Hit;
-use crate::frame::{Frame, Names, behind_result, frames_from, role, withdrawn};
+use crate::frame::{Frame, Names, all_withdrawn, behind_result, frames_from, role, withdrawn};
 use crate::known::{Known, ResourceNumber, SkillPlace};
 use crate::listing::{Item, Origin, Share, items, share};
 use crate::numbered::numbered;
@@ -45,6 +47,14 @@ pub enum What {
     Foreign(Foreign),
     /// The client says that a file which it gave is gone, by the newest resource with its source.
     Withdrawn(ResourceNumber),
+    /// The client says that all instruction files which it gave are gone.
+    AllWithdrawn,
+    /// The client shows lines of a known text, by its number, because the file was edited.
+    Edited {
+        text: usize,
+        /// The length of these lines, in bytes.
+        bytes: u64,
+    },
     /// A list of skills, whatever it has.
     List,
     /// A described skill in a list, by its number, with the bytes of its description that the list gives. `None` if it
@@ -76,7 +86,8 @@ impl What {
             Self::Text { text, skill } => {
                 *text < known.texts.len() && skill.is_none_or(|number| known.has(number))
             }
-            Self::List => true,
+            Self::List | Self::AllWithdrawn => true,
+            Self::Edited { text, .. } => *text < known.texts.len(),
             Self::Foreign(foreign) => foreign.source.is_none_or(|number| known.has(number)),
             Self::Withdrawn(number) | Self::Otherwise(Listed::Source(number)) => known.has(*number),
             Self::Skill { described, .. } => *described < known.described.len(),
@@ -205,6 +216,11 @@ impl Look<'_> {
                 let number = self.known.source(path).filter(|_| !is_inside)?;
                 Some(self.finding(What::Withdrawn(number), true, at))
             }));
+            let gone = all_withdrawn(self.client, self.text);
+            found.extend(gone.map(|at| self.finding(What::AllWithdrawn, true, at)));
+            if self.client == Profile::ClaudeCode {
+                self.at_edited(own, &hits, &mut found, &mut findings.steps);
+            }
         }
         if is_instruction {
             self.at_skills(&mut found);
@@ -222,14 +238,58 @@ impl Look<'_> {
         *steps += self.text.len() as u64;
         for numbered in numbered(self.text) {
             let hits = self.known.finder.find(&numbered.text, steps);
-            found.extend(hits.iter().map(|hit| {
-                let what = What::Text {
-                    text: hit.text,
-                    skill: None,
-                };
-                self.finding(what, false, numbered.at)
-            }));
+            found.extend(hits.iter().map(|hit| self.seen(hit.text, numbered.at)));
         }
+    }
+
+    /// Returns the finding of a known text that the client does not give as an instruction.
+    fn seen(&self, text: usize, at: usize) -> Finding {
+        self.finding(What::Text { text, skill: None }, false, at)
+    }
+
+    /// Looks at the notes about instruction files that were edited. What stands inside of a known text is no note.
+    fn at_edited(&self, own: usize, hits: &[Hit], found: &mut Vec<Finding>, steps: &mut u64) {
+        *steps += (self.text.len() - own) as u64;
+        for note in edited(&self.text[own..]) {
+            let at = own + note.at;
+            let before = hits.partition_point(|hit| hit.at <= at);
+            let before = before.checked_sub(1).map(|before| hits[before]);
+            if before.is_some_and(|hit| at < hit.at + hit.length) {
+                continue;
+            }
+            if let Some(what) = self.edited(&note, steps) {
+                found.push(self.finding(what, true, at));
+            } else if self.role != Role::Tool {
+                let hits = self.known.finder.find(&note.text(), steps);
+                found.extend(hits.iter().map(|hit| self.seen(hit.text, at)));
+            }
+        }
+    }
+
+    /// Returns what a note shows of an instruction file that a snapshot has or lists.
+    fn edited(&self, note: &Edited<'_>, steps: &mut u64) -> Option<What> {
+        let source = self.known.source(note.path)?;
+        if self.known.resource(source).kind != Kind::InstructionFile {
+            return None;
+        }
+        let text = note.text();
+        let bytes = text.len() as u64;
+        if let Some((text, is_whole)) = self.known.version(note, steps) {
+            return Some(match is_whole {
+                true => What::Text { text, skill: None },
+                false => What::Edited { text, bytes },
+            });
+        }
+        Some(What::Foreign(Foreign {
+            path: Some(line(self.known.relative(note.path))),
+            is_home: false,
+            source: Some(source),
+            is_below: false,
+            is_lossy: text.contains(char::REPLACEMENT_CHARACTER),
+            bytes,
+            name: self.name(&text),
+            name_with_line_end: self.name(&format!("{text}\n")),
+        }))
     }
 
     fn finding(&self, what: What, is_instruction: bool, at: usize) -> Finding {

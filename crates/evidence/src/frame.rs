@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use ctxpin_model::profile::Profile;
 
+use crate::edited::NOTE;
 use crate::record::Role;
 
 /// A file in a string of a request.
@@ -36,13 +37,14 @@ const REMINDER: &str = "<system-reminder>\n";
 const REMINDER_END: &str = "</system-reminder>";
 const CLAUDE_FILE: &str = "Contents of ";
 /// What stands between a reminder's beginning and its first file.
-const CLAUDE_OPENINGS: [&str; 6] = [
+const CLAUDE_OPENINGS: [&str; 7] = [
     "Codebase and user instructions are shown below.",
     "Instruction files were re-read ",
     "These instruction files changed",
     CLAUDE_WITHDRAWN,
     CLAUDE_FILE,
     CLAUDE_SKILLS,
+    NOTE,
 ];
 /// What Claude Code says of a file that it had given and that is gone.
 const CLAUDE_WITHDRAWN: &str = "Instructions no longer present: ";
@@ -58,6 +60,8 @@ const CODEX_OPEN: &str = "\n\n<INSTRUCTIONS>\n";
 const CODEX_CLOSE: &str = "\n</INSTRUCTIONS>";
 const CODEX_REPLACES: &str =
     "These AGENTS.md instructions replace all previously provided AGENTS.md instructions.\n\n";
+/// What stands in place of the files once there are none any more.
+const CODEX_WITHDRAWN: &str = "The previously provided AGENTS.md instructions no longer apply.";
 const CODEX_SEPARATOR: &str = "\n\n--- project-doc ---\n\n";
 const CODEX_SKILL: &str = "<skill>\n<name>";
 const CODEX_SKILL_END: &str = "\n</skill>";
@@ -103,6 +107,12 @@ pub fn withdrawn(client: Profile, text: &str) -> Vec<(usize, &str)> {
         (at, path.unwrap_or_default())
     });
     paths.collect()
+}
+
+/// Returns where a string says that all files which the client gave before are gone.
+pub fn all_withdrawn(client: Profile, text: &str) -> Option<usize> {
+    let range = codex_message(text).filter(|_| client == Profile::Codex)?;
+    (text[range.clone()].trim() == CODEX_WITHDRAWN).then_some(range.start)
 }
 
 /// Returns where the words begin that a client puts behind the result of a tool, in one string with it.
@@ -227,6 +237,9 @@ fn codex(text: &str) -> Vec<Frame<'_>> {
         return Vec::new();
     };
     let files = &text[range.clone()];
+    if files.trim() == CODEX_WITHDRAWN {
+        return Vec::new();
+    }
     if let Some(at) = files.find(CODEX_SEPARATOR) {
         let middle = range.start + at;
         let project = middle + CODEX_SEPARATOR.len()..range.end;
@@ -377,6 +390,12 @@ mod tests {
             &message("", "mine"),
             &[(Names::Home, "mine")],
         );
+        let gone = message("", CODEX_WITHDRAWN);
+        check(Profile::Codex, &gone, &[]);
+        assert!(all_withdrawn(Profile::Codex, &gone).is_some());
+        assert_eq!(all_withdrawn(Profile::ClaudeCode, &gone), None);
+        let more = message("", &format!("{CODEX_WITHDRAWN}\nmine"));
+        assert_eq!(all_withdrawn(Profile::Codex, &more), None);
         check(
             Profile::Codex,
             "<skill>\n<name>s</name>\n<path>/w/s/SKILL.md</path>\n# Body\n</skill>",

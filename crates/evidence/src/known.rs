@@ -1,7 +1,7 @@
 //! The texts that are searched for: what the snapshots of one chat give a model, in the client's form and in ours.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ctxpin_model::evidence_key::EvidenceKey;
 use ctxpin_model::hash::BlobHash;
@@ -13,6 +13,7 @@ use ctxpin_render::profile::{descriptions, forms, listed_skills, skill_names};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::edited::{Edited, starts};
 use crate::finder::{Finder, TooLarge, WINDOW_BYTES};
 
 /// Everything that is known of the snapshots of one chat. The snapshots are numbered as they were given, from 0.
@@ -30,6 +31,8 @@ pub struct Known {
     pub(crate) names: Vec<Name>,
     name_numbers: HashMap<String, usize>,
     pub(crate) snapshots: Vec<KnownSnapshot>,
+    /// The versions of each instruction file of Claude Code, the oldest first, by its source.
+    versions: HashMap<String, Vec<Version>>,
     /// The absolute paths below which a path is named relative to them, the longest first.
     roots: Vec<String>,
     /// The client's homes.
@@ -41,6 +44,16 @@ pub struct Known {
 pub(crate) struct Text {
     pub bytes: u64,
     pub owners: Vec<ResourceNumber>,
+}
+
+/// An instruction file as it is on disk.
+struct Version {
+    content: BlobHash,
+    body: Arc<[u8]>,
+    /// The number of the text that the client gives of it.
+    text: usize,
+    /// Where the lines begin, once somebody asks.
+    starts: OnceLock<Vec<usize>>,
 }
 
 /// A resource of one of the snapshots.
@@ -161,6 +174,7 @@ impl Known {
             mut roots,
             mut homes,
             numbers,
+            versions,
             ..
         } = builder;
         let finder = Finder::new(&key, &texts)?;
@@ -212,6 +226,7 @@ impl Known {
             names,
             name_numbers,
             snapshots,
+            versions,
             roots,
             homes,
             digest,
@@ -234,6 +249,24 @@ impl Known {
     /// Returns the newest snapshot that has a resource of this source.
     pub(crate) fn source(&self, source: &str) -> Option<ResourceNumber> {
         self.sources.get(source).copied()
+    }
+
+    /// Returns the version of an instruction file that a note about it shows, by the number of its text, and whether the
+    /// note shows all of it. Of several versions with the lines that are shown, the newest one counts.
+    pub(crate) fn version(&self, note: &Edited<'_>, steps: &mut u64) -> Option<(usize, bool)> {
+        let mut shown = None;
+        for version in self.versions.get(note.path)?.iter().rev() {
+            let Ok(file) = std::str::from_utf8(&version.body) else {
+                continue;
+            };
+            let starts = version.starts.get_or_init(|| starts(file));
+            match note.is_of(file, starts, steps) {
+                Some(true) => return Some((version.text, true)),
+                Some(false) => shown = shown.or(Some((version.text, false))),
+                None => {}
+            }
+        }
+        shown
     }
 
     /// Returns the newest snapshot that has a resource at a path relative to the working directory.
@@ -360,6 +393,8 @@ impl Digested<'_> {
             digest.update(snapshot.resources.len().to_le_bytes());
             for resource in &snapshot.resources {
                 add_text(&mut digest, &resource.source);
+                let content = resource.content.map(|content| *content.bytes());
+                digest.update(content.unwrap_or_default());
             }
         }
         digest.update(self.described.len().to_le_bytes());
@@ -402,6 +437,7 @@ struct Builder {
     described_sources: HashMap<String, Vec<usize>>,
     names: Vec<Name>,
     name_numbers: HashMap<String, usize>,
+    versions: HashMap<String, Vec<Version>>,
     roots: Vec<String>,
     homes: Vec<String>,
 }
@@ -438,6 +474,11 @@ impl Builder {
                 .flatten()
                 .collect::<Vec<_>>();
             texts.dedup();
+            let is_noted =
+                settings.is_some_and(|settings| settings.profile() == Profile::ClaudeCode);
+            if is_noted && resource.kind == Kind::InstructionFile {
+                self.version(resource, bodies, &texts);
+            }
             let is_skill = resource.kind == Kind::Skill;
             let is_due = match is_skill {
                 true => listed.contains(resource.source.as_str()),
@@ -512,6 +553,22 @@ impl Builder {
             resources,
             directory: snapshot.facts.directory.clone(),
         }
+    }
+
+    /// Keeps a version of an instruction file that gives a text.
+    fn version(&mut self, file: &Resource, bodies: &Bodies, texts: &[usize]) {
+        let Some(content) = file.body() else { return };
+        let (Some(body), Some(text)) = (bodies.get(&content), texts.first()) else {
+            return;
+        };
+        let versions = self.versions.entry(file.source.clone()).or_default();
+        versions.retain(|version| version.content != content);
+        versions.push(Version {
+            content,
+            body: Arc::clone(body),
+            text: *text,
+            starts: OnceLock::new(),
+        });
     }
 
     /// Returns the number of a skill with its description, which is a new one for a new description.

@@ -20,8 +20,8 @@ pub fn numbered(text: &str) -> Vec<Numbered> {
     for line in text.split_inclusive('\n') {
         let without = without_number(line);
         match (without, found.last_mut()) {
-            (Some(line), Some(last)) if is_behind => last.text.push_str(line),
-            (Some(line), _) => found.push(Numbered {
+            (Some((_, line)), Some(last)) if is_behind => last.text.push_str(line),
+            (Some((_, line)), _) => found.push(Numbered {
                 at,
                 text: line.to_owned(),
             }),
@@ -33,12 +33,12 @@ pub fn numbered(text: &str) -> Vec<Numbered> {
     found
 }
 
-fn without_number(line: &str) -> Option<&str> {
+/// Returns the number before a line, and the line behind it. Returns `None` if it has none.
+pub fn without_number(line: &str) -> Option<(usize, &str)> {
     let number = line.trim_start_matches(' ');
     let behind = number.trim_start_matches(|c: char| c.is_ascii_digit());
-    let is_numbered = behind.len() < number.len();
-    let behind = behind.strip_prefix(['\t', ARROW]);
-    behind.filter(|_| is_numbered)
+    let number = number[..number.len() - behind.len()].parse().ok()?;
+    Some((number, behind.strip_prefix(['\t', ARROW])?))
 }
 
 #[cfg(test)]

@@ -157,10 +157,14 @@ struct Compared<'c> {
     listings: HashSet<Place>,
     /// The last place at which the client says that a file is gone, by its source.
     withdrawn: HashMap<&'c str, Place>,
+    /// The last place at which the client says that all files are gone.
+    all_withdrawn: Option<Place>,
+    /// The texts of which the client shows edited lines, with the last place and the bytes.
+    edited: HashMap<usize, (Place, u64)>,
     has_list: bool,
-    /// The last place of a text of each file of the pin that every request has, by its source.
+    /// The last place of a text of each resource of the pin, by its source.
     present: HashMap<&'c str, Place>,
-    /// The last of these places.
+    /// The last of these places that is of an instruction file.
     newest: Option<Place>,
     /// The places of the files of the pin that Codex joins, with their orders in the snapshot.
     joined: Vec<(Place, usize)>,
@@ -198,6 +202,8 @@ impl<'c> Compared<'c> {
             listed: HashMap::new(),
             listed_last: HashMap::new(),
             withdrawn: HashMap::new(),
+            all_withdrawn: None,
+            edited: HashMap::new(),
             listings: HashSet::new(),
             has_list: false,
             present: HashMap::new(),
@@ -210,18 +216,14 @@ impl<'c> Compared<'c> {
         for text in compared.given.keys() {
             compared.inside.extend(known.finder.inside(*text));
         }
-        let due = compared.snapshot.resources.iter();
-        let due = due.filter(|file| file.is_due && file.kind == Kind::InstructionFile);
-        for file in due {
-            let places = file
-                .texts
-                .iter()
-                .filter_map(|text| compared.given.get(text));
-            if let Some(last) = places.map(|count| count.last).max() {
-                compared.present.insert(&file.source, last);
+        for resource in &compared.snapshot.resources {
+            if let Some(last) = compared.last(resource) {
+                compared.present.insert(&resource.source, last);
+                if resource.kind == Kind::InstructionFile {
+                    compared.newest = compared.newest.max(Some(last));
+                }
             }
         }
-        compared.newest = compared.present.values().max().copied();
         compared
     }
 
@@ -255,6 +257,10 @@ impl<'c> Compared<'c> {
             What::Withdrawn(number) => {
                 let source = &self.known.resource(*number).source;
                 self.withdrawn.insert(source, place);
+            }
+            What::AllWithdrawn => self.all_withdrawn = Some(place),
+            What::Edited { text, bytes } => {
+                self.edited.insert(*text, (place, *bytes));
             }
             What::List => self.has_list = true,
             What::Foreign(_) | What::Otherwise(_) => {}
@@ -297,6 +303,7 @@ impl<'c> Compared<'c> {
             }
         }
         results.extend(self.other_texts());
+        results.extend(self.edited_texts());
         results.extend(self.said_texts());
         for (place, what, _) in self.places() {
             match what {
@@ -306,7 +313,11 @@ impl<'c> Compared<'c> {
                     results.extend(self.listed_otherwise(skill, place));
                 }
                 What::Otherwise(listed) => results.extend(self.otherwise(listed, place)),
-                What::Text { .. } | What::List | What::Withdrawn(_) => {}
+                What::Text { .. }
+                | What::List
+                | What::Withdrawn(_)
+                | What::AllWithdrawn
+                | What::Edited { .. } => {}
             }
         }
         results
@@ -395,7 +406,11 @@ impl<'c> Compared<'c> {
             .iter()
             .flat_map(|(text, _)| &self.known.texts[**text].owners);
         let shared = owners.filter(|owner| owner.snapshot == self.pin).count();
+        let is_gone = counts
+            .iter()
+            .all(|(_, count)| self.is_withdrawn(resource.kind, &resource.source, count.last));
         let outcome = match resource.cut_at {
+            _ if is_gone => Outcome::Stale,
             _ if resource.is_due && count > shared => Outcome::Repeated,
             Some(_) => Outcome::GivenUpTo,
             None => Outcome::Given,
@@ -412,6 +427,13 @@ impl<'c> Compared<'c> {
             _ => [self.given.get(&text).copied(), None],
         };
         counts.into_iter().flatten()
+    }
+
+    /// Returns the last place of a text of a resource.
+    fn last(&self, resource: &KnownResource) -> Option<Place> {
+        let texts = resource.texts.iter();
+        let counts = texts.flat_map(|text| self.counts(*text, resource));
+        counts.map(|count| count.last).max()
     }
 
     /// Returns what the lists of skills have of a skill of the pin.
@@ -515,51 +537,73 @@ impl<'c> Compared<'c> {
         present.is_some_and(|present| *present > place)
     }
 
-    /// Returns whether a file of the pin stands behind a place and replaces what stands there under a source, or the client
+    /// Returns whether a text of the pin stands behind a place and replaces what stands there under a source, or the client
     /// says there that the file is gone.
-    fn is_replaced(&self, source: &str, place: Place) -> bool {
-        match self.client {
+    fn is_replaced(&self, kind: Kind, source: &str, place: Place) -> bool {
+        let is_replaced = match (self.client, kind) {
             // Its message replaces all that came before.
-            Profile::Codex => {
+            (Profile::Codex, Kind::InstructionFile) => {
                 let newest = self.newest;
                 newest.is_some_and(|newest| newest.message > place.message)
             }
-            Profile::ClaudeCode | Profile::Opencode | Profile::Neutral => {
-                let ends = [self.present.get(source), self.withdrawn.get(source)];
-                ends.into_iter().flatten().any(|end| *end > place)
+            _ => {
+                let present = self.present.get(source);
+                present.is_some_and(|present| *present > place)
             }
-        }
+        };
+        is_replaced || self.is_withdrawn(kind, source, place)
+    }
+
+    /// Returns whether the client says behind a place that what stands there under a source is gone.
+    fn is_withdrawn(&self, kind: Kind, source: &str, place: Place) -> bool {
+        let all = self.all_withdrawn.filter(|_| kind == Kind::InstructionFile);
+        let ends = [all.as_ref(), self.withdrawn.get(source)];
+        ends.into_iter().flatten().any(|end| *end > place)
     }
 
     /// Returns the texts that the client gave and the pin does not have.
     fn other_texts(&self) -> Vec<(Subject, ResourceResult)> {
-        let mut results = Vec::new();
-        for (text, count) in &self.given {
-            let owners = &self.known.texts[*text].owners;
-            if owners.iter().any(|owner| owner.snapshot == self.pin) {
-                continue;
-            }
-            let earlier = owners
-                .iter()
-                .rfind(|owner| owner.snapshot < self.pin)
-                .copied();
-            let Some(owner) = earlier.or(owners.first().copied()) else {
-                continue;
-            };
-            let resource = self.known.resource(owner);
-            // What was given for a file or a use stays, and nothing replaces it.
-            let stays = !resource.is_due || resource.kind == Kind::Skill;
-            let outcome = match earlier {
-                Some(_) if stays => Outcome::Superseded,
-                _ if !stays && self.is_replaced(&resource.source, count.last) => {
-                    Outcome::Superseded
-                }
-                Some(_) => Outcome::Stale,
-                None => Outcome::Newer,
-            };
-            results.push(self.result(resource, outcome, Some(count.first)));
+        let texts = self.given.iter();
+        let results = texts.filter_map(|(text, count)| {
+            let (resource, outcome) = self.other_text(*text, count.last)?;
+            Some(self.result(resource, outcome, Some(count.first)))
+        });
+        results.collect()
+    }
+
+    /// Returns the texts of which the client gave edited lines alone and which the pin does not have.
+    fn edited_texts(&self) -> Vec<(Subject, ResourceResult)> {
+        let texts = self.edited.iter();
+        let texts = texts.filter(|(text, _)| !self.given.contains_key(text));
+        let results = texts.filter_map(|(text, (place, bytes))| {
+            let (resource, outcome) = self.other_text(*text, *place)?;
+            let (subject, result) = self.result(resource, outcome, Some(*place));
+            let given_bytes = Some(*bytes);
+            Some((
+                subject,
+                ResourceResult {
+                    given_bytes,
+                    ..result
+                },
+            ))
+        });
+        results.collect()
+    }
+
+    /// Returns the resource of a text whose last place is `last`, and what the text is. Returns `None` if the pin has it.
+    fn other_text(&self, text: usize, last: Place) -> Option<(&'c KnownResource, Outcome)> {
+        let owners = &self.known.texts[text].owners;
+        if owners.iter().any(|owner| owner.snapshot == self.pin) {
+            return None;
         }
-        results
+        let earlier = owners.iter().rfind(|owner| owner.snapshot < self.pin);
+        let resource = self.known.resource(*earlier.or(owners.first())?);
+        let outcome = match earlier {
+            _ if self.is_replaced(resource.kind, &resource.source, last) => Outcome::Superseded,
+            Some(_) => Outcome::Stale,
+            None => Outcome::Newer,
+        };
+        Some((resource, outcome))
     }
 
     /// Returns the texts that somebody else said and the pin does not have, each once for each file that had it.
@@ -589,13 +633,14 @@ impl<'c> Compared<'c> {
             .or(home)
             .or_else(|| self.unusable_here(foreign, place));
         let source = named.map(|resource| resource.source.as_str());
+        let kind = named.map_or(Kind::InstructionFile, |resource| resource.kind);
         let pinned = source.and_then(|source| self.snapshot.places.get(source));
         let pinned = pinned.map(|place| &self.snapshot.resources[*place]);
         let outcome = match pinned.map(|resource| resource.standing) {
             Some(Standing::LeftOut) => Outcome::KnownNotPinned,
             Some(Standing::Unusable | Standing::Invalid) => Outcome::KnownUnusable,
             None if foreign.is_below => Outcome::KnownNotPinned,
-            _ if self.is_replaced(source.unwrap_or_default(), place) => Outcome::Superseded,
+            _ if self.is_replaced(kind, source.unwrap_or_default(), place) => Outcome::Superseded,
             Some(Standing::Pinned) if pinned.is_some_and(|skill| skill.is_template) => return None,
             Some(Standing::Pinned) | None => Outcome::Foreign,
         };

@@ -283,9 +283,12 @@ impl Outcome {
         }
     }
 
-    /// Returns whether the outcome comes with the number of bytes that were given.
+    /// Returns whether the outcome can come with the number of bytes that were given. The first two always do.
     pub fn counts_bytes(self) -> bool {
-        matches!(self, Self::GivenUpTo | Self::Shortened)
+        matches!(
+            self,
+            Self::GivenUpTo | Self::Shortened | Self::Superseded | Self::Stale | Self::Newer
+        )
     }
 
     fn meaning(self) -> &'static str {
@@ -324,7 +327,7 @@ pub struct ResourceResult {
     pub content: Option<BlobHash>,
     pub outcome: Outcome,
     /// How many bytes of the file or of the description were given, for an outcome that
-    /// [counts them](Outcome::counts_bytes).
+    /// [counts them](Outcome::counts_bytes). `None` for a text that was given whole, or not at all.
     pub given_bytes: Option<u64>,
     /// Whether the text stands inside of another one that was given.
     pub is_within: bool,

@@ -1,6 +1,7 @@
 //! Tests of records: those of real clients, planted ones, and hostile ones.
 
 mod bounds;
+mod edited;
 mod planted;
 mod real;
 mod said;

@@ -157,8 +157,19 @@ impl Row {
         if result.foreign.is_some() && result.content.is_some() {
             return Err(InvalidRow::new("names", "a text of a snapshot has no name"));
         }
-        if result.given_bytes.is_some() != result.outcome.counts_bytes() {
-            let reason = "`given-up-to` and `shortened` have it, and no other outcome";
+        let reason = match (result.given_bytes, result.outcome) {
+            (None, Outcome::GivenUpTo | Outcome::Shortened) => {
+                Some("`given-up-to` and `shortened` have it")
+            }
+            (Some(_), outcome) if !outcome.counts_bytes() => {
+                Some("a text that was given whole or not at all does not have it")
+            }
+            (Some(_), Outcome::GivenUpTo | Outcome::Shortened) | (None, _) => None,
+            // Claude Code shows lines of a file that was edited.
+            (Some(_), _) if result.content.is_some() => None,
+            (Some(_), _) => Some("only a text of a snapshot has it"),
+        };
+        if let Some(reason) = reason {
             return Err(InvalidRow::new("given_bytes", reason));
         }
         if result.is_within && result.outcome != Outcome::Absent {

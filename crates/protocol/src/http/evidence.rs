@@ -96,7 +96,8 @@ pub struct ResourceResult {
     pub content_hash: Option<String>,
     #[schema(value_type = Outcome)]
     pub outcome: String,
-    /// How many bytes of the file or of the description were given, for `given-up-to` and `shortened`.
+    /// How many bytes of the file or of the description were given, for `given-up-to` and `shortened`, and for another
+    /// text of which the client showed lines alone, because the file was edited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_bytes: Option<u64>,
     /// Whether an `absent` text stands inside of another one that was given.

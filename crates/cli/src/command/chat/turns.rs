@@ -218,7 +218,10 @@ fn found(findings: &Findings) -> String {
 
 fn outcome(result: &ResourceResult) -> String {
     match (result.given_bytes, result.within) {
-        (Some(bytes), _) => format!("{} {bytes} bytes", result.outcome),
+        (Some(bytes), _) if ["given-up-to", "shortened"].contains(&&*result.outcome) => {
+            format!("{} {bytes} bytes", result.outcome)
+        }
+        (Some(bytes), _) => format!("{}, {bytes} bytes of it", result.outcome),
         (None, true) => format!("{}, within another text", result.outcome),
         (None, false) => result.outcome.clone(),
     }

@@ -104,8 +104,8 @@ impl ResultRow {
             details.push("it stands inside of another text that was given".to_owned());
         }
         details.extend(result.given_bytes.map(|bytes| match result.outcome {
-            Outcome::Shortened => format!("{} of it", Size(bytes)),
-            _ => format!("up to byte {}", Number(bytes)),
+            Outcome::GivenUpTo => format!("up to byte {}", Number(bytes)),
+            _ => format!("{} of it", Size(bytes)),
         }));
         if result.outcome.deviates() {
             details.push(format!("first in request {}", Number(result.request)));
