@@ -88,6 +88,8 @@ pub struct State {
     is_broken: bool,
     /// Whether a message was not the one whose hash the record states.
     is_changed: bool,
+    /// Whether a request was told since the record was broken or a message changed.
+    is_fault_told: bool,
     is_parent_missing: bool,
     /// Whether a message was not kept, because there are as many as are.
     is_full: bool,
@@ -184,6 +186,7 @@ impl<'k> Reading<'k> {
             is_compacted: false,
             is_broken: false,
             is_changed: false,
+            is_fault_told: false,
             is_parent_missing: false,
             is_full: false,
             is_answering: false,
@@ -325,6 +328,7 @@ impl<'k> Reading<'k> {
         if !is_sound {
             self.state.lines.broken += 1;
             self.state.is_broken = true;
+            self.state.is_fault_told = false;
         }
         if self.run.is_none() {
             self.state.from = self.state.position;
@@ -355,6 +359,7 @@ impl<'k> Reading<'k> {
                     self.keep(Some(hash), &transcript::said(&value), None);
                 } else {
                     self.state.is_changed = true;
+                    self.state.is_fault_told = false;
                 }
             }
             Some(Entry::Row(row)) => {
@@ -394,8 +399,11 @@ impl<'k> Reading<'k> {
     fn begin_turn(&mut self, turn: Option<String>) {
         self.state.turn = turn;
         self.state.is_compacted = false;
-        self.state.is_broken = false;
-        self.state.is_changed = false;
+        // A fault between two turns may be of either, and the turn before has its row.
+        if self.state.is_fault_told {
+            self.state.is_broken = false;
+            self.state.is_changed = false;
+        }
     }
 
     /// Returns the hash of the message that a line goes on with.
@@ -634,6 +642,7 @@ impl<'k> Reading<'k> {
         if self.state.is_changed {
             gaps.push(Gap::Changed);
         }
+        self.state.is_fault_told = true;
         if self.missing > 0 || self.state.unknown > 0 {
             gaps.push(Gap::NotHeld);
         }

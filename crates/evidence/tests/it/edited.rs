@@ -1,6 +1,7 @@
 //! Files that were edited after the client had given them.
 
 use ctxpin_evidence::known::Known;
+use ctxpin_evidence::reading::Reading;
 use ctxpin_model::evidence::{Outcome, Source};
 use ctxpin_model::hash::BlobHash;
 use serde_json::json;
@@ -191,4 +192,46 @@ fn codex_says_that_its_files_are_gone() {
     // The pin says that they apply.
     check(0, &[files.clone(), gone.clone()], "Deviates: Stale");
     check(0, &[files.clone(), gone, files], "AsPinned: Repeated");
+}
+
+#[test]
+fn a_line_that_is_broken_between_two_turns_is_a_gap_of_the_next() {
+    let known = known(&edited(Source::Transcript)[1..2]);
+    let line = |text: &str| format!("{text}\n");
+    let mut transcript = Transcript::default();
+    transcript.files(&[(AGENTS, body("PRESENT").trim())]);
+    transcript.request();
+    let prompt = |id: &str| {
+        let content = json!([{ "type": "text", "text": "Go on." }]);
+        let message = json!({ "role": "user", "content": content });
+        line(&json!({ "type": "user", "promptId": id, "message": message }).to_string())
+    };
+    let request = |id: &str| {
+        let mut request = transcript.lines.last().unwrap().clone();
+        request["id"] = json!(id);
+        line(&request.to_string())
+    };
+    let record = [
+        prompt("t1"),
+        transcript.record(),
+        line("{\"broken"),
+        prompt("t2"),
+        request("r2"),
+        prompt("t3"),
+        request("r3"),
+    ];
+    let mut gaps = Vec::new();
+    let mut reading = Reading::new(&known, Source::Transcript);
+    let mut tell = |request: &ctxpin_evidence::reading::Request<'_>| {
+        gaps.push(format!(
+            "{}: {:?}",
+            request.turn.unwrap_or("-"),
+            request.gaps
+        ));
+    };
+    reading
+        .read(&mut record.concat().as_bytes(), &mut tell)
+        .unwrap();
+    reading.end_turn(&mut tell);
+    assert_eq!(gaps, ["t1: []", "t2: [BrokenLine]", "t3: []"]);
 }
