@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
 use serde::{Deserialize, Serialize};
@@ -31,17 +32,20 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub struct PluginFile {
     path: PathBuf,
-    /// What install made besides the file, in ctxpin's data directory.
+    /// What install made, in ctxpin's data directory.
     note: PathBuf,
 }
 
-/// What install made besides the file.
+/// What install made.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Note {
     /// The plugin, by its path.
     plugin: PathBuf,
     /// The directories that were missing, the outermost first.
     directories: Vec<PathBuf>,
+    /// The hash of what was written. Missing in a note of an earlier version.
+    #[serde(default)]
+    written: Option<String>,
 }
 
 /// Returns the text of the plugin that runs a command.
@@ -83,12 +87,13 @@ impl PluginFile {
     ///
     /// # Errors
     ///
-    /// Fails if the file is not ctxpin's, or cannot be written.
+    /// Fails if the file is not ctxpin's or was changed by somebody, or cannot be written.
     pub fn install(&self, command: &HookCommand) -> Result<bool, Failure> {
         let (before, after) = (self.read()?, text(command));
         if before.as_deref() == Some(&*after) {
             return Ok(false);
         }
+        self.ensure_unchanged()?;
         let directory = self.path.parent().unwrap_or(Path::new("/"));
         let mut directories = directories_missing(directory);
         if let Some(mut note) = self.noted()? {
@@ -99,6 +104,7 @@ impl PluginFile {
         let note = Note {
             plugin: self.path.clone(),
             directories,
+            written: Some(hash(&after)),
         };
         let json = serde_json::to_vec_pretty(&note)
             .map_err(|error| unwritable(&self.note).because(error))?;
@@ -113,9 +119,10 @@ impl PluginFile {
     ///
     /// # Errors
     ///
-    /// Fails if the file is not ctxpin's, or cannot be deleted.
+    /// Fails if the file is not ctxpin's or was changed by somebody, or cannot be deleted.
     pub fn uninstall(&self) -> Result<bool, Failure> {
         let is_found = self.read()?.is_some();
+        self.ensure_unchanged()?;
         if is_found {
             fs::remove_file(&self.path).map_err(|error| unwritable(&self.path).because(error))?;
         }
@@ -124,6 +131,30 @@ impl PluginFile {
             fs::remove_file(&self.note).map_err(|error| unwritable(&self.note).because(error))?;
         }
         Ok(is_found)
+    }
+
+    /// Returns whether somebody changed the file after install wrote it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, or is not ctxpin's.
+    pub fn is_changed(&self) -> Result<bool, Failure> {
+        let written = self.noted()?.and_then(|note| note.written);
+        let present = self.read()?.map(|text| hash(&text));
+        let changed = written.zip(present);
+        Ok(changed.is_some_and(|(written, present)| written != present))
+    }
+
+    fn ensure_unchanged(&self) -> Result<(), Failure> {
+        if !self.is_changed()? {
+            return Ok(());
+        }
+        let path = say::path(&self.path).to_string();
+        Err(
+            Failure::new(format!("{path} was changed after ctxpin wrote it")).hint(Hint::say(
+                "move what was added into a plugin of its own, delete the file, and run the command again",
+            )),
+        )
     }
 
     fn noted(&self) -> Result<Option<Note>, Failure> {
@@ -152,6 +183,10 @@ impl PluginFile {
         Failure::new(format!("{path} is not ctxpin's plugin"))
             .hint(Hint::say("move it away, and run the command again"))
     }
+}
+
+fn hash(text: &str) -> String {
+    BlobHash::of(text.as_bytes()).to_string()
 }
 
 #[cfg(test)]
@@ -228,5 +263,28 @@ mod tests {
         symlink(directory.path().join("gone"), plugin.path()).unwrap();
         check();
         assert!(plugin.path().is_symlink());
+    }
+
+    #[test]
+    fn lines_of_the_person_in_the_plugin_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = DataDirectory::at(&directory.path().join("data"));
+        let plugin = PluginFile::of(directory.path(), &data);
+        plugin.install(&command()).unwrap();
+        assert!(!plugin.is_changed().unwrap());
+        let changed = format!("{}// mine\n", text(&command()));
+        fs::write(plugin.path(), &changed).unwrap();
+        assert!(plugin.is_changed().unwrap());
+        for refused in [plugin.install(&command()), plugin.uninstall()] {
+            let message = refused.unwrap_err().message().to_owned();
+            assert!(
+                message.ends_with("was changed after ctxpin wrote it"),
+                "{message}"
+            );
+        }
+        assert_eq!(fs::read_to_string(plugin.path()).unwrap(), changed);
+        // Without the line, it is ctxpin's again.
+        fs::write(plugin.path(), text(&command())).unwrap();
+        assert!(plugin.uninstall().unwrap());
     }
 }

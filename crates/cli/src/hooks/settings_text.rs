@@ -25,6 +25,9 @@ pub enum SettingsError {
     NotJson(String),
     #[error("`{0}` is not {1}")]
     OtherForm(String, &'static str),
+    /// The tools read one of them, or nothing.
+    #[error("`{0}` stands there more than once")]
+    Repeated(String),
 }
 
 /// A part of a text that an edit inserted, in bytes of the edited text.
@@ -150,11 +153,12 @@ pub fn remove(text: &str, is_ours: impl Fn(&str) -> bool) -> Result<String, Sett
 ///
 /// # Errors
 ///
-/// Fails if the text is not JSON.
+/// Fails if the text is not JSON, or the hooks or an event's stand there more than once.
 pub fn hooks(text: &str) -> Result<Vec<Hook>, SettingsError> {
     let (_, text) = without_mark(text);
     let parsed = parse(text)?;
     let object = parsed.as_ref().and_then(Value::as_object);
+    object.map_or(Ok(()), ensure_single)?;
     let events = object.and_then(|object| object.get_object(HOOKS_KEY));
     let mut found = Vec::new();
     for event in events.into_iter().flat_map(|events| &events.properties) {
@@ -204,6 +208,25 @@ fn not_json(error: impl ToString) -> SettingsError {
     SettingsError::NotJson(error.to_string())
 }
 
+/// Checks that the hooks, and the events in them, stand in the settings once.
+fn ensure_single(root: &Object<'_>) -> Result<(), SettingsError> {
+    let named = |object: &Object<'_>, name: &str| {
+        let names = object.properties.iter().map(|member| member.name.as_str());
+        names.filter(|found| *found == name).count()
+    };
+    if named(root, HOOKS_KEY) > 1 {
+        return Err(SettingsError::Repeated(HOOKS_KEY.to_owned()));
+    }
+    let Some(hooks) = root.get_object(HOOKS_KEY) else {
+        return Ok(());
+    };
+    let mut events = hooks.properties.iter().map(|event| event.name.as_str());
+    match events.find(|event| named(hooks, event) > 1) {
+        Some(event) => Err(SettingsError::Repeated(format!("{HOOKS_KEY}.{event}"))),
+        None => Ok(()),
+    }
+}
+
 /// Returns what to insert so that an event has a further hook: texts with their distances from a place.
 fn added(
     text: &str,
@@ -215,6 +238,7 @@ fn added(
     let Some(Value::Object(root)) = &parsed else {
         return other("the whole file", "an object");
     };
+    ensure_single(root)?;
     let style = Style::of(text, root);
     let hooks = match root.get(HOOKS_KEY).map(|property| &property.value) {
         None => {
@@ -411,6 +435,12 @@ fn has_comma(mut text: &str) -> bool {
 mod tests {
     use super::*;
 
+    #[test]
+    fn hooks_that_stand_there_twice_are_not_found() {
+        let error = hooks(r#"{"hooks": {}, "hooks": {"Stop": []}}"#).unwrap_err();
+        assert_eq!(error, SettingsError::Repeated("hooks".to_owned()));
+    }
+
     const EVENTS: [&str; 3] = ["SessionStart", "Stop", "UserPromptSubmit"];
     const COMMAND: &str = "/c hook run";
 
@@ -517,6 +547,14 @@ mod tests {
             ("{\"hooks\": []}", "`hooks` is not an object"),
             ("{\"hooks\": {\"Stop\": {}}}", "`hooks.Stop` is not a list"),
             ("{'a': 1}", "it is not JSON: "),
+            (
+                r#"{"hooks": {}, "h\u006foks": {}}"#,
+                "`hooks` stands there more than once",
+            ),
+            (
+                r#"{"hooks": {"Stop": [], "Stop": []}}"#,
+                "`hooks.Stop` stands there more than once",
+            ),
         ] {
             let error = insert(text, &["Stop"], COMMAND, 2).unwrap_err();
             assert!(error.to_string().starts_with(expected), "{error}");

@@ -52,6 +52,29 @@ fn hooks_are_put_into_the_settings_of_a_tool_and_taken_out_again() {
 }
 
 #[test]
+fn settings_of_codex_that_cannot_be_read_keep_no_hooks_in_the_others() {
+    let mut session = Session::start("app", "Ours.\n");
+    session.tool("codex", "0.171.0");
+    let home = session.directory.join("../home/.codex");
+    fs::create_dir(&home).unwrap();
+    let mine = "{\r\n\t\"hooks\": {}\r\n}\r\n";
+    let hooks = || fs::read_to_string(home.join("hooks.json")).unwrap();
+    fs::write(home.join("hooks.json"), mine).unwrap();
+    session.run("ctxpin up --detach");
+    session.run("echo 'x = = 1' > ~/.codex/config.toml");
+    session.run("ctxpin hook install codex --trust");
+    assert_eq!(hooks(), mine);
+    session.run("rm ~/.codex/config.toml && ctxpin hook install codex --trust");
+    session.run("echo 'x = = 1' >> ~/.codex/config.toml");
+    session.run("ctxpin hook uninstall codex");
+    assert_eq!(hooks(), mine);
+    session.run("sed -i '/x = = 1/d' ~/.codex/config.toml");
+    session.run("ctxpin hook uninstall codex && cat ~/.codex/config.toml");
+    session.run("ctxpin down");
+    session.check("hooks_of_broken_settings");
+}
+
+#[test]
 fn a_plugin_is_put_into_opencode_and_taken_out_again() {
     let mut session = Session::start("app", "Ours.\n");
     session.tool("opencode", "1.18.33");
@@ -68,6 +91,10 @@ fn a_plugin_is_put_into_opencode_and_taken_out_again() {
     session.run("ctxpin hook install opencode");
     session.run("ctxpin hook install opencode");
     session.run("ctxpin hook status --json");
+    session.run("echo '// mine' >> ~/.config/opencode/plugin/ctxpin.js");
+    session.run("ctxpin hook status | grep -A4 opencode");
+    session.run("ctxpin hook uninstall opencode");
+    session.run("sed -i '/mine/d' ~/.config/opencode/plugin/ctxpin.js");
     session.run("ctxpin hook uninstall opencode");
     session.run("ctxpin hook uninstall opencode");
     assert!(!home.exists());

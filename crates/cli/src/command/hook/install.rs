@@ -105,13 +105,16 @@ impl Install {
         };
         token_ensure(&client, &server, &token).await?;
         let place = Place::of(tool, &self.tool.homes, &data)?;
+        let trust = place.trust(tool, &data);
+        // Settings that cannot be read are found before anything is written.
+        trust.as_ref().map(Trust::is_given).transpose()?;
         let is_changed = place.install(&command)?;
         say::print(&match is_changed {
             true => format!("{} now\n", place.has_hooks()),
             false => format!("{} already\n", place.has_hooks()),
         })?;
-        if let Some(trust) = place.trust(tool, &data) {
-            self.have_trusted(&trust)?;
+        if let Some(trust) = &trust {
+            self.have_trusted(trust)?;
         }
         if let Some(fault) = place.fault(tool, &current_directory()?)? {
             say::hint(&fault);
@@ -167,9 +170,9 @@ impl Uninstall {
     pub fn run(self) -> Result<(), Failure> {
         let data = DataDirectory::locate()?;
         let place = Place::of(self.tool.tool, &self.tool.homes, &data)?;
-        if let Some(trust) = place.trust(self.tool.tool, &data) {
-            trust.take()?;
-        }
+        // The trust names the hooks by their places, so it goes first. If it cannot go, the hooks still do.
+        let trust = place.trust(self.tool.tool, &data);
+        let taken = trust.map_or(Ok(()), |trust| trust.take());
         let is_changed = place.uninstall()?;
         say::print(&format!("{}\n", place.has_no_hooks(is_changed)))?;
         if is_changed {
@@ -178,7 +181,7 @@ impl Uninstall {
                 NextCommand::TokenList.as_str()
             ));
         }
-        Ok(())
+        taken
     }
 }
 

@@ -112,14 +112,18 @@ impl Place {
         }
     }
 
-    /// Returns why the tool would not run the hooks for a session in a working directory, if so.
+    /// Returns why the tool may not run the hooks for a session in a working directory, if so.
     ///
     /// # Errors
     ///
     /// Fails if the place cannot be read.
     pub fn fault(&self, tool: Profile, working: &Path) -> Result<Option<String>, Failure> {
-        let Self::Settings(installation) = self else {
-            return Ok(None);
+        let installation = match self {
+            Self::Settings(installation) => installation,
+            Self::Plugin(plugin) => {
+                let is_changed = plugin.is_changed()?;
+                return Ok(is_changed.then(|| "it was changed after ctxpin wrote it".to_owned()));
+            }
         };
         if let Some(fault) = installation.fault()? {
             return Ok(Some(fault));
