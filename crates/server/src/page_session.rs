@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::http::header::{COOKIE, ORIGIN};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use ctxpin_model::id::UserId;
 use ctxpin_model::pass::Pass;
 use ctxpin_model::token::Credential;
 use ctxpin_protocol::problem::ProblemName;
@@ -25,6 +26,20 @@ const SECURE_NAME: &str = "__Host-ctxpin";
 
 /// The name of the cookie where the browser uses plain HTTP.
 const PLAIN_NAME: &str = "ctxpin";
+
+/// Begins the id of the user in the value of a page.
+const USER_BEGIN: char = '.';
+
+/// Returns the value of a user's page. The id at its end protects nothing: it tells whose form it is that comes after
+/// the session has ended.
+pub(crate) fn page_value_of(value: &str, user: UserId) -> String {
+    format!("{value}{USER_BEGIN}{user}")
+}
+
+/// Returns the id of the user in the value of a page.
+pub(crate) fn user_of_page_value(value: &str) -> Option<&str> {
+    value.split_once(USER_BEGIN).map(|(_, user)| user)
+}
 
 /// The session of a request, with the origin that the browser sees.
 #[derive(Debug, Clone)]
@@ -91,6 +106,9 @@ impl PageSession {
     ///
     /// Fails if it is not the value of this session's pages.
     pub fn require_page_value(&self, value: &str) -> ApiResult<()> {
+        let value = value
+            .split_once(USER_BEGIN)
+            .map_or(value, |(value, _)| value);
         match self.pass.is_page_value(value) {
             true => Ok(()),
             false => Err(ApiError::new(

@@ -119,6 +119,7 @@ function hold(holds) {
 
 function showHeld() {
   if (held.some((one) => one.reload)) {
+    keepTyped(KEPT);
     location.reload();
     return;
   }

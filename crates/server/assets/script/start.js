@@ -12,7 +12,7 @@ showAddress();
 startTimes();
 startKeys();
 showSeen();
-restoreTicks();
+restoreTyped();
 countChoices();
 startSearch();
 startSignIn();

@@ -38,6 +38,7 @@ async function send(form, submitter) {
     body: new URLSearchParams(new FormData(form, submitter)),
   });
   if (response.status === 401) {
+    keepTyped(KEPT);
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
     return;
   }

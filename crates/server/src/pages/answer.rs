@@ -60,34 +60,3 @@ pub(crate) fn see_other(page: &str) -> Response {
 fn location(page: &str) -> HeaderValue {
     HeaderValue::from_str(page).unwrap_or(HeaderValue::from_static("/"))
 }
-
-/// Returns the path of a page of this server. Returns `/` for any other text, because it could lead a
-/// reader elsewhere.
-pub(crate) fn local_path(text: Option<&str>) -> &str {
-    let is_local = |text: &&str| {
-        text.starts_with('/') && !text.starts_with("//") && !text.contains(['\\', '\r', '\n', '\t'])
-    };
-    text.filter(is_local).unwrap_or("/")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_path_leads_elsewhere() {
-        let check = |text, expected: &str| assert_eq!(local_path(text), expected);
-        check(Some("/chats?show=drifted"), "/chats?show=drifted");
-        check(None, "/");
-        for text in [
-            "",
-            "chats",
-            "//evil.example",
-            "/\\evil.example",
-            "https://evil.example",
-            "/\t/evil.example",
-        ] {
-            check(Some(text), "/");
-        }
-    }
-}

@@ -81,14 +81,19 @@ pub(crate) struct Assets {
 
 /// The files of this release.
 pub(crate) static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
-    style: Asset::new("page", "css", "text/css; charset=utf-8", STYLE),
-    script: Asset::new("page", "js", "text/javascript; charset=utf-8", SCRIPT),
-    icon: Asset::new("icon", "svg", "image/svg+xml", ICON),
+    style: Asset::new("page", "css", "text/css; charset=utf-8", STYLE.into()),
+    script: Asset::new(
+        "page",
+        "js",
+        "text/javascript; charset=utf-8",
+        without_comments(SCRIPT),
+    ),
+    icon: Asset::new("icon", "svg", "image/svg+xml", ICON.into()),
     icon_url: format!("data:image/svg+xml;base64,{}", STANDARD.encode(ICON)),
 });
 
 impl Asset {
-    fn new(name: &str, extension: &str, media_type: &'static str, text: &'static str) -> Self {
+    fn new(name: &str, extension: &str, media_type: &'static str, text: String) -> Self {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         // Writing to memory does not fail.
         let packed = encoder
@@ -99,10 +104,22 @@ impl Asset {
             path: format!("/assets/{name}-{}.{extension}", &hash.hex()[..16]),
             integrity: format!("sha256-{}", STANDARD.encode(hash.bytes())),
             media_type,
-            plain: Bytes::from_static(text.as_bytes()),
+            plain: text.into(),
             gzip: packed.unwrap_or_default().into(),
         }
     }
+}
+
+/// Returns a script without its comments, which no browser needs. A comment has lines of its own.
+fn without_comments(script: &str) -> String {
+    let is_comment = |line: &str| {
+        ["//", "/*", "*"]
+            .iter()
+            .any(|begin| line.starts_with(begin))
+    };
+    let lines = script.lines();
+    let code = lines.filter(|line| !line.is_empty() && !is_comment(line.trim_start()));
+    code.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Returns a file by its name.
@@ -147,6 +164,12 @@ mod tests {
         let (style, script) = (ASSETS.style.gzip.len(), ASSETS.script.gzip.len());
         assert!(style <= STYLE_BYTES_MAX, "the style has {style} bytes");
         assert!(script <= SCRIPT_BYTES_MAX, "the script has {script} bytes");
+    }
+
+    #[test]
+    fn comments_stay_here() {
+        let script = "// Why.\n\n/**\n * Returns.\n */\nconst a = 1;\n  // Why.\n  b(`//`);\n";
+        assert_eq!(without_comments(script), "const a = 1;\n  b(`//`);\n");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use ctxpin_protocol::problem::ProblemName;
 use super::done::done_before;
 use super::parts::lines::Layout;
 use super::typed::FailedForm;
+use super::unsent::UnsentForm;
 use crate::api_error::ApiError;
 use crate::app::App;
 use crate::authority::RequestAuthority;
@@ -30,6 +31,8 @@ pub(crate) struct PageCaller {
     pub begun: NewsMoment,
     /// The form that the page shows again, because it has just failed.
     pub failed: Option<Arc<FailedForm>>,
+    /// The form that was sent from the page after a session had ended, maybe by another user.
+    pub unsent: Option<UnsentForm>,
     /// What the page before has just done.
     pub done: Option<String>,
     /// The address of the server for commands. `None` on the page of `ctxpin up`, whose server commands find by
@@ -58,6 +61,7 @@ impl FromRequestParts<App> for PageCaller {
             choices: Choices::read(&parts.headers),
             begun,
             failed: None,
+            unsent: UnsentForm::find(parts),
             done: done_before(&parts.headers),
             server: page_host.is_none().then_some(address),
         };

@@ -24,6 +24,15 @@ pub(crate) fn saying(mut response: Response, done: &str) -> Response {
     response
 }
 
+/// Lets the next page say nothing of what another user has done.
+pub(crate) fn forgetting(mut response: Response) -> Response {
+    let cookie = format!("{DONE_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
+}
+
 /// Returns what the page before has done, if it has just done something.
 pub(crate) fn done_before(headers: &HeaderMap) -> Option<String> {
     let value = cookie(headers, DONE_COOKIE)?;

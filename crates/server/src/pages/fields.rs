@@ -12,6 +12,11 @@ impl Fields {
         Self(fields.into_owned().collect())
     }
 
+    /// Iterates over the names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// Returns the first value of a field, if there is one.
     pub fn get<'f>(&'f self, name: &'f str) -> Option<&'f str> {
         self.all(name).next()
@@ -28,6 +33,12 @@ impl Fields {
     pub fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
         let of_name = self.0.iter().filter(move |(known, _)| known == name);
         of_name.map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromIterator<(String, String)> for Fields {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(fields: I) -> Self {
+        Self(fields.into_iter().collect())
     }
 }
 

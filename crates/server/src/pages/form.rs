@@ -11,8 +11,10 @@ use ctxpin_protocol::problem::ProblemName;
 
 use super::caller::PageCaller;
 use super::fields::Fields;
+use super::local_path::form_path;
 use super::told::Told;
 use super::typed::FailedForm;
+use super::unsent::SentForm;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::body::RawBody;
@@ -57,14 +59,21 @@ impl FromRequest<App> for PageForm {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let caller = PageCaller::from_request_parts(&mut parts, app).await?;
+        let caller = match PageCaller::from_request_parts(&mut parts, app).await {
+            Err(refusal) if refusal.name() == Some(ProblemName::Unauthenticated) => {
+                // Only what is typed matters here, and a form of a stranger is short.
+                let _ = noted_fields(Request::from_parts(parts, body), app).await;
+                return Err(refusal);
+            }
+            found => found?,
+        };
         let wants = Wants::read(&parts.headers);
         let action = parts.uri.path().to_owned();
         let header = parts.headers.get(PAGE_VALUE);
         let header = header
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
-        let fields = own_fields(Request::from_parts(parts, body), app).await?;
+        let fields = noted_fields(Request::from_parts(parts, body), app).await?;
         let given = header.as_deref().or(fields.get(PAGE_FIELD));
         caller
             .session
@@ -137,6 +146,27 @@ where
     *response.status_mut() =
         StatusCode::from_u16(problem.status).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
     Ok(response)
+}
+
+/// Reads the fields of a form, and notes them in case that the session has ended.
+///
+/// # Errors
+///
+/// Fails like [`own_fields`].
+async fn noted_fields(request: Request, app: &App) -> ApiResult<Fields> {
+    let (parts, body) = request.into_parts();
+    let fields = own_fields(Request::from_parts(parts.clone(), body), app).await?;
+    let page = form_path(&parts.headers);
+    if let (Some(sent), Some(page)) = (parts.extensions.get::<SentForm>(), page) {
+        sent.note(
+            &parts,
+            app,
+            &page,
+            fields.get(PAGE_FIELD).unwrap_or_default(),
+            &fields,
+        );
+    }
+    Ok(fields)
 }
 
 /// Reads the fields of a form that a page of this server has sent.

@@ -22,6 +22,7 @@ use super::told::Told;
 use super::typed::{FailedForm, Typed};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
+use crate::page_session::page_value_of;
 
 /// A place that the frame links to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,6 +165,8 @@ impl Frame {
         place: Option<Place>,
         title: impl Into<String>,
     ) -> Self {
+        let user = overview.user.id;
+        let unsent = caller.unsent.as_ref();
         let counts = overview.counts;
         let count = |place| match place {
             Place::Changes => Some(counts.own_drifted),
@@ -172,7 +175,7 @@ impl Frame {
             Place::Search | Place::Settings => None,
         };
         Self {
-            mark: app.service.news_mark(overview.user.id, caller.begun),
+            mark: app.service.news_mark(user, caller.begun),
             actor: Some(overview.actor),
             assets: &ASSETS,
             theme: caller.choices.theme,
@@ -180,12 +183,12 @@ impl Frame {
             places: places(place, count),
             user: Some(SignedIn {
                 name: overview.user.name,
-                page_value: caller.page_value.clone(),
+                page_value: page_value_of(&caller.page_value, user),
             }),
             watch: None,
             is_wide: false,
             now: app.now(),
-            failed: caller.failed.clone(),
+            failed: caller.failed.clone().or_else(|| unsent?.of(user)),
             done: caller.done.clone(),
             server: caller.server.clone(),
         }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::header::{SET_COOKIE, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use ctxpin_model::browser;
 use ctxpin_model::pass::Pass;
@@ -16,11 +16,13 @@ use ctxpin_protocol::problem::ProblemName;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::answer::{elsewhere, local_path, see_other};
+use super::answer::{elsewhere, see_other};
 use super::caller::Choices;
+use super::done::forgetting;
 use super::fields::Fields;
 use super::form::{PageForm, Wants, own_fields};
 use super::frame::{Frame, html};
+use super::local_path::local_path;
 use super::parts::text::Text;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
@@ -41,6 +43,8 @@ struct SignInPage {
     next: String,
     /// Why the last attempt failed.
     failure: Option<String>,
+    /// The name of the user who is signed in already.
+    user: Option<String>,
     /// Whether the server is that of `ctxpin up`, whose commands find its token by themselves.
     is_of_up: bool,
     /// The command by which an admin makes a token for another user.
@@ -54,6 +58,7 @@ impl SignInPage {
         choices: Choices,
         next: String,
         failure: Option<String>,
+        user: Option<String>,
     ) -> ApiResult<Self> {
         let page_host = app.page_host.as_deref();
         let address = authority.command_address(&app.public_urls, page_host)?;
@@ -61,6 +66,7 @@ impl SignInPage {
             frame: Frame::anonymous("Sign in", choices, app.now()),
             next,
             failure,
+            user,
             is_of_up: page_host.is_some(),
             make_token: format!("CTXPIN_SERVER={address} ctxpin token create --user NAME"),
         })
@@ -112,13 +118,23 @@ pub(crate) struct SignInQuery {
 /// Shows the page.
 pub(crate) async fn page(
     State(app): State<App>,
-    authority: RequestAuthority,
-    headers: HeaderMap,
+    parts: Parts,
     QueryParams(query): QueryParams<SignInQuery>,
 ) -> ApiResult<Response> {
     let next = next_path(query.next.as_deref()).to_owned();
-    let choices = Choices::read(&headers);
-    html(&SignInPage::new(&app, &authority, choices, next, None)?)
+    let choices = Choices::read(&parts.headers);
+    let authority = RequestAuthority::read(&parts);
+    let user = signed_in_user(&parts, &app).await;
+    let page = SignInPage::new(&app, &authority, choices, next, None, user)?;
+    html(&page)
+}
+
+/// Returns the name of the user who is signed in. The page that signs in needs nobody, and shows also if the session
+/// cannot be read.
+async fn signed_in_user(parts: &Parts, app: &App) -> Option<String> {
+    let session = PageSession::find(parts, app).await.ok().flatten()?;
+    let me = people::me(&app.service, session.credential).await;
+    me.ok().map(|(user, _)| user.name)
 }
 
 /// Returns the path of the page to show after signing in. If the address is too long for the form, it is that of the
@@ -156,7 +172,7 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResu
             let mut response = elsewhere(wants, &next);
             let cookie = session_cookie(&app, &origin, &session)?;
             response.headers_mut().insert(SET_COOKIE, cookie);
-            return Ok(response);
+            return Ok(forgetting(response));
         }
         Ok(Begun::Question(question)) => {
             let mut response = html(&SignInInsteadPage {
@@ -177,7 +193,7 @@ pub(crate) async fn sign_in(State(app): State<App>, request: Request) -> ApiResu
         return Err(problem.into());
     }
     let failure = Some(problem.detail);
-    let page = SignInPage::new(&app, &authority, choices, next, failure)?;
+    let page = SignInPage::new(&app, &authority, choices, next, failure, None)?;
     let mut response = html(&page)?;
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     Ok(response)
@@ -247,7 +263,7 @@ pub(crate) async fn sign_out(State(app): State<App>, request: Request) -> ApiRes
     if let Some(cookie) = delete_cookie(&origin) {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
-    Ok(response)
+    Ok(forgetting(response))
 }
 
 #[cfg(test)]

@@ -28,6 +28,11 @@ impl Typed {
         Self(failed.filter(|failed| failed.action == action).cloned())
     }
 
+    /// Returns the form if it has this field: two forms of a page may be sent to one path.
+    pub fn with(self, field: &str) -> Self {
+        Self(self.0.filter(|failed| failed.fields.get(field).is_some()))
+    }
+
     /// Returns whether the form has just failed.
     pub fn has_failed(&self) -> bool {
         self.0.is_some()
@@ -138,6 +143,7 @@ mod tests {
         assert!(reason.contains("It is &lt;taken&gt;."), "{reason}");
         assert_eq!(typed.reason("role").to_string(), "");
         for typed in [
+            Typed::of(Some(&failed), "/settings/users").with("title"),
             Typed::of(Some(&failed), "/chats"),
             Typed::of(None, "/chats"),
         ] {

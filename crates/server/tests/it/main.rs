@@ -42,4 +42,5 @@ mod slow;
 mod strangers;
 mod thread;
 mod tool_contexts;
+mod unsent_forms;
 mod watch;

@@ -231,7 +231,7 @@ impl ChatHead {
             short: last_digits(&id).to_owned(),
             title: title_of(line),
             own_title: chat.title.clone().unwrap_or_default(),
-            typed: frame.typed(&format!("/chats/{id}")),
+            typed: frame.typed(&format!("/chats/{id}")).with("title"),
             page_value: frame.page_value().to_owned(),
             may_change,
             may_move,

@@ -84,7 +84,7 @@ pub(crate) async fn page(
         "ctxpin chat set {short} --policy POLICY --mode MODE && ctxpin chat bind AGENT --chat {short}"
     );
     let save = Command::new("Save", save).filled("policy=POLICY;mode=MODE;agent=AGENT");
-    let typed = frame.typed(&format!("/chats/{}", head.id));
+    let typed = frame.typed(&format!("/chats/{}", head.id)).with("agent");
     html(&SettingsPage {
         modes: modes(&typed, line.chat.mode),
         policies: policies(&typed, line.chat.policy),
