@@ -144,11 +144,33 @@ struct Chosen {
     /// Every change of every chat of yours
     #[arg(long)]
     all: bool,
+    /// Only this chat of those that wait: its id, or the last digits of the id (at least 4); repeatable
+    #[arg(long = "chat", value_name = "CHAT")]
+    chats: Vec<String>,
     #[command(flatten)]
     output: Output,
 }
 
 impl Chosen {
+    /// Returns the chats that the caller named, or all if none was named.
+    fn named(&self, waiting: Vec<PendingChat>) -> Result<Vec<PendingChat>, Failure> {
+        let is_named = |chat: &PendingChat, named: &String| {
+            named.len() >= say::DIGITS_MIN && chat.chat_id.to_string().ends_with(named)
+        };
+        for named in &self.chats {
+            if !waiting.iter().any(|chat| is_named(chat, named)) {
+                return Err(Failure::new(format!(
+                    "chat {} does not wait for this; `ctxpin change list --json` lists the chats of each change",
+                    say::line(named)
+                )));
+            }
+        }
+        let is_chosen = |chat: &PendingChat| {
+            self.chats.is_empty() || self.chats.iter().any(|named| is_named(chat, named))
+        };
+        Ok(waiting.into_iter().filter(is_chosen).collect())
+    }
+
     async fn decide(&self, connected: &Connected, decline: bool) -> Result<ExitCode, Failure> {
         let client = &connected.client;
         let pending = all_changes(client).await?;
@@ -160,8 +182,9 @@ impl Chosen {
                 .map(|named| change_named(&pending, named))
                 .collect::<Result<Vec<_>, _>>()?,
         };
-        let (observed, delivered): (Vec<_>, Vec<_>) = chats_of(client, &chosen)
-            .await?
+        let waiting = chats_of(client, &chosen).await?;
+        let (observed, delivered): (Vec<_>, Vec<_>) = self
+            .named(waiting)?
             .into_iter()
             .partition(|chat| chat.mode == Mode::Observed.as_str());
         // An observed chat can decline a change, but only its client takes one.

@@ -3,6 +3,7 @@
 
 mod bench;
 mod check;
+mod copied_commands;
 mod enrolment;
 mod halves;
 mod hook_settings;

@@ -6,38 +6,52 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy], [data-copy-from], [data-copy-of]");
   if (!button) return;
   const { copyFrom, copyOf } = button.dataset;
-  const command = button.dataset.fill ? filledCommand(button) : button.dataset.copy;
-  // It names the server, unless commands find that by themselves.
-  const words = command?.replace(/(?<=^|&& )ctxpin (?!.*--server)/g, document.body.dataset.ctxpin ?? "$&");
+  const words = button.dataset.fill ? filledCommand(button) : button.dataset.copy && served(button.dataset.copy);
   const text = copyOf ? await textOf(copyOf) : copyFrom ? document.getElementById(copyFrom).textContent : words;
   if (text === undefined) showSentence("This is no text that can be copied. Download it instead.", { failed: true });
   else if (await copy(text)) showSentence(words ? `Copied: ${words}` : "Copied.");
   else showSentence("The browser does not let this page copy. Select the text instead.", { failed: true });
 });
 
-/** Returns the command of a button with what its form holds: `data-fill="source=--source PATH;title=--title TITLE"`. */
+/** Returns a command of ours that names the server, unless commands find that by themselves. */
+function served(command) {
+  return command.replace(/(?<=^|&& |; )ctxpin (?!.*--server)/g, document.body.dataset.ctxpin ?? "$&");
+}
+
+/**
+ * Returns the command of a button with what its form holds: `data-fill="source=--source=PATH"` puts each chosen source
+ * into the place of `PATH`. A whole command is repeated, and `chat?waits=` takes boxes with `data-waits` alone.
+ */
 function filledCommand({ dataset, form }) {
-  let command = dataset.copy;
+  let command = served(dataset.copy);
   for (const entry of dataset.fill.split(";")) {
-    const [name, words] = entry.split("=");
-    const given = [...form.elements]
-      .filter((field) => field.name === name && (field.checked || !["checkbox", "radio"].includes(field.type)))
+    const [, name, mark, plain] = entry.match(/^(\w+)\??(\w*)=(.*)$/);
+    const words = served(plain);
+    const fields = [...form.elements].filter(
+      (field) => field.name === name && (isField(field) || field.checked) && (!mark || mark in field.dataset),
+    );
+    const given = fields
       .map(wordOf)
       .filter((word) => word)
       .map((word) => words.replace(/[A-Z]+$/, () => quoted(word)))
-      .join(" ");
-    if (given === "") {
+      .join(plain.startsWith("ctxpin") ? "; " : " ");
+    const filled = given || fields[0]?.dataset.none;
+    if (!filled) {
       // An option of which nothing is chosen is not given.
       if (words.startsWith("--")) command = command.replace(` ${words}`, "");
-      continue;
+    } else {
+      command = command.includes(words) ? command.replace(words, () => filled) : `${command} ${filled}`;
     }
-    command = command.includes(words) ? command.replace(words, () => given) : `${command} ${given}`;
   }
   return command;
 }
 
-/** Returns what a command calls the value of a field. The box of a change has a kind before the path. */
-function wordOf({ type, value }) {
+/**
+ * Returns what a command calls the value of a field. The box of a change has a kind before the path, and that of a chat
+ * its pin and its head behind the id.
+ */
+function wordOf({ name, type, value }) {
+  if (name === "chat") return value.split(" ")[0];
   return type === "checkbox" ? value.trim().replace(/^\w+ /, "") : value.trim();
 }
 

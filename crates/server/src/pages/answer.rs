@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::done::saying;
 use super::form::Wants;
 use super::frame::html;
+use super::parts::command::Command;
 use super::parts::text::Text;
 use crate::api_error::ApiResult;
 
@@ -30,6 +31,15 @@ pub(crate) struct Undo {
     pub action: String,
     /// The names and values of its fields.
     pub fields: Vec<(&'static str, String)>,
+    /// The command that does the same.
+    pub command: String,
+}
+
+impl Undo {
+    /// Returns the button that copies the command.
+    pub fn copy(&self) -> Command {
+        Command::new("Undo", &*self.command)
+    }
 }
 
 impl Toast {

@@ -286,8 +286,11 @@ async fn decide(
     }
     let address = origin.address(&request.decision, back.len());
     let undo = (!back.is_empty()).then(|| {
+        let moved = back.iter().map(|(_, value)| undoing(opposite, value));
+        let command = moved.collect::<Vec<_>>().join("; ");
         back.push(("move", opposite.to_owned()));
         Undo {
+            command,
             action: "/chats/moves".to_owned(),
             fields: back,
         }
@@ -299,6 +302,21 @@ async fn decide(
         address,
     };
     answer(app, form, toast, failures, origin.path()).await
+}
+
+/// Returns the command that undoes a decision about one chat. `value` is that of its field.
+fn undoing(opposite: &str, value: &str) -> String {
+    let mut parts = value.split(' ');
+    let chat = last_digits(parts.next().unwrap_or_default());
+    match opposite {
+        "undo" => {
+            let to = parts.nth(1).unwrap_or_default();
+            format!("ctxpin chat rollback {to} --chat {chat}")
+        }
+        "undecline" => format!("ctxpin chat decline --undo {chat}"),
+        "unarchive" => format!("ctxpin chat archive --undo {chat}"),
+        verb => format!("ctxpin chat {verb} {chat}"),
+    }
 }
 
 /// Moves pins back, each to where it was before a decision, unless somebody has moved it since.
@@ -365,7 +383,10 @@ async fn archive(
     let done = format!("{verb} {}.", counted(changed.len() as u64, "chat"));
     let chats = changed.iter().map(|chat| ("chat", chat.to_string()));
     let back: Vec<_> = chats.chain([("move", opposite.to_owned())]).collect();
+    let commands = changed.iter();
+    let commands = commands.map(|chat| undoing(opposite, &chat.to_string()));
     let undo = (!changed.is_empty()).then(|| Undo {
+        command: commands.collect::<Vec<_>>().join("; "),
         action: "/chats/moves".to_owned(),
         fields: back,
     });

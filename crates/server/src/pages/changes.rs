@@ -71,6 +71,11 @@ impl ChangesPage<'_> {
     fn may_take(&self) -> bool {
         self.items.iter().any(|item| item.may_take)
     }
+
+    /// Returns the button that copies the command which decides about the chosen changes.
+    fn command_of_chosen(&self, label: &'static str, verb: &str) -> Command {
+        Command::new(label, format!("ctxpin change {verb} CHANGE")).filled("change=CHANGE")
+    }
 }
 
 /// One of the newest moves.
@@ -98,6 +103,8 @@ struct Item {
     may_take: bool,
     /// The words of the button that keeps the pins.
     keep: String,
+    take_command: Command,
+    keep_command: Command,
 }
 
 /// The page of one change.
@@ -118,8 +125,9 @@ struct ChangePage<'v> {
     rows: Vec<ChatRow>,
     has_more: bool,
     diff: DiffForm<'v>,
-    /// The commands that decide about all chats of the change.
+    /// The commands that decide about all chats of the change, or about the chosen ones.
     take: Command,
+    take_chosen: Command,
     keep: Command,
 }
 
@@ -354,14 +362,11 @@ fn render(
         None | Some("") => "Facts of the workspace".to_owned(),
         Some(path) => path.to_owned(),
     };
-    let command = |label, verb: &str| {
-        let id = id.to_string();
-        Command::new(label, format!("ctxpin change {verb} {}", &id[..ID_DIGITS]))
-    };
     html(&ChangePage {
         id,
-        take: command("Take for all", "take"),
-        keep: command("Keep the pins", "decline"),
+        take: command("Take for all", "take", id),
+        take_chosen: command("Take for the chosen", "take", id).filled(CHOSEN),
+        keep: command("Keep the pins", "decline", id).filled(CHOSEN),
         kind: sentence(diff.entries.first().map_or("", |entry| entry.kind)),
         is_new: change.is_some_and(|change| change.pinned.is_none()) && !facts,
         since: since
@@ -376,6 +381,15 @@ fn render(
         frame: frame.about(&path),
         path,
     })
+}
+
+/// The option that restricts a decision to the chosen chats.
+const CHOSEN: &str = "chat=--chat=CHAT";
+
+/// Returns the button that copies the command which decides about a change.
+fn command(label: &'static str, verb: &str, change: PendingChangeId) -> Command {
+    let id = change.to_string();
+    Command::new(label, format!("ctxpin change {verb} {}", &id[..ID_DIGITS]))
 }
 
 /// Returns the row of a chat. The agent's last request is not read, so nothing is said about it.
@@ -472,6 +486,8 @@ impl Item {
             since: Time::span(item.since, now),
             may_take: item.observed_count < item.chat_count,
             keep: keep(item),
+            take_command: command("Take", "take", item.change.id),
+            keep_command: command("Keep the pin", "decline", item.change.id),
         }
     }
 }

@@ -18,6 +18,7 @@ use super::bulk::Choice;
 use super::caller::PageCaller;
 use super::cursor::{AFTER, BEFORE, part, require_items};
 use super::frame::{Frame, Place, html};
+use super::parts::command::Command;
 use super::parts::number::Number;
 use super::parts::pager::Pager;
 use super::parts::rail::{Rail, SCAN_INCOMPLETE, Stand, is_away};

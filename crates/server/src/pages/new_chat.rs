@@ -41,8 +41,8 @@ pub(crate) async fn page(State(app): State<App>, caller: PageCaller) -> ApiResul
         policies: policies(&typed, Policy::default()),
         workspaces: workspaces(&app, &caller, &frame, &typed, None).await?,
         frame,
-        create: Command::new("Create", "ctxpin chat new --title TITLE")
-            .filled("title=--title TITLE;agent=--agent AGENT;policy=--policy POLICY"),
+        create: Command::new("Create", "ctxpin chat new --title=TITLE")
+            .filled("title=--title=TITLE;agent=--agent=AGENT;policy=--policy=POLICY"),
     })
 }
 

@@ -154,10 +154,10 @@ async fn shown(app: &App, caller: &PageCaller, code: Option<Code>) -> ApiResult<
         code,
         create: Command::new(
             "Make a code",
-            "ctxpin agent enrolment-code --workspace WORKSPACE",
+            "ctxpin agent enrolment-code --workspace=WORKSPACE",
         )
         .filled(
-            "workspace=--workspace WORKSPACE;name=--name NAME;may_refresh=--may-refresh;replaces=--replaces AGENT;profile=--profile TOOL;home=--home DIR",
+            "workspace=--workspace=WORKSPACE;name=--name=NAME;may_refresh=--may-refresh;replaces=--replaces=AGENT;profile=--profile=TOOL;home=--home=DIR",
         ),
         profiles: Profile::ALL,
     })

@@ -24,6 +24,7 @@ use super::caller::PageCaller;
 use super::chat::settings::{WORKSPACES_MAX, WorkspaceChoice};
 use super::chats::{ChatRow, RowEnd};
 use super::frame::{Frame, Place, html};
+use super::parts::command::Command;
 use super::parts::number::counted;
 use super::parts::rail::Stand;
 use super::parts::short_id::ShortId;

@@ -24,6 +24,7 @@ use super::caller::PageCaller;
 use super::chats::{ChatRow, RowEnd};
 use super::cursor::{request, require_items};
 use super::frame::{Frame, Place, html};
+use super::parts::command::Command;
 use super::parts::number::Number;
 use super::parts::pager::Pager;
 use super::parts::rail::{Rail, Stand};

@@ -272,7 +272,7 @@ async fn the_bar_offers_decisions_only_for_chats_that_wait() -> Result<()> {
     agent.push(&edition("Be quick.")).await;
     create_chat(&server, Some(agent.id), "Clean").await;
     let mut browser = signed_in(&server, "/chats").await?;
-    let offers = "[...document.querySelectorAll('#selection button')] \
+    let offers = "[...document.querySelectorAll('#selection button:not(.command)')] \
                   .filter((button) => button.checkVisibility()).map((button) => button.textContent).join()";
     let tick = |title: &str| {
         format!(
@@ -320,7 +320,7 @@ async fn a_second_click_presses_nothing_that_came_under_the_pointer() -> Result<
         .await?;
     browser.click("#decision [data-if=some] .command").await?;
     let chosen =
-        "document.querySelector('.toast p')?.textContent.endsWith(' --source /srv/shop/AGENTS.md')";
+        "document.querySelector('.toast p')?.textContent.endsWith(' --source=/srv/shop/AGENTS.md')";
     browser.until(chosen).await?;
     browser.hover("#decision [value=chosen]").await?;
     browser.click_pointer().await?;

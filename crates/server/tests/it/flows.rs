@@ -258,7 +258,7 @@ async fn a_form_says_at_its_field_what_is_wrong() -> Result<()> {
     browser.click("main .command").await?;
     let address = server.url.origin().ascii_serialization();
     let command = format!(
-        r"Copied: CTXPIN_SERVER={address} ctxpin agent enrolment-code --workspace 'it'\''s a <shop>' --profile neutral"
+        r"Copied: CTXPIN_SERVER={address} ctxpin agent enrolment-code --workspace='it'\''s a <shop>' --profile=neutral"
     );
     browser
         .until(&format!(

@@ -250,7 +250,8 @@ fn forms(page: &str) -> Vec<Sent> {
                 Some((attribute(tag, "name")?, value))
             })
             .collect();
-        for button in tags(content, "button") {
+        let buttons = tags(content, "button").into_iter();
+        for button in buttons.filter(|tag| !tag.contains("type=\"button\"")) {
             let action = attribute(button, "formaction")
                 .or(attribute(tag, "action"))
                 .unwrap();
@@ -287,6 +288,54 @@ async fn offered(browser: &Browser<'_>, begin: &[String]) -> BTreeSet<Sent> {
         }
     }
     offered
+}
+
+/// Returns the paths and the words of the buttons of a page that write and have no command beside them.
+fn without_command(page: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for form in page.split("<form ").skip(1) {
+        let (form, _) = form.split_once("</form>").unwrap();
+        let (tag, content) = form.split_once('>').unwrap();
+        let action = attribute(tag, " action").unwrap_or_default();
+        let buttons = content.split("<button type=\"submit\"").skip(1);
+        for button in buttons.filter(|_| tag.contains("method=\"post\"")) {
+            let (button, after) = button.split_once("</button>").unwrap();
+            let (_, words) = button.split_once('>').unwrap();
+            let words = words.split('<').next().unwrap();
+            if !after.starts_with("<button type=\"button\" class=\"command") {
+                found.push(format!("{} {words}", kind_of(&action)));
+            }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_action_copies_its_command() {
+    let server = Server::start().await;
+    let content = Content {
+        editions: [2, 3, 1].map(edition),
+        name: "shop".into(),
+    };
+    let paths = scene::set(&server, &content).await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut found = BTreeSet::new();
+    for path in &paths {
+        let page = browser.get(path).send().await.unwrap();
+        found.extend(without_command(&page.text().await.unwrap()));
+    }
+    // The command line has no sessions of browsers, deletes no agent and changes no roles.
+    let expected = [
+        "/settings/sessions/ID/end Sign out",
+        "/settings/sessions/others/end Sign out everywhere else",
+        "/settings/users/ID Save the roles",
+        "/sign-in Sign in",
+        "/sign-out Sign out",
+        "/workspaces/ID/delete Delete the workspace",
+    ];
+    let found: Vec<_> = found.iter().map(String::as_str).collect();
+    assert_eq!(found, expected);
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -445,8 +445,8 @@ impl<'v> DiffForm<'v> {
 
     /// Returns the button that copies the command which takes the chosen changes.
     fn command_of_chosen(&self) -> Command {
-        self.command("Take the chosen", "refresh --source PATH")
-            .filled("source=--source PATH")
+        self.command("Take the chosen", "refresh --source=PATH")
+            .filled("source=--source=PATH")
     }
 
     /// Returns the button that copies the command of an action. `verb` is what follows `ctxpin chat`.

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::chats::title_of;
 use crate::pages::frame::{Frame, Place};
+use crate::pages::parts::command::Command;
 use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::rail::{Rail, Stand};
 use crate::pages::parts::short_id::{ShortId, last_digits};
@@ -88,6 +89,9 @@ pub(super) struct ChatHead {
     own_title: String,
     /// The form that renames the chat.
     typed: Typed,
+    rename: Command,
+    archive: Command,
+    pub delete: Command,
     page_value: String,
     /// Whether the caller may change the chat, move its pin, and delete it.
     pub may_change: bool,
@@ -212,6 +216,8 @@ impl ChatHead {
         let pin = chat.pin.as_ref();
         let rail = Rail::of(line, now).large();
         let id = chat.id.to_string();
+        let short = last_digits(&id).to_owned();
+        let is_archived = chat.archived_at.is_some();
         let may = |operation| frame.may_on(operation, chat.owner);
         let may_change = may(Operation::ChatChange);
         let may_move = may(Operation::PinMove);
@@ -228,7 +234,14 @@ impl ChatHead {
         });
         Self {
             tabs: tabs.collect(),
-            short: last_digits(&id).to_owned(),
+            rename: Command::new("Rename", format!("ctxpin chat set {short} --title=TITLE"))
+                .filled("title=--title=TITLE"),
+            archive: match is_archived {
+                true => Command::new("Unarchive", format!("ctxpin chat archive --undo {short}")),
+                false => Command::new("Archive", format!("ctxpin chat archive {short}")),
+            },
+            delete: Command::new("Delete the chat", format!("ctxpin chat delete {short}")),
+            short,
             title: title_of(line),
             own_title: chat.title.clone().unwrap_or_default(),
             typed: frame.typed(&format!("/chats/{id}")).with("title"),
@@ -249,7 +262,7 @@ impl ChatHead {
             agent: chat.agent.map(|agent| agent.to_string()),
             workspace: line.workspace.clone(),
             policy: chat.policy.as_str(),
-            is_archived: chat.archived_at.is_some(),
+            is_archived,
             snapshot: pin.map(|pin| pin.pin.snapshot.to_string()),
             pin: pin.map(|pin| {
                 let since = Time::clock(pin.pinned_at, now);

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::pages::answer::{Toast, Undo};
 use crate::pages::fields::Fields;
 use crate::pages::form::PageForm;
+use crate::pages::parts::short_id::last_digits;
 use crate::params::PathParams;
 
 /// Moves the pin, and says how to undo it.
@@ -142,7 +143,14 @@ fn undo(
         PinMove::Undecline(head) => ("head", *head, "decline"),
         PinMove::Render => return None,
     };
+    let id = chat.to_string();
+    let short = last_digits(&id);
     Some(Undo {
+        command: match back {
+            "rollback" => format!("ctxpin chat rollback {snapshot} --chat {short}"),
+            "undecline" => format!("ctxpin chat decline --undo {short}"),
+            _ => format!("ctxpin chat decline {short}"),
+        },
         action: format!("/chats/{chat}/moves"),
         fields: vec![
             ("pin", after?.to_string()),

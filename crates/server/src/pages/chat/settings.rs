@@ -28,6 +28,7 @@ use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::number::counted;
+use crate::pages::parts::short_id::last_digits;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::word_choice::WordChoice;
 use crate::pages::typed::Typed;
@@ -81,9 +82,10 @@ pub(crate) async fn page(
     let chosen = line.chat.agent;
     let short = &head.short;
     let save = format!(
-        "ctxpin chat set {short} --policy POLICY --mode MODE && ctxpin chat bind AGENT --chat {short}"
+        "ctxpin chat set {short} --policy=POLICY --mode=MODE && ctxpin chat bind AGENT --chat {short}"
     );
-    let save = Command::new("Save", save).filled("policy=POLICY;mode=MODE;agent=AGENT");
+    let save =
+        Command::new("Save", save).filled("policy=--policy=POLICY;mode=--mode=MODE;agent=AGENT");
     let typed = frame.typed(&format!("/chats/{}", head.id)).with("agent");
     html(&SettingsPage {
         modes: modes(&typed, line.chat.mode),
@@ -273,7 +275,15 @@ fn undo(before: &ChatRecord, change: &ChatChange) -> Option<Undo> {
         }
         (None, _) => return None,
     };
+    let id = before.id.to_string();
+    let short = last_digits(&id);
     Some(Undo {
+        command: match (field.0, &*field.1) {
+            ("archived", "false") => format!("ctxpin chat archive --undo {short}"),
+            ("archived", _) => format!("ctxpin chat archive {short}"),
+            (_, "") => format!("ctxpin chat bind --none --chat {short}"),
+            (_, agent) => format!("ctxpin chat bind {agent} --chat {short}"),
+        },
         action: format!("/chats/{}", before.id),
         fields: vec![field],
     })

@@ -11,7 +11,7 @@ pub(crate) struct Command {
     /// The label of the action.
     pub label: &'static str,
     /// What the fields of the form around the button add to the command.
-    fill: Option<&'static str>,
+    fill: Option<String>,
 }
 
 impl Command {
@@ -24,12 +24,26 @@ impl Command {
         }
     }
 
-    /// Lets the script put what the form holds into the command: `source=--source PATH` puts the value of each chosen
-    /// field `source` into the place of the last word. Entries are separated by semicolons. Words that the command
-    /// does not have are added to it, and a word that is no placeholder stays, as for a flag.
-    pub fn filled(self, fill: &'static str) -> Self {
-        let fill = Some(fill);
+    /// Lets the script put what the form holds into the command: `source=--source=PATH` puts the value of each chosen
+    /// field `source` into the place of `PATH`. Entries are separated by semicolons. Words that the command does not
+    /// have are added to it, and words without a placeholder stay, as for a flag. Without a value, an option is left
+    /// out, or the words in the field's `data-none` take its place. A whole command is repeated for each value, and
+    /// `chat?waits=` takes only the boxes with `data-waits`.
+    pub fn filled(self, fill: impl Into<String>) -> Self {
+        let fill = Some(fill.into());
         Self { fill, ..self }
+    }
+
+    /// Returns the button beside an action on chosen chats. `verb` is what follows `ctxpin chat`. What decides about
+    /// changes passes over chats that wait for none.
+    pub fn of_chosen(label: &'static str, verb: &str) -> Self {
+        let command = format!("ctxpin chat {verb} CHAT");
+        let chats = match verb.split(' ').next() {
+            Some("archive") => "chat",
+            _ => "chat?waits",
+        };
+        let fill = format!("{chats}={command}");
+        Self::new(label, command).filled(fill)
     }
 }
 

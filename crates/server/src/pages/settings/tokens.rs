@@ -130,7 +130,7 @@ async fn shown(
             && (*scope != Scope::Admin || frame.may(Operation::UserList))
     };
     let may_revoke = frame.may(Operation::TokenRevoke);
-    let command = "ctxpin token create --label LABEL --scope SCOPE --days DAYS";
+    let command = "ctxpin token create --label=LABEL --scope=SCOPE --days=DAYS";
     html(&TokensPage {
         tabs: tabs(Tab::Tokens, &frame),
         pager: Pager::of(&tokens, |name, place| format!("/settings?{name}={place}")),
@@ -154,7 +154,7 @@ async fn shown(
             .map(|server| format!("export CTXPIN_SERVER={server} CTXPIN_TOKEN=TOKEN")),
         frame,
         create: Command::new("Create", command)
-            .filled("label=LABEL;scope=--scope SCOPE;days=--days DAYS"),
+            .filled("label=--label=LABEL;scope=--scope=SCOPE;days=--days=DAYS"),
         secret,
     })
 }

@@ -63,7 +63,7 @@ pub(crate) async fn page(
         }),
         rows: users.items.into_iter().map(Row::new).collect(),
         create: Command::new("Create", "ctxpin user create NAME")
-            .filled("name=NAME;role=--role ROLE"),
+            .filled("name=NAME;role=--role=ROLE"),
     })
 }
 
@@ -84,6 +84,11 @@ impl Row {
 
     fn token_command(&self) -> String {
         token_command(self.id)
+    }
+
+    /// Returns the button that copies the command which disables or enables the user.
+    fn disabling(&self) -> Command {
+        disabling(!self.is_disabled, self.id)
     }
 
     fn role_names(&self) -> String {
@@ -124,6 +129,15 @@ fn token_command(user: UserId) -> String {
     )
 }
 
+fn disabling(disabled: bool, user: UserId) -> Command {
+    let (label, verb) = match disabled {
+        true => ("Disable", "disable"),
+        false => ("Enable", "enable"),
+    };
+    let user = user.to_string();
+    Command::new(label, format!("ctxpin user {verb} {}", last_digits(&user)))
+}
+
 async fn created(app: &App, form: &PageForm) -> ApiResult<UserRecord> {
     let name = form.fields.get("name").unwrap_or_default().trim();
     let name = chosen_name("name", name.to_owned())?;
@@ -153,6 +167,7 @@ pub(crate) async fn change(
         Err(error) => return shown_again(app, form, error).await,
     };
     let undone = change.disabled.map(|disabled| Undo {
+        command: disabling(!disabled, user).command,
         action: format!("/settings/users/{user}"),
         fields: vec![("disabled", (!disabled).to_string())],
     });
