@@ -12,6 +12,7 @@ mod contrast;
 mod decisions;
 mod document;
 mod enrolment;
+mod equal_pages;
 mod evidence;
 mod failed_forms;
 mod failover;
