@@ -14,7 +14,13 @@ document.addEventListener("click", async (event) => {
   place.setAttribute("aria-busy", "true");
   const headers = { accept: "text/html", "ctxpin-fragment": "true" };
   const response = await fetch(link.href, { headers }).catch(() => undefined);
-  if (!response?.ok) {
+  if (!response) {
+    // The page that somebody reads must not give way to one of the browser.
+    place.removeAttribute("aria-busy");
+    showSentence(SILENT, { failed: true, lost: true });
+    return;
+  }
+  if (!response.ok) {
     location.assign(link.href);
     return;
   }

@@ -6,6 +6,8 @@ const SAY_EVERY_MS = 5_000;
 /** How long a sentence of the page itself stays. */
 const SENTENCE_MS = 3_000;
 
+const SILENT = "The server did not answer. Once it does, this page shows what holds.";
+
 let saidAt = -SAY_EVERY_MS;
 let sayTimer = 0;
 

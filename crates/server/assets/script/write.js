@@ -16,10 +16,7 @@ document.addEventListener("submit", (event) => {
   if (busy.getAttribute("aria-busy") === "true") return;
   busy.setAttribute("aria-busy", "true");
   const sent = send(form, event.submitter)
-    .catch(() => {
-      const sentence = "The server did not answer. Once it does, this page shows what holds.";
-      showSentence(sentence, { failed: true, lost: true });
-    })
+    .catch(() => showSentence(SILENT, { failed: true, lost: true }))
     .finally(() => {
       busy.removeAttribute("aria-busy");
       if (writing === sent) writing = undefined;

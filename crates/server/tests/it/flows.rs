@@ -397,8 +397,8 @@ async fn the_script_writes_times_as_the_server_does() -> Result<()> {
     Ok(())
 }
 
-/// Returns a token of a member.
-async fn member(server: &Server) -> (uuid::Uuid, uuid::Uuid, String) {
+/// Returns a new auditor, and the id and the secret of a token of theirs.
+pub async fn auditor(server: &Server) -> (uuid::Uuid, uuid::Uuid, String) {
     let user = UserCreate {
         name: "mira".into(),
         roles: vec!["auditor".into()],
@@ -423,7 +423,7 @@ async fn an_open_page_says_that_its_reader_has_lost_the_permission() -> Result<(
     let to_sign_in =
         format!("location.pathname + location.search === '/sign-in?next=%2Fchats%2F{chat}'");
 
-    let (user, token, secret) = member(&server).await;
+    let (user, token, secret) = auditor(&server).await;
     sign_in(&mut browser, &server, &secret, &path).await?;
     let revoke = TokenRevoke::default();
     server

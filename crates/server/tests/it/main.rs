@@ -34,6 +34,7 @@ mod protocols;
 mod quotas;
 mod raw;
 mod readers;
+mod rude;
 mod run;
 mod saved_files;
 mod scene;
