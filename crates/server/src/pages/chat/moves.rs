@@ -7,7 +7,7 @@ use ctxpin_model::history::HistoryEntry;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::token::Credential;
-use ctxpin_operations::{history, pins};
+use ctxpin_operations::{chats, history, pins};
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
 use ctxpin_protocol::convert::pins::pin_move;
 use ctxpin_protocol::http::context::{ContextMove, KindAndSource, Selector};
@@ -32,11 +32,17 @@ pub(crate) async fn post(
     let pin = form.fields.filled("pin");
     let pin: Option<SnapshotId> = pin.map(|pin| hash("pin", pin)).transpose()?;
     let request = requested(&form.fields)?;
-    let moved = pins::pin_move(&app.service, form.caller.credential, chat, &request, pin).await?;
+    let credential = form.caller.credential;
+    let policy = match request {
+        PinMove::Rollback(_) => Some(chats::read(&app.service, credential, chat).await?.policy),
+        _ => None,
+    };
+    let moved = pins::pin_move(&app.service, credential, chat, &request, pin).await?;
     let after = moved.chat.pin.map(|pin| pin.pin.snapshot);
-    let done = match sentence(&request) {
+    let is_policy_new = policy.is_some_and(|policy| policy != moved.chat.policy);
+    let done = match sentence(&request, is_policy_new) {
         Some(sentence) => sentence.to_owned(),
-        None => taken(&app, form.caller.credential, chat, moved.chat.pin_seq).await?,
+        None => taken(&app, credential, chat, moved.chat.pin_seq).await?,
     };
     let toast = Toast {
         done,
@@ -105,13 +111,16 @@ fn selector(text: &str) -> Selector {
     }
 }
 
-/// Returns what a move did, in words. `None` if only the pins before and after it tell.
-fn sentence(request: &PinMove) -> Option<&'static str> {
+/// Returns what a move did, in words, and whether it changed the policy. `None` if only the pins before and after it tell.
+fn sentence(request: &PinMove, is_policy_new: bool) -> Option<&'static str> {
     match request {
         PinMove::Refresh { .. } | PinMove::Changes { .. } | PinMove::Sources { .. } => None,
         PinMove::Decline(_) => Some("The pin is kept. The next change asks again."),
         PinMove::Undecline(_) => Some("The changes wait again."),
-        PinMove::Rollback(_) => Some("Rolled back. The chat waits for you from now on."),
+        PinMove::Rollback(_) if is_policy_new => {
+            Some("Rolled back. The policy is manual now: the chat waits for you.")
+        }
+        PinMove::Rollback(_) => Some("Rolled back."),
         PinMove::Render => Some("Rendered again."),
     }
 }
@@ -171,7 +180,7 @@ mod tests {
         let check = |body: &str, expected: Option<Option<&str>>| {
             let body = body.replace("HEAD", HEAD);
             let request = requested(&Fields::read(body.as_bytes()));
-            let sentence = request.ok().map(|request| sentence(&request));
+            let sentence = request.ok().map(|request| sentence(&request, true));
             assert_eq!(sentence, expected, "{body}");
         };
         check("move=all&head=HEAD", Some(None));
@@ -189,7 +198,9 @@ mod tests {
         );
         check(
             "move=rollback&snapshot=HEAD",
-            Some(Some("Rolled back. The chat waits for you from now on.")),
+            Some(Some(
+                "Rolled back. The policy is manual now: the chat waits for you.",
+            )),
         );
         // A form that lacks a field moves nothing.
         for body in [
