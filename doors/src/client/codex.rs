@@ -178,19 +178,26 @@ pub fn comparable(text: &str, unread: &[&str]) -> String {
         Some((own, project)) => (own, project),
         None => ("", files.unwrap_or_default()),
     };
-    let project = unread.iter().fold(project.to_owned(), |project, path| {
-        let unread = fs::read(path).unwrap_or_default();
-        without(&project, &String::from_utf8_lossy(&unread))
+    let texts = unread.iter().map(|path| {
+        let text = fs::read(path).unwrap_or_default();
+        String::from_utf8_lossy(&text).into_owned()
     });
-    let parts = [own, &project].into_iter().filter(|part| !part.is_empty());
+    let texts: Vec<_> = texts.collect();
+    let project = texts
+        .iter()
+        .fold(project.to_owned(), |project, text| without(&project, text));
+    // The file of the home has lost the blanks around it.
+    let is_read = |part: &&str| !texts.iter().any(|text| text.trim() == *part);
+    let parts = [own, &project].into_iter().filter(is_read);
+    let parts = parts.filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join(SEPARATOR)
 }
 
 /// Returns the texts of a project's files without one of them, which may be cut at the end.
 fn without(project: &str, file: &str) -> String {
-    let begins = project
-        .match_indices(BETWEEN)
-        .map(|(at, _)| at + BETWEEN.len());
+    // A file may end with line ends of its own.
+    let lines = project.match_indices('\n').map(|(at, _)| at + 1);
+    let begins = lines.filter(|begin| project[..*begin].ends_with(BETWEEN));
     let begins = std::iter::once(0).chain(begins);
     let given = begins.filter_map(|begin| {
         let rest = &project[begin..];
