@@ -6,6 +6,7 @@
 pub mod files;
 mod yaml;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -69,6 +70,12 @@ pub(crate) fn frontmatter_values(yaml: &str) -> Option<Map<String, Value>> {
     let is_small = yaml.len() <= FRONTMATTER_BYTES_MAX;
     let fields = is_small.then(|| yaml::read(yaml))?;
     fields.ok().map(|fields| fields.values)
+}
+
+/// Returns what a type takes of the frontmatter of a text, whose keys keep their order. Returns `None` if there is no
+/// frontmatter, or it cannot be parsed so.
+pub fn frontmatter_as<T: DeserializeOwned>(text: &str) -> Option<T> {
+    yaml::last_of_each(&yaml_text(text).ok()?).ok()
 }
 
 /// Returns the size of the frontmatter that [`parse`] reads, in bytes. It is 0 if there is none.

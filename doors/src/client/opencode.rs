@@ -107,6 +107,14 @@ const PERMISSIONS: [&str; 12] = [
     "\"permission\": {\"skill\": \"deny\"}, \"agent\": {\"build\": {\"permission\": {\"skill\": {\"t*\": \"allow\"}}}}, ",
 ];
 
+/// Descriptions of the agent with which a session begins.
+const AGENTS: [&str; 4] = [
+    "---\npermission:\n  skill:\n    \"*\": deny\n    t*: allow\n---\n",
+    "---\npermission:\n  skill:\n    one: deny\n    \"*_?\": ask\n---\n",
+    "---\ntools:\n  skill: false\n---\n",
+    "---\nmode: primary\npermission:\n  skill: allow\n---\n",
+];
+
 /// Writes configurations, listed files, skills and the person's files.
 pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
     // Most directories have a file of the first name, which hides those of the others.
@@ -148,6 +156,16 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
             }
         }
         listed(random, workspace, directory);
+    }
+    for folder in [
+        "home/.config/opencode/agent",
+        "project/.opencode/agents",
+        "project/.opencode/mode",
+    ] {
+        if random.random_bool(0.1) {
+            let agent = AGENTS.choose(random).copied().unwrap_or_default();
+            workspace.write(format!("{folder}/build.md"), agent);
+        }
     }
     for name in [
         "mine.md",

@@ -114,6 +114,11 @@ fn keep_as_written(yaml: &str, values: &mut Map<String, Value>) {
     }
 }
 
+/// Reads a type. Of two values of one key, the last counts.
+pub(super) fn last_of_each<T: serde::de::DeserializeOwned>(yaml: &str) -> Result<T, Error> {
+    parse_as(yaml, serde_saphyr::options::DuplicateKeyPolicy::LastWins)
+}
+
 fn parse_as<T: serde::de::DeserializeOwned>(
     yaml: &str,
     duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy,

@@ -417,6 +417,7 @@ fn what_no_pin_holds_is_listed_with_the_reason() {
             r#"{"enabledPlugins": {"deploy@shop": true, "off@shop": true, "x@builtin": true}}"#,
         ),
         ("project/.claude/commands/ship.md", "Do."),
+        ("project/web/.claude/agents/reviewer.md", "Review."),
         (
             "project/web/.claude/settings.json",
             r#"{"enabledPlugins": {"off@shop": false}}"#,
@@ -427,6 +428,7 @@ fn what_no_pin_holds_is_listed_with_the_reason() {
     let memory = format!("home/.claude/projects/{name}/memory/MEMORY.md");
     w.write(&memory, "Ada likes tabs.");
     let commands = [
+        "excluded project/web/.claude/agents",
         "excluded project/.claude/commands",
         "excluded home/.claude/commands",
         "excluded home/.claude/plugins",

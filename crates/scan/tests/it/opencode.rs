@@ -514,3 +514,57 @@ fn what_opencode_fills_in_is_not_read() {
     check("{\"instructions\": {env:LIST}}", unfilled);
     check("{\"permission\": 7}", "; opencode does not start with it");
 }
+
+#[test]
+fn agents_in_markdown_have_permissions_too() {
+    const DENIED: &str = "---\npermission:\n  skill:\n    \"*\": deny\n    a: allow\n---\n";
+    let w = workspace(&[
+        ("project/.opencode/agents/build.md", DENIED),
+        (
+            "project/.opencode/agent/plan.md",
+            "---\ntools:\n  skill: false\n---\n",
+        ),
+        (
+            "home/.config/opencode/mode/build.md",
+            "---\nmode: primary\n---\nBuild it.\n",
+        ),
+    ]);
+    let permissions = |w: &Workspace| {
+        let found = w.scan();
+        let permissions = settings(&found).skill_permissions.iter();
+        let permissions = permissions.map(|one| (one.pattern.clone(), one.is_denied));
+        permissions.collect::<Vec<_>>()
+    };
+    let of_build = [("*".to_owned(), true), ("a".to_owned(), false)];
+    assert_eq!(permissions(&w), of_build);
+    let found = w.check(&["excluded home/.config/opencode/mode/build.md"]);
+    assert_eq!(
+        w.error(&found, "home/.config/opencode/mode/build.md"),
+        "opencode gives its model the prompt of this agent, with which sessions begin, but no pin holds it"
+    );
+    // Behind the configuration of its folder.
+    w.write(
+        "project/.opencode/opencode.json",
+        r#"{"agent": {"build": {"permission": {"skill": {"a": "deny", "*": "allow"}}}}}"#,
+    );
+    assert_eq!(permissions(&w), [("*".to_owned(), true)]);
+    w.write("project/opencode.json", r#"{"default_agent": "plan"}"#);
+    assert_eq!(permissions(&w), [("*".to_owned(), true)]);
+    w.write(
+        "project/.opencode/agent/plan.md",
+        "---\npermission: [\n---\n",
+    );
+    let path = w.path("project/.opencode/agent/plan.md");
+    assert_eq!(
+        w.scan().snapshot.error,
+        Some(format!(
+            "{} has no frontmatter that can be read; ctxpin does not know which skills it denies to this agent",
+            path.display()
+        ))
+    );
+    w.write(
+        "project/opencode.json",
+        r#"{"default_agent": "../agent/plan"}"#,
+    );
+    assert_eq!(w.scan().snapshot.error, None);
+}

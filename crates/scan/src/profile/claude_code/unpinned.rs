@@ -14,6 +14,9 @@ use crate::path_text::source_text;
 /// The folder of commands, an older form of skills.
 const COMMANDS: &str = "commands";
 
+/// The folder of agents.
+const AGENTS: &str = "agents";
+
 /// The folders of a home with what Claude Code notes of each project, and with plugins.
 const PROJECTS: &str = "projects";
 const PLUGINS: &str = "plugins";
@@ -48,20 +51,33 @@ pub fn instruction_files(home: &Path, working: &Path, has_memory: bool, gatherin
     }
 }
 
-/// Adds the folders of commands, the machine's skills, and the folder of plugins. `directories` are those of the project.
+/// Adds the folders of commands and agents, the machine's skills, and the folder of plugins. `directories` are those of the
+/// project.
 pub fn skills<'d>(
     home: &Path,
     directories: impl Iterator<Item = &'d Path>,
     plugins: &[String],
     gathering: &mut Gathering,
 ) {
-    let of_project =
-        directories.map(|directory| (directory.join(FOLDER).join(COMMANDS), directory));
-    for (commands, root) in of_project.chain([(home.join(COMMANDS), home)]) {
-        gathering.places.awaited(&commands);
-        if commands.is_dir() {
-            let reason = "Claude Code lists the commands in it to its model, but no pin holds them; a skill in `.claude/skills` is the newer form of a command";
-            add(Kind::Skill, &commands, root, reason, gathering);
+    let of_project = directories.map(|directory| (directory.join(FOLDER), directory));
+    for (folder, root) in of_project.chain([(home.to_owned(), home)]) {
+        for (name, kind, reason) in [
+            (
+                COMMANDS,
+                Kind::Skill,
+                "Claude Code lists the commands in it to its model, but no pin holds them; a skill in `.claude/skills` is the newer form of a command",
+            ),
+            (
+                AGENTS,
+                Kind::InstructionFile,
+                "Claude Code tells its model of the agents in it, but no pin holds them",
+            ),
+        ] {
+            let path = folder.join(name);
+            gathering.places.awaited(&path);
+            if path.is_dir() {
+                add(kind, &path, root, reason, gathering);
+            }
         }
     }
     let of_machine = Path::new(MACHINE).join(FOLDER).join(SKILLS);

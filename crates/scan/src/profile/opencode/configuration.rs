@@ -1,12 +1,14 @@
 //! opencode's configuration: where its files are, how they are merged, and where a project ends.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use ctxpin_model::profile::{OpencodeSettings, SkillPermission};
+use ctxpin_model::resource::Kind;
 use serde_json::{Map, Value};
 
+use super::super::excluded;
 use super::jsonc;
-use super::permission::Permissions;
+use super::permission::{AGENT, Permissions};
 use crate::directory::plain_path;
 use crate::file::oversize;
 use crate::gather::Gathering;
@@ -45,6 +47,9 @@ const OWN_NAMES: [&str; 3] = ["config.json", "opencode.json", "opencode.jsonc"];
 
 /// The folder of a project, or of the home, with a configuration and skills.
 const FOLDER: &str = ".opencode";
+
+/// The folders with agents, which Markdown files describe.
+const AGENT_FOLDERS: [&str; 4] = ["agent", "agents", "mode", "modes"];
 
 /// The configuration that the machine's administrator fixed.
 const MANAGED: &str = "/etc/opencode";
@@ -110,13 +115,14 @@ impl Configuration {
         let named = path_of(CONFIG_DIR);
         let chain = chain(working, request);
         let mut reading = Reading { request, gathering };
-        let mut layer = reading.own(&own);
+        // Each with the folder whose agents count behind it.
+        let mut layers = vec![(reading.own(&own), None)];
         if let Some(path) = path_of(CONFIG) {
-            layer.change(reading.file(&path));
+            layers.push((reading.file(&path), None));
         }
         let of_project = chain.iter().rev().filter(|_| !is_project_disabled);
         for directory in of_project {
-            layer.change(reading.files(directory));
+            layers.push((reading.files(directory), None));
         }
         let folders = folders(
             &mut reading,
@@ -126,9 +132,11 @@ impl Configuration {
             is_project_disabled,
         );
         for folder in &folders {
-            if folder.ends_with(FOLDER) || Some(folder) == named.as_ref() {
-                layer.change(reading.files(folder));
-            }
+            let layer = match folder.ends_with(FOLDER) || Some(folder) == named.as_ref() {
+                true => reading.files(folder),
+                false => Layer::default(),
+            };
+            layers.push((layer, Some(folder)));
         }
         match variable(CONFIG_CONTENT) {
             Some(text) if text.len() as u64 > SETTINGS_BYTES_MAX => {
@@ -136,10 +144,11 @@ impl Configuration {
                 let remark = format!("ctxpin does not read {CONFIG_CONTENT}, because {reason}");
                 reading.gathering.remark(remark);
             }
-            Some(text) => layer.change(reading.parsed(CONFIG_CONTENT, text)),
+            Some(text) => layers.push((reading.parsed(CONFIG_CONTENT, text), None)),
             None => {}
         }
-        layer.change(reading.files(Path::new(MANAGED)));
+        layers.push((reading.files(Path::new(MANAGED)), None));
+        let layer = reading.merged(layers);
         let home = named.unwrap_or(own);
         let is_claude_code_disabled = is_set(DISABLE_CLAUDE_CODE);
         let mut instructions = layer.instructions.unwrap_or_default();
@@ -276,6 +285,52 @@ struct Reading<'r, 'g, 'c> {
 }
 
 impl Reading<'_, '_, '_> {
+    /// Takes one layer after the other, and behind each folder what it says of the agent with which a session begins.
+    fn merged(&mut self, layers: Vec<(Layer, Option<&PathBuf>)>) -> Layer {
+        let mut named = layers.iter().rev();
+        let agent = named.find_map(|(layer, _)| layer.permissions.agent());
+        let agent = agent.unwrap_or(AGENT).to_owned();
+        let mut merged = Layer::default();
+        for (layer, folder) in layers {
+            merged.change(layer);
+            if let Some(folder) = folder {
+                merged.permissions.change(self.agent(folder, &agent));
+            }
+        }
+        merged
+    }
+
+    /// Returns the permissions of the Markdown files in a folder that describe an agent. Their text is a prompt, which is
+    /// listed as left out.
+    fn agent(&mut self, folder: &Path, agent: &str) -> Permissions {
+        let mut permissions = Permissions::default();
+        let mut components = Path::new(agent).components();
+        if !components.all(|component| matches!(component, Component::Normal(_))) {
+            return permissions;
+        }
+        for name in AGENT_FOLDERS {
+            let path = folder.join(name).join(format!("{agent}.md"));
+            let source = source_text(&path).0;
+            let text = match self.text(&path) {
+                Ok(text) => text,
+                Err(reason) => {
+                    self.refuse(&source, &reason, UNREAD_AGENT);
+                    continue;
+                }
+            };
+            match Permissions::of_markdown(agent, &text) {
+                Some(more) => permissions.change(more),
+                None => self.refuse(&source, "has no frontmatter that can be read", UNREAD_AGENT),
+            }
+            let is_prompt = !prompt_of(&text).trim().is_empty();
+            if is_prompt {
+                let (kind, reason) = (Kind::InstructionFile, PROMPT);
+                self.gathering.add(excluded(kind, &source, folder, reason));
+            }
+        }
+        permissions
+    }
+
     /// Returns the person's own configuration, which opencode passes over as a whole if it cannot read one of its
     /// files.
     fn own(&mut self, directory: &Path) -> Layer {
@@ -404,6 +459,19 @@ impl Layer {
         self.has_placeholder |= other.has_placeholder;
     }
 }
+
+/// Returns the text behind the frontmatter.
+fn prompt_of(text: &str) -> &str {
+    let inner = text.trim_start_matches('\u{feff}').strip_prefix("---");
+    let behind = inner.and_then(|inner| inner.split_once("\n---"));
+    behind.map_or(text, |(_, behind)| behind)
+}
+
+/// Why the file of an agent is left out.
+const PROMPT: &str = "opencode gives its model the prompt of this agent, with which sessions begin, but no pin holds it";
+
+/// What it means that the file of an agent cannot be read.
+const UNREAD_AGENT: &str = "ctxpin does not know which skills it denies to this agent";
 
 /// What a configuration that cannot be read means, if opencode itself reads it so.
 const NO_START: &str = "opencode does not start with it";

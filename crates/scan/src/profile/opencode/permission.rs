@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use ctxpin_model::profile::SkillPermission;
+use ctxpin_model::skill::frontmatter_as;
 use indexmap::IndexMap;
 use serde::Deserialize;
 
@@ -11,7 +12,7 @@ use serde::Deserialize;
 const SKILL: &str = "skill";
 
 /// The agent with which a session begins unless a configuration names another one.
-const AGENT: &str = "build";
+pub const AGENT: &str = "build";
 
 /// What configurations say of permissions.
 #[derive(Debug, Default)]
@@ -93,6 +94,23 @@ impl Permissions {
             of_mode: of_each(members.mode),
             agent: members.default_agent,
         })
+    }
+
+    /// Reads those of an agent that a Markdown file describes, in its frontmatter. Returns `None` if the file has one that
+    /// cannot be read.
+    pub fn of_markdown(agent: &str, text: &str) -> Option<Self> {
+        let mut permissions = Self::default();
+        let text = text.trim_start_matches('\u{feff}');
+        if text.starts_with("---") {
+            let rules = Rules::of(frontmatter_as(text)?);
+            permissions.of_agent.insert(agent.to_owned(), rules);
+        }
+        Some(permissions)
+    }
+
+    /// Returns the name of the agent with which a session begins, if a configuration names one.
+    pub fn agent(&self) -> Option<&str> {
+        self.agent.as_deref()
     }
 
     /// Takes what another layer says. What both have keeps its place.
