@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::resync::{fresh, resync_outcome};
 use crate::blocking::blocking;
 use crate::hooks::{Event as HookedSession, Fresh, Hooks, is_read_at_turns};
 use crate::places::Places;
@@ -317,15 +318,9 @@ impl ControlHandler {
         }
     }
 
-    /// Begins a scan. Its result ends with the snapshot once that is the head, or `None` if it is none.
+    /// Begins a scan for what a client reads now.
     fn fresh(&self, session: SessionHandle) -> Fresh {
-        let number = self.reading.resync();
-        Box::pin(async move {
-            let pushed = resync_outcome(&session, number).await.ok()?.snapshot;
-            // A newer scan than the pushed one is not yet a head.
-            let newest = session.newest.borrow().clone();
-            newest.filter(|newest| newest.id.to_string() == pushed)
-        })
+        fresh(session, self.reading.resync())
     }
 
     /// Requests a scan and a push of its result by every agent, and waits for the outcome of one. Returns a message
@@ -492,33 +487,6 @@ impl StandingHandle {
             pushing: to_wire(push_state.status, now),
             quota_warnings: push_state.quota_warnings,
             token_expires_at: push_state.token_expires_at.map(Moment::utc),
-        }
-    }
-}
-
-/// Waits for the outcome of the resync with this number.
-async fn resync_outcome(session: &SessionHandle, number: u64) -> Result<ResyncReply, String> {
-    let (mut scans, mut push_state) = (session.scans.clone(), session.push_state.clone());
-    loop {
-        {
-            let state = push_state.borrow_and_update();
-            match (&state.outcome, &state.status) {
-                (Some(outcome), _) if outcome.resync >= number => return outcome.result.clone(),
-                (_, PushStatus::Ended(reason)) => return Err(reason.clone()),
-                _ => {}
-            }
-        }
-        if let Some(failure) = &scans.borrow_and_update().failure
-            && failure.resync >= number
-        {
-            return Err(format!("the scan failed: {}", failure.reason));
-        }
-        let changed = tokio::select! {
-            changed = scans.changed() => changed,
-            changed = push_state.changed() => changed,
-        };
-        if changed.is_err() {
-            return Err("the agent ends".into());
         }
     }
 }

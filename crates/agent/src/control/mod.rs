@@ -3,6 +3,7 @@
 
 mod client;
 pub(crate) mod handler;
+mod resync;
 pub(crate) mod serve;
 mod short_path;
 

@@ -30,6 +30,8 @@ use pusher::Pusher;
 pub(crate) use local_snapshot::LocalSnapshot;
 pub use plan::HEARTBEAT_INTERVAL;
 pub(crate) use plan::PushStatus;
+#[cfg(test)]
+pub(crate) use push_state::PushOutcome;
 pub(crate) use push_state::PushState;
 pub(crate) use recent::Recent;
 
