@@ -224,7 +224,10 @@ impl Hooks {
         ];
         for name in names.into_iter().flatten() {
             if !is_name(name) {
-                return Err("an id of the session is not one".into());
+                return Err(format!(
+                    "an id of the session is not one: it has 1 to {NAME_BYTES_MAX} bytes, and no slash or control \
+                     character"
+                ));
             }
         }
         let is_path = |path: &String| path.starts_with('/') && path.len() <= PATH_BYTES_MAX;
@@ -726,7 +729,9 @@ fn name_of(client: Profile, session: &str) -> String {
 
 /// Returns whether a client may call a session, a turn or a subagent so.
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= NAME_BYTES_MAX && !name.contains(char::is_control)
+    let is_line = !name.is_empty() && !name.contains(char::is_control);
+    // The reference of a subagent's chat has one between its two names.
+    is_line && name.len() <= NAME_BYTES_MAX && !name.contains('/')
 }
 
 fn key(call: &HookCall, client: Profile) -> SessionKey {

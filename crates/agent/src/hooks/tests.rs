@@ -100,6 +100,8 @@ async fn a_call_is_checked() {
         "is not one",
     );
     check(&|call| call.subagent = path("a\nb"), "is not one");
+    check(&|call| call.session = "s/a".into(), "is not one");
+    check(&|call| call.turn = path("../t"), "is not one");
     check(
         &|call| call.server = "http://127.0.0.1:1".into(),
         "install it again",
