@@ -2,6 +2,7 @@
 //! what [docs/evidence.md](../../../docs/evidence.md) therefore says of each resource. It shares no code with the
 //! evidence that it is compared with.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use ctxpin_model::evidence::Outcome;
@@ -147,6 +148,7 @@ impl Search<'_> {
                 is_instruction,
                 text: said,
             } = said;
+            let said = &shown(said, *is_instruction);
             let found = texts.iter().copied().flat_map(|text| {
                 let found = said.match_indices(text);
                 found.map(move |(at, _)| (at, at + text.len(), text))
@@ -167,6 +169,22 @@ impl Search<'_> {
         }
         hits
     }
+}
+
+/// Returns a text as it is, and of a note of Claude Code about an edited file the lines without their numbers.
+fn shown(text: &str, is_instruction: bool) -> Cow<'_, str> {
+    const NOTE: &str = " changed on disk since you last read it.";
+    if !is_instruction || !text.contains(NOTE) {
+        return text.into();
+    }
+    let lines = text.split('\n').map(|line| {
+        let (number, rest) = line.split_once('\t').unwrap_or_default();
+        match !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => rest,
+            false => line,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n").into()
 }
 
 /// Returns whether a path is that of a skill.
