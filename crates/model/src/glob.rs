@@ -140,6 +140,12 @@ impl Rule {
         }
         let pattern = pattern.strip_prefix('/').unwrap_or(pattern);
         let mut pattern = Pattern::new(pattern, is_folded);
+        // To Claude Code, several of them at the beginning are at least one directory.
+        let parts = &mut pattern.parts;
+        let is_name = |part: &Part| matches!(part, Part::Name(_));
+        if let Some(2..) = parts.iter().position(is_name).filter(|_| is_folded) {
+            parts[0] = Part::Name(vec![Token::Star]);
+        }
         if !is_anchored {
             pattern.parts.insert(0, Part::AnyDepth);
         }
@@ -449,6 +455,11 @@ mod tests {
         for below in ["web/**/", "web/**/**/", "**/web/**/"] {
             check_rules(&[below], &["web/a", "web/x/a"], &["web", "x"]);
         }
+        for below in ["**/**/a", "**/**/**/a", "/**/**/a"] {
+            check_rules(&[below], &["x/a", "x/y/a"], &["a"]);
+        }
+        check_rules(&["x/**/**/a"], &["x/a", "x/y/a"], &["a"]);
+        check_rules(&["**/**"], &["a", "x/a"], &[]);
         for any in ["**/", "/**/", "*/", "**/**/"] {
             check_rules(&[any], &["web/a", "web/x/a"], &["a"]);
         }
