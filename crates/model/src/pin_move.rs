@@ -4,6 +4,7 @@ use crate::compose::Selector;
 use crate::hash::{BlobHash, SnapshotId};
 use crate::id::{AgentId, ChatId};
 use crate::pending_change::PendingChangeId;
+use crate::policy::Policy;
 
 /// The most chats of one [`BulkMove`].
 pub const BULK_CHATS_MAX: usize = 1_000;
@@ -38,8 +39,14 @@ pub enum PinMove {
     Decline(SnapshotId),
     /// Keep the pin, and let this head that was declined wait for a decision again.
     Undecline(SnapshotId),
-    /// Back to a snapshot of the chat's history.
+    /// Back to a snapshot of the chat's history. The policy becomes [`Policy::Manual`].
     Rollback(SnapshotId),
+    /// Back to the pin before the last move, with the policy that the chat had then.
+    Undo {
+        /// A snapshot of the chat's history.
+        to: SnapshotId,
+        policy: Policy,
+    },
     /// Keep the snapshot, and render its prompt with the latest renderer if an older one made it.
     Render,
 }
@@ -51,7 +58,8 @@ impl PinMove {
             Self::Refresh { .. }
             | Self::Sources { .. }
             | Self::Changes { .. }
-            | Self::Rollback(_) => true,
+            | Self::Rollback(_)
+            | Self::Undo { .. } => true,
             Self::Decline(_) | Self::Undecline(_) | Self::Render => false,
         }
     }
@@ -91,6 +99,8 @@ pub struct MoveBack {
     pub pin: SnapshotId,
     /// A snapshot of the chat's history.
     pub to: SnapshotId,
+    /// The policy that the chat had there.
+    pub policy: Policy,
 }
 
 /// What to do about the drift of a chat.
@@ -124,8 +134,12 @@ impl Decision {
 /// What a bulk move did to one chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BulkOutcome {
-    /// The pin is this snapshot now.
-    Moved(SnapshotId),
+    /// The pin moved, and the policy stayed.
+    Moved {
+        /// The pin now.
+        pin: SnapshotId,
+        policy: Policy,
+    },
     /// The chat declined the head.
     Declined,
     /// The declined head waits for a decision again.

@@ -43,7 +43,8 @@ pub async fn bulk_move(
     .await
 }
 
-/// Moves the pins of several chats back, in order, and returns which moved. Each move is a transaction with an audit
+/// Moves the pins of several chats back to where they were before a move, with the policy that each had there, in
+/// order, and returns which moved. Each move is a transaction with an audit
 /// line of its own. The limits are those of [`bulk_move`].
 ///
 /// # Errors
@@ -61,7 +62,10 @@ pub async fn bulk_rollback(
         Operation::PinMove,
         chats,
         |back| async move {
-            let request = PinMove::Rollback(back.to);
+            let request = PinMove::Undo {
+                to: back.to,
+                policy: back.policy,
+            };
             let moved = move_one(service, credential, back.chat, &request, back.pin).await;
             moved.map(drop)
         },
@@ -172,7 +176,10 @@ fn outcome(after: &ContextView, seen: &SeenChat, decision: &Decision) -> BulkOut
         (Decision::Decline, _) if chat.drift().is_some() => BulkOutcome::Declined,
         (Decision::Undecline, _) if chat.drift().is_some() => BulkOutcome::Undeclined,
         (Decision::TakeAll | Decision::Take(_), Some(pin)) if pin != seen.pin => {
-            BulkOutcome::Moved(pin)
+            BulkOutcome::Moved {
+                pin,
+                policy: chat.policy,
+            }
         }
         _ => BulkOutcome::Unchanged,
     }

@@ -11,6 +11,7 @@ use ctxpin_model::id::{AgentId, ChatId};
 use ctxpin_model::pending_change;
 use ctxpin_model::pin::{Reason, Rendered, Target};
 use ctxpin_model::pin_move::{PinMove, RefreshFilter};
+use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::Rate;
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
@@ -76,6 +77,8 @@ enum Plan {
         rendered: Rendered,
         agent: Option<AgentId>,
         mcp_settled: bool,
+        /// The policy from then on.
+        policy: Policy,
     },
     /// Renders the prompt of the pin again.
     Render { target: Target, prompt: Prompt },
@@ -142,6 +145,7 @@ impl Plan {
                 rendered,
                 agent,
                 mcp_settled,
+                policy,
             } => {
                 let is_there = chat.pin.as_ref().is_some_and(|pin| {
                     pin.pin.snapshot == target.snapshot && pin.pin.prompt == *rendered
@@ -155,14 +159,13 @@ impl Plan {
                     let to = Some((*target, *rendered));
                     write_move(transaction, granted, chat, to, &cause, deed).await?;
                 }
-                let policy = chat.policy.after_rollback();
-                if chat.policy != policy {
+                if chat.policy != *policy {
                     let change = ChatChange {
-                        policy: Some(policy),
+                        policy: Some(*policy),
                         ..ChatChange::default()
                     };
                     granted.update(transaction, &change, at).await?;
-                    (chat.policy, chat.updated_at) = (policy, at);
+                    (chat.policy, chat.updated_at) = (*policy, at);
                 }
                 Ok(())
             }
@@ -266,6 +269,7 @@ fn plan_from_record(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>
         | PinMove::Decline(_)
         | PinMove::Undecline(_)
         | PinMove::Rollback(_)
+        | PinMove::Undo { .. }
         | PinMove::Render => Ok(None),
     }
 }
@@ -348,27 +352,8 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
                 _ => Plan::Stay,
             })
         }
-        PinMove::Rollback(snapshot) => {
-            let unknown = || {
-                Error::Invalid(format!(
-                    "{snapshot} is not in the chat's history; choose a snapshot from the history"
-                ))
-            };
-            let row = ground.history_of(*snapshot).await?.ok_or_else(unknown)?;
-            let rendered = row.rendered.ok_or_else(unknown)?;
-            let hashes = ground.snapshot_hashes(*snapshot).await?;
-            let hashes = hashes.ok_or_else(unknown)?;
-            let target = Target {
-                snapshot: *snapshot,
-                hashes,
-            };
-            Ok(Plan::Rollback {
-                target,
-                rendered,
-                agent: row.agent,
-                mcp_settled: row.mcp_settled,
-            })
-        }
+        PinMove::Rollback(to) => plan_back(ground, *to, chat.policy.after_rollback()).await,
+        PinMove::Undo { to, policy } => plan_back(ground, *to, *policy).await,
         PinMove::Render => {
             let Some(pin) = pin else {
                 return Err(Error::Invalid(
@@ -387,6 +372,26 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
             Ok(Plan::Render { target, prompt })
         }
     }
+}
+
+/// Plans the move back to a snapshot of the chat's history, with this policy from then on.
+async fn plan_back(ground: &mut Ground<'_>, snapshot: SnapshotId, policy: Policy) -> Result<Plan> {
+    let unknown = || {
+        Error::Invalid(format!(
+            "{snapshot} is not in the chat's history; choose a snapshot from the history"
+        ))
+    };
+    let row = ground.history_of(snapshot).await?.ok_or_else(unknown)?;
+    let rendered = row.rendered.ok_or_else(unknown)?;
+    let hashes = ground.snapshot_hashes(snapshot).await?;
+    let hashes = hashes.ok_or_else(unknown)?;
+    Ok(Plan::Rollback {
+        target: Target { snapshot, hashes },
+        rendered,
+        agent: row.agent,
+        mcp_settled: row.mcp_settled,
+        policy,
+    })
 }
 
 /// Plans the move to the pin with the parts of the head that `choose` selects from both. The pin stays if it

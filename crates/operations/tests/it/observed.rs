@@ -444,7 +444,7 @@ async fn decisions_about_many_chats_leave_it_alone(test: &TestService) {
     let taken = decide(Decision::TakeAll).await;
     assert!(matches!(
         taken[..],
-        [Err(Error::ObservedChat), Ok(BulkOutcome::Moved(_))]
+        [Err(Error::ObservedChat), Ok(BulkOutcome::Moved { .. })]
     ));
     let declined = decide(Decision::Decline).await;
     assert!(matches!(declined[0], Ok(BulkOutcome::Declined)));

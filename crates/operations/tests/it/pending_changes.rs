@@ -9,6 +9,7 @@ use ctxpin_model::id::ChatId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::pending_change::PendingChangeId;
 use ctxpin_model::pin_move::{BulkMove, BulkOutcome, Decision, MoveBack, SeenChat};
+use ctxpin_model::policy::Policy;
 use ctxpin_model::quota::{Quotas, Rates};
 use ctxpin_model::token::Credential;
 use ctxpin_operations::bulk_moves::{bulk_archive, bulk_move, bulk_rollback};
@@ -382,7 +383,7 @@ async fn a_bulk_move_takes_all(test: &TestService) {
     let moved = two.decide(&all, Decision::TakeAll).await;
     let mut expected = Vec::new();
     for chat in &two.chats {
-        expected.push(Told::Done(BulkOutcome::Moved(head_of(chat).await)));
+        expected.push(Told::Done(moved_to(head_of(chat).await)));
         assert!(!chat.is_dirty().await);
         assert_eq!(chat.reasons().await, "create refresh");
     }
@@ -414,7 +415,7 @@ async fn a_bulk_move_takes_one_change_of_several_workspaces(test: &TestService) 
     let id = item(&list, "AGENTS.md").change.id;
     let all: Vec<_> = two.chats.iter().collect();
     let moved = two.decide(&all, Decision::Take(vec![id])).await;
-    assert!(matches!(moved[2], Told::Done(BulkOutcome::Moved(_))));
+    assert!(matches!(moved[2], Told::Done(BulkOutcome::Moved { .. })));
     for chat in &two.chats {
         assert!(chat.prompt().await.contains("Two."));
         assert!(chat.is_dirty().await, "the skill was not taken");
@@ -486,7 +487,7 @@ async fn a_bulk_move_leaves_what_was_not_seen(test: &TestService) {
         told,
         [
             Told::Refused("precondition-failed"),
-            Told::Done(BulkOutcome::Moved(head)),
+            Told::Done(moved_to(head)),
             Told::Refused("precondition-failed")
         ]
     );
@@ -507,6 +508,12 @@ async fn a_bulk_move_leaves_what_belongs_to_others(test: &TestService) {
     assert_eq!(two.chats[0].reasons().await, "create");
 }
 
+/// Returns the outcome of a chat whose policy is manual.
+fn moved_to(pin: SnapshotId) -> BulkOutcome {
+    let policy = Policy::Manual;
+    BulkOutcome::Moved { pin, policy }
+}
+
 /// Returns what happened to each chat, in a word.
 fn words(results: Vec<(ChatId, Result<(), Error>)>) -> Vec<&'static str> {
     let words = results.into_iter().map(|(_, result)| match result {
@@ -521,9 +528,14 @@ async fn a_bulk_move_is_undone_where_nobody_moved_since(test: &TestService) {
     two.push("Two.\n", "Does more.").await;
     let mut back = Vec::new();
     for chat in &two.chats {
+        chat.policy(Policy::Follow).await.unwrap();
         let SeenChat { chat, pin, head } = seen_now(chat).await;
-        let (pin, to) = (head, pin);
-        back.push(MoveBack { chat, pin, to });
+        back.push(MoveBack {
+            chat,
+            pin: head,
+            to: pin,
+            policy: Policy::Follow,
+        });
     }
     let all: Vec<_> = two.chats.iter().collect();
     two.decide(&all, Decision::TakeAll).await;
@@ -535,6 +547,7 @@ async fn a_bulk_move_is_undone_where_nobody_moved_since(test: &TestService) {
     assert_eq!(words(moved), ["precondition-failed", "done", "done"]);
     for chat in &two.chats {
         assert!(chat.is_dirty().await);
+        assert_eq!(chat.record().await.policy, Policy::Follow);
     }
 }
 
@@ -571,7 +584,12 @@ async fn a_request_about_many_chats_counts_once(test: &TestService) {
         let mut back = Vec::new();
         for chat in &two.chats {
             let SeenChat { chat, pin, .. } = seen_now(chat).await;
-            back.push(MoveBack { chat, pin, to: pin });
+            back.push(MoveBack {
+                chat,
+                pin,
+                to: pin,
+                policy: Policy::Manual,
+            });
         }
         back
     };

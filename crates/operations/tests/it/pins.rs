@@ -26,6 +26,7 @@ ctxpin_testing::on_both_databases!(
     a_rollback_makes_the_policy_manual,
     a_rollback_goes_to_the_chats_own_history_only,
     a_rollback_to_the_present_pin_appends_nothing,
+    an_undo_restores_the_policy,
     a_rollback_drifts_from_the_head,
     an_unpinned_chat_waits_for_the_next_head,
     unpinning_twice_appends_once,
@@ -147,6 +148,10 @@ async fn a_move_from_another_pin_is_refused(test: &TestService) {
         PinMove::Decline(second),
         PinMove::Undecline(second),
         PinMove::Rollback(first),
+        PinMove::Undo {
+            to: first,
+            policy: Policy::Follow,
+        },
     ];
     let moved = async |request: &PinMove, from| {
         pins::pin_move(scene.service, scene.owner, chat.id, request, Some(from)).await
@@ -301,6 +306,28 @@ async fn a_rollback_to_the_present_pin_appends_nothing(test: &TestService) {
     let context = chat.rollback(first).await.unwrap();
     assert_eq!(context.chat.pin_seq, 1);
     assert_eq!(context.chat.policy, Policy::Manual);
+}
+
+async fn an_undo_restores_the_policy(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let chat = scene.chat().await;
+    chat.policy(Policy::Follow).await.unwrap();
+    let second = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
+    chat.refresh().await.unwrap();
+    let undo = async |to, policy| {
+        let context = chat.move_to(PinMove::Undo { to, policy }).await.unwrap();
+        (context.chat.policy, context.chat.drift().is_some())
+    };
+    assert_eq!(undo(first, Policy::Follow).await, (Policy::Follow, true));
+    // The undo of a rollback leaves what the rollback set.
+    chat.rollback(second).await.unwrap();
+    assert_eq!(chat.record().await.policy, Policy::Manual);
+    assert_eq!(undo(first, Policy::Follow).await, (Policy::Follow, true));
+    assert_eq!(
+        chat.reasons().await,
+        "create refresh rollback rollback rollback"
+    );
 }
 
 async fn a_rollback_drifts_from_the_head(test: &TestService) {

@@ -107,7 +107,7 @@ pub fn bulk_moved(
 
 fn bulk_result((chat, outcome): (ChatId, Result<BulkOutcome, Problem>)) -> BulkResult {
     let (word, snapshot, problem) = match outcome {
-        Ok(BulkOutcome::Moved(snapshot)) => ("moved", Some(snapshot), None),
+        Ok(BulkOutcome::Moved { pin, .. }) => ("moved", Some(pin), None),
         Ok(BulkOutcome::Declined) => ("declined", None, None),
         Ok(BulkOutcome::Undeclined) => ("undeclined", None, None),
         Ok(BulkOutcome::Unchanged) => ("unchanged", None, None),

@@ -23,6 +23,7 @@ pub fn pin_move(body: context::ContextMove) -> Result<PinMove, InvalidMember> {
         ("decline", body.decline.is_some()),
         ("undecline", body.undecline.is_some()),
         ("snapshot", body.snapshot.is_some()),
+        ("policy", body.policy.is_some()),
         ("render", body.render.is_some()),
     ];
     let named: Vec<&str> = members
@@ -37,11 +38,12 @@ pub fn pin_move(body: context::ContextMove) -> Result<PinMove, InvalidMember> {
         };
         return Err(InvalidMember::new("mode", reason));
     }
-    if named.len() > 1 && named != ["head", "sources"] {
+    let is_joined = matches!(named[..], ["head", "sources"] | ["snapshot", "policy"]);
+    if named.len() > 1 && !is_joined {
         return Err(InvalidMember::new(
             named[1],
             format!(
-                "`{}` exclude each other; send one of them (`sources` may come with `head`)",
+                "`{}` exclude each other; send one of them (`sources` may come with `head`, and `policy` with `snapshot`)",
                 named.join("` and `")
             ),
         ));
@@ -61,8 +63,18 @@ pub fn pin_move(body: context::ContextMove) -> Result<PinMove, InvalidMember> {
         return Ok(PinMove::Undecline(head));
     }
     if let Some(snapshot) = body.snapshot {
-        let snapshot = hash("snapshot", &snapshot)?;
-        return Ok(PinMove::Rollback(snapshot));
+        let to = hash("snapshot", &snapshot)?;
+        return Ok(match body.policy {
+            None => PinMove::Rollback(to),
+            Some(policy) => PinMove::Undo {
+                to,
+                policy: word("policy", &policy)?,
+            },
+        });
+    }
+    if body.policy.is_some() {
+        let reason = "it comes with `snapshot`; to change the policy alone, change the chat";
+        return Err(InvalidMember::new("policy", reason));
     }
     let head = body.head.map(|head| hash("head", &head)).transpose()?;
     match body.sources {
@@ -132,6 +144,7 @@ pub fn refresh_filter(filter: &context::RefreshFilter) -> Result<RefreshFilter, 
 mod tests {
     use super::*;
     use ctxpin_model::hash::SnapshotId;
+    use ctxpin_model::policy::Policy;
     use ctxpin_model::resource::Kind;
 
     const HASH: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -165,6 +178,11 @@ mod tests {
         check(r#"{"decline": "HASH"}"#, PinMove::Decline(hash));
         check(r#"{"undecline": "HASH"}"#, PinMove::Undecline(hash));
         check(r#"{"snapshot": "HASH"}"#, PinMove::Rollback(hash));
+        let policy = Policy::Follow;
+        check(
+            r#"{"snapshot": "HASH", "policy": "follow"}"#,
+            PinMove::Undo { to: hash, policy },
+        );
         check(r#"{"render": true}"#, PinMove::Render);
         check(
             r#"{"head": "HASH", "sources": ["/a", {"kind": "skill", "source": "/b"}, {"kind": "facts", "source": ""}]}"#,
@@ -185,6 +203,11 @@ mod tests {
             let text = read(json).unwrap_err();
             assert!(text.starts_with(expected), "{json}: {text}");
         };
+        check(
+            r#"{"policy": "follow"}"#,
+            "`policy`: it comes with `snapshot`",
+        );
+        check(r#"{"snapshot": "HASH", "policy": "never"}"#, "`policy`: ");
         check(r#"{"source": ["/a"]}"#, "unknown field `source`, expected");
         check(
             r#"{"sources": null}"#,

@@ -132,7 +132,7 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub undecline: Option<String>,
-    /// Go back to this snapshot of the chat's history.
+    /// Go back to this snapshot of the chat's history. The policy becomes `manual`, unless `policy` says otherwise.
     #[serde(
         default,
         deserialize_with = "present",
@@ -140,6 +140,14 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub snapshot: Option<String>,
+    /// The policy after going back to `snapshot`. To undo a move, send the policy from before it.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Policy, required = false)]
+    pub policy: Option<String>,
     /// True keeps the pinned snapshot and renders its prompt again, if an older renderer made it.
     #[serde(
         default,

@@ -260,9 +260,15 @@ async fn decide(
     let mut failures = Vec::new();
     for ((chat, result), seen) in results.into_iter().zip(&request.chats) {
         match result {
-            Ok(BulkOutcome::Moved(pin)) => {
+            Ok(BulkOutcome::Moved { pin, policy }) => {
                 let to = seen.pin;
-                back.push(("back", back_value(MoveBack { chat, pin, to })));
+                let moved = MoveBack {
+                    chat,
+                    pin,
+                    to,
+                    policy,
+                };
+                back.push(("back", back_value(moved)));
             }
             Ok(BulkOutcome::Declined | BulkOutcome::Undeclined) => {
                 back.push(("chat", Choice::value(chat, Some(seen.pin), Some(seen.head))));
@@ -311,7 +317,8 @@ fn undoing(opposite: &str, value: &str) -> String {
     match opposite {
         "undo" => {
             let to = parts.nth(1).unwrap_or_default();
-            format!("ctxpin chat rollback {to} --chat {chat}")
+            let policy = parts.next().unwrap_or_default();
+            format!("ctxpin chat rollback {to} --policy {policy} --chat {chat}")
         }
         "undecline" => format!("ctxpin chat decline --undo {chat}"),
         "unarchive" => format!("ctxpin chat archive --undo {chat}"),
@@ -319,18 +326,33 @@ fn undoing(opposite: &str, value: &str) -> String {
     }
 }
 
-/// Moves pins back, each to where it was before a decision, unless somebody has moved it since.
+/// Moves pins back, each to where it was before a decision or its undo, unless somebody has moved it since.
 async fn undo(app: &App, form: PageForm) -> ApiResult<Response> {
     let texts: Vec<_> = form.fields.all("back").collect();
     count("back", texts.len(), BULK_CHATS_MAX)?;
     let back: Vec<MoveBack> = texts.into_iter().map(read_back).collect::<Result<_, _>>()?;
     let results = bulk_moves::bulk_rollback(&app.service, form.caller.credential, &back).await?;
     let (moved, failures) = sorted(results);
-    let moved = moved.len() as u64;
-    let done = format!("Rolled back {}.", counted(moved, "chat"));
+    let done = format!("Undone for {}.", counted(moved.len() as u64, "chat"));
+    let forward = back.into_iter().filter(|back| moved.contains(&back.chat));
+    let forward = forward.map(|back| {
+        back_value(MoveBack {
+            pin: back.to,
+            to: back.pin,
+            ..back
+        })
+    });
+    let forward: Vec<_> = forward.collect();
+    let commands = forward.iter().map(|value| undoing("undo", value));
+    let command = commands.collect::<Vec<_>>().join("; ");
+    let fields = forward.into_iter().map(|value| ("back", value));
     let toast = Toast {
         done,
-        undo: None,
+        undo: (!moved.is_empty()).then(|| Undo {
+            command,
+            action: "/chats/moves".to_owned(),
+            fields: fields.chain([("move", "undo".to_owned())]).collect(),
+        }),
         page_value: form.caller.page_value.clone(),
         address: None,
     };
@@ -338,18 +360,25 @@ async fn undo(app: &App, form: PageForm) -> ApiResult<Response> {
 }
 
 /// Returns the value of a field that moves a chat's pin back.
-fn back_value(MoveBack { chat, pin, to }: MoveBack) -> String {
-    format!("{chat} {pin} {to}")
+fn back_value(back: MoveBack) -> String {
+    let MoveBack {
+        chat,
+        pin,
+        to,
+        policy,
+    } = back;
+    format!("{chat} {pin} {to} {policy}")
 }
 
 fn read_back(text: &str) -> Result<MoveBack, InvalidMember> {
     let unknown = || InvalidMember::new("back", "this is not a chat and its pins");
-    let mut parts = text.splitn(3, ' ');
+    let mut parts = text.splitn(4, ' ');
     let mut part = || parts.next().ok_or_else(unknown);
     Ok(MoveBack {
         chat: part()?.parse().map_err(|_| unknown())?,
         pin: hash("back", part()?)?,
         to: hash("back", part()?)?,
+        policy: part()?.parse().map_err(|_| unknown())?,
     })
 }
 
@@ -463,6 +492,7 @@ async fn answer(
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_model::policy::Policy;
     use uuid::Uuid;
 
     use super::*;
@@ -486,13 +516,20 @@ mod tests {
     fn an_undo_names_where_the_pin_is_and_was() {
         let chat = ChatId::from(Uuid::from_u128(7));
         let (pin, to) = (SnapshotId::of(b"pin"), SnapshotId::of(b"to"));
-        let back = MoveBack { chat, pin, to };
+        let policy = Policy::Follow;
+        let back = MoveBack {
+            chat,
+            pin,
+            to,
+            policy,
+        };
         assert_eq!(read_back(&back_value(back)).ok(), Some(back));
         for text in [
             "",
             "x",
             &format!("{chat} {pin}"),
-            &format!("{chat} {pin} {to} "),
+            &format!("{chat} {pin} {to}"),
+            &format!("{chat} {pin} {to} follow "),
         ] {
             assert!(read_back(text).is_err(), "{text}");
         }

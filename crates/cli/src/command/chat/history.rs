@@ -3,12 +3,13 @@
 use clap::Args;
 use ctxpin_client::Client;
 use ctxpin_model::id::ChatId;
+use ctxpin_model::policy::Policy;
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::history::{Actor, HistoryEntry, MOVE};
 use ctxpin_protocol::http::page::PageQuery;
 
 use crate::chat_choice::{self, ChatArgument, ChatOption};
-use crate::command::{Output, PageArguments, say_next};
+use crate::command::{Output, PageArguments, say_next, words};
 use crate::connect::Connected;
 use crate::pages::each_item;
 use crate::say::{self, Failure, Hint, NextCommand, Table};
@@ -88,11 +89,14 @@ fn actor(actor: &Actor) -> String {
     format!("{who} ({})", actor.door)
 }
 
-/// Move the chat back to an earlier pin; its policy becomes manual
+/// Move the chat back to an earlier pin
 #[derive(Debug, Args)]
 pub struct Rollback {
     /// The number of a pin, or a snapshot's hash or the beginning of it [default: the previous pin]
     to: Option<String>,
+    /// The policy of the chat from then on [default: manual, so that no turn moves the pin forward again]
+    #[arg(long, value_parser = words(Policy::ALL, Policy::as_str))]
+    policy: Option<Policy>,
     #[command(flatten)]
     chat: ChatOption,
     #[command(flatten)]
@@ -115,6 +119,7 @@ impl Rollback {
         };
         let back = ContextMove {
             snapshot: pin.snapshot.clone(),
+            policy: self.policy.map(|policy| policy.as_str().to_owned()),
             ..ContextMove::default()
         };
         let context = client.context_move(chat, &back, None).await?;

@@ -6,6 +6,7 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::history::HistoryEntry;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::pin_move::PinMove;
+use ctxpin_model::policy::Policy;
 use ctxpin_model::token::Credential;
 use ctxpin_operations::{chats, history, pins};
 use ctxpin_protocol::convert::members::{InvalidMember, hash};
@@ -33,20 +34,24 @@ pub(crate) async fn post(
     let pin: Option<SnapshotId> = pin.map(|pin| hash("pin", pin)).transpose()?;
     let request = requested(&form.fields)?;
     let credential = form.caller.credential;
-    let policy = match request {
-        PinMove::Rollback(_) => Some(chats::read(&app.service, credential, chat).await?.policy),
+    let policy_before = match request {
+        PinMove::Rollback(_) | PinMove::Undo { .. } => {
+            Some(chats::read(&app.service, credential, chat).await?.policy)
+        }
         _ => None,
     };
     let moved = pins::pin_move(&app.service, credential, chat, &request, pin).await?;
     let after = moved.chat.pin.map(|pin| pin.pin.snapshot);
-    let is_policy_new = policy.is_some_and(|policy| policy != moved.chat.policy);
-    let done = match sentence(&request, is_policy_new) {
-        Some(sentence) => sentence.to_owned(),
+    let policy = moved.chat.policy;
+    let policy_before = policy_before.unwrap_or(policy);
+    let new_policy = (policy != policy_before).then_some(policy);
+    let done = match sentence(&request, new_policy) {
+        Some(sentence) => sentence,
         None => taken(&app, credential, chat, moved.chat.pin_seq).await?,
     };
     let toast = Toast {
         done,
-        undo: undo(chat, &request, pin, after),
+        undo: undo(chat, &request, policy_before, pin, after),
         page_value: form.caller.page_value,
         address: None,
     };
@@ -78,8 +83,13 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
             snapshot: field("snapshot"),
             ..ContextMove::default()
         },
+        Some("undo") => ContextMove {
+            snapshot: field("snapshot"),
+            policy: field("policy"),
+            ..ContextMove::default()
+        },
         _ => {
-            let reason = "it must be `all`, `chosen`, `decline`, `undecline` or `rollback`";
+            let reason = "it must be `all`, `chosen`, `decline`, `undecline`, `rollback` or `undo`";
             return Err(InvalidMember::new("move", reason));
         }
     };
@@ -88,7 +98,8 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
     match fields.get("move") {
         Some("decline") if wanted.decline.is_none() => Err(lacks("head")),
         Some("undecline") if wanted.undecline.is_none() => Err(lacks("head")),
-        Some("rollback") if wanted.snapshot.is_none() => Err(lacks("snapshot")),
+        Some("rollback" | "undo") if wanted.snapshot.is_none() => Err(lacks("snapshot")),
+        Some("undo") if wanted.policy.is_none() => Err(lacks("policy")),
         Some("all" | "chosen") if wanted.head.is_none() => Err(lacks("head")),
         // A page whose button and boxes disagree must not take more than its reader chose.
         Some("all") if fields.get("source").is_some() => {
@@ -111,18 +122,22 @@ fn selector(text: &str) -> Selector {
     }
 }
 
-/// Returns what a move did, in words, and whether it changed the policy. `None` if only the pins before and after it tell.
-fn sentence(request: &PinMove, is_policy_new: bool) -> Option<&'static str> {
-    match request {
-        PinMove::Refresh { .. } | PinMove::Changes { .. } | PinMove::Sources { .. } => None,
-        PinMove::Decline(_) => Some("The pin is kept. The next change asks again."),
-        PinMove::Undecline(_) => Some("The changes wait again."),
-        PinMove::Rollback(_) if is_policy_new => {
-            Some("Rolled back. The policy is manual now: the chat waits for you.")
-        }
-        PinMove::Rollback(_) => Some("Rolled back."),
-        PinMove::Render => Some("Rendered again."),
-    }
+/// Returns what a move did, in words, with the policy if it changed that. `None` if only the pins before and after it
+/// tell.
+fn sentence(request: &PinMove, new_policy: Option<Policy>) -> Option<String> {
+    let done = match request {
+        PinMove::Refresh { .. } | PinMove::Changes { .. } | PinMove::Sources { .. } => return None,
+        PinMove::Decline(_) => "The pin is kept. The next change asks again.",
+        PinMove::Undecline(_) => "The changes wait again.",
+        PinMove::Rollback(_) => "Rolled back.",
+        PinMove::Undo { .. } => "Undone.",
+        PinMove::Render => "Rendered again.",
+    };
+    Some(match (new_policy, request) {
+        (None, _) => done.to_owned(),
+        (Some(policy), PinMove::Undo { .. }) => format!("{done} The policy is {policy} again."),
+        (Some(policy), _) => format!("{done} The policy is {policy} now: the chat waits for you."),
+    })
 }
 
 /// Returns what the move with number `seq` took, as the history names it.
@@ -136,10 +151,11 @@ async fn taken(app: &App, credential: Credential, chat: ChatId, seq: i64) -> Api
     Ok(format!("{}.", what_it_changed(entry[0].pin(), changes)))
 }
 
-/// Returns the form that undoes a move from `pin`, unless the pin is not the one `after` the move any more.
+/// Returns the form that undoes a move from `pin` and `policy`, unless the pin is not the one `after` the move any more.
 fn undo(
     chat: ChatId,
     request: &PinMove,
+    policy: Policy,
     pin: Option<SnapshotId>,
     after: Option<SnapshotId>,
 ) -> Option<Undo> {
@@ -147,7 +163,8 @@ fn undo(
         PinMove::Refresh { .. }
         | PinMove::Sources { .. }
         | PinMove::Changes { .. }
-        | PinMove::Rollback(_) => ("snapshot", pin?, "rollback"),
+        | PinMove::Rollback(_)
+        | PinMove::Undo { .. } => ("snapshot", pin?, "undo"),
         PinMove::Decline(head) => ("head", *head, "undecline"),
         PinMove::Undecline(head) => ("head", *head, "decline"),
         PinMove::Render => return None,
@@ -156,7 +173,9 @@ fn undo(
     let short = last_digits(&id);
     Some(Undo {
         command: match back {
-            "rollback" => format!("ctxpin chat rollback {snapshot} --chat {short}"),
+            "undo" => {
+                format!("ctxpin chat rollback {snapshot} --policy {policy} --chat {short}")
+            }
             "undecline" => format!("ctxpin chat decline --undo {short}"),
             _ => format!("ctxpin chat decline {short}"),
         },
@@ -164,6 +183,7 @@ fn undo(
         fields: vec![
             ("pin", after?.to_string()),
             (field, snapshot.to_string()),
+            ("policy", policy.to_string()),
             ("move", back.to_owned()),
         ],
     })
@@ -180,8 +200,8 @@ mod tests {
         let check = |body: &str, expected: Option<Option<&str>>| {
             let body = body.replace("HEAD", HEAD);
             let request = requested(&Fields::read(body.as_bytes()));
-            let sentence = request.ok().map(|request| sentence(&request, true));
-            assert_eq!(sentence, expected, "{body}");
+            let sentence = request.ok().map(|request| sentence(&request, None));
+            assert_eq!(sentence.as_ref().map(Option::as_deref), expected, "{body}");
         };
         check("move=all&head=HEAD", Some(None));
         check(
@@ -196,11 +216,10 @@ mod tests {
             "move=undecline&head=HEAD",
             Some(Some("The changes wait again.")),
         );
+        check("move=rollback&snapshot=HEAD", Some(Some("Rolled back.")));
         check(
-            "move=rollback&snapshot=HEAD",
-            Some(Some(
-                "Rolled back. The policy is manual now: the chat waits for you.",
-            )),
+            "move=undo&snapshot=HEAD&policy=follow",
+            Some(Some("Undone.")),
         );
         // A form that lacks a field moves nothing.
         for body in [
@@ -211,6 +230,8 @@ mod tests {
             "move=decline",
             "move=undecline",
             "move=rollback&head=HEAD",
+            "move=undo&snapshot=HEAD",
+            "move=undo&policy=follow",
             "move=all&head=x",
             "move=all&head=HEAD&source=skill+a",
         ] {
