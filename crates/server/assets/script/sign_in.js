@@ -9,6 +9,7 @@ async function startSignIn() {
   history.replaceState(null, "", location.pathname);
   const note = document.getElementById("sign-in-note");
   note.textContent = "Signing in…";
+  note.className = "";
   const response = await fetch(form.getAttribute("action"), {
     method: "POST",
     headers: { "ctxpin-fragment": "true" },
@@ -26,8 +27,14 @@ async function startSignIn() {
     return;
   }
   note.textContent = response ? note.dataset.used : note.dataset.silent;
-  note.classList.add("field-error");
+  note.className = "field-error";
 }
+
+// Another link in this tab loads nothing.
+addEventListener("hashchange", () => {
+  if (document.getElementById("sign-in-question")) location.reload();
+  else startSignIn();
+});
 
 /** Returns a path of this server: a link must not send a reader elsewhere. */
 function localPath(next) {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use ctxpin_browser::Chromium;
+use ctxpin_client::Client;
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke, UserChange, UserCreate};
@@ -523,6 +524,39 @@ async fn a_link_of_another_user_asks_first() -> Result<()> {
         .until("document.querySelector('.menu summary')?.textContent === 'eve'")
         .await?;
     assert_eq!(browser.evaluate("location.pathname").await?, "/search");
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_link_signs_in_where_the_page_waits_already() -> Result<()> {
+    let server = Server::start().await;
+    let mut browser = Chromium::start().await?;
+    let link = async |client: &Client| {
+        let code = client.sign_in_code().await.unwrap();
+        format!("/sign-in#code={}&next=/search", code.code.expose())
+    };
+    let go = |link: &str| format!("location.assign({})", serde_json::json!(link));
+    browser
+        .open(server.url.join("/sign-in").unwrap().as_str())
+        .await?;
+    let used = "/sign-in#code=0";
+    browser.evaluate(&go(used)).await?;
+    browser
+        .until("document.querySelector('#sign-in-note.field-error')?.textContent.startsWith('This link was used')")
+        .await?;
+    browser.evaluate(&go(&link(&server.client).await)).await?;
+    browser.until("location.pathname === '/search'").await?;
+
+    // The question about another user gives way to the next link.
+    let (_, eve) = server.member("eve").await;
+    let page = server.url.join(&link(&eve).await).unwrap();
+    browser.open(page.as_str()).await?;
+    browser
+        .until("document.activeElement.id === 'sign-in-question'")
+        .await?;
+    browser.evaluate(&go(&link(&server.client).await)).await?;
+    browser.until("location.pathname === '/search'").await?;
     server.stop().await;
     Ok(())
 }
