@@ -18,6 +18,7 @@ use ctxpin_protocol::convert::members::{InvalidMember, count, hash};
 use ctxpin_protocol::problem::ProblemName;
 
 use super::answer::{Toast, Undo};
+use super::decided::Decided;
 use super::fields::Fields;
 use super::form::{PageForm, Wants};
 use super::frame::{Frame, Place, html};
@@ -175,16 +176,16 @@ impl Origin {
     }
 
     /// Returns the address at which the page says that this was decided for so many chats.
-    fn address(self, decision: &Decision, chat_count: usize) -> Option<String> {
+    fn address(self, decision: &Decision, chat_count: u64, page_value: &str) -> Option<String> {
         let Self::Change(id) = self else {
             return None;
         };
-        let word = match decision {
-            Decision::TakeAll | Decision::Take(_) => "taken",
-            Decision::Decline => "kept",
+        let decided = match decision {
+            Decision::TakeAll | Decision::Take(_) => Decided::taken(chat_count),
+            Decision::Decline => Decided::kept(chat_count),
             Decision::Undecline => return None,
         };
-        (chat_count > 0).then(|| format!("/changes/{id}?{word}={chat_count}"))
+        (chat_count > 0).then(|| decided.address(id, page_value))
     }
 }
 
@@ -290,7 +291,8 @@ async fn decide(
     if let Some(left) = left {
         done += &format!(" {left}");
     }
-    let address = origin.address(&request.decision, back.len());
+    let page_value = form.caller.page_value.clone();
+    let address = origin.address(&request.decision, back.len() as u64, &page_value);
     let undo = (!back.is_empty()).then(|| {
         let moved = back.iter().map(|(_, value)| undoing(opposite, value));
         let command = moved.collect::<Vec<_>>().join("; ");
@@ -304,7 +306,7 @@ async fn decide(
     let toast = Toast {
         done,
         undo,
-        page_value: form.caller.page_value.clone(),
+        page_value,
         address,
     };
     answer(app, form, toast, failures, origin.path()).await

@@ -24,6 +24,7 @@ use super::chat::diff::{DiffForm, TextChange, entries, kind_word, verb_word};
 use super::chat::history::{what, who};
 use super::chats::{ChatRow, RowEnd, title_or_words};
 use super::cursor::{request, require_items};
+use super::decided::Decided;
 use super::frame::{Frame, Place, html};
 use super::parts::command::Command;
 use super::parts::lines::Layout;
@@ -122,6 +123,10 @@ struct ChangePage<'v> {
     may_decide: bool,
     /// When the clients take the change by themselves. `None` if a chat that is not observed can take it.
     taken_by_clients: Option<String>,
+    /// What the caller has just decided, if only observed chats still wait.
+    decided: Option<String>,
+    /// The first of the other changes that wait, after a decision.
+    next: Option<Item>,
     rows: Vec<ChatRow>,
     has_more: bool,
     diff: DiffForm<'v>,
@@ -162,17 +167,15 @@ pub(crate) struct ChangeQuery {
     taken: Option<u64>,
     /// The number of chats whose pins the reader has just kept.
     kept: Option<u64>,
+    /// What proves that.
+    seal: Option<String>,
 }
 
 impl ChangeQuery {
     /// Returns what the reader has just decided, as a title.
-    fn decided(&self) -> Option<String> {
-        match (self.taken, self.kept) {
-            (Some(taken), _) => Some(format!("Taken for {}", counted(taken, "chat"))),
-            (None, Some(1)) => Some("The pin of 1 chat is kept".to_owned()),
-            (None, Some(kept)) => Some(format!("The pins of {} are kept", counted(kept, "chat"))),
-            (None, None) => None,
-        }
+    fn decided(&self, change: PendingChangeId, caller: &PageCaller) -> Option<String> {
+        let decided = Decided::of(self.taken, self.kept, self.seal.clone());
+        decided.title(change, &caller.page_value)
     }
 }
 
@@ -301,8 +304,13 @@ pub(crate) async fn page(
     let (app, caller, id) = (&app, &caller, path.id("change")?);
     let newest = PageRequest::newest(CHATS_SHOWN_MAX);
     let found = pending_changes::chats(&app.service, caller.credential, true, id, &newest).await?;
+    let decided = query.decided(id, caller);
     let Some(first) = found.items.first() else {
-        return decided(app, caller, query.decided()).await;
+        return show_decided(app, caller, decided).await;
+    };
+    let next = match decided {
+        Some(_) => next(app, caller, Some(id)).await?,
+        None => None,
     };
     let diff = diff_of(app, caller, first).await?;
     let first = first.clone();
@@ -313,19 +321,29 @@ pub(crate) async fn page(
     let render = move || {
         let changes = shown_changes(&diff, &first);
         let form = diff_form(&diff, &changes, &first, layout);
-        render(frame.wide(), id, &chats, has_more, &changes, form)
+        render(
+            frame.wide(),
+            id,
+            &chats,
+            has_more,
+            &changes,
+            form,
+            (decided, next),
+        )
     };
     app.build_response(caller.credential, weight, render)
         .await?
 }
 
 /// Shows that no chat waits for the change, and leads to the next one.
-async fn decided(app: &App, caller: &PageCaller, decided: Option<String>) -> ApiResult<Response> {
-    let first = PageRequest::newest(1);
-    let waiting = pending_changes::list(&app.service, caller.credential, true, &first).await?;
+async fn show_decided(
+    app: &App,
+    caller: &PageCaller,
+    decided: Option<String>,
+) -> ApiResult<Response> {
+    let next = next(app, caller, None).await?;
     let frame = Frame::read(app, caller, Place::Changes, "Changes").await?;
-    let next = waiting.page.items.first();
-    let next = next.map(|item| Item::new(item, frame.now));
+    let next = next.map(|item| Item::new(&item, frame.now));
     // What nobody knows to be decided may never have been there.
     let status = match decided {
         Some(_) => StatusCode::OK,
@@ -339,6 +357,18 @@ async fn decided(app: &App, caller: &PageCaller, decided: Option<String>) -> Api
     Ok((status, page).into_response())
 }
 
+/// Returns the first of the changes that wait, except one.
+async fn next(
+    app: &App,
+    caller: &PageCaller,
+    except: Option<PendingChangeId>,
+) -> ApiResult<Option<PendingItem>> {
+    let first = PageRequest::newest(2);
+    let waiting = pending_changes::list(&app.service, caller.credential, true, &first).await?;
+    let mut items = waiting.page.items.into_iter();
+    Ok(items.find(|item| Some(item.change.id) != except))
+}
+
 fn render(
     frame: Frame,
     id: PendingChangeId,
@@ -346,6 +376,7 @@ fn render(
     has_more: bool,
     changes: &[TextChange<'_>],
     diff: DiffForm<'_>,
+    (decided, next): (Option<String>, Option<PendingItem>),
 ) -> ApiResult<Response> {
     let now = frame.now;
     let facts = chats
@@ -364,6 +395,9 @@ fn render(
     };
     html(&ChangePage {
         id,
+        // After an undo, the others wait again.
+        decided: decided.filter(|_| !may_take),
+        next: next.map(|item| Item::new(&item, now)),
         take: command("Take for all", "take", id),
         take_chosen: command("Take for the chosen", "take", id).filled(CHOSEN),
         keep: command("Keep the pins", "decline", id).filled(CHOSEN),

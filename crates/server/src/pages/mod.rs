@@ -12,6 +12,7 @@ mod changes;
 mod chat;
 mod chats;
 mod cursor;
+mod decided;
 mod done;
 mod fields;
 mod form;

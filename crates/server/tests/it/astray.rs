@@ -217,6 +217,11 @@ async fn wrong_parameters_are_a_page_that_says_so() {
         decided.contains(">This change is decided</h1>"),
         "{decided}"
     );
+    // A number that somebody types says nothing.
+    let made_up = owner.get(&format!("/changes/{}?taken=7", "0".repeat(32)));
+    let made_up = made_up.send().await.unwrap();
+    assert_eq!(made_up.status(), StatusCode::NOT_FOUND);
+    assert!(!made_up.text().await.unwrap().contains("Taken for"));
     // Each list refuses the cursor of another list, and shows no empty page after its end.
     for (list, ended) in [
         ("/chats?", Some(first)),
