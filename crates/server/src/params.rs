@@ -50,6 +50,12 @@ impl<S: Send + Sync> FromRequestParts<S> for PathParams {
     }
 }
 
+/// How axum begins the reason why a query is not valid. It says nothing to a caller.
+const REJECTED: &str = "Failed to deserialize query string: ";
+
+/// What follows the name of a parameter that is no id.
+const UUID_REJECTED: &str = "UUID parsing failed";
+
 /// An extractor of the query.
 pub(crate) struct QueryParams<T>(pub T);
 
@@ -58,7 +64,12 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for QueryParams<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = Query::try_from_uri(&parts.uri).map_err(|rejection| {
-            let reason = without_values(&rejection.body_text());
+            let reason = rejection.body_text();
+            let reason = reason.strip_prefix(REJECTED).unwrap_or(&reason);
+            let reason = match reason.split_once(UUID_REJECTED) {
+                Some((name, _)) => format!("{name}it must be an id"),
+                None => without_values(reason),
+            };
             ApiError::new(
                 ProblemName::InvalidRequest,
                 format!("The query is not valid: {reason}."),

@@ -37,7 +37,7 @@ function timeWords(date, form, now) {
   }
   if (age > SPAN_MAX_MS) return dateWords(date, now);
   const span =
-    age < MINUTE_MS ? "1 min"
+    age < MINUTE_MS ? "a moment"
     : age < HOUR_MS ? `${Math.floor(age / MINUTE_MS)} min`
     : age < 2 * DAY_MS ? `${Math.floor(age / HOUR_MS)} h`
     : `${Math.floor(age / DAY_MS)} days`;

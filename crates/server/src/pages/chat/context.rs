@@ -361,7 +361,11 @@ impl Shown {
     fn new(id: ResourceId, form: Form, text: ReviewedText, page: &ChatPage) -> Self {
         let ReviewedText { resource, pieces } = text;
         let name = name_from(&resource.source, directory(&page.view));
-        let removed = pieces.iter().filter(|piece| piece.removed.is_some());
+        // Nobody misses the blanks, such as the last line end.
+        let is_missed = |reason: &RemovalReason| !matches!(reason, RemovalReason::Blank);
+        let removed = pieces
+            .iter()
+            .filter(|piece| piece.removed.as_ref().is_some_and(is_missed));
         let removed: usize = removed.map(|piece| piece.text.len()).sum();
         let mut room = TextRoom::new();
         let is_long = pieces.len() > PIECES_MAX;

@@ -90,7 +90,7 @@ impl Time {
 
 fn span(age: TimeDelta) -> String {
     match (age.num_minutes(), age.num_hours(), age.num_days()) {
-        (..1, _, _) => "1 min".to_owned(),
+        (..1, _, _) => "a moment".to_owned(),
         (minutes @ ..60, _, _) => format!("{minutes} min"),
         (_, hours @ ..48, _) => format!("{hours} h"),
         (_, _, days) => format!("{days} days"),
@@ -140,7 +140,7 @@ mod tests {
             ];
             assert_eq!(times.map(|time| time.words()), expected);
         };
-        check(0, ["just now", "1 min", "Fri 14:00 UTC"]);
+        check(0, ["just now", "a moment", "Fri 14:00 UTC"]);
         check(20, ["20 min ago", "20 min", "Fri 13:40 UTC"]);
         check(60 * 47, ["47 h ago", "47 h", "Wed 15:00 UTC"]);
         check(60 * 48, ["2 days ago", "2 days", "Wed 14:00 UTC"]);
