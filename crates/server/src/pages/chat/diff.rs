@@ -5,6 +5,7 @@ use askama::filters::HtmlSafe;
 use ctxpin_model::diff::effect::{Cause, Effect, Sides};
 use ctxpin_model::diff::texts::{Difference, FileDifference, Lines, Stored};
 use ctxpin_model::diff::{Change, Subject, Verb};
+use ctxpin_model::hash::HASH_PREFIX;
 use ctxpin_model::resource::{Content, Kind, ResourceId};
 use ctxpin_model::treatment::Removed;
 use ctxpin_operations::diffs::{DiffRequest, DiffView};
@@ -421,6 +422,13 @@ impl<'v> Texts<'v> {
     }
 }
 
+/// Returns the digits of a hash that tell it from others.
+fn digits(hash: Option<&str>) -> &str {
+    let digits = hash.unwrap_or("-");
+    let digits = digits.strip_prefix(HASH_PREFIX).unwrap_or(digits);
+    digits.get(..12).unwrap_or(digits)
+}
+
 impl<'v> DiffForm<'v> {
     fn sums(&self) -> Sums {
         Sums(self.entries.iter().map(|entry| entry.sums.0).sum())
@@ -449,10 +457,12 @@ impl<'v> DiffForm<'v> {
             .filled("source=--source=PATH")
     }
 
-    /// Returns the button that copies the command of an action. `verb` is what follows `ctxpin chat`.
+    /// Returns the button that copies the command of an action, which decides about the head on the page and no later
+    /// one. `verb` is what follows `ctxpin chat`.
     fn command(&self, label: &'static str, verb: &str) -> Command {
         let (verb, options) = verb.split_once(' ').unwrap_or((verb, ""));
-        let command = format!("ctxpin chat {verb} {} {options}", self.short);
+        let (short, head) = (self.short, digits(self.head.as_deref()));
+        let command = format!("ctxpin chat {verb} {short} --head {head} {options}");
         Command::new(label, command.trim_end())
     }
 
@@ -467,12 +477,7 @@ impl<'v> DiffForm<'v> {
 
     /// Returns what the page compares. Two pages of equal versions show the same differences.
     fn version(&self) -> String {
-        let digits = |hash: &Option<String>| {
-            let digits = hash.as_deref().unwrap_or("-");
-            let digits = digits.strip_prefix("sha256:").unwrap_or(digits);
-            digits.get(..12).unwrap_or(digits).to_owned()
-        };
-        let (pin, head) = (digits(&self.pin), digits(&self.head));
+        let (pin, head) = (digits(self.pin.as_deref()), digits(self.head.as_deref()));
         format!("{pin}..{head}.{}", self.layout.word())
     }
 
