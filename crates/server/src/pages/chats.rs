@@ -443,7 +443,7 @@ impl ChatRow {
             Stand::Drifted => "is-drift",
             Stand::Clean if self.error.is_some() => "is-wrong",
             Stand::Clean if self.doubts().is_empty() => "faint",
-            Stand::Clean | Stand::Declined | Stand::Unpinned => "quiet",
+            Stand::Clean | Stand::Declined | Stand::Unpinned | Stand::Archived => "quiet",
         }
     }
 

@@ -9,6 +9,35 @@ use crate::pages::{check_golden, editions};
 use crate::server::{Agent, Server};
 
 #[tokio::test]
+async fn tools_that_are_not_the_pinned_ones_are_told() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let workspace = || Workspace::with_agents_md("/w", "Be kind.\n");
+    agent.push(&workspace().server("git", &["log"])).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    let path = format!("/chats/{chat}");
+    let differs = ", but for the tools";
+    let page = browser.page(&path).await;
+    assert!(page.contains("policy manual, tools live"), "{page}");
+    assert!(!page.contains(differs), "{page}");
+    agent.push(&workspace().server("git", &["blame"])).await;
+    for tab in ["", "/context"] {
+        let page = browser.page(&format!("{path}{tab}")).await;
+        assert!(page.contains(differs), "{tab}: {page}");
+    }
+    // The form of the policy changes the tools too. Their changes wait then.
+    let settings = browser.page(&format!("{path}/settings")).await;
+    browser
+        .submit(&settings, &path, &[("tools", "pinned")])
+        .await;
+    let page = browser.page(&path).await;
+    assert!(page.contains("tools pinned"), "{page}");
+    assert!(page.contains("<form class=\"decision\""), "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn raw_is_the_text_of_the_file() {
     let server = Server::start().await;
     let browser = Browser::sign_in(&server, &server.token).await;

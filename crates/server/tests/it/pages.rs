@@ -402,6 +402,10 @@ async fn a_chat_is_decided_without_javascript() {
     let record = server.client.chat(chat).await.unwrap();
     assert_eq!(record.title.as_deref(), Some("Another name"));
     assert!(record.archived);
+    // An archived chat is asked about nothing.
+    let page = browser.page(&path).await;
+    assert!(page.contains("<h2>Archived</h2>"), "{page}");
+    assert!(!page.contains("Take all"), "{page}");
     assert!(
         browser
             .page("/chats?show=archived")

@@ -101,7 +101,8 @@ pub(crate) async fn page(
     )?;
     let wants = Wants::read(&headers);
     let mut diff = None;
-    if page.line.chat.drift().is_some() && page.view.tells_bodies {
+    let stand = Stand::of(&page.line);
+    if matches!(stand, Stand::Drifted | Stand::Declined) && page.view.tells_bodies {
         let request = part.request();
         diff = Some(diffs::diff(&app.service, caller.credential, chat, request).await?);
     }
@@ -138,6 +139,7 @@ fn render<'v>(
     let page_value = frame.page_value().to_owned();
     let short = head.short.clone();
     let directory = directory(&view);
+    let stand = Stand::of(&line);
     let diff = compared.map(|(diff, changes)| DiffForm {
         page_value: &page_value,
         action: format!("/chats/{}/moves", head.id),
@@ -154,27 +156,27 @@ fn render<'v>(
                 true => String::new(),
                 false => price(&view),
             },
-            is_declined: Stand::of(&line) == Stand::Declined,
+            is_declined: stand == Stand::Declined,
             may_take: !head.is_observed,
             next_reading: next_reading(line.chat.client.as_deref()),
             resume: resume_command(&line.chat),
         }),
     });
     let names = match diff {
-        Some(_) => Vec::new(),
-        None => names(&view, directory),
+        None if stand != Stand::Archived => names(&view, directory),
+        _ => Vec::new(),
     };
     let pin = line.chat.pin.as_ref();
     let count = match diff {
-        Some(_) => 0,
-        None => view.changes().len(),
+        None if stand != Stand::Archived => view.changes().len(),
+        _ => 0,
     };
     html(&ChangesPage {
         more_names: Number(count.saturating_sub(names.len()) as u64),
         frame: if diff.is_some() { frame.wide() } else { frame },
         pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
         turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
-        stand: Stand::of(&line),
+        stand,
         error: pin
             .and_then(|pin| pin.error.as_deref())
             .map(|error| error.trim_end_matches('.').to_owned()),

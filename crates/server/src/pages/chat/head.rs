@@ -58,8 +58,11 @@ impl Tab {
     }
 
     fn count(self, view: &ContextView) -> Option<u64> {
+        let is_archived = view.chat.archived_at.is_some();
         let pinned = view.pinned.iter().flat_map(|pinned| &pinned.resources);
         match self {
+            // An archived chat shows no drift.
+            Self::Changes if is_archived => Some(0),
             Self::Changes => Some(view.changes().len() as u64),
             Self::Context => Some(pinned.count() as u64),
             Self::Prompt => None,
@@ -106,6 +109,9 @@ pub(super) struct ChatHead {
     agent: Option<String>,
     workspace: Option<String>,
     policy: &'static str,
+    tools: &'static str,
+    /// Whether a turn gets other tools than the pinned ones.
+    tools_differ: bool,
     is_archived: bool,
     rail: Rail,
     pub snapshot: Option<String>,
@@ -205,6 +211,11 @@ impl ChatHead {
         !has_foot || self.is_observed || !self.may_change
     }
 
+    /// Returns whether a turn gets other tools than the pinned ones.
+    pub fn tools_differ(&self) -> bool {
+        self.tools_differ
+    }
+
     /// Leaves out the button, for the page to which it leads.
     pub fn without_next(self) -> Self {
         Self { next: None, ..self }
@@ -262,6 +273,8 @@ impl ChatHead {
             agent: chat.agent.map(|agent| agent.to_string()),
             workspace: line.workspace.clone(),
             policy: chat.policy.as_str(),
+            tools: chat.tools.as_str(),
+            tools_differ: view.chat.tools_differ() && !chat.mode.is_observed(),
             is_archived,
             snapshot: pin.map(|pin| pin.pin.snapshot.to_string()),
             pin: pin.map(|pin| {
@@ -269,7 +282,12 @@ impl ChatHead {
                 (ShortId::of_snapshot(pin.pin.snapshot), since)
             }),
             is_unconfirmed: pin.is_some_and(|pin| pin.unconfirmed),
-            drifted: chat.drift().map(|drift| Time::span(drift.since, now)),
+            drifted: match rail.stand {
+                Stand::Drifted | Stand::Declined => {
+                    chat.drift().map(|drift| Time::span(drift.since, now))
+                }
+                Stand::Clean | Stand::Unpinned | Stand::Archived => None,
+            },
             is_ahead: chat.first_other_at.is_none(),
             change_count: counted(view.changes().len() as u64, "change"),
             is_on_changes: tab == Tab::Changes,
@@ -338,7 +356,9 @@ impl Next {
                 "See what the client reads",
                 Operation::ContextRead,
             ),
-            Stand::Clean => link(Tab::Prompt, "Read the prompt", Operation::PromptRead),
+            Stand::Clean | Stand::Archived => {
+                link(Tab::Prompt, "Read the prompt", Operation::PromptRead)
+            }
         }
     }
 }

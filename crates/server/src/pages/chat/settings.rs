@@ -12,6 +12,7 @@ use ctxpin_model::mode::Mode;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::policy::Policy;
 use ctxpin_model::profile::Profile;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::{agents, chats};
 use ctxpin_protocol::convert::members::{InvalidMember, chosen_name, word};
 
@@ -52,6 +53,7 @@ struct SettingsPage {
     head: ChatHead,
     modes: Vec<WordChoice>,
     policies: Vec<WordChoice>,
+    tools: Vec<WordChoice>,
     workspaces: Vec<WorkspaceChoice>,
     is_unbound: bool,
     typed: Typed,
@@ -82,14 +84,15 @@ pub(crate) async fn page(
     let chosen = line.chat.agent;
     let short = &head.short;
     let save = format!(
-        "ctxpin chat set {short} --policy=POLICY --mode=MODE && ctxpin chat bind AGENT --chat {short}"
+        "ctxpin chat set {short} --policy=POLICY --mode=MODE --tools=TOOLS && ctxpin chat bind AGENT --chat {short}"
     );
-    let save =
-        Command::new("Save", save).filled("policy=--policy=POLICY;mode=--mode=MODE;agent=AGENT");
+    let save = Command::new("Save", save)
+        .filled("policy=--policy=POLICY;mode=--mode=MODE;tools=--tools=TOOLS;agent=AGENT");
     let typed = frame.typed(&format!("/chats/{}", head.id)).with("agent");
     html(&SettingsPage {
         modes: modes(&typed, line.chat.mode),
         policies: policies(&typed, line.chat.policy),
+        tools: tools(&typed, line.chat.tools),
         workspaces: workspaces(&app, &caller, &frame, &typed, chosen).await?,
         frame,
         head,
@@ -124,6 +127,19 @@ pub(crate) fn policies(typed: &Typed, chosen: Policy) -> Vec<WordChoice> {
         is_chosen: typed.is_chosen("policy", policy.as_str(), *policy == chosen),
     };
     Policy::ALL.iter().map(choice).collect()
+}
+
+/// Returns the sources of the tools as choices of a form.
+fn tools(typed: &Typed, chosen: ToolsMode) -> Vec<WordChoice> {
+    let choice = |tools: &ToolsMode| WordChoice {
+        word: tools.as_str(),
+        words: match tools {
+            ToolsMode::Live => "The workspace, as it is at the turn",
+            ToolsMode::Pinned => "The pin, and their changes wait",
+        },
+        is_chosen: typed.is_chosen("tools", tools.as_str(), *tools == chosen),
+    };
+    ToolsMode::ALL.iter().map(choice).collect()
 }
 
 /// Reads the workspaces to which the caller may bind a chat as choices of a form, newest first.
@@ -218,6 +234,7 @@ fn changed(fields: &Fields) -> Result<ChatChange, InvalidMember> {
     });
     let mode = fields.get("mode").map(|text| word("mode", text));
     let mode: Option<Mode> = mode.transpose()?;
+    let tools = fields.get("tools").map(|text| word("tools", text));
     let policy = fields.get("policy").map(|text| word("policy", text));
     // The form sends a policy in any case, and an observed chat has no other.
     let policy = match mode {
@@ -230,6 +247,7 @@ fn changed(fields: &Fields) -> Result<ChatChange, InvalidMember> {
         archived: archived.transpose()?,
         agent: agent.transpose()?,
         policy: policy.transpose()?,
+        tools: tools.transpose()?,
         ..ChatChange::default()
     })
 }

@@ -24,6 +24,8 @@ pub(crate) enum Stand {
     Drifted,
     Declined,
     Unpinned,
+    /// The chat is archived, so nobody is asked about its drift.
+    Archived,
 }
 
 impl Stand {
@@ -31,6 +33,7 @@ impl Stand {
     pub fn of(line: &ChatSummary) -> Self {
         match (&line.chat.pin, line.chat.drift()) {
             (None, _) => Self::Unpinned,
+            (Some(_), _) if line.chat.archived_at.is_some() => Self::Archived,
             (Some(_), None) => Self::Clean,
             (Some(_), Some(drift)) if drift.declined => Self::Declined,
             (Some(_), Some(_)) => Self::Drifted,
@@ -43,6 +46,7 @@ impl Stand {
             Self::Drifted => "drifted",
             Self::Declined => "declined",
             Self::Unpinned => "unpinned",
+            Self::Archived => "archived",
         }
     }
 
@@ -52,6 +56,7 @@ impl Stand {
             Self::Drifted => "Behind",
             Self::Declined => "Declined",
             Self::Unpinned => "Unpinned",
+            Self::Archived => "Archived",
         }
     }
 }
@@ -100,7 +105,7 @@ impl Rail {
         words += &match self.stand {
             Stand::Drifted => format!(" by {}", counted(self.behind, "head")),
             Stand::Declined => format!(", behind by {}", counted(self.behind, "head")),
-            Stand::Clean | Stand::Unpinned => String::new(),
+            Stand::Clean | Stand::Unpinned | Stand::Archived => String::new(),
         };
         if self.is_observed {
             words += ", observed";
