@@ -282,6 +282,31 @@ impl Known {
         self.name_numbers.get(name).copied()
     }
 
+    /// Returns whether the requests of two snapshots have the same texts and the same skills, of the same sources.
+    pub(crate) fn has_same_due(&self, one: usize, other: usize) -> bool {
+        let due = |number: usize| {
+            let resources = self.snapshots[number].resources.iter().enumerate();
+            let due = resources
+                .filter(|(_, resource)| resource.is_due && resource.standing == Standing::Pinned);
+            due.map(move |(place, resource)| {
+                let owner = ResourceNumber {
+                    snapshot: number,
+                    resource: place,
+                };
+                let mut described = self.described(&resource.source).iter();
+                let described =
+                    described.find(|described| self.described[**described].owners.contains(&owner));
+                let texts = match resource.kind {
+                    Kind::Skill => &[],
+                    _ => &resource.texts[..],
+                };
+                (&resource.source, texts, described)
+            })
+            .collect::<HashSet<_>>()
+        };
+        due(one) == due(other)
+    }
+
     /// Returns the numbers of the described skills of a source.
     pub(crate) fn described(&self, source: &str) -> &[usize] {
         let numbers = self.described_sources.get(source);

@@ -11,6 +11,7 @@
 //!
 //! This crate is pure: it reads from what it is given, and knows no file, clock, network or database.
 
+pub mod candidates;
 mod edited;
 pub mod finder;
 pub mod findings;

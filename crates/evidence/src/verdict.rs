@@ -99,16 +99,44 @@ impl<'k> Turn<'k> {
         self.known.snapshots[pin].profile == self.source.profile()
     }
 
-    /// Returns what the requests say together.
-    pub fn row(self) -> Row {
+    pub(crate) fn verdict(&self) -> Verdict {
         let is_whole = self.whole == self.requests && self.requests > 0;
-        let verdict = match self.pin {
+        match self.pin {
             None => Verdict::Unpinned,
             Some(pin) if !self.is_same_profile(pin) => Verdict::OtherProfile,
             Some(_) if self.first_different.is_some() => Verdict::Deviates,
             Some(_) if !is_whole => Verdict::Incomplete,
             Some(_) => Verdict::AsPinned,
+        }
+    }
+
+    /// Returns whether the requests show that the client has read the snapshot: they are whole, nothing contradicts, and
+    /// they have everything that was due, which is at least one text.
+    pub(crate) fn is_shown(&self) -> bool {
+        let Some(pin) = self.pin.filter(|_| self.verdict() == Verdict::AsPinned) else {
+            return false;
         };
+        let due = self.known.snapshots[pin].resources.iter();
+        let due = due.filter(|due| due.is_due && due.standing == Standing::Pinned);
+        let mut has_text = false;
+        for resource in due {
+            let subject = Subject::Known(resource.source.clone(), resource.content);
+            match self.results.get(&subject).map(|result| result.outcome) {
+                Some(
+                    Outcome::Given | Outcome::GivenUpTo | Outcome::Repeated | Outcome::Shortened,
+                ) => has_text = true,
+                // Nothing of it reaches a model, or the client gives no list of skills.
+                None => {}
+                Some(Outcome::NotAskedFor) if resource.kind == Kind::Skill => {}
+                Some(_) => return false,
+            }
+        }
+        has_text
+    }
+
+    /// Returns what the requests say together.
+    pub fn row(self) -> Row {
+        let verdict = self.verdict();
         let mut resources: Vec<_> = self.results.into_values().collect();
         evidence::sort(&mut resources);
         let mut bytes = 0;

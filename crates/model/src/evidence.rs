@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::access::ActorRef;
 use crate::client_version::ClientVersion;
 use crate::evidence_key::{EvidenceKeyName, ForeignName};
-use crate::hash::{AnyHash, BlobHash};
+use crate::hash::{AnyHash, BlobHash, SnapshotId};
 use crate::moment::Moment;
 use crate::profile::Profile;
 use crate::resource::{Kind, explained, spelled};
@@ -408,6 +408,16 @@ impl Row {
                 .chain(names)
         })
     }
+}
+
+/// A row as a client hands it in.
+#[derive(Debug, Clone)]
+pub struct HandedIn {
+    /// The name of the key under which the row names texts.
+    pub owner_key: EvidenceKeyName,
+    pub row: CheckedRow,
+    /// The head that the requests show where nobody has confirmed the turn's pin. The row is compared with it.
+    pub shows: Option<SnapshotId>,
 }
 
 /// The parts of a row from which a turn has what all its rows say together.

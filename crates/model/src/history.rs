@@ -221,6 +221,8 @@ pub struct PinRecord {
     /// Whether the client of an observed chat may have read files that are newer than the snapshot, because no scan
     /// was awaited.
     pub unconfirmed: bool,
+    /// The number of the turn whose evidence has shown that the client read the snapshot.
+    pub evidence_turn: Option<i64>,
     pub actor: ActorRef,
     /// The present name of the user or agent. `None` if it is deleted.
     pub actor_name: Option<String>,

@@ -14,6 +14,12 @@ pub struct TurnRecord {
     pub number: i64,
     /// The pinned snapshot. `None` if the chat had no pin.
     pub snapshot: Option<SnapshotId>,
+    /// The snapshot with which the turn began, if its pin was not confirmed and evidence has shown another one since. The
+    /// stamp names that one.
+    pub believed: Option<SnapshotId>,
+    /// The number of the pin in the chat's history. `None` if the chat had no pin, or the turn began under an earlier
+    /// release.
+    pub pin_seq: Option<i64>,
     pub prompt: Option<BlobHash>,
     /// The snapshot that the tools came from.
     pub tools_snapshot: Option<SnapshotId>,

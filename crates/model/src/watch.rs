@@ -11,7 +11,7 @@ pub enum Event {
     /// The present state of a chat.
     Chat(Box<ChatRecord>),
     /// A turn has begun.
-    Turn(ChatId, TurnRecord),
+    Turn(ChatId, Box<TurnRecord>),
     /// The present state of an agent.
     Agent(Box<AgentRecord>),
     /// A chat was deleted.

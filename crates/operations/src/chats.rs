@@ -146,6 +146,7 @@ async fn create_once(
     if let Some((to, cause)) = locked.inherited {
         let cause = Cause {
             at: caller.now,
+            unconfirmed: cause.unconfirmed && mode.is_observed(),
             ..cause
         };
         let to = Some(to);
@@ -310,6 +311,7 @@ async fn lock_origin(
     let cause = Cause {
         agent: row.agent,
         mcp_settled: row.mcp_settled,
+        unconfirmed: row.unconfirmed,
         ..Cause::of(Reason::Inherit, &parent, caller.now)
     };
     let target = Target {

@@ -2,21 +2,27 @@
 
 use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditObject;
+use ctxpin_model::chat::ChatRecord;
 use ctxpin_model::evidence::{
-    CheckedRow, EvidenceRecord, EvidenceView, ROWS_MAX, Row, TurnEvidence, Verdict, deciding,
-    together, worst_of,
+    CheckedRow, EvidenceRecord, EvidenceView, HandedIn, ROWS_MAX, Row, TurnEvidence, Verdict,
+    deciding, together, worst_of,
 };
 use ctxpin_model::evidence_key::{EvidenceKey, EvidenceKeyName};
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
+use ctxpin_model::pin::Reason;
 use ctxpin_model::quota::{Rate, Stock, require_room};
 use ctxpin_model::token::Credential;
+use ctxpin_model::turn::TurnRecord;
 use ctxpin_render::sanitise;
 use ctxpin_store::database::Transaction;
-use ctxpin_store::grant::{Granted, object, right};
+use ctxpin_store::deed::Deed;
+use ctxpin_store::grant::{Caller, Granted, object, right};
 
 use crate::error::{Error, Result};
-use crate::frame::{commit, read_account, write, write_account};
+use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, read_account, write, write_account};
+use crate::ground::Ground;
+use crate::moves::{Cause, Prepared};
 use crate::service::Service;
 
 /// The most bytes of rows that are read for one view. Honest rows have a few KiB.
@@ -67,27 +73,28 @@ pub struct Added {
     pub evidence: TurnEvidence,
 }
 
-/// Adds a row to a turn's evidence. `owner_key` is the name of the key under which the row names texts. The same row
-/// again changes nothing.
+/// Adds a row to a turn's evidence. The same row again changes nothing. If the row shows which head the client read where
+/// nobody has confirmed the turn's pin, the pin goes there in the same transaction, and so do the stamps of the turns that
+/// began with it and have no evidence yet.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotFound`] if the chat has no such turn, [`Error::Invalid`] if the row does not fit the turn or names
-/// another key than the chat's owner has, [`Error::Conflict`] if the turn has another row under this row's key,
-/// [`Error::TooLarge`] if the turn has as many rows as are kept, [`Error::QuotaExceeded`] if the owner stores too much or
+/// Returns [`Error::NotFound`] if the chat has no such turn, [`Error::Invalid`] if the row does not fit the turn, names
+/// another key than the chat's owner has, or shows what is no head of the chat's agent, [`Error::PreconditionFailed`] if
+/// it shows another head than a turn has whose pin is confirmed or has moved on, or that has evidence already,
+/// [`Error::Conflict`] if the turn has another row under this row's key, [`Error::TooLarge`] if the turn has as many rows as are kept, [`Error::QuotaExceeded`] if the owner stores too much or
 /// the token hands in too many rows, and [`Error::Store`] if the caller does not own the chat.
 pub async fn add(
     service: &Service,
     credential: Credential,
     chat: ChatId,
     turn: i64,
-    owner_key: EvidenceKeyName,
-    row: &CheckedRow,
+    handed_in: &HandedIn,
 ) -> Result<Added> {
-    require_sanitised(row.row())?;
+    require_sanitised(handed_in.row.row())?;
     let (operation, object) = (Operation::EvidenceAdd, Some(AuditObject::Chat(chat)));
     write(service, credential, operation, object, |attempt| {
-        add_once(service, credential, chat, (turn, owner_key, row), attempt)
+        add_once(service, credential, chat, (turn, handed_in), attempt)
     })
     .await
 }
@@ -96,29 +103,41 @@ async fn add_once(
     service: &Service,
     credential: Credential,
     chat: ChatId,
-    (number, owner_key, row): (i64, EvidenceKeyName, &CheckedRow),
+    (number, handed_in): (i64, &HandedIn),
     attempt: u32,
 ) -> Result<Added> {
     let caller = service.caller(credential);
     let sighted = service
         .database
         .sight_chat(&caller, Operation::EvidenceAdd, chat);
-    let (sighting, _) = sighted.await?;
+    let (sighting, before) = sighted.await?;
     if attempt == 1 {
         service.require_rate(Rate::Turns, credential.id.uuid(), 1, caller.now)?;
     }
+    let mut shown = match handed_in.shows {
+        Some(shows) => Shown::plan_early(service, &caller, &before, shows).await?,
+        None => None,
+    };
     let mut transaction = service.database.write().await?;
     let granted = transaction
         .grant_chat_locked(&caller, &sighting, &[])
         .await?;
+    let mut now = granted.record()?.clone();
+    if let (Some(shows), false) = (handed_in.shows, before.stands_as(&now)) {
+        if attempt < ATTEMPT_UNDER_LOCKS {
+            return Err(Error::overtaken());
+        }
+        let mut ground = Ground::Locked {
+            service,
+            transaction: &mut transaction,
+            granted: &granted,
+        };
+        shown = Shown::plan(&mut ground, &now, shows).await?;
+    }
+    let (owner_key, row) = (handed_in.owner_key, &handed_in.row);
     let turn = granted.turn_at(&mut transaction, number).await?;
     let turn = turn.ok_or(Error::NotFound("turn"))?.turn;
-    let key = granted.owners_evidence_key(&mut transaction).await?;
-    if key.map(|key| key.name()) != Some(owner_key) {
-        return Err(Error::Invalid(
-            "`owner_key` is not the name of the key that the chat's owner has; ask for it with `POST /me/evidence-key`, and read the record anew".into(),
-        ));
-    }
+    require_owners_key(&mut transaction, &granted, owner_key).await?;
     require_fit(turn.snapshot, row.row())?;
     let rows = granted.evidence_records(&mut transaction, number).await?;
     if let Some(known) = rows.iter().find(|known| known.key == row.row().key) {
@@ -134,6 +153,15 @@ async fn add_once(
             "the turn has {ROWS_MAX} rows of evidence already, and more are not kept"
         )));
     }
+    let mut deed = granted.deed();
+    if let Some(shows) = handed_in.shows {
+        require_as_shown(row.row())?;
+        let shown = shown.ok_or_else(|| unknown_head(shows))?;
+        let about = (&turn, !rows.is_empty());
+        shown
+            .carry_out(&mut transaction, &granted, &mut now, about, &mut deed)
+            .await?;
+    }
     let summaries = rows.iter().map(|known| known.summary);
     let summaries: Vec<_> = summaries.chain([row.row().summary()]).collect();
     let evidence = together(&summaries).ok_or_else(Error::overtaken)?;
@@ -141,12 +169,109 @@ async fn add_once(
         .evidence_insert(&mut transaction, number, row, owner_key, &evidence)
         .await?;
     charge(service, &mut transaction, &granted, row.json().len() as u64).await?;
-    let deed = granted.deed();
     commit(service, transaction, deed).await?;
     Ok(Added {
         is_new: true,
         evidence,
     })
+}
+
+/// The move of an unconfirmed pin to the head that evidence shows.
+struct Shown {
+    prepared: Prepared,
+}
+
+impl Shown {
+    /// Prepares the move before the chat is locked.
+    async fn plan_early(
+        service: &Service,
+        caller: &Caller,
+        chat: &ChatRecord,
+        shows: SnapshotId,
+    ) -> Result<Option<Self>> {
+        let operation = Operation::EvidenceAdd;
+        let mut reading = service.database.read().await?;
+        let seen = reading
+            .grant_chat_within(caller, operation, chat.id)
+            .await?;
+        let mut ground = Ground::reading(service, caller, operation, reading, seen);
+        Self::plan(&mut ground, chat, shows).await
+    }
+
+    /// Prepares the move. Returns `None` if the head is not in the timeline of the chat's agent.
+    async fn plan(
+        ground: &mut Ground<'_>,
+        chat: &ChatRecord,
+        shows: SnapshotId,
+    ) -> Result<Option<Self>> {
+        let Some(head) = ground.agent_head(shows).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            prepared: Prepared::stored(ground, chat, head.target()).await?,
+        }))
+    }
+
+    /// Moves the pin of the locked chat and stamps its turns. If the turn is stamped with the head and the pin is
+    /// confirmed, writes nothing.
+    async fn carry_out(
+        &self,
+        transaction: &mut Transaction,
+        granted: &Granted<object::Chat, right::Write>,
+        chat: &mut ChatRecord,
+        (turn, is_judged): (&TurnRecord, bool),
+        deed: &mut Deed,
+    ) -> Result<()> {
+        let is_stamped = turn.snapshot == Some(self.prepared.target.snapshot);
+        let is_unconfirmed = chat.pin.as_ref().is_some_and(|pin| pin.unconfirmed);
+        let is_open =
+            chat.mode.is_observed() && is_unconfirmed && turn.pin_seq == Some(chat.pin_seq);
+        match (is_open, is_stamped) {
+            (false, true) => return Ok(()),
+            (true, true) => {}
+            (true, false) if !is_judged => {}
+            (_, false) => {
+                return Err(Error::PreconditionFailed(
+                    "`shows`: the turn's pin is confirmed, has moved on, or has evidence already; read the turn and the history again, and compare the requests with the stamp".into(),
+                ));
+            }
+        }
+        let believed_seq = chat.pin_seq;
+        let cause = Cause {
+            evidence_turn: Some(turn.number),
+            ..Cause::of(Reason::Observe, chat, granted.at())
+        };
+        self.prepared
+            .carry_out(transaction, granted, chat, &cause, deed)
+            .await?;
+        match &chat.pin {
+            Some(pin) if !is_stamped => {
+                let to = (chat.pin_seq, &pin.pin);
+                Ok(granted.turns_restamp(transaction, believed_seq, to).await?)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unknown_head(shows: SnapshotId) -> Error {
+    Error::Invalid(format!(
+        "`shows`: {shows} is not in the timeline of the chat's agent; compare the requests with the turn's pin, and leave `shows` out"
+    ))
+}
+
+/// Checks that a row which shows a head has been compared with it, and that nothing in it contradicts.
+fn require_as_shown(row: &Row) -> Result<()> {
+    match row.verdict {
+        Verdict::AsPinned => Ok(()),
+        Verdict::Unpinned
+        | Verdict::OtherProfile
+        | Verdict::Incomplete
+        | Verdict::Disputed
+        | Verdict::Deviates => Err(Error::Invalid(
+            "`shows`: only a row that is `as-pinned` with a head shows that the client read it; leave `shows` out".into(),
+        )),
+    }
 }
 
 /// Checks that the paths of a row are sanitised, as readers make them.
@@ -158,6 +283,21 @@ fn require_sanitised(row: &Row) -> Result<()> {
         Some((index, _)) => Err(Error::Invalid(format!(
             "`resources[{index}].path`: a path has no invisible characters, no tags of ctxpin and no blanks at its ends"
         ))),
+    }
+}
+
+/// Checks that a row names texts under the key of the chat's owner.
+async fn require_owners_key(
+    transaction: &mut Transaction,
+    granted: &Granted<object::Chat, right::Write>,
+    owner_key: EvidenceKeyName,
+) -> Result<()> {
+    let key = granted.owners_evidence_key(transaction).await?;
+    match key.map(|key| key.name()) == Some(owner_key) {
+        true => Ok(()),
+        false => Err(Error::Invalid(
+            "`owner_key` is not the name of the key that the chat's owner has; ask for it with `POST /me/evidence-key`, and read the record anew".into(),
+        )),
     }
 }
 

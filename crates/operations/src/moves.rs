@@ -179,6 +179,8 @@ pub(crate) struct Cause {
     pub mcp_settled: bool,
     /// Whether the client of an observed chat may have read files that are newer than the new pin.
     pub unconfirmed: bool,
+    /// The number of the turn whose evidence has shown that the client read the new pin.
+    pub evidence_turn: Option<i64>,
     pub at: Moment,
 }
 
@@ -190,6 +192,7 @@ impl Cause {
             agent: chat.agent,
             mcp_settled: chat.head_settled,
             unconfirmed: false,
+            evidence_turn: None,
             at,
         }
     }
@@ -220,6 +223,7 @@ pub(crate) async fn write_move(
         reason: cause.reason,
         mcp_settled: cause.mcp_settled,
         unconfirmed,
+        evidence_turn: cause.evidence_turn,
         at: cause.at,
         pinned_at,
     };

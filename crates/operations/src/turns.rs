@@ -127,6 +127,8 @@ async fn begin_once(
     let turn = TurnRecord {
         number: now.turn_count + 1,
         snapshot: now.pin.as_ref().map(|pin| pin.pin.snapshot),
+        believed: None,
+        pin_seq: now.pin.as_ref().map(|_| now.pin_seq),
         prompt: now.pin.as_ref().map(|pin| pin.pin.prompt.prompt),
         tools_snapshot: now.tools_source(),
         delivery: request.delivery.unwrap_or(now.mode.delivery()),

@@ -343,7 +343,8 @@ impl Watch {
         let page = PageRequest::newest(new_turns.clamp(0, PAGE_ITEMS_MAX));
         let turns = granted.turns(&mut reading, &page).await?;
         let new = turns.items.into_iter().rev();
-        self.events.extend(new.map(|turn| Event::Turn(chat, turn)));
+        self.events
+            .extend(new.map(|turn| Event::Turn(chat, Box::new(turn))));
         Ok(record)
     }
 

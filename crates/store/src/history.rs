@@ -23,6 +23,7 @@ columns! {
         reason: "p.reason",
         mcp_settled: "p.mcp_settled",
         unconfirmed: "p.unconfirmed",
+        evidence_turn: "p.evidence_turn",
         actor: "p.actor_kind, p.actor_id",
         actor_name: "coalesce(u.name, a.name)",
         door: "p.door",

@@ -61,6 +61,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(each, "0023_last_verdict"),
     migration!(both, "0024_browsers"),
     migration!(both, "0025_client_versions"),
+    migration!(each, "0026_shown_pins"),
 ];
 
 /// The version of the newest schema that this release knows.

@@ -35,6 +35,8 @@ pub struct Move {
     pub mcp_settled: bool,
     /// Whether the client of an observed chat may have read files that are newer than the snapshot.
     pub unconfirmed: bool,
+    /// The number of the turn whose evidence has shown that the client read the snapshot.
+    pub evidence_turn: Option<i64>,
     /// The time of the move.
     pub at: Moment,
     /// The time since which the chat has been pinned to the snapshot. It is `at` unless the snapshot stays.
@@ -125,8 +127,8 @@ impl Granted<Chat, Write> {
             .bind_optional(pinned_at.as_ref())
             .write(
                 "insert into chat_pins (chat_id, seq, snapshot_id, prompt, renderer, agent_id, reason, \
-                 mcp_settled, unconfirmed, actor_kind, actor_id, door, pinned_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                 mcp_settled, unconfirmed, evidence_turn, actor_kind, actor_id, door, pinned_at) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             )
             .bind(&chat)
             .bind(&(seq + 1))
@@ -137,6 +139,7 @@ impl Granted<Chat, Write> {
             .bind(&to.reason)
             .bind(&to.mcp_settled)
             .bind(&to.unconfirmed)
+            .bind_optional(to.evidence_turn.as_ref())
             .bind(&actor.kind().to_owned())
             .bind_optional(actor.uuid().as_ref())
             .bind(&self.door())

@@ -1,5 +1,6 @@
 //! Turns: generations by the model, with the snapshot and prompt in force.
 
+use ctxpin_model::pin::Pin;
 use ctxpin_model::turn::TurnRecord;
 
 use crate::database::Transaction;
@@ -13,6 +14,8 @@ columns! {
     COLUMNS of TurnRecord {
         number: "number",
         snapshot: "snapshot_id",
+        believed: "believed_snapshot_id",
+        pin_seq: "pin_seq",
         prompt: "prompt",
         tools_snapshot: "tools_snapshot",
         delivery: "delivery",
@@ -126,11 +129,12 @@ impl Granted<Chat, Write> {
         transaction
             .together()
             .write(
-                "insert into turns (number, snapshot_id, prompt, tools_snapshot, delivery, reference, started_at, chat_id) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8)",
+                "insert into turns (number, snapshot_id, pin_seq, prompt, tools_snapshot, delivery, reference, started_at, \
+                 chat_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             )
             .bind(&turn.number)
             .bind_optional(turn.snapshot.as_ref())
+            .bind_optional(turn.pin_seq.as_ref())
             .bind_optional(turn.prompt.as_ref())
             .bind_optional(turn.tools_snapshot.as_ref())
             .bind(&turn.delivery)
@@ -141,6 +145,33 @@ impl Granted<Chat, Write> {
             .bind(&chat)
             .bind(&turn.number)
             .bind(&turn.started_at)
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Stamps the turns that began with a pin with another one, unless they have evidence.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn turns_restamp(
+        &self,
+        transaction: &mut Transaction,
+        believed_seq: i64,
+        (seq, pin): (i64, &Pin),
+    ) -> Result<()> {
+        let chat = self.id();
+        self.within(transaction)?
+            .query(
+                "update turns set believed_snapshot_id = snapshot_id, snapshot_id = $3, prompt = $4, pin_seq = $5 \
+                 where chat_id = $1 and pin_seq = $2 and evidence_verdict is null",
+            )
+            .bind(&chat)
+            .bind(&believed_seq)
+            .bind(&pin.snapshot)
+            .bind(&pin.prompt.prompt)
+            .bind(&seq)
             .execute()
             .await?;
         Ok(())

@@ -146,6 +146,7 @@ impl<'p> Records<'p> {
             first_different: (verdict == "deviates").then_some(2),
             resources,
             left_out: 0,
+            shows: None,
         };
         self.client.evidence_add(chat, turn, &row).await?;
         Ok(())

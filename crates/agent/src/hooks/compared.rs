@@ -2,6 +2,7 @@
 //! its agent.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use ctxpin_client::error::ClientError;
@@ -9,6 +10,8 @@ use ctxpin_evidence::known::{Given, Known};
 use ctxpin_model::evidence_key::EvidenceKey;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
+use ctxpin_model::mode::Mode;
+use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::history::{HistoryQuery, MOVE};
 use ctxpin_protocol::http::page::PageQuery;
 
@@ -30,33 +33,47 @@ pub(super) struct Stamps {
     pub turns: Vec<Stamp>,
 }
 
+impl Stamps {
+    /// Returns whether evidence may show the pin of a turn.
+    pub fn has_open(&self) -> bool {
+        self.turns.iter().any(|turn| turn.is_open)
+    }
+}
+
 /// A turn, as the server has recorded it.
 pub(super) struct Stamp {
     pub number: i64,
     pub reference: String,
     pub snapshot: Option<SnapshotId>,
     started_at: DateTime<Utc>,
+    /// Whether nobody has confirmed the pin, which the chat still has, and the turn has no evidence yet.
+    pub is_open: bool,
 }
 
-/// The known texts, and the moves that their snapshots are of.
+/// The known texts, and the snapshots that have them: those of moves, and the heads behind.
 pub(super) struct Compared {
     pub known: Known,
     moves: Vec<(SnapshotId, DateTime<Utc>)>,
+    heads: Vec<SnapshotId>,
+    /// The heads of the agent in the order in which they were the newest.
+    timeline: Vec<SnapshotId>,
 }
 
-/// Takes the snapshots that are kept here of the newest moves, and the heads that are none of these.
+/// Takes the snapshots that are kept here of the newest moves, and the heads that are none of these. `timeline` has the
+/// heads in the order in which they were the newest.
 pub(super) fn compared(
     pins: &Pins,
     stamps: &Stamps,
     key: EvidenceKey,
     mut heads: Vec<Head>,
+    timeline: Vec<SnapshotId>,
 ) -> Compared {
-    let mut read: BTreeMap<SnapshotId, Pin> = BTreeMap::new();
+    let mut read: BTreeMap<SnapshotId, Arc<Pin>> = BTreeMap::new();
     let mut moves: Vec<(SnapshotId, DateTime<Utc>)> = Vec::new();
     let from = stamps.moves.len().saturating_sub(MOVES_MAX);
     for (snapshot, at) in &stamps.moves[from..] {
         if !read.contains_key(snapshot)
-            && let Some(pin) = pins.read(*snapshot)
+            && let Some(pin) = pin_of(pins, &heads, *snapshot)
         {
             read.insert(*snapshot, pin);
         }
@@ -68,7 +85,7 @@ pub(super) fn compared(
     heads.retain(|head| !read.contains_key(&head.id));
     loop {
         let pins = moves.iter().filter_map(|(snapshot, _)| read.get(snapshot));
-        let heads_here = heads.iter().map(|head| &*head.pin);
+        let heads_here = heads.iter().map(|head| &head.pin);
         let given: Vec<_> = pins
             .chain(heads_here)
             .map(|pin| Given {
@@ -77,7 +94,14 @@ pub(super) fn compared(
             })
             .collect();
         match Known::new(key.clone(), &given) {
-            Ok(known) => return Compared { known, moves },
+            Ok(known) => {
+                return Compared {
+                    known,
+                    moves,
+                    heads: heads.iter().map(|head| head.id).collect(),
+                    timeline,
+                };
+            }
             // A turn can be judged without the heads, but not without its pin.
             Err(_) if !heads.is_empty() => drop(heads.drain(..heads.len().div_ceil(2))),
             Err(_) => drop(moves.drain(..moves.len().div_ceil(2))),
@@ -85,7 +109,50 @@ pub(super) fn compared(
     }
 }
 
+/// Returns the snapshot of a move. A pin that nobody has confirmed is one of the heads alone.
+fn pin_of(pins: &Pins, heads: &[Head], snapshot: SnapshotId) -> Option<Arc<Pin>> {
+    let kept = pins.read(snapshot).map(Arc::new);
+    kept.or_else(|| {
+        let mut heads = heads.iter();
+        let head = heads.find(|head| head.id == snapshot)?;
+        Some(Arc::clone(&head.pin))
+    })
+}
+
 impl Compared {
+    /// Returns the snapshot of a number.
+    pub fn snapshot(&self, number: usize) -> Option<SnapshotId> {
+        let moves = self.moves.iter().map(|(snapshot, _)| *snapshot);
+        moves.chain(self.heads.iter().copied()).nth(number)
+    }
+
+    fn number(&self, snapshot: SnapshotId) -> Option<usize> {
+        let mut moves = self.moves.iter();
+        let moved = moves.rposition(|(moved, _)| *moved == snapshot);
+        moved.or_else(|| {
+            let head = self.heads.iter().position(|head| *head == snapshot)?;
+            Some(self.moves.len() + head)
+        })
+    }
+
+    /// Returns the numbers of the snapshots that a turn's client may have read in place of the unconfirmed pin, the
+    /// likeliest first: the heads before the pin from the newest on, the earlier pins, and the heads behind it.
+    pub fn candidates(&self, stamp: &Stamp) -> Vec<usize> {
+        let mut before = self.timeline.iter();
+        let pin = before.rposition(|head| Some(*head) == stamp.snapshot);
+        let (before, after) = self.timeline.split_at(pin.unwrap_or(self.timeline.len()));
+        let earlier = before.iter().rev().copied();
+        let moved = self.moves.iter().rev().map(|(snapshot, _)| *snapshot);
+        let likely = earlier.chain(moved).chain(after.iter().copied());
+        let mut numbers: Vec<usize> = Vec::new();
+        for number in likely.filter_map(|snapshot| self.number(snapshot)) {
+            if !numbers.contains(&number) {
+                numbers.push(number);
+            }
+        }
+        numbers
+    }
+
     /// Returns the number of the snapshot that a turn was stamped with, or of the one that the client has read since.
     pub fn pin(
         &self,
@@ -113,13 +180,16 @@ impl Compared {
 /// have the messages of the session that it was forked from.
 pub(super) async fn stamps(
     asking: &Asking,
-    chat: ChatId,
+    chat: &Chat,
     parents: &[ChatId],
 ) -> Result<Stamps, ClientError> {
-    let own = moves(asking, chat).await?;
+    let is_observed = chat.mode == Mode::Observed.as_str();
+    let chat = ChatId::from(chat.id);
+    let (own, unconfirmed) = moves(asking, chat).await?;
+    let unconfirmed = unconfirmed.filter(|_| is_observed);
     let mut all = Vec::new();
     for parent in parents {
-        let mut before = moves(asking, *parent).await?;
+        let (mut before, _) = moves(asking, *parent).await?;
         before.retain(|(_, at)| own.first().is_none_or(|(_, first)| at <= first));
         all.extend(before);
     }
@@ -136,6 +206,9 @@ pub(super) async fn stamps(
             reference: turn.reference?,
             snapshot: turn.snapshot.and_then(|snapshot| snapshot.parse().ok()),
             started_at: turn.started_at,
+            is_open: unconfirmed.is_some()
+                && turn.pin_seq == unconfirmed
+                && turn.evidence.is_none(),
         })
     });
     let mut turns: Vec<_> = turns.collect();
@@ -143,19 +216,23 @@ pub(super) async fn stamps(
     Ok(Stamps { moves: all, turns })
 }
 
-/// Asks for the newest moves of a chat's pin, and returns them oldest first.
+/// Asks for the newest moves of a chat's pin, and returns them oldest first, with the number of the last one if nobody has
+/// confirmed it.
 async fn moves(
     asking: &Asking,
     chat: ChatId,
-) -> Result<Vec<(SnapshotId, DateTime<Utc>)>, ClientError> {
+) -> Result<(Vec<(SnapshotId, DateTime<Utc>)>, Option<i64>), ClientError> {
     let newest = HistoryQuery {
         cursor: None,
         limit: Some(TURNS_MAX),
     };
     let history = asking.client.history(chat, &newest).await?;
     let moves = history.items.into_iter().rev();
-    let moves = moves.filter(|entry| entry.kind == MOVE);
-    Ok(moves
-        .filter_map(|entry| Some((entry.snapshot?.parse().ok()?, entry.at)))
-        .collect())
+    let moves: Vec<_> = moves.filter(|entry| entry.kind == MOVE).collect();
+    let last = moves.last().filter(|last| last.unconfirmed);
+    let unconfirmed = last.map(|last| last.seq);
+    let moves = moves
+        .into_iter()
+        .filter_map(|entry| Some((entry.snapshot?.parse().ok()?, entry.at)));
+    Ok((moves.collect(), unconfirmed))
 }

@@ -3,17 +3,15 @@
 //! A record is read where an earlier reading ended. What was read counts only when the server has the rows, so a row that
 //! could not be handed in is made again at the next event of its session.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use ctxpin_client::error::ClientError;
-use ctxpin_evidence::reading::{Reading, Request, State};
-use ctxpin_evidence::verdict::Turn;
-use ctxpin_model::evidence::{Row, Source};
+use ctxpin_evidence::reading::{Reading, State};
+use ctxpin_model::evidence::Source;
 use ctxpin_model::evidence_key::EvidenceKey;
-use ctxpin_model::hash::BlobHash;
+use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::ChatId;
 use ctxpin_model::mode::Mode;
 use ctxpin_model::profile::Profile;
@@ -33,14 +31,18 @@ use super::held::Held;
 use super::pins::Pins;
 use super::read::{Reread, Subagent};
 use super::record::{self, Origin, PORTION_BYTES, Record, Taken, Unreadable};
+use super::rows::{Rows, Said};
 use super::state_files::StateFiles;
 use crate::blocking::blocking;
 use crate::handed_in;
-use crate::session::LocalSnapshot;
+use crate::session::{LocalSnapshot, Recent};
 use crate::shared::lock;
 
 /// How many records are read at once. A reading can take a core.
 const READINGS_MAX: usize = 2;
+
+/// How often a record is read anew at once because the chat's pin has moved meanwhile.
+const OVERTAKEN_MAX: u32 = 3;
 
 /// What is kept of readings: the sessions of some weeks.
 const FILES: StateFiles = StateFiles {
@@ -84,6 +86,12 @@ pub(super) enum HandInError {
     Server(#[from] ClientError),
     #[error("the record of the session in {} is not read: {reason}", path.display())]
     Record { path: PathBuf, reason: String },
+    /// The turn has another stamp than a moment ago.
+    #[error("the pin of the session's chat keeps moving")]
+    Overtaken,
+    /// The server does not know a head that evidence shows. It was never pushed, because a newer one came before.
+    #[error("the session read {0}, which was never pushed")]
+    NoHead(SnapshotId),
 }
 
 impl HandInError {
@@ -91,7 +99,7 @@ impl HandInError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Server(error) => error.is_transient(),
-            Self::Record { .. } => false,
+            Self::Record { .. } | Self::Overtaken | Self::NoHead(_) => false,
         }
     }
 }
@@ -113,10 +121,26 @@ struct HandedIn {
     is_open: bool,
 }
 
+/// What is known of the heads of a session's agent.
+#[derive(Clone, Copy)]
+pub(super) struct Timeline<'t> {
+    pub agent: Uuid,
+    pub newest: &'t watch::Receiver<Option<Arc<LocalSnapshot>>>,
+    /// Those of the last minutes.
+    pub recent: &'t Recent,
+}
+
+/// The result of handing in evidence.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outcome {
+    pub taken: Taken,
+    /// What the client has read, if nobody knew it and the evidence shows it.
+    pub shown: Option<SnapshotId>,
+}
+
 /// What one portion of a record says.
 struct Portion {
-    /// Each row, with the number of its turn.
-    rows: Vec<(i64, Row)>,
+    rows: Vec<Said>,
     handed_in: HandedIn,
     is_last: bool,
     /// How many requests of the chat's turns were not compared, because their pin is not kept here.
@@ -160,32 +184,46 @@ impl Evidence {
         asking: &Asking,
         subject: &Subject,
         held: &Mutex<Held>,
-        (agent, newest): (Uuid, &watch::Receiver<Option<Arc<LocalSnapshot>>>),
-    ) -> Taken {
+        timeline: Timeline<'_>,
+    ) -> Outcome {
         let until = Instant::now() + RETRY_TIME_MAX;
+        let mut judging = Judging {
+            timeline,
+            never_pushed: Vec::new(),
+            shown: None,
+        };
+        let mut overtaken = 0;
         loop {
-            let head = newest.borrow().clone();
-            if let Some(head) = head {
-                self.note_head(agent, &head);
-            }
-            let heads = lock(&self.heads).of(agent);
             let handed_in = match &subject.record {
-                Some(record) => self.hand_in(asking, subject, record, heads).await,
+                Some(record) => self.hand_in(asking, subject, record, &mut judging).await,
                 None => {
-                    let handed_in = self.hand_in_held(asking, subject, held, heads).await;
+                    let handed_in = self.hand_in_held(asking, subject, held, &mut judging).await;
                     handed_in.map(|()| Taken::Now)
                 }
             };
-            match handed_in {
+            let taken = match handed_in {
+                Err(HandInError::Overtaken) if overtaken < OVERTAKEN_MAX => {
+                    overtaken += 1;
+                    continue;
+                }
+                Err(HandInError::NoHead(head)) if !judging.never_pushed.contains(&head) => {
+                    judging.never_pushed.push(head);
+                    continue;
+                }
                 Err(error) if error.is_transient() && Instant::now() < until => {
                     tokio::time::sleep(RETRY_PAUSE).await;
+                    continue;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "evidence could not be handed in");
-                    return Taken::Not;
+                    Taken::Not
                 }
-                Ok(taken) => return taken,
-            }
+                Ok(taken) => taken,
+            };
+            return Outcome {
+                taken,
+                shown: judging.shown,
+            };
         }
     }
 
@@ -196,7 +234,7 @@ impl Evidence {
         asking: &Asking,
         subject: &Subject,
         place: &record::Place,
-        heads: Vec<Head>,
+        judging: &mut Judging<'_>,
     ) -> Result<Taken, HandInError> {
         let reading = self.readings.acquire().await;
         let subject = Arc::new(subject.clone());
@@ -226,9 +264,9 @@ impl Evidence {
         if subject.subagent.is_none() {
             subject.tell_parent(asking, &chat, &origin).await?;
         }
-        let chat = ChatId::from(chat.id);
         let parents = subject.parents(asking, origin.sessions).await?;
-        let (key, stamps, compared) = self.compared(asking, (chat, &parents), heads).await?;
+        let against = self.compared(asking, (&chat, &parents), judging).await?;
+        let (key, mut stamps, mut compared) = against;
         let mut before = kept;
         loop {
             let portion = blocking({
@@ -238,8 +276,10 @@ impl Evidence {
                 move || read(&subject, &place, &record, before, &compared, &stamps)
             });
             let portion = portion.await.map_err(|error| unread(&place, &error))?;
-            self.send(asking, (chat, subject.client), key, &portion.rows)
+            let shown = self
+                .send(asking, (&chat, subject.client), key, &portion.rows)
                 .await?;
+            judging.shown = shown.or(judging.shown);
             say_uncompared(portion.uncompared);
             let (path, progress) = (path.clone(), portion.handed_in.clone());
             let kept = blocking(move || keep(&path, progress)).await;
@@ -250,6 +290,11 @@ impl Evidence {
                 break;
             }
             before = Some(portion.handed_in);
+            if shown.is_some() {
+                // The turns have another stamp now.
+                let against = self.compared(asking, (&chat, &parents), judging).await?;
+                (_, stamps, compared) = against;
+            }
         }
         drop(reading);
         Ok(Taken::Now)
@@ -261,7 +306,7 @@ impl Evidence {
         asking: &Asking,
         subject: &Subject,
         held: &Mutex<Held>,
-        heads: Vec<Head>,
+        judging: &mut Judging<'_>,
     ) -> Result<(), HandInError> {
         let reading = self.readings.acquire().await;
         let (record, count) = lock(held).record();
@@ -269,8 +314,7 @@ impl Evidence {
             return Ok(());
         };
         if let Some(chat) = subject.chat(asking).await? {
-            let chat = ChatId::from(chat.id);
-            let (key, stamps, compared) = self.compared(asking, (chat, &[]), heads).await?;
+            let (key, stamps, compared) = self.compared(asking, (&chat, &[]), judging).await?;
             let made = blocking(move || {
                 let mut rows = Rows::new(None, source, &compared, &stamps);
                 let mut reading = Reading::new(&compared.known, source);
@@ -279,8 +323,10 @@ impl Evidence {
                 (rows.uncompared, rows.made())
             });
             let (uncompared, rows) = made.await;
-            self.send(asking, (chat, subject.client), key, &rows)
+            let shown = self
+                .send(asking, (&chat, subject.client), key, &rows)
                 .await?;
+            judging.shown = shown.or(judging.shown);
             say_uncompared(uncompared);
         }
         lock(held).forget(count);
@@ -288,30 +334,43 @@ impl Evidence {
         Ok(())
     }
 
-    /// Hands in the rows of turns of a client's chat, and notes when.
+    /// Hands in the rows of turns of a client's chat, and notes when. Returns what a row has shown in place of an
+    /// unconfirmed pin.
     async fn send(
         &self,
         asking: &Asking,
-        (chat, client): (ChatId, Profile),
+        (chat, client): (&Chat, Profile),
         key: &EvidenceKey,
-        rows: &[(i64, Row)],
-    ) -> Result<(), ClientError> {
-        let mut is_taken = false;
-        for (turn, row) in rows {
-            let shape = row_shape(key.name(), row);
-            match asking.client.evidence_add(chat, *turn, &shape).await {
-                Ok(_) => is_taken = true,
-                Err(error) if error.is_transient() => return Err(error),
+        rows: &[Said],
+    ) -> Result<Option<SnapshotId>, HandInError> {
+        let (mut is_taken, mut shown) = (false, None);
+        for Said { turn, row, shows } in rows {
+            if let Some(head) = shows {
+                self.keep_head(*head).await;
+            }
+            let shape = row_shape(key.name(), row, *shows);
+            let added = asking
+                .client
+                .evidence_add(ChatId::from(chat.id), *turn, &shape);
+            match (added.await, shows) {
+                (Ok(_), _) => (is_taken, shown) = (true, shows.or(shown)),
+                (Err(error), Some(head)) if is(&error, ProblemName::InvalidRequest) => {
+                    return Err(HandInError::NoHead(*head));
+                }
+                (Err(error), Some(_)) if is(&error, ProblemName::PreconditionFailed) => {
+                    return Err(HandInError::Overtaken);
+                }
+                (Err(error), _) if error.is_transient() => return Err(error.into()),
                 // A process that ended before it kept its place has handed in these requests. Their row was made with the
                 // heads of then, and is as good.
-                Err(error) if error.problem_name() == Some(ProblemName::Conflict) => {
+                (Err(error), _) if is(&error, ProblemName::Conflict) => {
                     tracing::info!(
                         turn,
                         "the server has a row about these requests, and it stays"
                     );
                 }
                 // One too many, say: what the server has stays.
-                Err(error) => {
+                (Err(error), _) => {
                     tracing::warn!(%error, turn, "a row of evidence was refused");
                 }
             }
@@ -324,23 +383,64 @@ impl Evidence {
         if let Err(error) = noted.await {
             tracing::warn!(%error, "when evidence was handed in cannot be noted");
         }
-        Ok(())
+        Ok(shown)
+    }
+
+    /// Keeps a head that evidence shows, with which the session's later turns are compared too. Any other snapshot that it
+    /// can show is kept already.
+    async fn keep_head(&self, head: SnapshotId) {
+        let Some(pin) = lock(&self.heads).pin(head) else {
+            return;
+        };
+        let pins = Arc::clone(&self.pins);
+        let kept = blocking(move || pins.keep_pin(head, || pin));
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, "what a session has read cannot be kept, so later evidence is not compared with it");
+        }
     }
 
     /// Returns what the turns of a chat are compared with.
     async fn compared<'a>(
         &self,
         asking: &'a Asking,
-        (chat, parents): (ChatId, &[ChatId]),
-        heads: Vec<Head>,
+        (chat, parents): (&Chat, &[ChatId]),
+        judging: &Judging<'_>,
     ) -> Result<(&'a EvidenceKey, Arc<Stamps>, Arc<Compared>), HandInError> {
         let stamps = Arc::new(stamps(asking, chat, parents).await?);
         let key = asking.evidence_key().await?;
+        let (heads, timeline) = self.heads(judging, stamps.has_open());
         let compared = blocking({
             let (pins, stamps, key) = (Arc::clone(&self.pins), Arc::clone(&stamps), key.clone());
-            move || Arc::new(compared(&pins, &stamps, key, heads))
+            move || Arc::new(compared(&pins, &stamps, key, heads, timeline))
         });
         Ok((key, stamps, compared.await))
+    }
+
+    /// Returns the heads of an agent that are kept, and their order. If evidence may show the pin of a turn, those of the
+    /// last minutes are kept too.
+    fn heads(&self, judging: &Judging<'_>, has_open: bool) -> (Vec<Head>, Vec<SnapshotId>) {
+        let Timeline {
+            agent,
+            newest,
+            recent,
+        } = judging.timeline;
+        let recent = match has_open {
+            true => recent.all(),
+            false => Vec::new(),
+        };
+        let newest = newest.borrow().clone();
+        let mut heads = lock(&self.heads);
+        for head in recent.iter().chain(&newest) {
+            heads.note(agent, head);
+        }
+        let heads = heads.of(agent);
+        let is_recent = |head: &SnapshotId| recent.iter().any(|recent| recent.id == *head);
+        let earlier = heads.iter().map(|head| head.id);
+        let earlier = earlier.filter(|head| !is_recent(head));
+        let timeline = earlier.chain(recent.iter().map(|head| head.id));
+        let timeline = timeline.filter(|head| !judging.never_pushed.contains(head));
+        let timeline = timeline.collect();
+        (heads, timeline)
     }
 
     fn path(&self, subject: &Subject) -> PathBuf {
@@ -475,6 +575,10 @@ fn say_uncompared(requests: u64) {
     }
 }
 
+fn is(error: &ClientError, name: ProblemName) -> bool {
+    error.problem_name() == Some(name)
+}
+
 /// Returns where an earlier reading of a record ended, and of which sessions the record has messages. Returns `None` if
 /// the record is as that reading left it.
 fn begun(
@@ -562,83 +666,12 @@ fn read(
     })
 }
 
-/// The rows that are being made.
-struct Rows<'r> {
-    /// The client's id of the subagent that made the requests.
-    subagent: Option<&'r str>,
-    source: Source,
-    compared: &'r Compared,
-    stamps: &'r Stamps,
-    rereads: &'r [Reread],
-    /// The number of the last request that was handed in before.
-    handed_in: u64,
-    last: u64,
-    is_open: bool,
-    /// By the number of the turn and of the snapshot.
-    turns: BTreeMap<(i64, Option<usize>), Turn<'r>>,
-    uncompared: u64,
-}
-
-impl<'r> Rows<'r> {
-    fn new(
-        subagent: Option<&'r str>,
-        source: Source,
-        compared: &'r Compared,
-        stamps: &'r Stamps,
-    ) -> Self {
-        Self {
-            subagent,
-            source,
-            compared,
-            stamps,
-            rereads: &[],
-            handed_in: 0,
-            last: 0,
-            is_open: false,
-            turns: BTreeMap::new(),
-            uncompared: 0,
-        }
-    }
-
-    fn add(&mut self, request: &Request<'_>) {
-        if request.number <= self.handed_in {
-            return;
-        }
-        // All requests of a subagent are its one turn. What a client copied of another session is no turn of this one.
-        let reference = self.subagent.or(request.turn);
-        let turns = &self.stamps.turns;
-        let place = turns
-            .iter()
-            .rposition(|turn| Some(&*turn.reference) == reference);
-        let Some(place) = place else {
-            self.is_open = true;
-            return;
-        };
-        // Turns are recorded in their order, so those before will not be known any more.
-        self.is_open = false;
-        self.last = request.number;
-        let stamp = &turns[place];
-        let next = turns.get(place + 1);
-        let mut rereads = self.rereads.iter();
-        let reread = rereads.find(|reread| request.is_compacted && reread.turn == stamp.reference);
-        let reread = reread.and_then(|reread| reread.snapshot.parse().ok());
-        let pin = self.compared.pin(stamp, next, reread);
-        if pin.is_none() && stamp.snapshot.is_some() {
-            self.uncompared += 1;
-            return;
-        }
-        let (known, source) = (&self.compared.known, self.source);
-        let turn = self.turns.entry((stamp.number, pin));
-        turn.or_insert_with(|| Turn::new(known, source, pin))
-            .add(request);
-    }
-
-    fn made(self) -> Vec<(i64, Row)> {
-        let turns = self.turns.into_iter();
-        turns
-            .map(|((number, _), turn)| (number, turn.row()))
-            .collect()
-    }
+/// What evidence is judged by, and what it has shown.
+struct Judging<'t> {
+    timeline: Timeline<'t>,
+    /// What evidence has shown and the server does not know.
+    never_pushed: Vec<SnapshotId>,
+    shown: Option<SnapshotId>,
 }
 
 /// Returns what is kept of the reading of a record. What another release or somebody else has written counts as nothing.

@@ -60,6 +60,13 @@ impl Heads {
         }
     }
 
+    /// Returns what a client gives its model of a head.
+    pub fn pin(&self, id: SnapshotId) -> Option<Arc<Pin>> {
+        let mut heads = self.heads.iter();
+        let head = heads.find(|head| head.id == id)?;
+        Some(Arc::clone(&head.pin))
+    }
+
     /// Returns the heads of an agent, the oldest first.
     pub fn of(&self, agent: Uuid) -> Vec<Head> {
         let heads = self.heads.iter().filter(|head| head.agent == agent);

@@ -18,6 +18,7 @@ mod processes;
 mod read;
 mod reading_time;
 mod record;
+mod rows;
 mod start;
 mod state_files;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 
 use ctxpin_client::PlainHttp;
 use ctxpin_model::client_event::ClientEvent;
+use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
@@ -44,7 +46,7 @@ use crate::session::{LocalSnapshot, Recent};
 use crate::shared::lock;
 use asking::{Asking, hook_token};
 use deed::{Deed, Tried, chat_of, insistently, start_of, unseen};
-use evidence::{Evidence, Subject};
+use evidence::{Evidence, Outcome, Subject, Timeline};
 use held::{HELD_OF_ALL_BYTES_MAX, Held};
 use line::{Line, Place};
 use processes::Processes;
@@ -132,6 +134,19 @@ impl Session {
     fn lost(&self, subagent: &str) -> bool {
         let read = self.read.get();
         read.is_some_and(|read| lock(read).forget(subagent))
+    }
+
+    /// Notes what the client has read, which evidence has shown, if nobody knew it. Returns whether that is new.
+    fn has_shown(&self, recent: &Recent, shown: SnapshotId) -> bool {
+        let recent = recent.all();
+        let shown = recent.iter().find(|recent| recent.id == shown);
+        let (Some(read), Some(shown)) = (self.read.get(), shown) else {
+            return false;
+        };
+        let mut read = lock(read);
+        let is_new = read.snapshot.is_none();
+        read.snapshot.get_or_insert_with(|| Listing::of(shown));
+        is_new
     }
 
     /// Notes what the client has read at its last start, which `source` names. Returns whether that is new.
@@ -609,15 +624,18 @@ impl Hooks {
             drop(place);
             let alone = session.reading.lock().await;
             for subject in subjects {
-                let taken = evidence
-                    .hand_in_insistently(
-                        &asking,
-                        &subject,
-                        &session.held,
-                        (event.agent, &event.newest),
-                    )
+                let timeline = Timeline {
+                    agent: event.agent,
+                    newest: &event.newest,
+                    recent: &event.recent,
+                };
+                let Outcome { taken, shown } = evidence
+                    .hand_in_insistently(&asking, &subject, &session.held, timeline)
                     .await;
                 let Some(subagent) = &subject.subagent else {
+                    if shown.is_some_and(|shown| session.has_shown(&event.recent, shown)) {
+                        keep_read(&kept_reads, &event, &session);
+                    }
                     let is_read = taken != Taken::Not && subject.is_ended;
                     session.is_read.fetch_or(is_read, Ordering::Relaxed);
                     continue;

@@ -1,5 +1,6 @@
 //! The snapshots that clients have read here. Evidence is compared with them, also after a restart.
 
+use std::borrow::Borrow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -63,13 +64,23 @@ impl Pins {
 
     /// Keeps a snapshot. The ones that were needed least recently make room.
     pub fn keep(&self, local: &LocalSnapshot) -> io::Result<()> {
-        let path = self.path(local.id);
+        self.keep_pin(local.id, || Pin::of(local))
+    }
+
+    /// Keeps what a client gives its model of a snapshot.
+    pub fn keep_pin<P: Borrow<Pin>>(
+        &self,
+        id: SnapshotId,
+        pin: impl FnOnce() -> P,
+    ) -> io::Result<()> {
+        let path = self.path(id);
         if file::touch(&path).is_ok() {
             return Ok(());
         }
-        let Pin { snapshot, bodies } = Pin::of(local);
+        let pin = pin();
+        let Pin { snapshot, bodies } = pin.borrow();
         // The shape of a push holds it all; the numbers of a push say nothing here.
-        let shape = manifest::push(1, 1, true, &snapshot, &[], &bodies);
+        let shape = manifest::push(1, 1, true, snapshot, &[], bodies);
         let json = serde_json::to_vec(&shape)?;
         if json.len() as u64 > FILE_BYTES_MAX {
             return Err(io::ErrorKind::FileTooLarge.into());

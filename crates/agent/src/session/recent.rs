@@ -36,6 +36,13 @@ impl Recent {
         known.drain(..surplus);
     }
 
+    /// Returns all of them, the oldest first.
+    pub fn all(&self) -> Vec<Arc<LocalSnapshot>> {
+        let known = lock(&self.0);
+        let snapshots = known.iter().map(|(_, snapshot)| Arc::clone(snapshot));
+        snapshots.collect()
+    }
+
     /// Returns the snapshot that was the newest at a time. `None` if it is not known any more, or was none yet.
     pub fn at(&self, time: Instant) -> Option<Arc<LocalSnapshot>> {
         let known = lock(&self.0);

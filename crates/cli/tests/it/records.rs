@@ -304,6 +304,90 @@ fn each_turn_of_each_client_has_the_evidence_of_its_requests() {
 }
 
 #[test]
+fn evidence_shows_what_a_session_read_while_nobody_saw_it() {
+    for client in ["claude-code", "codex"] {
+        let watched = Watched::new(client);
+        let agents = watched.app.join("AGENTS.md");
+        let [one, two, three, foreign] = ["one", "two", "three", "foreign"].map(body);
+        let context = |session: &str| watched.chat(session)["context"].clone();
+        let stops = |record: &mut Record, turn: &str| {
+            record.turn(turn);
+            watched.calls(record, "Stop", &json!({}));
+        };
+        let mut record = Record::begun(&watched, &one);
+        record.gives(&agents, &one);
+        watched.prompts(&record, "t1");
+        stops(&mut record, "t1");
+        assert_eq!(watched.verdicts("s1", 1), ["as-pinned"], "{client}");
+
+        // It is resumed while the hooks are paused, and the file is edited before the prompt.
+        watched.edit(&two);
+        watched.bench.ok(&watched.app, &["hook", "pause"]);
+        watched.calls(&record, "SessionStart", &json!({"source": "resume"}));
+        watched.bench.ok(&watched.app, &["hook", "resume"]);
+        record.gives(&agents, &two);
+        watched.edit(&three);
+        watched.prompts(&record, "t2");
+        assert_eq!(watched.asked("s1", |turns| turns.len() == 2).len(), 2);
+        let believed = context("s1");
+        assert_eq!(believed["unconfirmed"], true);
+        stops(&mut record, "t2");
+        let expected = ["as-pinned", "as-pinned"];
+        assert_eq!(watched.verdicts("s1", 2), expected, "{client}");
+        let turn = watched.asked("s1", |_| true).swap_remove(0);
+        let shown = context("s1");
+        assert_eq!(turn["believed_snapshot"], believed["snapshot"]);
+        assert_eq!(turn["snapshot"], shown["snapshot"]);
+        assert_ne!(shown["snapshot"], believed["snapshot"]);
+        assert_eq!(
+            (&shown["unconfirmed"], &shown["dirty"]),
+            (&Value::Null, &json!(true))
+        );
+        let id = watched.chat("s1")["id"].as_str().unwrap().to_owned();
+        let history = watched.bench.ok(&watched.app, &["chat", "history", &id]);
+        assert_says(
+            &history,
+            &["observe, shown by turn 2", "observe, unconfirmed"],
+        );
+        // The person is told that the file has changed since.
+        let next = match client {
+            "codex" => json!({"turn_id": "t3"}),
+            _ => json!({"prompt_id": "t3"}),
+        };
+        let told = watched.calls(&record, "UserPromptSubmit", &next);
+        assert_says(
+            &told.unwrap(),
+            &["AGENTS.md changed since this session read it"],
+        );
+        stops(&mut record, "t3");
+        assert_eq!(watched.verdicts("s1", 3)[0], "as-pinned", "{client}");
+
+        // Sessions that began before anybody followed them: with a head, and with a text that was none.
+        for (session, text, verdict) in [
+            ("late", &one, "as-pinned"),
+            ("other", &foreign, "deviates"),
+            ("newest", &three, "as-pinned"),
+        ] {
+            let mut record = Record::new(&watched, session);
+            record.gives(&agents, text);
+            watched.prompts(&record, "t1");
+            stops(&mut record, "t1");
+            assert_eq!(
+                watched.verdicts(session, 1),
+                [verdict],
+                "{client} {session}"
+            );
+            let unconfirmed = match verdict {
+                "deviates" => json!(true),
+                _ => Value::Null,
+            };
+            assert_eq!(context(session)["unconfirmed"], unconfirmed, "{session}");
+        }
+        watched.bench.ok(&watched.app, &["down"]);
+    }
+}
+
+#[test]
 fn codex_gives_behind_a_compaction_what_it_read_before() {
     let watched = Watched::new("codex");
     let agents = watched.app.join("AGENTS.md");

@@ -9,3 +9,4 @@ mod scene;
 mod secrets;
 mod skills;
 mod turns;
+mod unconfirmed;

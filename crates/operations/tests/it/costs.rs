@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use ctxpin_model::chat::{ChatCreate, ChatFilter};
 use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::delivery::Delivery;
-use ctxpin_model::evidence::Outcome;
+use ctxpin_model::evidence::{HandedIn, Outcome};
 use ctxpin_model::history::StepRequest;
 use ctxpin_model::id::ProcessId;
 use ctxpin_model::mode::Mode;
@@ -33,7 +33,7 @@ use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
 use uuid::Uuid;
 
-use crate::evidence_rows::{deviating, file};
+use crate::evidence_rows::{deviating, file, handed_in, row};
 use crate::scene::Scene;
 
 /// The number of instruction files in each workspace.
@@ -229,8 +229,8 @@ async fn observed(scene: &Scene<'_>, ledger: &mut Ledger<'_>) {
     let key = ledger.note("make a key of evidence", evidence::key(service, owner));
     let key = key.await.unwrap().name();
     let file = file("/w/AGENTS.md", "text", Outcome::Stale);
-    let row = deviating("requests", file).checked().unwrap();
-    let add = || evidence::add(service, owner, chat.id, 1, key, &row);
+    let deviating = handed_in(key, deviating("requests", file));
+    let add = || evidence::add(service, owner, chat.id, 1, &deviating);
     ledger.note("hand in evidence", add()).await.unwrap();
     ledger.note("hand it in again", add()).await.unwrap();
     let read = turns::read(service, owner, chat.id, 1);
@@ -239,6 +239,16 @@ async fn observed(scene: &Scene<'_>, ledger: &mut Ledger<'_>) {
         .await
         .unwrap();
     ledger.note("list turns with evidence", chat.turns()).await;
+    chat.turn().await.unwrap();
+    let shows = HandedIn {
+        shows: chat.record().await.pin.map(|pin| pin.pin.snapshot),
+        ..handed_in(key, row("requests"))
+    };
+    let show = evidence::add(service, owner, chat.id, 2, &shows);
+    ledger
+        .note("hand in evidence that shows the pin", show)
+        .await
+        .unwrap();
 }
 
 async fn reads(scene: &Scene<'_>, ledger: &mut Ledger<'_>, chat: &TestChat) {

@@ -22,7 +22,7 @@ use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{member, token_request, user};
 
-use crate::evidence_rows::{deviating, file, foreign, row};
+use crate::evidence_rows::{deviating, file, foreign, handed_in, row};
 use crate::race::{Race, done, settled};
 use crate::scene::{Scene, agents_md, refusal};
 
@@ -90,8 +90,8 @@ async fn add(
     (turn, key): (i64, EvidenceKeyName),
     row: Row,
 ) -> Result<Added, Error> {
-    let row = row.checked().expect("a row that fits");
-    evidence::add(service, by, chat, turn, key, &row).await
+    let handed_in = handed_in(key, row);
+    evidence::add(service, by, chat, turn, &handed_in).await
 }
 
 fn says(verdict: Verdict, requests: u64) -> TurnEvidence {

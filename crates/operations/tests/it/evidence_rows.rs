@@ -1,7 +1,9 @@
 //! Rows of evidence as readings make them.
 
-use ctxpin_model::evidence::{ForeignText, Outcome, Place, ResourceResult, Row, Source, Verdict};
-use ctxpin_model::evidence_key::EvidenceKey;
+use ctxpin_model::evidence::{
+    ForeignText, HandedIn, Outcome, Place, ResourceResult, Row, Source, Verdict,
+};
+use ctxpin_model::evidence_key::{EvidenceKey, EvidenceKeyName};
 use ctxpin_model::hash::{AnyHash, BlobHash};
 use ctxpin_model::resource::Kind;
 
@@ -18,6 +20,15 @@ pub fn row(requests: &str) -> Row {
         first_different: None,
         resources: Vec::new(),
         left_out: 0,
+    }
+}
+
+/// Returns a row as a client hands it in that shows no head.
+pub fn handed_in(owner_key: EvidenceKeyName, row: Row) -> HandedIn {
+    HandedIn {
+        owner_key,
+        row: row.checked().expect("a row that fits"),
+        shows: None,
     }
 }
 

@@ -36,6 +36,7 @@ mod rebind;
 mod replacing;
 mod scene;
 mod sessions;
+mod shown_pins;
 mod sign_in;
 mod skills;
 mod thread;

@@ -4,10 +4,10 @@ use std::fmt::Display;
 
 use ctxpin_model::client_version::{ClientVersion, MalformedVersion};
 use ctxpin_model::evidence::{
-    self, CheckedRow, EvidenceRecord, EvidenceView, InvalidRow, Row, TurnEvidence,
+    self, EvidenceRecord, EvidenceView, HandedIn, InvalidRow, Row, TurnEvidence,
 };
 use ctxpin_model::evidence_key::{self, EvidenceKeyName, ForeignName, MalformedName};
-use ctxpin_model::hash::AnyHash;
+use ctxpin_model::hash::{AnyHash, SnapshotId};
 
 use super::members::{InvalidMember, hash, word, words};
 use crate::http::evidence::{
@@ -53,14 +53,16 @@ pub fn last_verdict(last: &evidence::LastVerdict) -> LastVerdict {
     }
 }
 
-/// Reads a row, and the name of the key under which it names texts.
+/// Reads a row, with the name of the key under which it names texts and the head that it shows.
 ///
 /// # Errors
 ///
 /// Fails if a member is not valid, or if the members do not fit together.
-pub fn row(shape: EvidenceRow) -> Result<(EvidenceKeyName, CheckedRow), InvalidMember> {
+pub fn row(shape: EvidenceRow) -> Result<HandedIn, InvalidMember> {
     let owner_key = name("owner_key", &shape.owner_key)?;
     let key = name::<ForeignName>("key", &shape.key)?;
+    let shows = shape.shows.as_deref().map(|shows| hash("shows", shows));
+    let shows = shows.transpose()?;
     let resources = shape.resources.into_iter().enumerate();
     let resources = resources.map(|(index, shape)| result(&format!("resources[{index}]"), shape));
     let row = Row {
@@ -78,7 +80,11 @@ pub fn row(shape: EvidenceRow) -> Result<(EvidenceKeyName, CheckedRow), InvalidM
     let checked = row.checked();
     let checked = checked
         .map_err(|invalid: InvalidRow| InvalidMember::new(invalid.member, invalid.reason))?;
-    Ok((owner_key, checked))
+    Ok(HandedIn {
+        owner_key,
+        row: checked,
+        shows,
+    })
 }
 
 fn version(shape: Option<&str>) -> Result<Option<ClientVersion>, InvalidMember> {
@@ -126,8 +132,8 @@ fn name<N: std::str::FromStr<Err = MalformedName>>(
         .map_err(|malformed: MalformedName| InvalidMember::new(member, malformed.to_string()))
 }
 
-/// Returns the wire shape of a row.
-pub fn row_shape(owner_key: EvidenceKeyName, row: &Row) -> EvidenceRow {
+/// Returns the wire shape of a row and of the head that it shows.
+pub fn row_shape(owner_key: EvidenceKeyName, row: &Row, shows: Option<SnapshotId>) -> EvidenceRow {
     EvidenceRow {
         owner_key: owner_key.to_string(),
         source: row.source.to_string(),
@@ -140,6 +146,7 @@ pub fn row_shape(owner_key: EvidenceKeyName, row: &Row) -> EvidenceRow {
         first_different: row.first_different,
         resources: row.resources.iter().map(result_shape).collect(),
         left_out: row.left_out,
+        shows: shows.map(|shows| shows.to_string()),
     }
 }
 
@@ -225,10 +232,17 @@ mod tests {
 
     #[test]
     fn a_row_reads_back() {
-        let sent: EvidenceRow = serde_json::from_value(shape()).unwrap();
-        let (owner_key, checked) = row(sent.clone()).unwrap();
-        assert_eq!(row_shape(owner_key, checked.row()), sent);
-        assert_eq!(serde_json::to_value(&sent).unwrap(), shape());
+        let shows = format!("sha256:{}", "06".repeat(32));
+        for shows in [None, Some(shows)] {
+            let mut shape = shape();
+            if let Some(shows) = &shows {
+                shape["shows"] = json!(shows);
+            }
+            let sent: EvidenceRow = serde_json::from_value(shape.clone()).unwrap();
+            let read = row(sent.clone()).unwrap();
+            assert_eq!(row_shape(read.owner_key, read.row.row(), read.shows), sent);
+            assert_eq!(serde_json::to_value(&sent).unwrap(), shape);
+        }
     }
 
     #[test]

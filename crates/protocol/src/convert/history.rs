@@ -34,6 +34,7 @@ pub fn entry(entry: history::HistoryEntry) -> HistoryEntry {
             renderer: pin.rendered.map(|rendered| rendered.renderer),
             mcp_settled: pin.mcp_settled,
             unconfirmed: pin.unconfirmed,
+            evidence_turn: pin.evidence_turn,
             actor: actor(pin.actor, pin.actor_name, pin.door),
             at: pin.at.utc(),
         },

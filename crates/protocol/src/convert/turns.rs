@@ -14,6 +14,8 @@ pub fn turn(turn: &TurnRecord) -> Turn {
     Turn {
         number: turn.number,
         snapshot: turn.snapshot.map(|snapshot| snapshot.to_string()),
+        believed_snapshot: turn.believed.map(|snapshot| snapshot.to_string()),
+        pin_seq: turn.pin_seq,
         prompt_hash: turn.prompt.map(|prompt| prompt.to_string()),
         tools_snapshot: turn.tools_snapshot.map(|snapshot| snapshot.to_string()),
         delivery: turn.delivery.to_string(),

@@ -78,6 +78,11 @@ pub struct EvidenceRow {
     /// How many resources are left out, because the row would be too large.
     #[serde(default)]
     pub left_out: u64,
+    /// The head of the chat's agent that the requests show, if the turn began with a pin that is `unconfirmed`. The row
+    /// is compared with this head, and is `as-pinned`. The pin moves there, and it is the stamp of the turns that began
+    /// with the pin and have no evidence. That of the turn itself confirms the pin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shows: Option<String>,
 }
 
 /// The worst that became of one resource in the requests of a turn.

@@ -65,6 +65,10 @@ pub struct HistoryEntry {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schema(required = false)]
     pub unconfirmed: bool,
+    /// The number of the turn whose evidence has shown that the client read the snapshot, for a pin that was
+    /// `unconfirmed` before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence_turn: Option<i64>,
     pub actor: Actor,
     pub at: DateTime<Utc>,
 }

@@ -17,6 +17,13 @@ pub struct Turn {
     /// The pinned snapshot; null if the chat had no pin.
     #[schema(required = true)]
     pub snapshot: Option<String>,
+    /// The snapshot with which the turn began, if its pin was `unconfirmed` and evidence has shown since that the client
+    /// read another one, which `snapshot` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub believed_snapshot: Option<String>,
+    /// The number of the pin in the chat's history; absent without a pin, and for a turn from before this member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin_seq: Option<i64>,
     /// The SHA-256 of the prompt; null if the chat had no pin.
     #[schema(required = true)]
     pub prompt_hash: Option<String>,

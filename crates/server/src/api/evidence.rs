@@ -40,9 +40,9 @@ pub(crate) async fn add(
     path: PathParams,
     JsonBody(body): JsonBody<EvidenceRow>,
 ) -> ApiResult<Response> {
-    let (owner_key, row) = row(body)?;
+    let handed_in = row(body)?;
     let (chat, number) = (path.id("chat")?, path.id("number")?);
-    let added = evidence::add(&app.service, credential, chat, number, owner_key, &row).await?;
+    let added = evidence::add(&app.service, credential, chat, number, &handed_in).await?;
     let status = created_or_ok(added.is_new);
     Ok((status, Json(turn_evidence(&added.evidence))).into_response())
 }

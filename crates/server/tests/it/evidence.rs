@@ -68,6 +68,7 @@ impl<'s> Reader<'s> {
             first_different: (verdict == "deviates").then_some(2),
             resources,
             left_out: 0,
+            shows: None,
         }
     }
 

@@ -74,9 +74,10 @@ fn is_move(entry: &HistoryEntry) -> bool {
 
 /// Returns why a pin moved, and whether what the client read is certain.
 fn reason(pin: &HistoryEntry) -> String {
-    match pin.unconfirmed {
-        true => format!("{}, unconfirmed", pin.reason),
-        false => pin.reason.clone(),
+    match (pin.unconfirmed, pin.evidence_turn) {
+        (true, _) => format!("{}, unconfirmed", pin.reason),
+        (false, Some(turn)) => format!("{}, shown by turn {turn}", pin.reason),
+        (false, None) => pin.reason.clone(),
     }
 }
 
@@ -230,6 +231,7 @@ mod tests {
             renderer: snapshot.map(|_| 1),
             mcp_settled: true,
             unconfirmed: false,
+            evidence_turn: None,
             actor: Actor {
                 kind: "user".to_owned(),
                 id: None,

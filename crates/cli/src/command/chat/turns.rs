@@ -98,10 +98,15 @@ fn facts(given: &TurnGiven, now: DateTime<Utc>) -> String {
         facts.push(("reference", say::line(reference).into_owned()));
     }
     let pinned = turn.snapshot.as_deref().map(say::hash);
-    facts.push((
-        "pinned",
-        pinned.unwrap_or_else(|| "no, so the prompt was empty".to_owned()),
-    ));
+    let pinned = match (pinned, turn.believed_snapshot.as_deref()) {
+        (Some(pinned), Some(believed)) => format!(
+            "{pinned}, as its evidence shows; it began with {}, unconfirmed",
+            say::hash(believed)
+        ),
+        (Some(pinned), None) => pinned,
+        (None, _) => "no, so the prompt was empty".to_owned(),
+    };
+    facts.push(("pinned", pinned));
     if let (Some(hash), Some(size), Some(tokens), Some(renderer)) = (
         &turn.prompt_hash,
         given.prompt_size_bytes,
@@ -241,6 +246,8 @@ mod tests {
         let turn = Turn {
             number: 7,
             snapshot: Some(format!("sha256:{}", "a".repeat(64))),
+            believed_snapshot: None,
+            pin_seq: Some(3),
             prompt_hash: Some(format!("sha256:{}", "b".repeat(64))),
             tools_snapshot: None,
             delivery: "delivered".to_owned(),
@@ -311,6 +318,10 @@ mod tests {
              These are not all resources: the evidence leaves some out.\n"
         );
         assert_eq!(facts(&proved, began), expected);
+        let mut shown = given.clone();
+        shown.turn.believed_snapshot = Some(format!("sha256:{}", "c".repeat(64)));
+        let line = "pinned     aaaaaaaaaaaa, as its evidence shows; it began with cccccccccccc, unconfirmed\n";
+        assert!(facts(&shown, began).contains(line));
         let unpinned = Turn {
             snapshot: None,
             prompt_hash: None,

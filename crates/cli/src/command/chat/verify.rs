@@ -197,6 +197,8 @@ mod tests {
         Turn {
             number,
             snapshot: None,
+            believed_snapshot: None,
+            pin_seq: None,
             prompt_hash: None,
             tools_snapshot: None,
             delivery: "observed".to_owned(),

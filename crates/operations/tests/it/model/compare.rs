@@ -184,10 +184,16 @@ async fn assert_context(hands: &Hands<'_>, index: usize) {
     assert_eq!(turns.len(), chat.turns.len(), "turns of {chat:?}");
     for (number, (told, turn)) in turns.iter().zip(&chat.turns).enumerate() {
         assert_eq!(
-            (told.number, told.snapshot, told.tools_snapshot),
+            (
+                told.number,
+                told.snapshot,
+                told.believed,
+                told.tools_snapshot
+            ),
             (
                 number as i64 + 1,
                 address(turn.content.as_ref()),
+                address(turn.believed.as_ref()),
                 address(turn.tools_of.as_ref())
             ),
             "a stamp of {chat:?}"
@@ -265,6 +271,7 @@ async fn assert_history(hands: &Hands<'_>, real: &TestChat, chat: &Chat) {
                 told.snapshot,
                 told.reason,
                 told.unconfirmed,
+                told.evidence_turn,
                 told.at
             ),
             (
@@ -272,6 +279,7 @@ async fn assert_history(hands: &Hands<'_>, real: &TestChat, chat: &Chat) {
                 address(row.content.as_ref()),
                 row.reason,
                 row.is_unconfirmed,
+                row.evidence_turn,
                 row.at
             ),
             "row {number} of {chat:?}"

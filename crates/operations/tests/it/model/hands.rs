@@ -6,7 +6,7 @@ use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::chat::{ChatChange, ChatCreate};
 use ctxpin_model::client_event::{ClientEvent, ClientMessage};
 use ctxpin_model::compose::Selector;
-use ctxpin_model::evidence::{Row, Verdict};
+use ctxpin_model::evidence::{HandedIn, Row, Verdict};
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, ChatId, ProcessId};
 use ctxpin_model::moment::Moment;
@@ -328,28 +328,43 @@ impl Hands<'_> {
                 turn,
                 requests,
                 verdict,
+                shows,
             } => {
                 let chat = self.chat(*chat)?;
                 let row = (*requests, *verdict);
-                let real = self.evidence(chat, *turn, row).await;
-                (real, self.model.evidence(chat, *turn, row))
+                let shows = shows.map(|shows| self.told(chat, shows));
+                let real = self.evidence(chat, *turn, row, shows.as_ref()).await;
+                let shows = shows.as_ref();
+                (real, self.model.evidence(chat, *turn, row, shows, now))
             }
             other => panic!("not a chat's step: {other:?}"),
         })
     }
 
-    async fn evidence(&self, chat: usize, turn: usize, row: (u8, Verdict)) -> Answer {
+    async fn evidence(
+        &self,
+        chat: usize,
+        turn: usize,
+        row: (u8, Verdict),
+        shows: Option<&Told>,
+    ) -> Answer {
         let (requests, verdict) = row;
         let told = Row {
             verdict,
             first_different: (verdict == Verdict::Deviates).then_some(1),
             ..evidence_rows::row(&requests.to_string())
         };
-        let told = told.checked().expect("a row that fits");
         let (service, owner) = (&self.test.service, self.owner);
-        let key = evidence::key(service, owner).await.expect("a key").name();
+        let handed_in = HandedIn {
+            owner_key: evidence::key(service, owner).await.expect("a key").name(),
+            row: told.checked().expect("a row that fits"),
+            shows: shows.map(|shows| match shows {
+                Told::Head(content) => content.snapshot().addresses().id,
+                Told::Nothing | Told::Unknown => another(),
+            }),
+        };
         let number = turn as i64 + 1;
-        let added = evidence::add(service, owner, self.chats[chat], number, key, &told).await;
+        let added = evidence::add(service, owner, self.chats[chat], number, &handed_in).await;
         answer(added, |added| Answer::Evidence {
             is_new: added.is_new,
             verdict: added.evidence.verdict,

@@ -48,6 +48,8 @@ pub struct Row {
     pub is_settled: bool,
     /// Whether the client may have read newer files.
     pub is_unconfirmed: bool,
+    /// The number of the turn whose evidence has shown the content.
+    pub evidence_turn: Option<i64>,
     /// The agent that moved the pin, if it was not the owner.
     pub mover: Option<usize>,
     pub at: Moment,
@@ -60,6 +62,10 @@ pub struct Row {
 pub struct Turn {
     pub reference: Option<u8>,
     pub content: Option<Content>,
+    /// What the turn began with, if evidence has shown another content.
+    pub believed: Option<Content>,
+    /// The number of rows in the history with the turn's pin.
+    pub pins: usize,
     pub tools_of: Option<Content>,
     pub delivery: Delivery,
     pub at: Moment,
@@ -155,6 +161,7 @@ impl Chat {
             reason: why.reason,
             is_settled: why.is_settled,
             is_unconfirmed: false,
+            evidence_turn: None,
             mover: why.mover,
             at: why.at,
             pinned_at: why.at,
@@ -464,7 +471,11 @@ impl Lifecycle {
         }
         if let Some(row) = inherited {
             let why = Why::asked(Reason::Inherit, row.is_settled, at);
+            let is_unconfirmed = row.is_unconfirmed && chat.mode == Mode::Observed;
             chat.push_row(row.content.clone(), row.agent, &why);
+            if let Some(row) = chat.history.last_mut() {
+                row.is_unconfirmed = is_unconfirmed;
+            }
         } else if let Some(agent) = chat.agent.map(|agent| &self.agents[agent]) {
             if agent.is_deleted {
                 return Answer::Refused("not-found");
@@ -704,6 +715,8 @@ impl Lifecycle {
         state.turns.push(Turn {
             reference,
             tools_of: live.or(pin.clone()),
+            believed: None,
+            pins: state.history.len(),
             content: pin,
             delivery: match state.mode {
                 Mode::Delivered => Delivery::Delivered,

@@ -40,6 +40,45 @@ impl Chat {
     }
 }
 
+impl Chat {
+    /// Moves an unconfirmed pin to the content that a row about a turn shows, and stamps the turns that began with it.
+    fn show(
+        &mut self,
+        number: usize,
+        verdict: Verdict,
+        shows: &Told,
+        why: &Why,
+    ) -> Result<(), &'static str> {
+        let Told::Head(content) = shows else {
+            return Err("invalid");
+        };
+        if verdict != Verdict::AsPinned {
+            return Err("invalid");
+        }
+        let (turn, pins) = (&self.turns[number], self.history.len());
+        let is_unconfirmed = self.history.last().is_some_and(|row| row.is_unconfirmed);
+        let is_open = self.mode == Mode::Observed && is_unconfirmed && turn.pins == pins;
+        let is_stamped = turn.content.as_ref() == Some(content);
+        if !is_open && is_stamped {
+            return Ok(());
+        }
+        if !is_open || !is_stamped && !turn.rows.is_empty() {
+            return Err("precondition-failed");
+        }
+        self.observe(content.clone(), false, why);
+        if let Some(row) = self.history.last_mut() {
+            row.evidence_turn = Some(number as i64 + 1);
+        }
+        let begun = self.turns.iter_mut();
+        let begun = begun.filter(|turn| turn.pins == pins && turn.rows.is_empty());
+        for turn in begun.filter(|_| !is_stamped) {
+            turn.believed = turn.content.replace(content.clone());
+            turn.pins = pins + 1;
+        }
+        Ok(())
+    }
+}
+
 impl Lifecycle {
     /// Returns the refusal of a request that chooses the pin of an observed chat.
     pub(super) fn chosen(&self, chat: usize) -> Option<Answer> {
@@ -80,10 +119,18 @@ impl Lifecycle {
         Answer::Done
     }
 
-    /// Takes a row of evidence about a turn.
-    pub fn evidence(&mut self, chat: usize, turn: usize, row: (u8, Verdict)) -> Answer {
+    /// Takes a row of evidence about a turn, and the head that it shows.
+    pub fn evidence(
+        &mut self,
+        chat: usize,
+        number: usize,
+        row: (u8, Verdict),
+        shows: Option<&Told>,
+        at: Moment,
+    ) -> Answer {
+        let is_settled = self.is_head_settled(&self.chats[chat]);
         let state = &mut self.chats[chat];
-        let turn = state.turns.get_mut(turn).filter(|_| !state.is_deleted);
+        let turn = state.turns.get(number).filter(|_| !state.is_deleted);
         let Some(turn) = turn else {
             return Answer::Refused("not-found");
         };
@@ -94,12 +141,18 @@ impl Lifecycle {
         let known = turn.rows.iter().find(|known| known.0 == requests);
         let is_new = match known {
             Some(known) if known.1 != verdict => return Answer::Refused("conflict"),
-            Some(_) => false,
-            None => {
-                turn.rows.push(row);
-                true
-            }
+            known => known.is_none(),
         };
+        if let (Some(shows), true) = (shows, is_new) {
+            let why = Why::asked(Reason::Observe, is_settled, at);
+            if let Err(refusal) = state.show(number, verdict, shows, &why) {
+                return Answer::Refused(refusal);
+            }
+        }
+        let turn = &mut state.turns[number];
+        if is_new {
+            turn.rows.push(row);
+        }
         let worst = turn.rows.iter().map(|row| row.1).max();
         let verdict = worst.expect("the row is there");
         Answer::Evidence { is_new, verdict }

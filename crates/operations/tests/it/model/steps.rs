@@ -152,6 +152,8 @@ pub enum Step {
         turn: usize,
         requests: u8,
         verdict: Verdict,
+        /// The head that the requests show, if they show one.
+        shows: Option<Read>,
     },
 }
 
@@ -277,7 +279,7 @@ fn of_chats() -> impl Strategy<Value = Step> {
         1 => (who(), who()).prop_map(|(chat, parent)| Step::Parent { chat, parent }),
         8 => (who(), read()).prop_map(|(chat, read)| Step::Start { chat, read }),
         14 => (who(), reference).prop_map(|(chat, reference)| Step::Turn { chat, reference }),
-        4 => evidence(),
+        6 => evidence(),
         1 => who().prop_map(Step::ChatDelete),
     ]
 }
@@ -288,14 +290,19 @@ fn evidence() -> impl Strategy<Value = Step> {
         2 => Just(Verdict::Deviates),
         1 => Just(Verdict::Unpinned),
     ];
-    (who(), 0..4_usize, 0..3_u8, verdict).prop_map(|(chat, turn, requests, verdict)| {
-        Step::Evidence {
+    let shows = prop::option::weighted(
+        0.6,
+        prop_oneof![8 => (0..4_usize).prop_map(Read::Head), 1 => Just(Read::Another)],
+    );
+    (who(), 0..4_usize, 0..3_u8, verdict, shows).prop_map(
+        |(chat, turn, requests, verdict, shows)| Step::Evidence {
             chat,
             turn,
             requests,
             verdict,
-        }
-    })
+            shows,
+        },
+    )
 }
 
 fn of_pins() -> impl Strategy<Value = Step> {

@@ -47,7 +47,7 @@ use ctxpin_testing::workspace::{Workspace, claimed};
 use uuid::Uuid;
 
 use super::{Caller, Objects, World};
-use crate::evidence_rows::row;
+use crate::evidence_rows::{handed_in, row};
 use crate::outcome::Outcome;
 
 /// Requests an operation in every way, and returns the outcome of each.
@@ -363,9 +363,9 @@ async fn on_bodies(
         Operation::EvidenceAdd => {
             let key = evidence::key(service, world.owner.1).await.unwrap().name();
             // The same row again is no refusal.
-            let row = row("requests of one turn").checked().unwrap();
+            let handed_in = handed_in(key, row("requests of one turn"));
             vec![Outcome::of(
-                &evidence::add(service, by, chat, 1, key, &row).await,
+                &evidence::add(service, by, chat, 1, &handed_in).await,
             )]
         }
         Operation::ExposureRead => {

@@ -276,9 +276,10 @@ pub(super) fn what_it_changed(record: &PinRecord, changes: Option<&PinChanges>) 
         Some(changes) => what_with(record.reason, &named(changes)),
         None => what(record.reason).to_owned(),
     };
-    match record.unconfirmed {
-        true => format!("{what} (unconfirmed: it may have read newer files)"),
-        false => what,
+    match (record.unconfirmed, record.evidence_turn) {
+        (true, _) => format!("{what} (unconfirmed: it may have read other files)"),
+        (false, Some(turn)) => format!("{what} (shown by the evidence of turn {turn})"),
+        (false, None) => what,
     }
 }
 

@@ -96,6 +96,8 @@ struct TurnFacts {
     /// Whether the facts stand in the list of turns, without the prompt.
     is_alone: bool,
     snapshot: Option<ShortId>,
+    /// The snapshot with which the turn began, if evidence has shown another one since.
+    believed: Option<ShortId>,
     hash: Option<ShortId>,
     prompt: Option<PromptFacts>,
     delivery: &'static str,
@@ -299,6 +301,7 @@ impl TurnFacts {
             path: format!("/chats/{chat}/turns/{}", turn.number),
             is_alone: true,
             snapshot: turn.snapshot.map(ShortId::of_snapshot),
+            believed: turn.believed.map(ShortId::of_snapshot),
             hash: turn.prompt.map(|hash| ShortId::of_hash(hash, "hash")),
             prompt: view.prompt,
             delivery: turn.delivery.as_str(),

@@ -1,0 +1,126 @@
+//! The rows of evidence that one reading of a record gives, one for each turn and each pin that it is compared with.
+
+use std::collections::BTreeMap;
+
+use ctxpin_evidence::candidates::Candidates;
+use ctxpin_evidence::reading::Request;
+use ctxpin_evidence::verdict::Turn;
+use ctxpin_model::evidence::{Row, Source};
+use ctxpin_model::hash::SnapshotId;
+
+use super::compared::{Compared, Stamps};
+use super::read::Reread;
+
+/// What the requests of a turn say.
+pub(super) struct Said {
+    pub turn: i64,
+    pub row: Row,
+    /// The head that they show in place of an unconfirmed pin.
+    pub shows: Option<SnapshotId>,
+}
+
+/// The rows that are being made.
+pub(super) struct Rows<'r> {
+    /// The client's id of the subagent that made the requests.
+    subagent: Option<&'r str>,
+    source: Source,
+    compared: &'r Compared,
+    stamps: &'r Stamps,
+    pub rereads: &'r [Reread],
+    /// The number of the last request that was handed in before.
+    pub handed_in: u64,
+    pub last: u64,
+    pub is_open: bool,
+    /// By the number of the turn and of the snapshot.
+    turns: BTreeMap<(i64, Option<usize>), Requests<'r>>,
+    /// How many requests have a pin that is not kept here.
+    pub uncompared: u64,
+}
+
+impl<'r> Rows<'r> {
+    pub fn new(
+        subagent: Option<&'r str>,
+        source: Source,
+        compared: &'r Compared,
+        stamps: &'r Stamps,
+    ) -> Self {
+        Self {
+            subagent,
+            source,
+            compared,
+            stamps,
+            rereads: &[],
+            handed_in: 0,
+            last: 0,
+            is_open: false,
+            turns: BTreeMap::new(),
+            uncompared: 0,
+        }
+    }
+
+    pub fn add(&mut self, request: &Request<'_>) {
+        if request.number <= self.handed_in {
+            return;
+        }
+        // All requests of a subagent are its one turn. What a client copied of another session is no turn of this one.
+        let reference = self.subagent.or(request.turn);
+        let turns = &self.stamps.turns;
+        let place = turns
+            .iter()
+            .rposition(|turn| Some(&*turn.reference) == reference);
+        let Some(place) = place else {
+            self.is_open = true;
+            return;
+        };
+        // Turns are recorded in their order, so those before will not be known any more.
+        self.is_open = false;
+        self.last = request.number;
+        let stamp = &turns[place];
+        let next = turns.get(place + 1);
+        let mut rereads = self.rereads.iter();
+        let reread = rereads.find(|reread| request.is_compacted && reread.turn == stamp.reference);
+        let reread = reread.and_then(|reread| reread.snapshot.parse().ok());
+        let pin = self.compared.pin(stamp, next, reread);
+        if pin.is_none() && stamp.snapshot.is_some() {
+            self.uncompared += 1;
+            return;
+        }
+        let (known, source) = (&self.compared.known, self.source);
+        let turn = self.turns.entry((stamp.number, pin));
+        let turn =
+            turn.or_insert_with(|| match pin.filter(|_| stamp.is_open && reread.is_none()) {
+                Some(pin) => {
+                    let others = self.compared.candidates(stamp);
+                    Requests::Open(Candidates::new(known, source, pin, others))
+                }
+                None => Requests::Stamped(Turn::new(known, source, pin)),
+            });
+        match turn {
+            Requests::Stamped(turn) => turn.add(request),
+            Requests::Open(turn) => turn.add(request),
+        }
+    }
+
+    pub fn made(self) -> Vec<Said> {
+        let compared = self.compared;
+        let turns = self.turns.into_iter();
+        let said = turns.map(|((turn, _), requests)| {
+            let (row, shown) = match requests {
+                Requests::Stamped(turn) => (turn.row(), None),
+                Requests::Open(turn) => turn.row(),
+            };
+            Said {
+                turn,
+                row,
+                shows: shown.and_then(|number| compared.snapshot(number)),
+            }
+        });
+        said.collect()
+    }
+}
+
+/// The requests of a turn, beside its stamp or beside what its client may have read.
+enum Requests<'r> {
+    Stamped(Turn<'r>),
+    Open(Candidates<'r>),
+}
