@@ -91,6 +91,13 @@ pub(crate) struct Described {
     pub descriptions: [String; 2],
 }
 
+impl Described {
+    /// Returns the length of the description in the client's form, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.descriptions[0].len() as u64
+    }
+}
+
 /// A name by which a list has skills.
 #[derive(Default)]
 pub(crate) struct Name {

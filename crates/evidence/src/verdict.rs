@@ -327,6 +327,7 @@ impl<'c> Compared<'c> {
                     Outcome::Shortened => self.listed.get(&number).and_then(|(_, bytes)| *bytes),
                     _ => None,
                 };
+                result.size_bytes = place.and_then(|place| self.size(number, resource, place));
                 results.push((subject, result));
             }
         }
@@ -366,12 +367,54 @@ impl<'c> Compared<'c> {
             content,
             outcome,
             given_bytes: None,
+            size_bytes: None,
             is_within,
             request: self.request.number,
             place,
             foreign: None,
         };
         (subject, result)
+    }
+
+    /// Returns what became of a text or a description of this size.
+    fn sized(
+        &self,
+        resource: &KnownResource,
+        outcome: Outcome,
+        place: Place,
+        bytes: u64,
+    ) -> (Subject, ResourceResult) {
+        let (subject, result) = self.result(resource, outcome, Some(place));
+        let size_bytes = Some(bytes);
+        (
+            subject,
+            ResourceResult {
+                size_bytes,
+                ..result
+            },
+        )
+    }
+
+    /// Returns the size of what stands at a place: a text of a resource of the pin, or its description in a list.
+    fn size(&self, number: usize, resource: &KnownResource, place: Place) -> Option<u64> {
+        if let Some((_, bytes)) = self.listed.get(&number).filter(|(at, _)| *at == place) {
+            let described = self.known.described(&resource.source).iter();
+            let mut described = described.map(|described| &self.known.described[*described]);
+            let owner = ResourceNumber {
+                snapshot: self.pin,
+                resource: number,
+            };
+            let described = described.find(|described| described.owners.contains(&owner));
+            return bytes.or(described.map(Described::bytes));
+        }
+        let mut texts = resource.texts.iter();
+        let text = texts.find(|text| {
+            let is_given = self
+                .counts(**text, resource)
+                .any(|count| count.first == place);
+            is_given || self.elsewhere.get(text) == Some(&place)
+        });
+        text.map(|text| self.known.texts[*text].bytes)
     }
 
     /// Returns whether a text of a resource stands inside of one that was given.
@@ -489,7 +532,7 @@ impl<'c> Compared<'c> {
             None => Outcome::Newer,
         };
         let is_pinned = self.listings.contains(&place);
-        (!is_pinned).then(|| self.result(resource, outcome, Some(place)))
+        (!is_pinned).then(|| self.sized(resource, outcome, place, skill.bytes()))
     }
 
     /// Returns what a listed skill is whose description no snapshot has of it.
@@ -549,6 +592,7 @@ impl<'c> Compared<'c> {
             content: None,
             outcome,
             given_bytes: None,
+            size_bytes: None,
             is_within: false,
             request: self.request.number,
             place: Some(place),
@@ -594,7 +638,8 @@ impl<'c> Compared<'c> {
         let texts = self.given.iter();
         let results = texts.filter_map(|(text, count)| {
             let (resource, outcome) = self.other_text(*text, count.last)?;
-            Some(self.result(resource, outcome, Some(count.first)))
+            let bytes = self.known.texts[*text].bytes;
+            Some(self.sized(resource, outcome, count.first, bytes))
         });
         results.collect()
     }
@@ -605,7 +650,7 @@ impl<'c> Compared<'c> {
         let texts = texts.filter(|(text, _)| !self.given.contains_key(text));
         let results = texts.filter_map(|(text, (place, bytes))| {
             let (resource, outcome) = self.other_text(*text, *place)?;
-            let (subject, result) = self.result(resource, outcome, Some(*place));
+            let (subject, result) = self.sized(resource, outcome, *place, *bytes);
             let given_bytes = Some(*bytes);
             Some((
                 subject,
@@ -645,7 +690,8 @@ impl<'c> Compared<'c> {
             }
             let said = owners.iter().map(|owner| {
                 let resource = self.known.resource(*owner);
-                self.result(resource, Outcome::SeenElsewhere, Some(*place))
+                let bytes = self.known.texts[*text].bytes;
+                self.sized(resource, Outcome::SeenElsewhere, *place, bytes)
             });
             results.extend(said);
         }
@@ -678,6 +724,7 @@ impl<'c> Compared<'c> {
             content: None,
             outcome,
             given_bytes: None,
+            size_bytes: None,
             is_within: false,
             request: self.request.number,
             place: Some(place),

@@ -283,6 +283,11 @@ impl Outcome {
         }
     }
 
+    /// Returns whether the outcome can come with the size of what was given or said.
+    pub fn has_size(self) -> bool {
+        self.has_text() || self == Self::Shortened
+    }
+
     /// Returns whether the outcome can come with the number of bytes that were given. The first two always do.
     pub fn counts_bytes(self) -> bool {
         matches!(
@@ -329,6 +334,9 @@ pub struct ResourceResult {
     /// How many bytes of the file or of the description were given, for an outcome that
     /// [counts them](Outcome::counts_bytes). `None` for a text that was given whole, or not at all.
     pub given_bytes: Option<u64>,
+    /// The size of the text as it was given or said, or of the description in a list of skills, in bytes. `None` without
+    /// one, for a text that no snapshot has, and in a row of an earlier release.
+    pub size_bytes: Option<u64>,
     /// Whether the text stands inside of another one that was given.
     pub is_within: bool,
     /// The number of the first request with this outcome.

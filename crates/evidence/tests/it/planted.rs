@@ -725,3 +725,48 @@ fn the_plugin_hands_over_each_system_text() {
          .opencode/skills/deploy/SKILL.md: Given in message 0\n  sub/AGENTS.md: NotAskedFor\n",
     );
 }
+
+#[test]
+fn what_was_given_has_its_size() {
+    let pin = Sample::of(Source::Transcript)
+        .file(AGENTS, &body("AGENTS"))
+        .file(RULES, &body("RULES"))
+        .skill(
+            "/w/project/.claude/skills",
+            "pdf",
+            "Reads PDF files.",
+            &body("PDF"),
+        )
+        .skill(
+            "/w/project/.claude/skills",
+            "mail",
+            "Writes letters and mails.",
+            "",
+        );
+    let before = Sample::of(Source::Transcript).file(AGENTS, &body("EARLIER"));
+    let mut transcript = Transcript::default();
+    let [agents, earlier] = ["AGENTS", "EARLIER"].map(body);
+    transcript.files(&[(AGENTS, earlier.trim())]);
+    transcript.files(&[(AGENTS, agents.trim())]);
+    let list = "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- pdf: Reads PDF \
+                files.\n- mail: Writes letters…\n</system-reminder>";
+    transcript.user(&[list]);
+    transcript.request();
+    let known = known(&[before, pin]);
+    let row = row(&known, Source::Transcript, 1, &transcript.record());
+    let sizes = row.resources.iter().map(|result| {
+        let path = result.path.as_deref().unwrap_or_default();
+        let path = path.trim_start_matches("/w/project/");
+        format!("{path} {} {:?}", became(result), result.size_bytes)
+    });
+    let sizes: Vec<_> = sizes.collect();
+    let [agents, earlier] = [agents, earlier].map(|text| text.trim().len());
+    let expected = [
+        ".claude/rules/rules.md Absent None".to_owned(),
+        format!("AGENTS.md Superseded Some({earlier})"),
+        ".claude/skills/mail/SKILL.md Shortened(14) Some(14)".to_owned(),
+        ".claude/skills/pdf/SKILL.md Given Some(16)".to_owned(),
+        format!("AGENTS.md Given Some({agents})"),
+    ];
+    assert_eq!(sizes, expected);
+}

@@ -172,6 +172,11 @@ impl Row {
         if let Some(reason) = reason {
             return Err(InvalidRow::new("given_bytes", reason));
         }
+        if result.size_bytes.is_some() && (!result.outcome.has_size() || result.foreign.is_some()) {
+            let reason =
+                "only what was given or said has it, and a text of no snapshot has it in `foreign`";
+            return Err(InvalidRow::new("size_bytes", reason));
+        }
         if result.is_within && result.outcome != Outcome::Absent {
             return Err(InvalidRow::new(
                 "within",
@@ -187,7 +192,8 @@ impl Row {
             .iter()
             .map(|foreign| ("bytes", foreign.bytes));
         let given = result.given_bytes.map(|given| ("given_bytes", given));
-        for (member, number) in numbers.chain(bytes).chain(given) {
+        let size = result.size_bytes.map(|size| ("size_bytes", size));
+        for (member, number) in numbers.chain(bytes).chain(given).chain(size) {
             check_number(member, number)?;
         }
         Ok(())

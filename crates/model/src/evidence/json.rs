@@ -70,6 +70,7 @@ impl ResourceResult {
         add("content", self.content.map(|content| content.hex().into()));
         add("outcome", Some(self.outcome.as_str().into()));
         add("given_bytes", self.given_bytes.map(Value::from));
+        add("size_bytes", self.size_bytes.map(Value::from));
         add("within", self.is_within.then_some(true.into()));
         add("request", Some(self.request.into()));
         let place = self
@@ -116,6 +117,7 @@ fn result(value: &Value) -> Option<ResourceResult> {
         content: value.get("content").and_then(digits).map(BlobHash::from),
         outcome: word("outcome")?.parse().ok()?,
         given_bytes: number("given_bytes"),
+        size_bytes: number("size_bytes"),
         is_within: value
             .get("within")
             .and_then(Value::as_bool)

@@ -22,6 +22,7 @@ fn result(path: &str, outcome: Outcome) -> ResourceResult {
         content: Some(BlobHash::of(b"text")),
         outcome,
         given_bytes: outcome.counts_bytes().then_some(7),
+        size_bytes: (outcome != Outcome::Foreign && outcome.has_size()).then_some(9),
         is_within: false,
         request: 1,
         place: None,
@@ -311,6 +312,20 @@ fn the_parts_of_a_result_fit_together() {
         ResourceResult {
             given_bytes: None,
             ..result("a", Outcome::GivenUpTo)
+        },
+    );
+    check(
+        "size_bytes",
+        ResourceResult {
+            size_bytes: Some(9),
+            ..result("a", Outcome::Absent)
+        },
+    );
+    check(
+        "size_bytes",
+        ResourceResult {
+            size_bytes: Some(9),
+            ..foreign("a")
         },
     );
     check(

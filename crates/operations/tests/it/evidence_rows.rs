@@ -50,6 +50,7 @@ pub fn file(path: &str, text: &str, outcome: Outcome) -> ResourceResult {
         content: Some(BlobHash::of(text.as_bytes())),
         outcome,
         given_bytes: None,
+        size_bytes: None,
         is_within: false,
         request: 1,
         place: None,

@@ -112,6 +112,7 @@ fn result(at: &str, shape: ResourceResult) -> Result<evidence::ResourceResult, I
         content: content.transpose()?,
         outcome: word(format!("{at}.outcome"), &shape.outcome)?,
         given_bytes: shape.given_bytes,
+        size_bytes: shape.size_bytes,
         is_within: shape.within,
         request: shape.request,
         place: shape.place.map(|place| evidence::Place {
@@ -157,6 +158,7 @@ fn result_shape(result: &evidence::ResourceResult) -> ResourceResult {
         content_hash: result.content.map(|content| content.to_string()),
         outcome: result.outcome.to_string(),
         given_bytes: result.given_bytes,
+        size_bytes: result.size_bytes,
         within: result.is_within,
         request: result.request,
         place: result.place.map(|place| Place {
@@ -216,7 +218,7 @@ mod tests {
                 },
                 {
                     "path": "/w/AGENTS.md", "kind": "instruction_file", "content_hash": format!("sha256:{}", "05".repeat(32)),
-                    "outcome": "given-up-to", "given_bytes": 32768, "request": 1,
+                    "outcome": "given-up-to", "given_bytes": 32768, "size_bytes": 32770, "request": 1,
                 },
             ],
             "left_out": 0,

@@ -105,6 +105,10 @@ pub struct ResourceResult {
     /// text of which the client showed lines alone, because the file was edited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_bytes: Option<u64>,
+    /// The size of the text as it was given or said, or of the description in a list of skills; absent if there was none,
+    /// and in a row of an earlier release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
     /// Whether an `absent` text stands inside of another one that was given.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub within: bool,

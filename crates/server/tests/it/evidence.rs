@@ -103,6 +103,7 @@ pub fn result(kind: &str, path: &str, outcome: &str, text: &str) -> ResourceResu
         content_hash: Some(BlobHash::of(text.as_bytes()).to_string()),
         outcome: outcome.to_owned(),
         given_bytes: None,
+        size_bytes: None,
         within: false,
         request: 2,
         place: None,
@@ -122,6 +123,7 @@ fn mixed(reader: &Reader<'_>) -> Vec<ResourceResult> {
         },
         ResourceResult {
             given_bytes: Some(32_768),
+            size_bytes: Some(32_770),
             ..result(
                 "instruction_file",
                 "/srv/shop/AGENTS.md",

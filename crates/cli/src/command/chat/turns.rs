@@ -201,11 +201,7 @@ fn found(findings: &Findings) -> String {
             table.row([
                 outcome(result),
                 result.kind.clone().unwrap_or_default(),
-                result
-                    .foreign
-                    .as_ref()
-                    .map(|foreign| say::size(foreign.size_bytes))
-                    .unwrap_or_default(),
+                size(result).map(say::size).unwrap_or_default(),
                 result.request.to_string(),
                 result
                     .path
@@ -219,6 +215,14 @@ fn found(findings: &Findings) -> String {
         text += "\nThese are not all resources: the evidence leaves some out.\n";
     }
     text
+}
+
+/// Returns the size of what was given, if the row has it.
+fn size(result: &ResourceResult) -> Option<u64> {
+    let foreign = result.foreign.as_ref();
+    foreign
+        .map(|foreign| foreign.size_bytes)
+        .or(result.size_bytes)
 }
 
 fn outcome(result: &ResourceResult) -> String {
@@ -287,6 +291,7 @@ mod tests {
             content_hash: None,
             outcome: outcome.to_owned(),
             given_bytes: (outcome == "given-up-to").then_some(32_768),
+            size_bytes: (outcome == "given-up-to").then_some(32_770),
             within: outcome == "absent",
             request: 2,
             place: None,
@@ -314,7 +319,7 @@ mod tests {
              OUTCOME                      KIND              SIZE     REQUEST  SOURCE\n\
              foreign                      instruction_file  2.2 KiB  2        rules\\u{{1b}}.md\n\
              absent, within another text  instruction_file           2        /w/a.md\n\
-             given-up-to 32768 bytes      instruction_file           2        /w/AGENTS.md\n\n\
+             given-up-to 32768 bytes      instruction_file  32 KiB   2        /w/AGENTS.md\n\n\
              These are not all resources: the evidence leaves some out.\n"
         );
         assert_eq!(facts(&proved, began), expected);

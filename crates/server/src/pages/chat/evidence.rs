@@ -107,6 +107,7 @@ impl ResultRow {
             Outcome::GivenUpTo => format!("up to byte {}", Number(bytes)),
             _ => format!("{} of it", Size(bytes)),
         }));
+        details.extend(result.size_bytes.map(|bytes| Size(bytes).to_string()));
         if result.outcome.deviates() {
             details.push(format!("first in request {}", Number(result.request)));
         }
