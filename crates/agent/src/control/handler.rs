@@ -277,8 +277,9 @@ impl ControlHandler {
         let called_at = Instant::now();
         let client = self.hooks.check(call)?;
         let arrived = self.hooks.arrived(call, client);
-        let attached = self.attach(Path::new(&call.directory), client.as_str());
-        let attached = attached.await?;
+        let directory = self.hooks.directory(call, client, &arrived).await;
+        let attached = self.attach(&directory, client.as_str()).await?;
+        self.hooks.follows(call, client, &arrived, directory).await;
         let agent = attached.agent_id.ok_or_else(|| {
             format!(
                 "the process on {} does not know its agent yet, because it has reached no server",

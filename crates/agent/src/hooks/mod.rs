@@ -25,7 +25,7 @@ mod state_files;
 mod tests;
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -53,7 +53,7 @@ use processes::Processes;
 use read::{KeptReads, Listing, Read, Subagent};
 use record::Taken;
 
-pub use start::note_missed_start;
+pub use start::{goes_on_there, knows_session, note_missed_start};
 
 /// The longest wait of a session's start for the scan. The client waits meanwhile.
 const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);
@@ -291,7 +291,7 @@ impl Hooks {
             (message, read.told != before)
         };
         if is_told {
-            keep_read(&self.kept_reads, event, session);
+            keep_read(&self.kept_reads, name(event), session);
         }
         let message = message?;
         let is_declined = self.is_declined(event, session, newest);
@@ -315,10 +315,44 @@ impl Hooks {
         Some(is_head && context.pin.declined)
     }
 
+    /// Returns the directory of the session of a call. It is that of the session's start, wherever the model has gone since.
+    pub async fn directory(&self, call: &HookCall, client: Profile, arrived: &Arrived) -> PathBuf {
+        let is_start = call.event == HookEvent::SessionStart;
+        let known = self.known_of(call, client, &arrived.session).await;
+        let began = lock(known).directory.clone();
+        let began = began.filter(|_| !is_start || goes_on_there(call.source.as_deref()));
+        began.unwrap_or_else(|| PathBuf::from(&call.directory))
+    }
+
+    /// Notes the directory in which a session is followed.
+    pub async fn follows(
+        &self,
+        call: &HookCall,
+        client: Profile,
+        arrived: &Arrived,
+        directory: PathBuf,
+    ) {
+        let known = self.known_of(call, client, &arrived.session).await;
+        if lock(known).directory.replace(directory.clone()) != Some(directory) {
+            let name = name_of(client, &call.session);
+            keep_read(&self.kept_reads, name, &arrived.session);
+        }
+    }
+
     /// Returns what is known of what a session has read. What an earlier process kept counts.
     async fn known<'s>(&self, event: &Event, session: &'s Session) -> &'s Mutex<Read> {
+        self.known_of(&event.call, event.client, session).await
+    }
+
+    async fn known_of<'s>(
+        &self,
+        call: &HookCall,
+        client: Profile,
+        session: &'s Session,
+    ) -> &'s Mutex<Read> {
         let kept = session.read.get_or_init(|| async {
-            let (kept, name) = (Arc::clone(&self.kept_reads), name(event));
+            let kept = Arc::clone(&self.kept_reads);
+            let name = name_of(client, &call.session);
             Mutex::new(blocking(move || kept.read(&name)).await)
         });
         kept.await
@@ -401,7 +435,7 @@ impl Hooks {
         {
             let known = self.known(&event, &arrived.session).await;
             lock(known).began(subagent);
-            keep_read(&self.kept_reads, &event, &arrived.session);
+            keep_read(&self.kept_reads, name(&event), &arrived.session);
         }
         let deed = Deed::Subagent { read: None };
         self.behind(event, arrived, deed, fresh).await?;
@@ -539,7 +573,7 @@ impl Hooks {
                         if let Some(read) = session.read.get() {
                             lock(read).snapshot = listing;
                         }
-                        keep_read(&kept_reads, &event, &session);
+                        keep_read(&kept_reads, name(&event), &session);
                     }
                     None
                 }
@@ -550,7 +584,7 @@ impl Hooks {
                 && let Some(head) = late.await
             {
                 if session.has_read(&head, &start.source) {
-                    keep_read(&kept_reads, &event, &session);
+                    keep_read(&kept_reads, name(&event), &session);
                 }
                 let mut again = Deed::Start(start_of(&start.source, Some(&head)));
                 insistently(&client, &event, &session, &mut again, None).await;
@@ -582,7 +616,7 @@ impl Hooks {
         if let Some(subagent) = call.subagent.as_deref().filter(|_| is_of_subagent)
             && lock(known).ended(subagent)
         {
-            keep_read(&self.kept_reads, &event, &session);
+            keep_read(&self.kept_reads, name(&event), &session);
         }
         let (rereads, subagents) = {
             let known = lock(known);
@@ -634,7 +668,7 @@ impl Hooks {
                     .await;
                 let Some(subagent) = &subject.subagent else {
                     if shown.is_some_and(|shown| session.has_shown(&event.recent, shown)) {
-                        keep_read(&kept_reads, &event, &session);
+                        keep_read(&kept_reads, name(&event), &session);
                     }
                     let is_read = taken != Taken::Not && subject.is_ended;
                     session.is_read.fetch_or(is_read, Ordering::Relaxed);
@@ -647,7 +681,7 @@ impl Hooks {
                     _ => taken == Taken::Before && ended.contains(subagent),
                 };
                 if is_over && session.lost(subagent) {
-                    keep_read(&kept_reads, &event, &session);
+                    keep_read(&kept_reads, name(&event), &session);
                 }
             }
             drop(alone);
@@ -721,8 +755,8 @@ fn remembers(processes: &Mutex<Processes>, event: &Event, read: Option<&Listing>
 }
 
 /// Keeps what a session has read for a later process, behind the back of the hook.
-fn keep_read(kept: &Arc<KeptReads>, event: &Event, session: &Arc<Session>) {
-    let (kept, name, session) = (Arc::clone(kept), name(event), Arc::clone(session));
+fn keep_read(kept: &Arc<KeptReads>, name: String, session: &Arc<Session>) {
+    let (kept, session) = (Arc::clone(kept), Arc::clone(session));
     tokio::task::spawn_blocking(move || {
         let read = || session.read.get().map(|read| lock(read).clone());
         if let Err(error) = kept.keep(&name, || read().unwrap_or_default()) {

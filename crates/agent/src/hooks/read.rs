@@ -38,6 +38,9 @@ const MISSED: &str = "missed";
 /// What the client has read, what its person was told, and the subagents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Read {
+    /// Where the client began. A model may change into another directory.
+    #[serde(default)]
+    pub directory: Option<PathBuf>,
     /// The snapshot at the session's last start.
     pub snapshot: Option<Listing>,
     /// The snapshot of which the person was told last that it differs.
@@ -219,11 +222,15 @@ impl KeptReads {
 
     /// Notes a start of a session of which a hook could tell nobody, if something is kept of the session.
     pub fn note_missed(&self, session: &str) -> io::Result<()> {
-        let path = self.path(session);
-        match path.exists() {
-            true => file::replace(&path.with_extension(MISSED), b""),
+        match self.has(session) {
+            true => file::replace(&self.path(session).with_extension(MISSED), b""),
             false => Ok(()),
         }
+    }
+
+    /// Returns whether something is kept of a session.
+    pub fn has(&self, session: &str) -> bool {
+        self.path(session).exists()
     }
 
     fn path(&self, session: &str) -> PathBuf {

@@ -71,8 +71,8 @@ impl Hooks {
             snapshot.as_deref(),
         );
         if is_read {
-            let (kept, name) = (Arc::clone(&self.kept_reads), name(&event));
-            blocking(move || kept.take_missed(&name)).await;
+            let (kept, missed) = (Arc::clone(&self.kept_reads), name(&event));
+            blocking(move || kept.take_missed(&missed)).await;
             let mut read = lock(known);
             read.snapshot = listing;
             read.told = None;
@@ -80,7 +80,7 @@ impl Hooks {
                 read.compacted();
             }
             drop(read);
-            keep_read(&self.kept_reads, &event, &session);
+            keep_read(&self.kept_reads, name(&event), &session);
         }
         let late = late.map(|reading| -> Fresh { Box::pin(async { Some(reading.await?.0) }) });
         let tried = self.behind(event.clone(), arrived, Deed::Start(start), late);
@@ -132,7 +132,7 @@ impl Hooks {
             let mut read = lock(self.known(&event, &session).await);
             (read.snapshot, read.told) = (Some(given), None);
         }
-        keep_read(&self.kept_reads, &event, &session);
+        keep_read(&self.kept_reads, name(&event), &session);
         let tried = self.behind(event.clone(), arrived, Deed::Start(start), None);
         let tried = tried.await?;
         self.read_behind(event, session).await?;
@@ -170,6 +170,17 @@ fn is_read_at_start(client: Profile, source: Option<&str>) -> bool {
     let mut known = ClientEvent::ALL.iter();
     let known = known.find(|known| Some(known.as_str()) == source);
     known.is_none_or(|known| known.is_read_by(Some(client.as_str())))
+}
+
+/// Returns whether a client goes on where it began at the start that `source` names. Claude Code (2.1.332) reads the files
+/// of the directory of its start again when it compacts, wherever the model has gone since.
+pub fn goes_on_there(source: Option<&str>) -> bool {
+    source == Some(ClientEvent::Compact.as_str())
+}
+
+/// Returns whether a session was followed from a state directory.
+pub fn knows_session(state_directory: &Path, client: Profile, session: &str) -> bool {
+    is_name(session) && KeptReads::of(state_directory).has(&name_of(client, session))
 }
 
 /// Notes a start of a session of which a hook could tell nobody: no process watches, or the hooks are paused. If the

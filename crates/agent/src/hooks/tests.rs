@@ -154,6 +154,7 @@ fn what_a_session_has_read_outlives_the_process() {
     let kept = KeptReads::of(base.path());
     assert_eq!(kept.read("codex\ns"), Read::default());
     let read = Read {
+        directory: Some("/w".into()),
         snapshot: Some(Listing {
             snapshot: "sha256:0".into(),
             resources: [("skill".into(), [("/w/s".into(), "1".into())].into())].into(),

@@ -176,6 +176,15 @@ impl Watched {
         self.calls(record, "UserPromptSubmit", &named);
     }
 
+    /// Hands over what a request of opencode's session `s1` has in a turn: an instruction file with a text.
+    fn gives(&self, path: &Path, [turn, request, text]: [&str; 3]) -> Option<String> {
+        let text = format!("{SENTINEL}\nInstructions from: {}\n{text}", path.display());
+        let given = json!({
+            "type": "system", "session": "s1", "turn": turn, "request": request, "version": "1.18.33", "texts": [text],
+        });
+        self.told("s1", "Given", &json!({ "given": given }))
+    }
+
     /// Asks for the turns of a session until they are as wanted. Not every row changes what a watcher is told.
     fn asked(&self, session: &str, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let id = self.chat(session)["id"].as_str().unwrap().to_owned();
@@ -388,6 +397,65 @@ fn evidence_shows_what_a_session_read_while_nobody_saw_it() {
 }
 
 #[test]
+fn a_session_goes_on_where_it_began_wherever_its_model_goes() {
+    let watched = Watched::new("claude-code");
+    let agents = watched.app.join("AGENTS.md");
+    let [one, two] = ["one", "two"].map(body);
+    let [below, inner, other] = ["below", "inner", "other"].map(|name| watched.app.join(name));
+    for directory in [&below, &inner, &other] {
+        fs::create_dir(directory).unwrap();
+        fs::write(directory.join("AGENTS.md"), "Of another directory.\n").unwrap();
+    }
+    for repository in [&inner, &other] {
+        fs::create_dir(repository.join(".git")).unwrap();
+    }
+    let up = ["up", "--detach", "--profile", "claude-code"];
+    watched.bench.ok(&other, &up);
+
+    let mut record = Record::begun(&watched, &one);
+    record.gives(&agents, &one);
+    let places = [&below, &inner, &other, &watched.app];
+    for (number, place) in places.into_iter().enumerate() {
+        let turn = format!("t{number}");
+        let told = watched.calls(
+            &record,
+            "UserPromptSubmit",
+            &json!({"prompt_id": turn, "cwd": place}),
+        );
+        assert_eq!(told, None, "nothing changed for the session");
+        record.turn(&turn);
+        watched.calls(&record, "Stop", &json!({"cwd": place}));
+        let verdicts = watched.verdicts("s1", number + 1);
+        assert_eq!(verdicts[0], "as-pinned", "{}", place.display());
+    }
+    // It reads the files of its own directory again when it compacts.
+    watched.edit(&two);
+    let compact = json!({"source": "compact", "cwd": other});
+    watched.calls(&record, "SessionStart", &compact);
+    record.messages.clear();
+    record.gives(&agents, &two);
+    watched.calls(
+        &record,
+        "UserPromptSubmit",
+        &json!({"prompt_id": "t4", "cwd": other}),
+    );
+    record.turn("t4");
+    watched.calls(&record, "Stop", &json!({"cwd": other}));
+    assert_eq!(watched.verdicts("s1", 5)[0], "as-pinned");
+
+    // One that begins there is followed there.
+    let there = json!({"source": "startup", "cwd": other});
+    watched.told("s2", "SessionStart", &there);
+    assert_ne!(
+        watched.chat("s2")["agent_id"],
+        watched.chat("s1")["agent_id"]
+    );
+    let log = watched.bench.data().join("hooks/log");
+    assert!(!log.exists(), "{}", fs::read_to_string(log).unwrap());
+    watched.bench.ok(&watched.app, &["down"]);
+}
+
+#[test]
 fn codex_gives_behind_a_compaction_what_it_read_before() {
     let watched = Watched::new("codex");
     let agents = watched.app.join("AGENTS.md");
@@ -454,16 +522,8 @@ fn a_plugin_hands_over_what_its_requests_have() {
     let watched = Watched::new("opencode");
     let agents = watched.app.join("AGENTS.md");
     let [one, two] = ["one", "two"].map(body);
-    let gives = |turn: &str, request: &str, text: &str| {
-        let text = format!(
-            "{SENTINEL}\nInstructions from: {}\n{text}",
-            agents.display()
-        );
-        let given = json!({
-            "type": "system", "session": "s1", "turn": turn, "request": request, "version": "1.18.33", "texts": [text],
-        });
-        watched.told("s1", "Given", &json!({"given": given}))
-    };
+    let gives =
+        |turn: &str, request: &str, text: &str| watched.gives(&agents, [turn, request, text]);
     let prompts = |turn: &str| watched.told("s1", "UserPromptSubmit", &json!({"turn_id": turn}));
     watched.edit(&one);
     watched.told("s1", "SessionStart", &json!({"source": "startup"}));

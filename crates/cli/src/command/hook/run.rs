@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use ctxpin_agent::control::{Client, ControlError};
-use ctxpin_agent::hooks::note_missed_start;
+use ctxpin_agent::hooks::{goes_on_there, knows_session, note_missed_start};
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
 use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
@@ -133,7 +133,7 @@ impl Run {
         let Some(call) = self.call(&data, &input)? else {
             return self.note_missed(&data, &input);
         };
-        let reply = match asked(&data, &input.cwd, self.tool, &call).await {
+        let reply = match asked(&data, self.tool, &input, &call).await {
             Ok(Some(reply)) => reply,
             // Nobody watches the directory, so the session is none of ctxpin's business.
             Ok(None) => return self.note_missed(&data, &input),
@@ -257,14 +257,22 @@ fn input() -> Result<Input, Failure> {
         .map_err(|error| Failure::new("the client's message cannot be read").because(error))
 }
 
-/// Asks the process that watches the directory, or the nearest one above it. Returns `None` if there is none.
+/// Asks the process that follows the session. At its start, that is the one that watches the directory, or the nearest one
+/// above it. Later, the model may have changed into a directory that another process watches. Returns `None` if there is
+/// none.
 async fn asked(
     data: &DataDirectory,
-    directory: &Path,
     tool: Profile,
+    input: &Input,
     call: &HookCall,
 ) -> Result<Option<HookReply>, ControlError> {
-    for state in states(data, directory, tool) {
+    let mut states = states(data, &input.cwd, tool);
+    let begins = call.event == HookEvent::SessionStart && !goes_on_there(call.source.as_deref());
+    let knows = |state: &PathBuf| knows_session(state, tool, &call.session);
+    if !begins && states.iter().any(knows) {
+        states.retain(knows);
+    }
+    for state in states {
         match Client::new(&state)
             .hook(call.clone(), ANSWER_TIME_MAX)
             .await
