@@ -272,8 +272,10 @@ impl Look<'_> {
         if self.known.resource(source).kind != Kind::InstructionFile {
             return None;
         }
-        let text = note.text();
-        let bytes = text.len() as u64;
+        let shown = note.text();
+        // A reminder has a line end before its end, and a message of the system has none.
+        let shown = shown.trim_end_matches('\n');
+        let bytes = shown.len() as u64;
         if let Some((text, is_whole)) = self.known.version(note, steps) {
             return Some(match is_whole {
                 true => What::Text { text, skill: None },
@@ -285,10 +287,10 @@ impl Look<'_> {
             is_home: false,
             source: Some(source),
             is_below: false,
-            is_lossy: text.contains(char::REPLACEMENT_CHARACTER),
+            is_lossy: shown.contains(char::REPLACEMENT_CHARACTER),
             bytes,
-            name: self.name(&text),
-            name_with_line_end: self.name(&format!("{text}\n")),
+            name: self.name(shown),
+            name_with_line_end: self.name(&format!("{shown}\n")),
         }))
     }
 
