@@ -228,6 +228,8 @@ fn what_a_tool_gives_its_model() {
         "cd web && ctxpin scan --who CLAUDE.md",
         "cd web && ctxpin scan --who CLAUDE.md --json",
         "cd web && ctxpin scan --who missing.md",
+        "mkdir -p .claude/commands && touch .claude/commands/ship.md",
+        "ctxpin scan --who .claude/commands/ship.md",
         "ctxpin scan --profile codex AGENTS.md",
         "ctxpin scan --profile vim",
     ] {

@@ -1,6 +1,6 @@
 //! What a tool gives its model: which files, in which order, cut where, and what it leaves out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::scan::{Effective as Shape, FileInTool, NotEffective, ToolScan};
@@ -151,13 +151,13 @@ pub fn compared(scans: &[(Profile, Found)]) -> String {
         }
     }
     let names = scans.iter().map(|(profile, _)| profile.as_str());
-    let mut table = Table::new(&names.chain(["source"]).collect::<Vec<_>>());
+    let mut table = Table::new(&std::iter::once("source").chain(names).collect::<Vec<_>>());
     for source in sources {
         let cells = effective.iter().map(|(profile, effective)| {
             let standing = standing(*profile, effective, source);
             words(&standing.unwrap_or_else(|| not_looked_at(*profile)))
         });
-        table.row(cells.chain([viewpoint.path(source)]));
+        table.row(std::iter::once(viewpoint.path(source)).chain(cells));
     }
     table.text()
 }
@@ -176,7 +176,10 @@ pub fn who(scans: &[(Profile, Found)], file: &Path) -> Result<Vec<FileInTool>, F
     // Some tools list a file under its own name, others under the name of a link's target.
     let target = own.canonicalize().ok();
     let sources: Vec<_> = std::iter::once(own).chain(target).collect();
-    let sources: Vec<_> = sources.iter().map(|path| path.to_string_lossy()).collect();
+    // A folder that is not read is listed as a whole.
+    let folders = sources.iter().flat_map(|path| path.ancestors().skip(1));
+    let sources = sources.iter().map(PathBuf::as_path).chain(folders);
+    let sources: Vec<_> = sources.map(Path::to_string_lossy).collect();
     let tools = scans.iter().map(|(profile, found)| {
         let effective = of(found);
         let mut named = sources.iter();
