@@ -4,7 +4,7 @@
 //! These rules were read off Codex 0.171.0 and 0.150.0 as they ran. Where the two differ (a fallback name with
 //! a slash in it), the newer one counts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
@@ -59,6 +59,13 @@ const CONFIGURED: &str = "Codex's configured names";
 const PERSONAL: &str =
     "Codex gives this file of yours to its model; it is read only with --user-roots";
 
+/// The members of a configuration with a text for the model, or the path of one.
+const TEXT_NAMES: [&str; 3] = [
+    "developer_instructions",
+    "instructions",
+    "model_instructions_file",
+];
+
 /// The members of a configuration that decide what is found.
 #[derive(Debug, Default)]
 struct Config {
@@ -67,6 +74,8 @@ struct Config {
     root_markers: Option<Vec<String>>,
     /// The paths of the projects that the person trusts.
     trusted: BTreeSet<String>,
+    /// The files in which members stand whose texts the model gets.
+    texts: BTreeMap<&'static str, PathBuf>,
 }
 
 /// Adds what Codex reads to a gathering: the file of its home first, then those of the project from its root
@@ -87,6 +96,7 @@ pub(super) fn find(
     };
     search.home_file(boundaries, gathering)?;
     search.project_files(boundaries, gathering)?;
+    search.texts(gathering);
     search.skills(boundaries, gathering)?;
     let settings = search.configuration.settings;
     Ok(Rules::newest(Settings::Codex(settings)))
@@ -112,6 +122,8 @@ struct Configuration {
     settings: CodexSettings,
     /// The directories whose instruction files count, from the project's root to the working directory.
     chain: Vec<PathBuf>,
+    /// The files in which members stand whose texts the model gets.
+    texts: BTreeMap<&'static str, PathBuf>,
 }
 
 impl Configuration {
@@ -149,18 +161,22 @@ impl Configuration {
         for names in [&mut settings.fallback_names, &mut settings.root_markers] {
             shorten(names, NAMES_MAX, CONFIGURED, gathering);
         }
-        Self { settings, chain }
+        Self {
+            settings,
+            chain,
+            texts: config.texts,
+        }
     }
 }
 
 impl Config {
-    /// Reads the members of a file.
+    /// Reads the members of the file at a path.
     ///
     /// # Errors
     ///
     /// Fails if the text is no TOML, or if a member has another type. The message quotes nothing of the file,
     /// which may hold secrets.
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str, path: &Path) -> Result<Self, String> {
         let table: Table = toml::from_str(text).map_err(|_| "is not valid TOML".to_owned())?;
         let unfit = |name: &str, type_: &str| format!("is not valid: `{name}` is not {type_}");
         let names = |name: &str| {
@@ -185,6 +201,11 @@ impl Config {
             fallback_names: names("project_doc_fallback_filenames")?,
             root_markers: names("project_root_markers")?,
             trusted: trusted.map(|(path, _)| path.clone()).collect(),
+            texts: TEXT_NAMES
+                .into_iter()
+                .filter(|name| table.contains_key(*name))
+                .map(|name| (name, path.to_owned()))
+                .collect(),
         })
     }
 
@@ -195,11 +216,13 @@ impl Config {
             fallback_names,
             root_markers,
             trusted,
+            texts,
         } = other;
         self.bytes_max = bytes_max.or(self.bytes_max);
         self.fallback_names = fallback_names.or(self.fallback_names.take());
         self.root_markers = root_markers.or(self.root_markers.take());
         self.trusted.extend(trusted);
+        self.texts.extend(texts);
     }
 }
 
@@ -216,7 +239,7 @@ fn layer(request: &Request, directory: &Path, name: &str, gathering: &mut Gather
             return Ok(Config::default());
         };
         let text = str::from_utf8(&bytes).map_err(|_| "is not UTF-8".to_owned())?;
-        Config::parse(text)
+        Config::parse(text, &path)
     });
     read.unwrap_or_else(|reason| {
         let path = source_text(&path).0;
@@ -314,6 +337,22 @@ impl Search<'_> {
             gathering.add(file);
         }
         Ok(())
+    }
+
+    /// Adds the files of the configuration with texts for the model.
+    fn texts(&self, gathering: &mut Gathering) {
+        let mut files: BTreeMap<&Path, Vec<&str>> = BTreeMap::new();
+        for (name, path) in &self.configuration.texts {
+            files.entry(path).or_default().push(name);
+        }
+        for (path, names) in files {
+            let names = names.join("`, `");
+            let reason =
+                format!("Codex gives its model what `{names}` in it says, but no pin holds that");
+            let source = source_text(path).0;
+            let root = path.parent().unwrap_or(path);
+            gathering.add(excluded(Kind::InstructionFile, &source, root, &reason));
+        }
     }
 
     /// Returns the first of the names in a directory that Codex looks at and is neither there nor missing, such as a link

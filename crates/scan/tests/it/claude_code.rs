@@ -451,6 +451,29 @@ fn what_no_pin_holds_is_listed_with_the_reason() {
 }
 
 #[test]
+fn the_folders_of_a_style_of_output_that_is_chosen_are_listed() {
+    let w = workspace(&[
+        ("home/.claude/output-styles/mine.md", "Mine."),
+        ("project/.claude/output-styles/terse.md", "Terse."),
+        ("project/.claude/settings.json", r#"{"outputStyle": "far"}"#),
+    ]);
+    w.check(&[]);
+    w.write(
+        "project/web/.claude/settings.json",
+        r#"{"outputStyle": "terse"}"#,
+    );
+    let found = w.check(&[
+        "excluded project/.claude/output-styles",
+        "excluded home/.claude/output-styles",
+    ]);
+    assert_eq!(
+        w.error(&found, "project/.claude/output-styles"),
+        "Claude Code gives its model the style of output that its settings choose (`terse`) if it is in it, but no pin \
+         holds it"
+    );
+}
+
+#[test]
 fn skills_behind_links_that_leave_the_project_are_listed() {
     let w = workspace(&[]);
     w.skill("outside/away");

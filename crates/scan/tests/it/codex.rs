@@ -44,6 +44,32 @@ fn a_directory_gives_the_first_of_its_names_that_is_a_file() {
 }
 
 #[test]
+fn texts_of_the_configuration_are_listed_with_the_reason() {
+    let w = workspace(&[
+        ("project/AGENTS.md", "top"),
+        (
+            "project/.codex/config.toml",
+            "developer_instructions = \"Be brief.\"\nmodel_instructions_file = \"base.md\"\n",
+        ),
+    ]);
+    w.check(&["ok project/AGENTS.md"]);
+    let trust = format!(
+        "instructions = \"Mine.\"\n[projects.{:?}]\ntrust_level = \"trusted\"\n",
+        w.path("project").to_string_lossy()
+    );
+    w.write("home/.codex/config.toml", trust);
+    let found = w.check(&[
+        "ok project/AGENTS.md",
+        "excluded home/.codex/config.toml",
+        "excluded project/.codex/config.toml",
+    ]);
+    assert_eq!(
+        w.error(&found, "project/.codex/config.toml"),
+        "Codex gives its model what `developer_instructions`, `model_instructions_file` in it says, but no pin holds that"
+    );
+}
+
+#[test]
 fn links_inside_the_project_give_their_file_once_for_each_name() {
     let w = workspace(&[("project/AGENTS.md", "top"), ("outside/x.md", "elsewhere")]);
     w.link("project/pkg/AGENTS.md", "../AGENTS.md");

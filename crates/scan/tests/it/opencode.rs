@@ -568,3 +568,29 @@ fn agents_in_markdown_have_permissions_too() {
     );
     assert_eq!(w.scan().snapshot.error, None);
 }
+
+#[test]
+fn a_configuration_with_the_prompt_of_the_first_agent_is_listed() {
+    let w = workspace(&[
+        (
+            "home/.config/opencode/opencode.json",
+            r#"{"agent": {"plan": {"prompt": "Plan."}, "build": {"prompt": "Build."}}}"#,
+        ),
+        (
+            "project/opencode.json",
+            r#"{"agent": {"build": {"tools": {}}}}"#,
+        ),
+    ]);
+    let found = w.check(&["excluded home/.config/opencode/opencode.json"]);
+    assert_eq!(
+        w.error(&found, "home/.config/opencode/opencode.json"),
+        "opencode gives its model the prompt in it of the agent with which sessions begin, but no pin holds it"
+    );
+    w.write(
+        "project/opencode.json",
+        r#"{"mode": {"build": {"prompt": "{file:./hidden.md}"}}}"#,
+    );
+    w.check(&["excluded project/opencode.json"]);
+    w.write("project/opencode.json", r#"{"default_agent": "other"}"#);
+    w.check(&[]);
+}

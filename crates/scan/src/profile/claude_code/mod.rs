@@ -65,6 +65,10 @@ pub(super) fn find(
             below
         }
     };
+    if let Some(name) = &unpinned.output_style {
+        let directories = skills::directories(request, working);
+        unpinned::output_style(&home, directories, name, gathering);
+    }
     skills::find(request, roots, &home, boundaries, gathering)?;
     gathering.give_way(
         |skill_md| is_skill_hidden(skill_md) || is_skill_for_files(skill_md),

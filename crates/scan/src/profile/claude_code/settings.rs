@@ -51,6 +51,9 @@ const WHOLE: &str = "on";
 /// How much of a glob a remark shows, in bytes.
 const GLOB_SHOWN_BYTES_MAX: usize = 200;
 
+/// How much of the name of a style of output a reason shows, in bytes.
+const NAME_SHOWN_BYTES_MAX: usize = 200;
+
 /// What begins the alternatives of an extended glob, or a class of characters.
 const EXTENDED: [&str; 6] = ["@(", "!(", "+(", "?(", "*(", "[[:"];
 
@@ -62,6 +65,7 @@ struct Layer {
     plugins: BTreeMap<String, bool>,
     instruction_files: Option<InstructionFiles>,
     has_memory: Option<bool>,
+    output_style: Option<String>,
     /// How skills are listed. `None` if whole.
     skills: BTreeMap<String, Option<SkillListing>>,
 }
@@ -73,6 +77,8 @@ pub struct Unpinned {
     pub has_memory: bool,
     /// The names of the plugins that are on, without those that are part of Claude Code.
     pub plugins: Vec<String>,
+    /// The name of the style of output.
+    pub output_style: Option<String>,
 }
 
 /// A file of settings.
@@ -115,6 +121,7 @@ pub fn read(
     found.is_disabled = disable.is_some_and(|value| is_yes(value));
     let mut plugins = BTreeMap::from([(PLUGIN.to_owned(), true)]);
     let mut has_memory = true;
+    let mut output_style = None;
     let mut skills = BTreeMap::new();
     for layer in files(home, working) {
         let is_trusted = layer.is_trusted;
@@ -127,6 +134,7 @@ pub fn read(
         found.excludes.extend(new);
         found.is_disabled = layer.is_disabled.unwrap_or(found.is_disabled);
         has_memory = layer.has_memory.unwrap_or(has_memory);
+        output_style = layer.output_style.or(output_style);
         plugins.extend(layer.plugins);
         skills.extend(layer.skills);
         let names = layer.instruction_files.filter(|_| is_trusted);
@@ -160,6 +168,7 @@ pub fn read(
     let unpinned = Unpinned {
         has_memory,
         plugins: plugins.collect(),
+        output_style,
     };
     (found, unpinned)
 }
@@ -247,6 +256,10 @@ impl Layer {
                 .and_then(Value::as_str)
                 .and_then(|word| word.parse().ok()),
             has_memory: object.get("autoMemoryEnabled").and_then(Value::as_bool),
+            output_style: object
+                .get("outputStyle")
+                .and_then(Value::as_str)
+                .map(|name| cut(name, NAME_SHOWN_BYTES_MAX).to_owned()),
             skills,
         })
     }

@@ -17,6 +17,9 @@ const COMMANDS: &str = "commands";
 /// The folder of agents.
 const AGENTS: &str = "agents";
 
+/// The folder of styles of output.
+const OUTPUT_STYLES: &str = "output-styles";
+
 /// The folders of a home with what Claude Code notes of each project, and with plugins.
 const PROJECTS: &str = "projects";
 const PLUGINS: &str = "plugins";
@@ -99,6 +102,27 @@ pub fn skills<'d>(
             "Claude Code lists the skills of the plugins that its settings turn on to its model ({names}), but no pin holds them"
         );
         add(Kind::Skill, &folder, home, &reason, gathering);
+    }
+}
+
+/// Adds the folders in which the style of output may be that the settings choose. `directories` are those of the project.
+pub fn output_style<'d>(
+    home: &Path,
+    directories: impl Iterator<Item = &'d Path>,
+    name: &str,
+    gathering: &mut Gathering,
+) {
+    let of_project = directories.map(|directory| (directory.join(FOLDER), directory));
+    for (folder, root) in of_project.chain([(home.to_owned(), home)]) {
+        let styles = folder.join(OUTPUT_STYLES);
+        gathering.places.awaited(&styles);
+        if styles.is_dir() {
+            let reason = format!(
+                "Claude Code gives its model the style of output that its settings choose (`{name}`) if it is in it, but \
+                 no pin holds it"
+            );
+            add(Kind::InstructionFile, &styles, root, &reason, gathering);
+        }
     }
 }
 

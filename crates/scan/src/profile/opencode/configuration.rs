@@ -1,5 +1,6 @@
 //! opencode's configuration: where its files are, how they are merged, and where a project ends.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use ctxpin_model::profile::{OpencodeSettings, SkillPermission};
@@ -48,6 +49,9 @@ const OWN_NAMES: [&str; 3] = ["config.json", "opencode.json", "opencode.jsonc"];
 /// The folder of a project, or of the home, with a configuration and skills.
 const FOLDER: &str = ".opencode";
 
+/// The members of a configuration that describe agents. The second is older.
+const AGENT_MEMBERS: [&str; 2] = ["agent", "mode"];
+
 /// The folders with agents, which Markdown files describe.
 const AGENT_FOLDERS: [&str; 4] = ["agent", "agents", "mode", "modes"];
 
@@ -89,6 +93,8 @@ struct Layer {
     instructions: Option<Vec<String>>,
     skill_paths: Option<Vec<String>>,
     permissions: Permissions,
+    /// The files that give an agent its prompt, by its name.
+    prompts: BTreeMap<String, String>,
     /// Whether a member about skills has a placeholder that opencode fills in.
     has_placeholder: bool,
 }
@@ -297,6 +303,14 @@ impl Reading<'_, '_, '_> {
                 merged.permissions.change(self.agent(folder, &agent));
             }
         }
+        let path = merged.prompts.get(&agent).map(Path::new);
+        // The text of a variable is in no file.
+        if let Some(path) = path.filter(|path| path.is_absolute()) {
+            let root = path.parent().unwrap_or(path);
+            let source = path.to_string_lossy();
+            let finding = excluded(Kind::InstructionFile, &source, root, CONFIGURED_PROMPT);
+            self.gathering.add(finding);
+        }
         merged
     }
 
@@ -339,7 +353,8 @@ impl Reading<'_, '_, '_> {
             let path = directory.join(name);
             let text = self.text(&path);
             let has_placeholder = text.as_ref().is_ok_and(|text| is_filled_in(text));
-            match text.and_then(|text| Layer::parse(&text)) {
+            let name = source_text(&path).0;
+            match text.and_then(|text| Layer::parse(&name, &text)) {
                 Ok(layer) => {
                     self.note_placeholder(&source_text(&path).0, &layer);
                     // Within this directory, a later list takes the place of an earlier one.
@@ -380,7 +395,7 @@ impl Reading<'_, '_, '_> {
     }
 
     fn parsed(&mut self, name: &str, text: &str) -> Layer {
-        let layer = Layer::parse(text).unwrap_or_else(|reason| {
+        let layer = Layer::parse(name, text).unwrap_or_else(|reason| {
             let effect = match is_filled_in(text) {
                 true => UNFILLED,
                 false => NO_START,
@@ -421,13 +436,13 @@ impl Reading<'_, '_, '_> {
 }
 
 impl Layer {
-    /// Reads the members of a configuration. An empty text has none.
+    /// Reads the members of the configuration with a name. An empty text has none.
     ///
     /// # Errors
     ///
     /// Fails if the text is no JSON with comments, or if a member has another type. The message quotes nothing of
     /// the text, which may hold secrets.
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(name: &str, text: &str) -> Result<Self, String> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.is_empty() {
             return Ok(Self::default());
@@ -440,6 +455,13 @@ impl Layer {
             instructions: texts(members.get("instructions"), "instructions")?,
             skill_paths: texts(paths, "skills.paths")?,
             permissions: Permissions::parse(&json)?,
+            prompts: AGENT_MEMBERS
+                .iter()
+                .filter_map(|member| members.get(*member)?.as_object())
+                .flatten()
+                .filter(|(_, agent)| agent.get("prompt").is_some())
+                .map(|(agent, _)| (agent.clone(), name.to_owned()))
+                .collect(),
             has_placeholder: about_skills(members).any(|value| is_filled_in(&value.to_string())),
         })
     }
@@ -456,6 +478,7 @@ impl Layer {
         }
         self.skill_paths = other.skill_paths.or(self.skill_paths.take());
         self.permissions.change(other.permissions);
+        self.prompts.extend(other.prompts);
         self.has_placeholder |= other.has_placeholder;
     }
 }
@@ -469,6 +492,8 @@ fn prompt_of(text: &str) -> &str {
 
 /// Why the file of an agent is left out.
 const PROMPT: &str = "opencode gives its model the prompt of this agent, with which sessions begin, but no pin holds it";
+
+const CONFIGURED_PROMPT: &str = "opencode gives its model the prompt in it of the agent with which sessions begin, but no pin holds it";
 
 /// What it means that the file of an agent cannot be read.
 const UNREAD_AGENT: &str = "ctxpin does not know which skills it denies to this agent";
