@@ -26,8 +26,9 @@ function morph(old, fresh, { holds, news } = {}) {
   const { version, hold } = old.dataset;
   if (version !== undefined && version === fresh.dataset.version) return false;
   if (old.isEqualNode(fresh)) return false;
-  // The script has rewritten the words of a time. The same moment is the same time.
-  if (old.matches("time[data-time]") && old.dateTime === fresh.dateTime) return false;
+  // The script has rewritten the words of a time. The same moment in the same form is the same time.
+  const isSame = old.dateTime === fresh.dateTime && old.dataset.time === fresh.dataset.time;
+  if (old.matches("time[data-time]") && isSame) return false;
   if (holds && hold !== undefined) {
     holds.push({ old, fresh, words: hold });
     return false;

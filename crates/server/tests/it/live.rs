@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ctxpin_browser::Transfer;
+use ctxpin_protocol::http::chats::ChatChange;
 use reqwest::Method;
 use serde_json::json;
 
@@ -44,6 +45,42 @@ async fn a_page_mends_itself_when_the_server_is_back() -> Result<()> {
     browser.until(is_gone).await?;
     assert!(!server.client.chat(chat).await.unwrap().archived);
     browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_time_takes_the_form_that_the_page_gives_it() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    // The agent was seen when it pushed: "behind for 28 min" gives way to "gone since Sat 19:10" of the same moment.
+    let time = "document.querySelector('.sentence time')";
+    browser
+        .evaluate(&format!(
+            "{time}.dataset.time = 'span'; {time}.firstChild.data = '28 min'"
+        ))
+        .await?;
+    let title = ChatChange {
+        title: Some(Some("Another title".into())),
+        ..ChatChange::default()
+    };
+    server.client.chat_change(chat, &title).await.unwrap();
+    browser
+        .until("document.querySelector('h1').textContent === 'Another title'")
+        .await?;
+    let found = browser
+        .evaluate(&format!(
+            "[{time}.dataset.time, {time}.firstChild.data].join()"
+        ))
+        .await?;
+    let found = found.as_str().unwrap();
+    assert!(
+        found.starts_with("clock,") && !found.contains("28 min"),
+        "{found}"
+    );
     server.stop().await;
     Ok(())
 }
