@@ -651,7 +651,7 @@ mod tests {
         check(&clean(), Tab::Prompt, false);
         let mut archived = drifted();
         archived.chat.archived_at = Some(before(10));
-        check(&archived, Tab::Changes, false);
+        check(&archived, Tab::Changes, true);
         check(&archived, Tab::History, true);
         let mut deviating = drifted();
         deviating.chat.last_verdict = said(Verdict::Deviates);
