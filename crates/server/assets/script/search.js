@@ -7,7 +7,9 @@ function startSearch() {
   document.addEventListener("dragover", (event) => event.preventDefault());
   document.addEventListener("drop", (event) => {
     event.preventDefault();
-    searchFile(event.dataTransfer.files[0]);
+    const { files } = event.dataTransfer;
+    if (files.length === 1) searchFile(files[0]);
+    else showSentence("Drop one file.", { failed: true });
   });
 }
 
@@ -18,7 +20,12 @@ async function searchFile(file) {
     showSentence(document.querySelector("[data-hash-of]").dataset.hashOf, { failed: true });
     return;
   }
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+  const bytes = await file.arrayBuffer().catch(() => undefined);
+  if (!bytes) {
+    showSentence("This is a folder, or it cannot be read. Drop one file.", { failed: true });
+    return;
+  }
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   query.value = `sha256:${Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   query.form.requestSubmit();
 }
