@@ -120,6 +120,7 @@ function readStream(wait) {
 /** Ends all news of this tab, for example because the session is over. */
 function streamEnds(words) {
   streamBecomes({ state: "over", since: Date.now(), words });
+  say(words);
   isReader = false;
   leaveStream();
 }
