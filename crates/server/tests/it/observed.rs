@@ -29,6 +29,43 @@ async fn start(
 }
 
 #[tokio::test]
+async fn a_change_that_an_observed_chat_keeps_says_what_was_decided() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    agent
+        .push(&edition(1).file("CLAUDE.md", "Be kind.\n"))
+        .await;
+    create_chat(&server, Some(agent.id), "Delivered").await;
+    create_observed(&server, Some(agent.id), "Observed").await;
+    agent
+        .push(&edition(2).file("CLAUDE.md", "Be brief.\n"))
+        .await;
+    let inbox = browser.page("/").await;
+    let path = between(&inbox, "class=\"row-link\" href=\"", "\"");
+    let page = browser.page(path).await;
+    let value = page_value(&page);
+    let fields = [("move", "all"), ("shown", "change"), ("page", &*value)];
+    let moves = browser.form(&format!("{path}/moves"), &fields);
+    let taken = moves
+        .header("ctxpin-fragment", "true")
+        .send()
+        .await
+        .unwrap();
+    let toast = taken.text().await.unwrap();
+    let address = between(&toast, "data-address=\"", "\"").replace("&#38;", "&");
+    // The page says it at each load, and leads to the next change.
+    for _ in 0..2 {
+        let page = browser.page(&address).await;
+        assert!(page.contains("<b>Taken for 1 chat.</b>"), "{page}");
+        assert!(page.contains(">Next: "), "{page}");
+    }
+    let made_up = browser.page(&format!("{path}?taken=7")).await;
+    assert!(!made_up.contains("Taken for"), "{made_up}");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_client_tells_of_its_sessions() {
     let server = Server::start().await;
     let client = &server.client;
