@@ -21,7 +21,8 @@ use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 pub const PACKAGE: &str = "@anthropic-ai/claude-code";
 /// The versions to compare, the newest first.
 pub const VERSIONS: [&str; 2] = ["2.1.332", "2.1.277"];
-/// The first version whose transcript has its requests.
+/// The first version whose transcript has its requests. It too writes LF in every text with a comment, even if it cuts
+/// none.
 pub const FIRST_WITH_REQUESTS: &str = "2.1.307";
 /// The program below `node_modules`.
 pub const PROGRAM: &str = "@anthropic-ai/claude-code-linux-x64/claude";
@@ -368,20 +369,21 @@ fn settings(random: &mut StdRng, is_personal: bool) -> String {
     format!("{{{}}}", members.join(", "))
 }
 
-/// Takes out of a workspace what the older version reads otherwise.
+/// Takes out of a workspace what older versions read otherwise.
 pub fn age(workspace: &mut Workspace, version: &str) {
-    if version != OLDER {
-        return;
+    if [OLDER, FIRST_WITH_REQUESTS].contains(&version) {
+        workspace.change_texts(|text| match text.contains("<!--") {
+            true => text.replace('\r', ""),
+            false => text.to_owned(),
+        });
     }
-    // It lists skills in another form.
-    workspace.remove("SKILL.md");
-    let plugin = "{\"enabledPlugins\": {\"cc-plugin-agents-md@builtin\": false}}";
-    let path = format!("{}/.claude/settings.local.json", workspace.working);
-    workspace.write(path, plugin);
-    workspace.change_texts(|text| match text.contains("<!--") {
-        true => text.replace('\r', ""),
-        false => text.to_owned(),
-    });
+    if version == OLDER {
+        // It lists skills in another form.
+        workspace.remove("SKILL.md");
+        let plugin = "{\"enabledPlugins\": {\"cc-plugin-agents-md@builtin\": false}}";
+        let path = format!("{}/.claude/settings.local.json", workspace.working);
+        workspace.write(path, plugin);
+    }
 }
 
 /// Returns a rule, for some files or for all.
@@ -706,5 +708,24 @@ pub fn comparable(text: &str, unread: &[&str]) -> String {
     match ordered.is_empty() {
         true => String::new(),
         false => format!("{begin}{}", ordered.concat()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has_line_ends_with_a_comment(version: &str) -> bool {
+        let mut workspace = Workspace::default();
+        workspace.write("project/CLAUDE.md", "> <!-- in a quote -->\r\n");
+        age(&mut workspace, version);
+        let mut entries = workspace.entries();
+        entries.any(|(_, entry)| matches!(entry, Entry::File(text) if text.contains('\r')))
+    }
+
+    #[test]
+    fn the_line_ends_of_a_comment_are_compared_only_where_they_are_kept() {
+        let kept = [VERSIONS[0], FIRST_WITH_REQUESTS, OLDER].map(has_line_ends_with_a_comment);
+        assert_eq!(kept, [true, false, false]);
     }
 }
