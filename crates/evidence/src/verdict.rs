@@ -86,8 +86,13 @@ impl<'k> Turn<'k> {
                 self.first_different.get_or_insert(request.number);
             }
             match self.results.get_mut(&subject) {
-                Some(known) if known.outcome >= result.outcome => {}
-                Some(known) => *known = result,
+                Some(known) => {
+                    let has_body = known.has_body.max(result.has_body);
+                    if result.outcome > known.outcome {
+                        *known = result;
+                    }
+                    known.has_body = has_body;
+                }
                 None => {
                     self.results.insert(subject, result);
                 }
@@ -328,6 +333,10 @@ impl<'c> Compared<'c> {
                     _ => None,
                 };
                 result.size_bytes = place.and_then(|place| self.size(number, resource, place));
+                result.has_body = (resource.kind == Kind::Skill).then(|| {
+                    let body = self.body(resource);
+                    body.is_some_and(|(outcome, _)| outcome.has_text())
+                });
                 results.push((subject, result));
             }
         }
@@ -368,6 +377,7 @@ impl<'c> Compared<'c> {
             outcome,
             given_bytes: None,
             size_bytes: None,
+            has_body: None,
             is_within,
             request: self.request.number,
             place,
@@ -386,10 +396,12 @@ impl<'c> Compared<'c> {
     ) -> (Subject, ResourceResult) {
         let (subject, result) = self.result(resource, outcome, Some(place));
         let size_bytes = Some(bytes);
+        let has_body = (resource.kind == Kind::Skill).then_some(true);
         (
             subject,
             ResourceResult {
                 size_bytes,
+                has_body,
                 ..result
             },
         )
@@ -531,8 +543,12 @@ impl<'c> Compared<'c> {
             Some(_) => Outcome::Stale,
             None => Outcome::Newer,
         };
-        let is_pinned = self.listings.contains(&place);
-        (!is_pinned).then(|| self.sized(resource, outcome, place, skill.bytes()))
+        if self.listings.contains(&place) {
+            return None;
+        }
+        let (subject, result) = self.sized(resource, outcome, place, skill.bytes());
+        let has_body = Some(false);
+        Some((subject, ResourceResult { has_body, ..result }))
     }
 
     /// Returns what a listed skill is whose description no snapshot has of it.
@@ -593,6 +609,7 @@ impl<'c> Compared<'c> {
             outcome,
             given_bytes: None,
             size_bytes: None,
+            has_body: None,
             is_within: false,
             request: self.request.number,
             place: Some(place),
@@ -725,6 +742,7 @@ impl<'c> Compared<'c> {
             outcome,
             given_bytes: None,
             size_bytes: None,
+            has_body: None,
             is_within: false,
             request: self.request.number,
             place: Some(place),

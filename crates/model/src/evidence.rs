@@ -337,6 +337,9 @@ pub struct ResourceResult {
     /// The size of the text as it was given or said, or of the description in a list of skills, in bytes. `None` without
     /// one, for a text that no snapshot has, and in a row of an earlier release.
     pub size_bytes: Option<u64>,
+    /// Of a skill, whether its file was given or said, and not only its line in a list of skills. `None` for other kinds,
+    /// and in a row of an earlier release.
+    pub has_body: Option<bool>,
     /// Whether the text stands inside of another one that was given.
     pub is_within: bool,
     /// The number of the first request with this outcome.
@@ -405,7 +408,10 @@ impl Row {
     /// Returns the hashes and the names of the texts that the requests had.
     pub fn texts(&self) -> impl Iterator<Item = [u8; 32]> {
         let had = self.resources.iter();
-        let had = had.filter(|result| result.outcome.has_text() || result.is_within);
+        let had = had.filter(|result| {
+            let has_body = result.has_body.unwrap_or(result.outcome.has_text());
+            has_body || result.is_within
+        });
         had.flat_map(|result| {
             let names = result.foreign.iter().flat_map(|foreign| foreign.names);
             let names = names.map(|name| *name.bytes());

@@ -90,6 +90,30 @@ fn a_listed_skill_that_cannot_be_pinned_is_unusable() {
 }
 
 #[test]
+fn a_line_in_a_list_is_not_the_text_of_a_skill() {
+    let text = body("Deploy");
+    let earlier = Sample::of(Source::Transcript).skill(CLAUDE, "deploy", "Sends", &text);
+    let pinned = Sample::of(Source::Transcript).skill(CLAUDE, "deploy", "Deploys", &text);
+    let known = known(&[earlier, pinned]);
+    let check = |records: &[&str], expected: &[Option<bool>]| {
+        let record: String = records.concat();
+        let row = row(&known, Source::Transcript, 1, &record);
+        let bodies: Vec<_> = row.resources.iter().map(|result| result.has_body).collect();
+        assert_eq!(bodies, expected, "{}", shown(&row));
+        let had = expected.iter().filter(|has_body| **has_body == Some(true));
+        assert_eq!(row.texts().count(), had.count());
+    };
+    let listed = claude_list("- deploy: Deploys");
+    let shortened = claude_list("- deploy: Depl\u{2026}");
+    let before = claude_list("- deploy: Sends");
+    let used = used(&format!("{CLAUDE}/deploy"), &text);
+    check(&[&listed], &[Some(false)]);
+    check(&[&shortened], &[Some(false)]);
+    check(&[&used], &[Some(true)]);
+    check(&[&before], &[Some(false), Some(false)]);
+}
+
+#[test]
 fn a_name_alone_does_not_tell_a_skill_from_the_clients_own() {
     let hidden = |sample: Sample| {
         sample.skill(CLAUDE, "deploy", "Deploys", "").skill_with(

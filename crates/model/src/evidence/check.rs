@@ -177,6 +177,9 @@ impl Row {
                 "only what was given or said has it, and a text of no snapshot has it in `foreign`";
             return Err(InvalidRow::new("size_bytes", reason));
         }
+        if result.has_body.is_some() && result.kind != Some(Kind::Skill) {
+            return Err(InvalidRow::new("body", "only a skill is listed"));
+        }
         if result.is_within && result.outcome != Outcome::Absent {
             return Err(InvalidRow::new(
                 "within",

@@ -71,6 +71,7 @@ impl ResourceResult {
         add("outcome", Some(self.outcome.as_str().into()));
         add("given_bytes", self.given_bytes.map(Value::from));
         add("size_bytes", self.size_bytes.map(Value::from));
+        add("body", self.has_body.map(Value::from));
         add("within", self.is_within.then_some(true.into()));
         add("request", Some(self.request.into()));
         let place = self
@@ -118,6 +119,7 @@ fn result(value: &Value) -> Option<ResourceResult> {
         outcome: word("outcome")?.parse().ok()?,
         given_bytes: number("given_bytes"),
         size_bytes: number("size_bytes"),
+        has_body: value.get("body").and_then(Value::as_bool),
         is_within: value
             .get("within")
             .and_then(Value::as_bool)

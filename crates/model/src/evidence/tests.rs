@@ -23,6 +23,7 @@ fn result(path: &str, outcome: Outcome) -> ResourceResult {
         outcome,
         given_bytes: outcome.counts_bytes().then_some(7),
         size_bytes: (outcome != Outcome::Foreign && outcome.has_size()).then_some(9),
+        has_body: None,
         is_within: false,
         request: 1,
         place: None,
@@ -326,6 +327,13 @@ fn the_parts_of_a_result_fit_together() {
         ResourceResult {
             size_bytes: Some(9),
             ..foreign("a")
+        },
+    );
+    check(
+        "body",
+        ResourceResult {
+            has_body: Some(false),
+            ..result("a", Outcome::Given)
         },
     );
     check(

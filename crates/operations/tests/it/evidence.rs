@@ -4,7 +4,7 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::audit::AuditFilter;
 use ctxpin_model::chat::ChatFilter;
 use ctxpin_model::evidence::{
-    Gap, Outcome, ROWS_MAX, Row, RowSummary, Source, TurnEvidence, Verdict, Witness,
+    Gap, Outcome, ROWS_MAX, ResourceResult, Row, RowSummary, Source, TurnEvidence, Verdict, Witness,
 };
 use ctxpin_model::evidence_key::EvidenceKeyName;
 use ctxpin_model::exposure::ExposedTurns;
@@ -12,6 +12,7 @@ use ctxpin_model::hash::AnyHash;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::quota::QuotaChange;
+use ctxpin_model::resource::Kind;
 use ctxpin_model::token::Credential;
 use ctxpin_model::turn::TurnView;
 use ctxpin_operations::error::Error;
@@ -562,10 +563,22 @@ async fn an_exposure_tells_which_requests_had_a_text(test: &TestService) {
     let key = evidence::key(service, owner).await.unwrap();
     let planted = foreign(&key, "rules.md", "Be wild.");
     turn.add(deviating("1", planted)).await.unwrap();
+    let listed = ResourceResult {
+        kind: Some(Kind::Skill),
+        has_body: Some(false),
+        ..file("/w/listed/SKILL.md", "Listed.\n", Outcome::Given)
+    };
+    let used = ResourceResult {
+        kind: Some(Kind::Skill),
+        has_body: Some(true),
+        ..file("/w/used/SKILL.md", "Used.\n", Outcome::NotAskedFor)
+    };
     let second = Row {
         resources: vec![
             file("/w/AGENTS.md", "One.\n", Outcome::Given),
             file("/w/b.md", "Absent.\n", Outcome::NotAskedFor),
+            listed,
+            used,
         ],
         ..row("2")
     };
@@ -592,6 +605,9 @@ async fn an_exposure_tells_which_requests_had_a_text(test: &TestService) {
     // A client cuts the line end of a file.
     assert_eq!(found(owner, "Be wild.\n").await, [(None, of(1))]);
     assert_eq!(found(owner, "Absent.\n").await, []);
+    // A list of skills has a name and a description, and not the file.
+    assert_eq!(found(owner, "Listed.\n").await, []);
+    assert_eq!(found(owner, "Used.\n").await, [(None, of(2))]);
     let other = member(service, owner, "other").await;
     evidence::key(service, other).await.unwrap();
     for text in ["One.\n", "Be wild."] {

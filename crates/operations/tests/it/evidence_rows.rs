@@ -51,6 +51,7 @@ pub fn file(path: &str, text: &str, outcome: Outcome) -> ResourceResult {
         outcome,
         given_bytes: None,
         size_bytes: None,
+        has_body: None,
         is_within: false,
         request: 1,
         place: None,

@@ -113,6 +113,7 @@ fn result(at: &str, shape: ResourceResult) -> Result<evidence::ResourceResult, I
         outcome: word(format!("{at}.outcome"), &shape.outcome)?,
         given_bytes: shape.given_bytes,
         size_bytes: shape.size_bytes,
+        has_body: shape.body,
         is_within: shape.within,
         request: shape.request,
         place: shape.place.map(|place| evidence::Place {
@@ -159,6 +160,7 @@ fn result_shape(result: &evidence::ResourceResult) -> ResourceResult {
         outcome: result.outcome.to_string(),
         given_bytes: result.given_bytes,
         size_bytes: result.size_bytes,
+        body: result.has_body,
         within: result.is_within,
         request: result.request,
         place: result.place.map(|place| Place {

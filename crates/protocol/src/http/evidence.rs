@@ -109,6 +109,10 @@ pub struct ResourceResult {
     /// and in a row of an earlier release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size_bytes: Option<u64>,
+    /// Of a skill, whether its file was given or said, and not only its line in a list of skills; absent for other kinds,
+    /// and in a row of an earlier release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<bool>,
     /// Whether an `absent` text stands inside of another one that was given.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub within: bool,

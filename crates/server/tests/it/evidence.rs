@@ -104,6 +104,7 @@ pub fn result(kind: &str, path: &str, outcome: &str, text: &str) -> ResourceResu
         outcome: outcome.to_owned(),
         given_bytes: None,
         size_bytes: None,
+        body: None,
         within: false,
         request: 2,
         place: None,

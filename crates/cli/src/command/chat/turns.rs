@@ -292,6 +292,7 @@ mod tests {
             outcome: outcome.to_owned(),
             given_bytes: (outcome == "given-up-to").then_some(32_768),
             size_bytes: (outcome == "given-up-to").then_some(32_770),
+            body: None,
             within: outcome == "absent",
             request: 2,
             place: None,
