@@ -10,7 +10,7 @@ use ctxpin_scan::Scan;
 use crate::workspace::{Workspace, skill_md};
 
 /// A workspace under the profile of Claude Code, with the working directory `project/web`.
-fn workspace(files: &[(&str, &str)]) -> Workspace {
+pub fn workspace(files: &[(&str, &str)]) -> Workspace {
     let mut w = Workspace::with(files);
     w.request.profile = Profile::ClaudeCode;
     w.request.user_roots = true;
@@ -24,6 +24,16 @@ fn settings(found: &Scan) -> &ClaudeCodeSettings {
         Settings::ClaudeCode(settings) => settings,
         other => panic!("{other:?}"),
     }
+}
+
+/// Approves imports from outside of the working directory.
+pub fn approve_imports(w: &Workspace) {
+    let project = w.text("project");
+    let approved = "{\"hasClaudeMdExternalIncludesApproved\": true}";
+    w.write(
+        "home/.claude.json",
+        format!("{{\"projects\": {{\"{project}\": {approved}}}}}"),
+    );
 }
 
 #[test]
@@ -84,41 +94,6 @@ fn without_consent_nothing_of_the_person_is_read() {
 }
 
 #[test]
-fn agents_md_counts_where_no_directory_has_an_own_name() {
-    let w = workspace(&[
-        ("home/.claude/CLAUDE.md", "mine"),
-        ("project/AGENTS.md", "top @part.md"),
-        ("project/part.md", "outside of the working directory"),
-        ("project/.claude/AGENTS.md", "inside"),
-        ("project/.claude/rules/r.md", "rule"),
-        ("project/web/AGENTS.md", "working"),
-        ("project/web/.claude/rules/w.md", "working rule"),
-        ("project/web/.claude/AGENTS.md", "rule"),
-    ]);
-    w.check(&[
-        "ok home/.claude/CLAUDE.md",
-        "ok project/.claude/rules/r.md",
-        "ok project/AGENTS.md",
-        "ok project/.claude/AGENTS.md",
-        "ok project/web/.claude/rules/w.md",
-        "ok project/web/AGENTS.md",
-    ]);
-    // A blank file is none.
-    w.write("project/CLAUDE.md", " \n");
-    let found = w.scan();
-    assert_eq!(
-        w.resource(&found, "project/AGENTS.md").status.as_str(),
-        "ok"
-    );
-    w.write("project/CLAUDE.local.md", "own");
-    let found = w.scan();
-    assert_eq!(
-        w.resource(&found, "project/AGENTS.md").status.as_str(),
-        "excluded"
-    );
-}
-
-#[test]
 fn imports_follow_their_file_and_stay_in_the_working_directory() {
     let w = workspace(&[
         ("project/CLAUDE.md", "@web/a.md @outside.md @missing.md"),
@@ -157,13 +132,7 @@ fn imports_follow_their_file_and_stay_in_the_working_directory() {
         ]
     );
 
-    w.write(
-        "home/.claude.json",
-        format!(
-            "{{\"projects\": {{\"{}\": {{\"hasClaudeMdExternalIncludesApproved\": true}}}}}}",
-            w.text("project")
-        ),
-    );
+    approve_imports(&w);
     let found = w.scan();
     assert!(settings(&found).allows_external_imports);
     assert_eq!(
@@ -291,13 +260,7 @@ fn files_below_are_for_the_files_beside_them() {
     );
 
     // An approval is for the files that every request holds.
-    w.write(
-        "home/.claude.json",
-        format!(
-            "{{\"projects\": {{\"{}\": {{\"hasClaudeMdExternalIncludesApproved\": true}}}}}}",
-            w.text("project")
-        ),
-    );
+    approve_imports(&w);
     assert_eq!(w.scan().snapshot.resources.len(), 11);
 }
 
@@ -718,61 +681,4 @@ fn a_skill_without_a_description_is_described_by_its_text() {
         (skill.name.as_deref(), skill.description.as_deref()),
         (Some("plain"), Some("Plain words"))
     );
-}
-
-#[test]
-fn agents_md_below_counts_where_its_directory_has_no_own_name() {
-    let w = workspace(&[
-        ("project/web/AGENTS.md", "same"),
-        ("project/web/a/AGENTS.md", "a @part.md"),
-        ("project/web/a/part.md", "part"),
-        ("project/web/a/b/AGENTS.md", "b"),
-        ("project/web/a/b/.claude/AGENTS.md", "b inside"),
-        ("project/web/local/CLAUDE.local.md", "mine"),
-        ("project/web/local/AGENTS.md", "not read"),
-        ("project/web/inside/.claude/CLAUDE.md", "inside"),
-        ("project/web/inside/AGENTS.md", "not read"),
-        ("project/web/blank/CLAUDE.md", " \n"),
-        ("project/web/blank/AGENTS.md", "blank"),
-        ("project/web/rules/.claude/rules/r.md", "rule"),
-        ("project/web/rules/AGENTS.md", "beside a rule"),
-        ("project/web/same/AGENTS.md", "same"),
-    ]);
-    let found = w.check(&[
-        "ok project/web/AGENTS.md",
-        "ok project/web/blank/CLAUDE.md",
-        "ok project/web/inside/.claude/CLAUDE.md",
-        "ok project/web/local/CLAUDE.local.md",
-        "ok project/web/rules/.claude/rules/r.md",
-        "ok project/web/a/AGENTS.md",
-        "ok project/web/a/part.md",
-        "ok project/web/blank/AGENTS.md",
-        "ok project/web/rules/AGENTS.md",
-        "ok project/web/a/b/AGENTS.md",
-        "ok project/web/a/b/.claude/AGENTS.md",
-    ]);
-    for path in ["a/AGENTS.md", "a/part.md"] {
-        let file = w.resource(&found, &format!("project/web/{path}"));
-        let applies = file.applies.as_ref().unwrap();
-        assert_eq!(applies.below, w.text("project/web/a"));
-    }
-
-    // One file of Claude Code's own name above, and no AGENTS.md counts.
-    w.write("project/CLAUDE.md", "top");
-    let found = w.scan();
-    let sources = found.snapshot.instruction_files();
-    assert_eq!(
-        sources
-            .filter(|file| file.source.ends_with("/AGENTS.md"))
-            .count(),
-        0
-    );
-
-    // Unless the settings want both.
-    let both = "{\"pluginConfigs\": {\"cc-plugin-agents-md@builtin\": {\"options\": \
-                {\"instructionFiles\": \"claude-md-and-agents-md\"}}}}";
-    w.write("home/.claude/settings.json", both);
-    let found = w.scan();
-    let local = w.resource(&found, "project/web/local/AGENTS.md");
-    assert_eq!(local.status.as_str(), "ok");
 }

@@ -1,5 +1,6 @@
 //! Scans of real directories.
 
+mod agents_md;
 mod below;
 mod claude_code;
 mod codex;

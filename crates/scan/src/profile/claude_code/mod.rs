@@ -203,6 +203,7 @@ fn on_demand(
     let due: HashSet<_> = due.map(|item| item.source().to_owned()).collect();
     let mut seen = Seen::default();
     walk.is_on_demand = true;
+    walk.follows_approved = false;
     rules::add(
         walk,
         &home.join(RULES),
@@ -228,6 +229,7 @@ fn on_demand(
         )?;
     }
     if let Some(agents_md) = agents_md {
+        walk.follows_approved = true;
         agents_md.add(walk, &below, &ways, &due, items)?;
     }
     Ok(below)

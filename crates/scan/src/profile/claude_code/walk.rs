@@ -142,8 +142,10 @@ pub struct Walk<'a, 'g> {
     home: &'a Path,
     settings: &'a ClaudeCodeSettings,
     excludes: PathGlobs,
-    /// Whether the files are for some files only. Approved imports from elsewhere are followed only at the start.
+    /// Whether the files are for some files only.
     pub is_on_demand: bool,
+    /// Whether imports from elsewhere that the person approved are followed: at the start, and those of `AGENTS.md`.
+    pub follows_approved: bool,
     rounds: Rounds,
     boundaries: &'a mut Boundaries,
     pub gathering: &'a mut Gathering<'g>,
@@ -182,6 +184,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             settings,
             excludes: PathGlobs::new(globs.iter().map(String::as_str)),
             is_on_demand: false,
+            follows_approved: true,
             rounds: Rounds::default(),
             boundaries,
             gathering,
@@ -211,7 +214,7 @@ impl<'a, 'g> Walk<'a, 'g> {
 
     /// Returns whether a file of this scope may import files from outside of the working directory.
     pub fn allows_external(&self, scope: Scope) -> bool {
-        scope == Scope::User || self.settings.allows_external_imports && !self.is_on_demand
+        scope == Scope::User || self.settings.allows_external_imports && self.follows_approved
     }
 
     /// Returns whether the settings exclude a path.
