@@ -63,14 +63,15 @@ const BEGIN: &str = "Codebase and user instructions are shown below.";
 /// What ends them.
 const END: &str = "\n</system-reminder>";
 
-/// What follows the blocks of the older version.
+/// What follows the blocks of the older versions.
 const AFTER: &str = "\n\n<total_tokens>";
 
 /// What begins the text with the `AGENTS.md` of directories below the working directory.
 const AGENTS_MD: &str = "tool.call hook additional context: ";
 
 /// What may stand behind that text in the same message.
-const BEHIND: [&str; 3] = [
+const BEHIND: [&str; 4] = [
+    AFTER,
     "\n\nNew skills discovered in ",
     "\n\nThe user hasn't heard from you",
     "\n\nThe following skills are available",
@@ -721,6 +722,14 @@ mod tests {
         age(&mut workspace, version);
         let mut entries = workspace.entries();
         entries.any(|(_, entry)| matches!(entry, Entry::File(text) if text.contains('\r')))
+    }
+
+    #[test]
+    fn what_stands_behind_an_agents_md_is_no_part_of_it() {
+        let left = "\n\n<total_tokens>9 tokens left</total_tokens>";
+        let text = format!("{AGENTS_MD}Contents of /w/AGENTS.md:\n\nOne.\n{left}");
+        let request = json!({ "messages": [{ "content": [{ "type": "text", "text": text }] }] });
+        assert_eq!(on_demand(&request), ["Contents of /w/AGENTS.md:\n\nOne.\n"]);
     }
 
     #[test]
