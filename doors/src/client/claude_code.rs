@@ -69,6 +69,12 @@ const AFTER: &str = "\n\n<total_tokens>";
 /// What begins the text with the `AGENTS.md` of directories below the working directory.
 const AGENTS_MD: &str = "tool.call hook additional context: ";
 
+/// What begins and ends what Claude Code shows of a long file in that text, and what stands between the first and the
+/// file: where the whole is.
+const CUT: &str = "<persisted-output>\n";
+const SHOWN: &str = "\n\nPreview (first 2KB):\n";
+const CUT_END: &str = "\n...\n</persisted-output>";
+
 /// What may stand behind that text in the same message.
 const BEHIND: [&str; 4] = [
     AFTER,
@@ -642,7 +648,8 @@ pub fn on_demand(request: &Value) -> Vec<String> {
                     .filter_map(|begin| agents_md.find(begin))
                     .min();
                 // Each text ends with a line end of its own, before the one that separates it from the next.
-                let mut rest = &agents_md[..end.unwrap_or(agents_md.len())];
+                let agents_md = without_cuts(&agents_md[..end.unwrap_or(agents_md.len())]);
+                let mut rest = agents_md.as_str();
                 while let Some(next) = rest[1..].find(&BLOCK[1..]).map(|next| next + 1) {
                     blocks.push(rest[..next].to_owned());
                     rest = &rest[next + 1..];
@@ -660,6 +667,17 @@ pub fn on_demand(request: &Value) -> Vec<String> {
     }
     blocks.sort_unstable();
     blocks
+}
+
+/// Returns a text without what Claude Code says of the files that it cuts.
+fn without_cuts(text: &str) -> String {
+    let mut parts = text.split(CUT);
+    let begins = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.map(|part| match part.split_once(SHOWN) {
+        Some((_, shown)) => shown.replacen(CUT_END, "", 1),
+        None => part.to_owned(),
+    });
+    begins + &rest.collect::<String>()
 }
 
 /// Returns the lines of the generated skills that a text lists because the model read a file beside them.
@@ -722,6 +740,19 @@ mod tests {
         age(&mut workspace, version);
         let mut entries = workspace.entries();
         entries.any(|(_, entry)| matches!(entry, Entry::File(text) if text.contains('\r')))
+    }
+
+    #[test]
+    fn a_cut_agents_md_is_what_is_shown_of_it() {
+        let cut = "<persisted-output>\nOutput too large (97.7KB). Full output saved to: /h/x.txt\n\n\
+                   Preview (first 2KB):\nContents of /w/AGENTS.md:\n\nxx\n...\n</persisted-output>";
+        let text = format!("{AGENTS_MD}{cut}\nContents of /w/a/AGENTS.md:\n\nOne.\n");
+        let request = json!({ "messages": [{ "content": [{ "type": "text", "text": text }] }] });
+        let files = [
+            "Contents of /w/AGENTS.md:\n\nxx",
+            "Contents of /w/a/AGENTS.md:\n\nOne.\n",
+        ];
+        assert_eq!(on_demand(&request), files);
     }
 
     #[test]

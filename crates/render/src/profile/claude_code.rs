@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ctxpin_model::claude_code::{
-    LOCAL_NAME, Reading, SKILL_MD_BYTES_MAX, is_skill_for_files, is_skill_hidden, skill_when, trim,
+    IMPORT_DEPTH_MAX, LOCAL_NAME, Reading, SKILL_MD_BYTES_MAX, is_skill_for_files, is_skill_hidden,
+    skill_when, trim,
 };
 use ctxpin_model::profile::{ClaudeCodeSettings, SkillListing};
 use ctxpin_model::resource::{Bodies, Kind, Resource};
@@ -26,6 +27,16 @@ const PUNCTUATION: &str = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";
 /// The longest description in the list of skills, in UTF-16 code units.
 const LISTED_UNITS_MAX: usize = 1_536;
 
+/// The names of the files that Claude Code cuts below the working directory, from their directory on.
+const AGENTS_NAMES: [&str; 2] = ["AGENTS.md", ".claude/AGENTS.md"];
+
+/// The longest text of such a file that comes whole, with the lines that name it, in UTF-16 code units.
+const AGENTS_MD_UNITS_MAX: usize = 100_000;
+
+/// The longest beginning that Claude Code shows of a longer one, in UTF-16 code units. It ends with a line if one ends in
+/// its second half.
+const SHOWN_UNITS_MAX: usize = 2_000;
+
 /// What separates two files.
 const BETWEEN: &str = "\n\n";
 
@@ -45,7 +56,10 @@ pub(super) fn effective(
             let reason = "nothing in it is for the model";
             effective.left_out.push(left_out(file, reason));
         } else if let Some(applies) = &file.applies {
-            let later = given_later(file, applies, &reading.text);
+            let mut later = given_later(file, applies, shown(snapshot, file, &reading));
+            if is_cut(snapshot, file, &reading) {
+                later.reason += "; Claude Code shows only its beginning, because it is too long";
+            }
             effective.left_out.push(later);
         } else {
             blocks.push(block(&file.source, owners.owner(file), text));
@@ -257,9 +271,66 @@ fn as_listed<'s>(skill: &'s Resource, settings: &ClaudeCodeSettings) -> Cow<'s, 
 /// Returns the forms of the instruction files.
 pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
     let readings = readings(snapshot, bodies).into_iter();
-    let forms =
-        readings.map(|(file, reading)| Forms::whole(file, reading.given(), sanitised(&reading)));
+    let forms = readings.map(|(file, reading)| {
+        let shown = shown(snapshot, file, &reading);
+        let cut_at = is_cut(snapshot, file, &reading).then(|| {
+            // What was taken out before the text does not count if something was taken out of it too.
+            let body = file.body().and_then(|body| bodies.get(&body));
+            let whole = body.filter(|body| body.ends_with(reading.text.as_bytes()));
+            let begins = whole.map_or(0, |whole| whole.len() - reading.text.len());
+            (begins + shown.len()) as u64
+        });
+        Forms {
+            cut_at,
+            ..Forms::whole(file, trim(shown), sanitised(&reading))
+        }
+    });
     forms.collect()
+}
+
+/// Returns whether Claude Code shows only the beginning of a file.
+fn is_cut(snapshot: &Snapshot, file: &Resource, reading: &Reading) -> bool {
+    shown(snapshot, file, reading).len() < reading.text.len()
+}
+
+/// Returns what Claude Code shows of a file: all, or the beginning of a long one that an `AGENTS.md` below the working
+/// directory brings.
+fn shown<'r>(snapshot: &Snapshot, file: &Resource, reading: &'r Reading) -> &'r str {
+    let text = reading.text.as_str();
+    let begins = on_demand_begins(&file.source);
+    let is_long = units(&begins) + units(text) > AGENTS_MD_UNITS_MAX;
+    if !is_long || !is_of_agents_md(snapshot, file) {
+        return text;
+    }
+    let whole = begins.clone() + text;
+    let mut left = SHOWN_UNITS_MAX;
+    let end = whole.char_indices().find(|(_, c)| {
+        let fits = c.len_utf16() <= left;
+        left = left.saturating_sub(c.len_utf16());
+        !fits
+    });
+    let head = &whole[..end.map_or(whole.len(), |(at, _)| at)];
+    let line_end = head.rfind('\n');
+    let line_end = line_end.filter(|at| units(&head[..*at]) > SHOWN_UNITS_MAX / 2);
+    let shown = line_end.unwrap_or(head.len());
+    &text[..shown.saturating_sub(begins.len())]
+}
+
+fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
+}
+
+/// Returns whether a file for some files is an `AGENTS.md`, or one imports it.
+fn is_of_agents_md(snapshot: &Snapshot, file: &Resource) -> bool {
+    let mut top = file;
+    for _ in 0..IMPORT_DEPTH_MAX {
+        let importer = top.imported_by.as_deref();
+        let importer = importer.and_then(|source| snapshot.find(Kind::InstructionFile, source));
+        top = importer.unwrap_or(top);
+    }
+    let root = top.root.as_deref().unwrap_or_default();
+    let mut names = AGENTS_NAMES.iter();
+    file.applies.is_some() && names.any(|name| top.source == format!("{root}/{name}"))
 }
 
 /// Returns a description as the list of skills has it, and behind it when to use the skill: in one line, with `<` and
@@ -321,11 +392,12 @@ fn block(source: &str, owner: &str, text: &str) -> String {
     format!("Contents of {source} ({owner}):\n\n{text}")
 }
 
-/// Returns a file that comes with another file.
-pub(super) fn on_demand(file: &Resource, body: &[u8]) -> Option<String> {
+/// Returns a file that comes with another file, or what Claude Code shows of it.
+pub(super) fn on_demand(snapshot: &Snapshot, file: &Resource, body: &[u8]) -> Option<String> {
     let reading = Reading::of(body);
+    let shown = shown(snapshot, file, &reading);
     // Here the blanks around a text stay.
-    let text = || format!("{}{}", on_demand_begins(&file.source), reading.text);
+    let text = || format!("{}{shown}", on_demand_begins(&file.source));
     (!reading.given().is_empty()).then(text)
 }
 

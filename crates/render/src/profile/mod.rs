@@ -53,7 +53,7 @@ pub struct Given {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OnDemand {
     pub source: String,
-    /// What the model gets, exactly as a request of the tool has it.
+    /// What the model gets, exactly as a request of the tool has it. If the tool cuts it, without what it says of that.
     pub text: String,
 }
 
@@ -152,7 +152,7 @@ pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDema
             Some(Settings::ClaudeCode(settings)) if file.kind == Kind::Skill => {
                 claude_code::listed_on_demand(snapshot, bodies, settings, file, &coming)
             }
-            Some(Settings::ClaudeCode(_)) => claude_code::on_demand(file, body),
+            Some(Settings::ClaudeCode(_)) => claude_code::on_demand(snapshot, file, body),
             Some(Settings::Opencode(_)) => opencode::on_demand(file, body),
             Some(Settings::Codex(_)) | None => neutral::on_demand(file, body, Renderer::CURRENT),
         };

@@ -166,6 +166,87 @@ fn a_blank_file_and_a_rule_for_some_files_are_left_out() {
 }
 
 #[test]
+fn of_a_long_agents_md_below_only_the_beginning_is_shown() {
+    let begins = "Contents of /w/api/AGENTS.md:\n\n";
+    let below = |file: &mut Resource| file.applies = Some(Applies::to("/w/api", Vec::new()));
+    let given = |root: &str, source: &str, body: &str| {
+        let sample = ruled(file(Sample::default(), (root, source), body, below));
+        let [given] = &on_demand(&sample.snapshot, &sample.bodies, "/w/api/x.rs")[..] else {
+            panic!("one file comes");
+        };
+        let forms = forms(&sample.snapshot, &sample.bodies);
+        let left_out = &effective(&sample.snapshot, &sample.bodies).left_out[0];
+        let shown = given.text.len() - begins.len() - source.len() + "/w/api/AGENTS.md".len();
+        assert_eq!(left_out.on_demand_bytes, Some(shown as u64));
+        assert_eq!(
+            forms[0].cut_at.is_some(),
+            left_out.reason.contains("beginning")
+        );
+        (given.text.clone(), forms[0].cut_at)
+    };
+    let agents_md = |body: &str| given("/w/api", "/w/api/AGENTS.md", body);
+    let room = 100_000 - begins.len();
+
+    // Code units count: those of an emoji are two, and its bytes four.
+    for whole in [
+        "x".repeat(room),
+        "é".repeat(room),
+        "\u{1f600}".repeat(room / 2),
+    ] {
+        assert_eq!(agents_md(&whole), (format!("{begins}{whole}"), None));
+    }
+    let kept = 2_000 - begins.len();
+    assert_eq!(
+        agents_md(&"x".repeat(room + 1)),
+        (format!("{begins}{}", "x".repeat(kept)), Some(kept as u64))
+    );
+    // The beginning ends with a line if one ends in its second half.
+    let first = "x".repeat(1_001 - begins.len());
+    let long = format!("{first}\n{}", "y".repeat(100_000));
+    assert_eq!(
+        agents_md(&long),
+        (format!("{begins}{first}"), Some(first.len() as u64))
+    );
+    let long = long.replacen('x', "", 1);
+    assert_eq!(agents_md(&long).1, Some(kept as u64));
+    let titled = format!("---\ntitle: x\n---\n{}", "x".repeat(room + 1));
+    assert_eq!(agents_md(&titled).1, Some(17 + kept as u64));
+
+    // No other file is cut.
+    let rule = given(
+        "/w/api",
+        "/w/api/.claude/r/AGENTS.md",
+        &"x".repeat(room + 1),
+    );
+    assert_eq!(rule.1, None);
+}
+
+#[test]
+fn what_a_long_agents_md_below_imports_is_cut_too() {
+    let below = |file: &mut Resource| file.applies = Some(Applies::to("/w/api", Vec::new()));
+    let cuts = |top: &str| {
+        let sample = file(Sample::default(), ("/w/api", top), "@a.md", below);
+        let sample = file(
+            sample,
+            ("/w/api", "/w/api/a.md"),
+            &"x".repeat(100_000),
+            |file| {
+                below(file);
+                file.imported_by = Some(top.to_owned());
+            },
+        );
+        let sample = ruled(sample);
+        let forms = forms(&sample.snapshot, &sample.bodies);
+        forms
+            .iter()
+            .map(|forms| forms.cut_at.is_some())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(cuts("/w/api/.claude/AGENTS.md"), [false, true]);
+    assert_eq!(cuts("/w/api/CLAUDE.md"), [false, false]);
+}
+
+#[test]
 fn a_skill_below_comes_with_the_files_of_its_directory() {
     let mut sample = Sample::default();
     for name in ["top", "hidden", "for-files"] {
