@@ -390,6 +390,21 @@ impl Known {
     }
 }
 
+/// The folders of commands, below the root of a project or of Claude Code's home.
+const COMMAND_FOLDERS: [&str; 2] = ["/.claude/commands/", "/commands/"];
+
+/// The end of a command's file.
+const COMMAND: &str = ".md";
+
+/// Returns the name by which Claude Code lists a command: the folders around its file, with colons.
+fn command_name(resource: &Resource) -> Option<String> {
+    let root = resource.root.as_deref()?.trim_end_matches('/');
+    let below = resource.source.strip_prefix(root)?;
+    let mut folders = COMMAND_FOLDERS.iter();
+    let command = folders.find_map(|folder| below.strip_prefix(folder))?;
+    Some(command.strip_suffix(COMMAND)?.replace('/', ":"))
+}
+
 /// Everything on which the findings in a record depend.
 struct Digested<'d> {
     key: &'d EvidenceKey,
@@ -548,10 +563,12 @@ impl Builder {
                 snapshot: number,
                 resource: resources.len(),
             };
-            if resource.kind == Kind::Skill
-                && let Some(name) = skill_names(snapshot, resource).last()
-            {
-                self.name(name, owner, None);
+            if resource.kind == Kind::Skill {
+                let command = command_name(resource);
+                let name = skill_names(snapshot, resource).pop();
+                if let Some(name) = command.as_deref().or(name) {
+                    self.name(name, owner, None);
+                }
             }
             resources.push(KnownResource {
                 kind: resource.kind,

@@ -92,7 +92,8 @@ impl Sample {
 
     /// Lists a skill that is not pinned.
     pub fn unpinned_skill(mut self, path: &str, status: Status) -> Self {
-        let skill = Resource::new(Kind::Skill, path, status);
+        let mut skill = Resource::new(Kind::Skill, path, status);
+        skill.root = Some(PROJECT.into());
         self.snapshot.resources.push(skill);
         self
     }

@@ -383,3 +383,26 @@ fn a_file_of_codex_that_cannot_be_pinned_has_its_place() {
         &format!("Deviates: no path: Foreign; {given}"),
     );
 }
+
+#[test]
+fn a_listed_command_is_known_and_not_pinned() {
+    let list = "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- front:comp: Plain body says \
+                what.\n- ship: Ships the thing to people.\n- dataviz: One of Claude Code\'s own.\n</system-reminder>";
+    let sample = Sample::of(Source::Transcript)
+        .unpinned_skill(
+            "/w/project/.claude/commands/front/comp.md",
+            Status::Excluded,
+        )
+        .unpinned_skill("/w/project/.claude/commands/ship.md", Status::Excluded)
+        .unpinned_skill("/w/project/.claude/commands/other.md", Status::Excluded);
+    let mut transcript = Transcript::default();
+    transcript.user(&[list]);
+    transcript.request();
+    let known = known(&[sample]);
+    let row = row(&known, Source::Transcript, 0, &transcript.record());
+    assert_eq!(
+        shown(&row).replace("/w/project/.claude/", ""),
+        "AsPinned, 1 of 1 whole\n  commands/front/comp.md: KnownNotPinned in message 1\n  commands/ship.md: KnownNotPinned in \
+         message 1\n"
+    );
+}

@@ -381,6 +381,8 @@ fn what_no_pin_holds_is_listed_with_the_reason() {
         ),
         ("project/.claude/commands/ship.md", "Do."),
         ("project/web/.claude/agents/reviewer.md", "Review."),
+        ("project/.claude/commands/front/comp.md", "Do."),
+        ("project/.claude/commands/front/notes.txt", "No command."),
         (
             "project/web/.claude/settings.json",
             r#"{"enabledPlugins": {"off@shop": false}}"#,
@@ -392,8 +394,9 @@ fn what_no_pin_holds_is_listed_with_the_reason() {
     w.write(&memory, "Ada likes tabs.");
     let commands = [
         "excluded project/web/.claude/agents",
-        "excluded project/.claude/commands",
-        "excluded home/.claude/commands",
+        "excluded project/.claude/commands/front/comp.md",
+        "excluded project/.claude/commands/ship.md",
+        "excluded home/.claude/commands/mine.md",
         "excluded home/.claude/plugins",
     ];
     let found = w.check(&[&[&*format!("excluded {memory}")], &commands[..]].concat());
@@ -411,6 +414,21 @@ fn what_no_pin_holds_is_listed_with_the_reason() {
         r#"{"autoMemoryEnabled": false}"#,
     );
     w.check(&commands);
+    for number in 0..100 {
+        w.write(&format!("home/.claude/commands/c{number}.md"), "Do.");
+    }
+    let found = w.scan();
+    let all = |text: &str| {
+        let resources = found.snapshot.resources.iter();
+        resources
+            .filter(|resource| resource.source.contains(text))
+            .count()
+    };
+    assert_eq!(all("home/.claude/commands/"), 64);
+    assert!(
+        w.error(&found, "home/.claude/commands")
+            .contains("too many of them")
+    );
 }
 
 #[test]
