@@ -36,6 +36,10 @@ pub enum Names<'s> {
 const REMINDER: &str = "<system-reminder>\n";
 const REMINDER_END: &str = "</system-reminder>";
 const CLAUDE_FILE: &str = "Contents of ";
+
+/// What Claude Code writes before and behind the beginning of a file that it cuts.
+const CLAUDE_CUT: &str = "\n\nPreview (first 2KB):\n";
+const CLAUDE_CUT_END: &str = "\n...\n</persisted-output>";
 /// What stands between a reminder's beginning and its first file.
 const CLAUDE_OPENINGS: [&str; 7] = [
     "Codebase and user instructions are shown below.",
@@ -159,11 +163,14 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
     let mut closes = Ahead::new(text, REMINDER_END);
     let withdrawn = format!("\n{CLAUDE_WITHDRAWN}");
     let mut withdraws = Ahead::new(text, &withdrawn);
+    let mut cuts = Ahead::new(text, CLAUDE_CUT_END);
     let headers: Vec<_> = claude_headers(text).collect();
     let nexts = headers.iter().skip(1).map(|(header, ..)| Some(*header));
     let frames = headers.iter().zip(nexts.chain([None]));
-    let frames = frames.map(|((_, path, begin), next)| {
-        let ends = [next, closes.from(*begin), withdraws.from(*begin)];
+    let frames = frames.map(|((header, path, begin), next)| {
+        let is_cut = text[..*header].ends_with(CLAUDE_CUT);
+        let cut = cuts.from(*begin).filter(|_| is_cut);
+        let ends = [next, closes.from(*begin), withdraws.from(*begin), cut];
         let end = ends.into_iter().flatten().min();
         Frame {
             names: Names::Path(path),
@@ -344,6 +351,19 @@ mod tests {
             &[
                 (Names::Path("/w/p/AGENTS.md"), "one"),
                 (Names::Path("/w/p/a/AGENTS.md"), "two"),
+            ],
+        );
+        check(
+            Profile::ClaudeCode,
+            "tool.call hook additional context: <persisted-output>\nOutput too large (97.7KB). Full output saved to: \
+             /h/x.txt\n\nPreview (first 2KB):\nContents of /w/p/AGENTS.md:\n\none\n...\n</persisted-output>\n\
+             Contents of /w/p/a/AGENTS.md:\n\ntwo\n...\n</persisted-output>\n",
+            &[
+                (Names::Path("/w/p/AGENTS.md"), "one"),
+                (
+                    Names::Path("/w/p/a/AGENTS.md"),
+                    "two\n...\n</persisted-output>",
+                ),
             ],
         );
         check(

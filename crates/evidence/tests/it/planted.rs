@@ -727,6 +727,25 @@ fn the_plugin_hands_over_each_system_text() {
 }
 
 #[test]
+fn of_a_long_file_below_the_beginning_is_given() {
+    let below = "/w/project/sub/AGENTS.md";
+    let mut pin = Sample::of(Source::Transcript).file_below(below, &body("BELOW").repeat(1_000));
+    pin.snapshot.resources[0].root = Some("/w/project/sub".into());
+    let begins = format!("Contents of {below}:\n\n{}", body("BELOW").repeat(1_000));
+    let shown = &begins[..begins[..2_000].rfind('\n').unwrap()];
+    let mut transcript = Transcript::default();
+    let text = format!(
+        "tool.call hook additional context: <persisted-output>\nOutput too large (97.7KB). Full output saved to: /h/x.txt\
+         \n\nPreview (first 2KB):\n{shown}\n...\n</persisted-output>"
+    );
+    transcript.message("system", json!([{ "type": "text", "text": text }]));
+    transcript.request();
+    let row = row(&known(&[pin]), Source::Transcript, 0, &transcript.record());
+    let bytes = shown.len() - format!("Contents of {below}:\n\n").len();
+    assert_eq!(outcomes(&row), format!("AsPinned: GivenUpTo({bytes})"));
+}
+
+#[test]
 fn what_was_given_has_its_size() {
     let pin = Sample::of(Source::Transcript)
         .file(AGENTS, &body("AGENTS"))
