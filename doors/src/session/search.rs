@@ -15,6 +15,9 @@ use crate::client::{Client, Said};
 /// The shortest text that counts outside of its client's frame, in bytes.
 const SHORT_BYTES: usize = 64;
 
+/// What Claude Code says of a file that was edited, before it shows the lines with their numbers.
+const EDIT: &str = " changed on disk since you last read it.";
+
 /// What became of each resource: by its path in the project, and by the hash of its text. A text that no snapshot has has
 /// no hash.
 pub type Outcomes = BTreeMap<(String, Option<BlobHash>), Outcome>;
@@ -35,6 +38,8 @@ struct Hit<'s> {
     text: &'s str,
     place: Place,
     is_instruction: bool,
+    /// Whether the tool shows it as an edit of what it has read.
+    is_edit: bool,
 }
 
 impl Search<'_> {
@@ -51,7 +56,8 @@ impl Search<'_> {
         worst
     }
 
-    /// Returns the number of the newest files of which a request has an instruction file.
+    /// Returns the number of the newest files of which a request has an instruction file that the tool has read. An edit
+    /// that it shows of one is told beside it.
     pub fn newest(&self, request: &Value) -> Option<usize> {
         let hits = self.hits(request);
         let is_given = |files: &Files| {
@@ -59,7 +65,7 @@ impl Search<'_> {
             texts.any(|(path, file)| {
                 let text = given(path, file);
                 hits.iter()
-                    .any(|hit| hit.is_instruction && hit.text == text)
+                    .any(|hit| hit.is_instruction && !hit.is_edit && hit.text == text)
             })
         };
         self.files.iter().rposition(is_given)
@@ -148,7 +154,11 @@ impl Search<'_> {
                 is_instruction,
                 text: said,
             } = said;
-            let said = &shown(said, *is_instruction);
+            let is_edit = *is_instruction && said.contains(EDIT);
+            let said = &match is_edit {
+                true => without_numbers(said).into(),
+                false => Cow::Borrowed(&**said),
+            };
             let found = texts.iter().copied().flat_map(|text| {
                 let found = said.match_indices(text);
                 found.map(move |(at, _)| (at, at + text.len(), text))
@@ -163,6 +173,7 @@ impl Search<'_> {
                         text,
                         place: (*message, string, at),
                         is_instruction: *is_instruction,
+                        is_edit,
                     });
                 }
             }
@@ -171,12 +182,8 @@ impl Search<'_> {
     }
 }
 
-/// Returns a text as it is, and of a note of Claude Code about an edited file the lines without their numbers.
-fn shown(text: &str, is_instruction: bool) -> Cow<'_, str> {
-    const NOTE: &str = " changed on disk since you last read it.";
-    if !is_instruction || !text.contains(NOTE) {
-        return text.into();
-    }
+/// Returns a text whose lines have numbers without these.
+fn without_numbers(text: &str) -> String {
     let lines = text.split('\n').map(|line| {
         let (number, rest) = line.split_once('\t').unwrap_or_default();
         match !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -184,7 +191,7 @@ fn shown(text: &str, is_instruction: bool) -> Cow<'_, str> {
             false => line,
         }
     });
-    lines.collect::<Vec<_>>().join("\n").into()
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Returns whether a path is that of a skill.
