@@ -20,7 +20,7 @@ use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Caller, Granted, object, right};
 
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, read_account, write, write_account};
+use crate::frame::{commit, read_account, write, write_account};
 use crate::ground::Ground;
 use crate::moves::{Cause, Prepared};
 use crate::service::Service;
@@ -124,14 +124,7 @@ async fn add_once(
         .await?;
     let mut now = granted.record()?.clone();
     if let (Some(shows), false) = (handed_in.shows, before.stands_as(&now)) {
-        if attempt < ATTEMPT_UNDER_LOCKS {
-            return Err(Error::overtaken());
-        }
-        let mut ground = Ground::Locked {
-            service,
-            transaction: &mut transaction,
-            granted: &granted,
-        };
+        let mut ground = Ground::locked(attempt, service, &mut transaction, &granted)?;
         shown = Shown::plan(&mut ground, &now, shows).await?;
     }
     let (owner_key, row) = (handed_in.owner_key, &handed_in.row);

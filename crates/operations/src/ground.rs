@@ -17,6 +17,7 @@ use ctxpin_store::grant::{Caller, Granted, object, right};
 use ctxpin_store::sealed::Sealed;
 
 use crate::error::{Error, Result};
+use crate::frame::ATTEMPT_UNDER_LOCKS;
 use crate::prompts::{Prompt, Source};
 use crate::service::Service;
 use crate::workshop::is_light;
@@ -66,6 +67,27 @@ impl<'g> Ground<'g> {
             open: Some((transaction, seen)),
             is_late: false,
         }))
+    }
+
+    /// Returns the ground of a locked chat that is not as it was planned for.
+    ///
+    /// # Errors
+    ///
+    /// Fails before the last attempts: then the request starts over, so that nothing is planned under locks.
+    pub fn locked(
+        attempt: u32,
+        service: &'g Service,
+        transaction: &'g mut Transaction,
+        granted: &'g Granted<object::Chat, right::Write>,
+    ) -> Result<Self> {
+        if attempt < ATTEMPT_UNDER_LOCKS {
+            return Err(Error::overtaken());
+        }
+        Ok(Self::Locked {
+            service,
+            transaction,
+            granted,
+        })
     }
 
     /// Returns a snapshot that the chat can reach.

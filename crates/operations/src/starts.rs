@@ -14,7 +14,7 @@ use ctxpin_store::deed::Deed;
 use ctxpin_store::grant::{Granted, object, right};
 
 use crate::error::{Error, Result};
-use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, write};
+use crate::frame::{commit, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Prepared};
 use crate::service::Service;
@@ -67,14 +67,7 @@ async fn start_once(
         .await?;
     let mut now = granted.record()?.clone();
     if !is_as_planned(&before, &now) {
-        if attempt < ATTEMPT_UNDER_LOCKS {
-            return Err(Error::overtaken());
-        }
-        let mut ground = Ground::Locked {
-            service,
-            transaction: &mut transaction,
-            granted: &granted,
-        };
+        let mut ground = Ground::locked(attempt, service, &mut transaction, &granted)?;
         planned = plan(&mut ground, &now, message).await?;
     }
     let mut deed = match (now.archived_at, &planned) {

@@ -23,7 +23,7 @@ use ctxpin_store::grant::{Granted, object, right};
 use crate::contexts;
 use crate::error::{Error, Result};
 use crate::evidence;
-use crate::frame::{ATTEMPT_UNDER_LOCKS, commit, read_bodies, read_chat, write};
+use crate::frame::{commit, read_bodies, read_chat, write};
 use crate::ground::Ground;
 use crate::moves::{Cause, Composed, Prepared};
 use crate::pins::was_settled;
@@ -97,14 +97,7 @@ async fn begin_once(
     let mut now = granted.record()?.clone();
     require_open(&now)?;
     if !is_as_planned(&before, &now) {
-        if attempt < ATTEMPT_UNDER_LOCKS {
-            return Err(Error::overtaken());
-        }
-        let mut ground = Ground::Locked {
-            service,
-            transaction: &mut transaction,
-            granted: &granted,
-        };
+        let mut ground = Ground::locked(attempt, service, &mut transaction, &granted)?;
         planned = plan(&mut ground, &now).await?;
     }
     let mut deed = match now.archived_at {
