@@ -300,18 +300,22 @@ impl Known {
                     snapshot: number,
                     resource: place,
                 };
-                let mut described = self.described(&resource.source).iter();
-                let described =
-                    described.find(|described| self.described[**described].owners.contains(&owner));
                 let texts = match resource.kind {
                     Kind::Skill => &[],
                     _ => &resource.texts[..],
                 };
-                (&resource.source, texts, described)
+                (&resource.source, texts, self.described_as(owner))
             })
             .collect::<HashSet<_>>()
         };
         due(one) == due(other)
+    }
+
+    /// Returns the number of the described skill that a resource is, if it is one.
+    pub(crate) fn described_as(&self, owner: ResourceNumber) -> Option<usize> {
+        let numbers = self.described(&self.resource(owner).source).iter();
+        let mut numbers = numbers.copied();
+        numbers.find(|number| self.described[*number].owners.contains(&owner))
     }
 
     /// Returns the numbers of the described skills of a source.

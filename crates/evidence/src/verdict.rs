@@ -410,14 +410,11 @@ impl<'c> Compared<'c> {
     /// Returns the size of what stands at a place: a text of a resource of the pin, or its description in a list.
     fn size(&self, number: usize, resource: &KnownResource, place: Place) -> Option<u64> {
         if let Some((_, bytes)) = self.listed.get(&number).filter(|(at, _)| *at == place) {
-            let described = self.known.described(&resource.source).iter();
-            let mut described = described.map(|described| &self.known.described[*described]);
-            let owner = ResourceNumber {
+            let described = self.known.described_as(ResourceNumber {
                 snapshot: self.pin,
                 resource: number,
-            };
-            let described = described.find(|described| described.owners.contains(&owner));
-            return bytes.or(described.map(Described::bytes));
+            });
+            return bytes.or(described.map(|number| self.known.described[number].bytes()));
         }
         let mut texts = resource.texts.iter();
         let text = texts.find(|text| {

@@ -56,8 +56,9 @@ pub(super) fn effective(
             let reason = "nothing in it is for the model";
             effective.left_out.push(left_out(file, reason));
         } else if let Some(applies) = &file.applies {
-            let mut later = given_later(file, applies, shown(snapshot, file, &reading));
-            if is_cut(snapshot, file, &reading) {
+            let shown = shown(snapshot, file, &reading);
+            let mut later = given_later(file, applies, shown);
+            if shown.len() < reading.text.len() {
                 later.reason += "; Claude Code shows only its beginning, because it is too long";
             }
             effective.left_out.push(later);
@@ -273,7 +274,8 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
     let readings = readings(snapshot, bodies).into_iter();
     let forms = readings.map(|(file, reading)| {
         let shown = shown(snapshot, file, &reading);
-        let cut_at = is_cut(snapshot, file, &reading).then(|| {
+        let is_cut = shown.len() < reading.text.len();
+        let cut_at = is_cut.then(|| {
             // What was taken out before the text does not count if something was taken out of it too.
             let body = file.body().and_then(|body| bodies.get(&body));
             let whole = body.filter(|body| body.ends_with(reading.text.as_bytes()));
@@ -286,11 +288,6 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
         }
     });
     forms.collect()
-}
-
-/// Returns whether Claude Code shows only the beginning of a file.
-fn is_cut(snapshot: &Snapshot, file: &Resource, reading: &Reading) -> bool {
-    shown(snapshot, file, reading).len() < reading.text.len()
 }
 
 /// Returns what Claude Code shows of a file: all, or the beginning of a long one that an `AGENTS.md` below the working

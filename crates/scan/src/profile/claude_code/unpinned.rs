@@ -67,13 +67,12 @@ pub fn instruction_files(home: &Path, working: &Path, has_memory: bool, gatherin
 /// Adds the folders of commands and agents, the machine's skills, and the folder of plugins. `directories` are those of the
 /// project.
 pub fn skills<'d>(
-    home: &Path,
+    home: &'d Path,
     directories: impl Iterator<Item = &'d Path>,
     plugins: &[String],
     gathering: &mut Gathering,
 ) {
-    let of_project = directories.map(|directory| (directory.join(FOLDER), directory));
-    for (folder, root) in of_project.chain([(home.to_owned(), home)]) {
+    for (folder, root) in folders(home, directories) {
         let commands = folder.join(COMMANDS);
         gathering.places.awaited(&commands);
         let mut found = Commands::default();
@@ -116,13 +115,12 @@ pub fn skills<'d>(
 
 /// Adds the folders in which the style of output may be that the settings choose. `directories` are those of the project.
 pub fn output_style<'d>(
-    home: &Path,
+    home: &'d Path,
     directories: impl Iterator<Item = &'d Path>,
     name: &str,
     gathering: &mut Gathering,
 ) {
-    let of_project = directories.map(|directory| (directory.join(FOLDER), directory));
-    for (folder, root) in of_project.chain([(home.to_owned(), home)]) {
+    for (folder, root) in folders(home, directories) {
         let styles = folder.join(OUTPUT_STYLES);
         gathering.places.awaited(&styles);
         if styles.is_dir() {
@@ -133,6 +131,15 @@ pub fn output_style<'d>(
             add(Kind::InstructionFile, &styles, root, &reason, gathering);
         }
     }
+}
+
+/// Returns the folders of Claude Code's files: those of a project's directories, and the home. Each comes with its root.
+fn folders<'d>(
+    home: &'d Path,
+    directories: impl Iterator<Item = &'d Path>,
+) -> impl Iterator<Item = (PathBuf, &'d Path)> {
+    let of_project = directories.map(|directory| (directory.join(FOLDER), directory));
+    of_project.chain([(home.to_owned(), home)])
 }
 
 /// The commands of a folder.

@@ -356,7 +356,7 @@ impl Reading<'_, '_, '_> {
             let name = source_text(&path).0;
             match text.and_then(|text| Layer::parse(&name, &text)) {
                 Ok(layer) => {
-                    self.note_placeholder(&source_text(&path).0, &layer);
+                    self.note_placeholder(&name, &layer);
                     // Within this directory, a later list takes the place of an earlier one.
                     own.instructions = own.instructions.filter(|_| layer.instructions.is_none());
                     own.change(layer);
@@ -366,8 +366,7 @@ impl Reading<'_, '_, '_> {
                         true => UNFILLED,
                         false => "opencode passes over all of your own configuration",
                     };
-                    let path = source_text(&path).0;
-                    self.gathering.remark(format!("{path} {reason}; {effect}"));
+                    self.refuse(&name, &reason, effect);
                     return Layer::default();
                 }
             }
