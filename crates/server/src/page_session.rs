@@ -38,7 +38,22 @@ pub(crate) fn page_value_of(value: &str, user: UserId) -> String {
 
 /// Returns the id of the user in the value of a page.
 pub(crate) fn user_of_page_value(value: &str) -> Option<&str> {
-    value.split_once(USER_BEGIN).map(|(_, user)| user)
+    page_value_parts(value).1
+}
+
+/// Returns the value of the session in that of a page, and the id of the user.
+fn page_value_parts(value: &str) -> (&str, Option<&str>) {
+    match value.split_once(USER_BEGIN) {
+        Some((value, user)) => (value, Some(user)),
+        None => (value, None),
+    }
+}
+
+/// Returns the text of a cookie for all pages of this server alone. Browsers keep it for some seconds, and send it over
+/// plain HTTP too unless it is secure.
+pub(crate) fn cookie_text(name: &str, value: &str, seconds: u64, is_secure: bool) -> String {
+    let secure = if is_secure { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}")
 }
 
 /// The session of a request, with the origin that the browser sees.
@@ -106,10 +121,7 @@ impl PageSession {
     ///
     /// Fails if it is not the value of this session's pages.
     pub fn require_page_value(&self, value: &str) -> ApiResult<()> {
-        let value = value
-            .split_once(USER_BEGIN)
-            .map_or(value, |(value, _)| value);
-        match self.pass.is_page_value(value) {
+        match self.pass.is_page_value(page_value_parts(value).0) {
             true => Ok(()),
             false => Err(ApiError::new(
                 ProblemName::Forbidden,
@@ -201,12 +213,7 @@ pub(crate) fn delete_cookie(origin: &OwnOrigin) -> Option<HeaderValue> {
 
 fn set_cookie_for(value: &str, seconds: u64, origin: &OwnOrigin) -> Option<HeaderValue> {
     let name = cookie_name(origin.is_secure);
-    let secure = match origin.is_secure {
-        true => "; Secure",
-        false => "",
-    };
-    let text =
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    let text = cookie_text(name, value, seconds, origin.is_secure);
     let mut value = HeaderValue::from_str(&text).ok()?;
     value.set_sensitive(true);
     Some(value)

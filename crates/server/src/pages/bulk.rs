@@ -22,6 +22,7 @@ use super::decided::Decided;
 use super::fields::Fields;
 use super::form::{PageForm, Wants};
 use super::frame::{Frame, Place, html};
+use super::parts::command::{chat_command, rollback_command};
 use super::parts::number::counted;
 use super::parts::resource_name::resource_name;
 use super::parts::short_id::{ShortId, last_digits};
@@ -181,8 +182,8 @@ impl Origin {
             return None;
         };
         let decided = match decision {
-            Decision::TakeAll | Decision::Take(_) => Decided::taken(chat_count),
-            Decision::Decline => Decided::kept(chat_count),
+            Decision::TakeAll | Decision::Take(_) => Decided::Taken(chat_count),
+            Decision::Decline => Decided::Kept(chat_count),
             Decision::Undecline => return None,
         };
         (chat_count > 0).then(|| decided.address(id, page_value))
@@ -320,11 +321,9 @@ fn undoing(opposite: &str, value: &str) -> String {
         "undo" => {
             let to = parts.nth(1).unwrap_or_default();
             let policy = parts.next().unwrap_or_default();
-            format!("ctxpin chat rollback {to} --policy {policy} --chat {chat}")
+            rollback_command(chat, to, policy)
         }
-        "undecline" => format!("ctxpin chat decline --undo {chat}"),
-        "unarchive" => format!("ctxpin chat archive --undo {chat}"),
-        verb => format!("ctxpin chat {verb} {chat}"),
+        verb => chat_command(verb, chat),
     }
 }
 

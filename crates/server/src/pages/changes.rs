@@ -174,8 +174,9 @@ pub(crate) struct ChangeQuery {
 impl ChangeQuery {
     /// Returns what the reader has just decided, as a title.
     fn decided(&self, change: PendingChangeId, caller: &PageCaller) -> Option<String> {
-        let decided = Decided::of(self.taken, self.kept, self.seal.clone());
-        decided.title(change, &caller.page_value)
+        let decided = self.taken.map(Decided::Taken);
+        let decided = decided.or(self.kept.map(Decided::Kept))?;
+        decided.title(change, &caller.page_value, self.seal.as_deref())
     }
 }
 

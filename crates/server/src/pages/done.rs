@@ -6,7 +6,7 @@ use axum::response::Response;
 use ctxpin_model::limits::cut;
 use url::form_urlencoded::{self, byte_serialize};
 
-use crate::page_session::cookie;
+use crate::page_session::{cookie, cookie_text};
 
 /// The cookie with the sentence that the next page shows.
 const DONE_COOKIE: &str = "ctxpin-done";
@@ -15,18 +15,18 @@ const DONE_COOKIE: &str = "ctxpin-done";
 const DONE_BYTES_MAX: usize = 400;
 
 /// Lets the next page of the browser show what was done. The browser forgets it after five seconds.
-pub(crate) fn saying(mut response: Response, done: &str) -> Response {
+pub(crate) fn saying(response: Response, done: &str) -> Response {
     let done: String = byte_serialize(cut(done, DONE_BYTES_MAX).as_bytes()).collect();
-    let cookie = format!("{DONE_COOKIE}={done}; Path=/; Max-Age=5; HttpOnly; SameSite=Strict");
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().append(SET_COOKIE, cookie);
-    }
-    response
+    with_cookie(response, &done, 5)
 }
 
 /// Lets the next page say nothing of what another user has done.
-pub(crate) fn forgetting(mut response: Response) -> Response {
-    let cookie = format!("{DONE_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
+pub(crate) fn forgetting(response: Response) -> Response {
+    with_cookie(response, "", 0)
+}
+
+fn with_cookie(mut response: Response, done: &str, seconds: u64) -> Response {
+    let cookie = cookie_text(DONE_COOKIE, done, seconds, false);
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }

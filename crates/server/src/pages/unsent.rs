@@ -12,12 +12,12 @@ use super::fields::Fields;
 use super::told::Told;
 use super::typed::FailedForm;
 use crate::app::App;
-use crate::page_session::{cookie, own_origin, user_of_page_value};
+use crate::page_session::{cookie, cookie_text, own_origin, user_of_page_value};
 
 const UNSENT_COOKIE: &str = "ctxpin-unsent";
 
 /// How long the browser keeps the form, in seconds. Who signs in later has forgotten it.
-const UNSENT_SECONDS: u32 = 15 * 60;
+const UNSENT_SECONDS: u64 = 15 * 60;
 
 /// The most bytes of the cookie's value. Browsers keep 4,096 of a cookie.
 const UNSENT_BYTES_MAX: usize = 3_800;
@@ -46,11 +46,7 @@ impl SentForm {
         if value.len() > UNSENT_BYTES_MAX {
             return;
         }
-        let secure = match origin.is_secure {
-            true => "; Secure",
-            false => "",
-        };
-        let text = set_cookie(&value, UNSENT_SECONDS) + secure;
+        let text = cookie_text(UNSENT_COOKIE, &value, UNSENT_SECONDS, origin.is_secure);
         if let Ok(cookie) = HeaderValue::from_str(&text) {
             // A request has one form.
             let _ = self.0.set(cookie);
@@ -102,11 +98,7 @@ impl UnsentForm {
 /// Returns the value of `Set-Cookie` that deletes the form. `None` if the browser keeps none.
 pub(crate) fn delete_unsent(headers: &HeaderMap) -> Option<HeaderValue> {
     cookie(headers, UNSENT_COOKIE)?;
-    HeaderValue::from_str(&set_cookie("", 0)).ok()
-}
-
-fn set_cookie(value: &str, seconds: u32) -> String {
-    format!("{UNSENT_COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict")
+    HeaderValue::from_str(&cookie_text(UNSENT_COOKIE, "", 0, false)).ok()
 }
 
 fn path_of(page: &str) -> &str {

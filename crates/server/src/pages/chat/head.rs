@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::chats::title_of;
 use crate::pages::frame::{Frame, Place};
-use crate::pages::parts::command::Command;
+use crate::pages::parts::command::{Command, chat_command};
 use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::rail::{Rail, Stand};
 use crate::pages::parts::short_id::{ShortId, last_digits};
@@ -248,10 +248,10 @@ impl ChatHead {
             rename: Command::new("Rename", format!("ctxpin chat set {short} --title=TITLE"))
                 .filled("title=--title=TITLE"),
             archive: match is_archived {
-                true => Command::new("Unarchive", format!("ctxpin chat archive --undo {short}")),
-                false => Command::new("Archive", format!("ctxpin chat archive {short}")),
+                true => Command::new("Unarchive", chat_command("unarchive", &short)),
+                false => Command::new("Archive", chat_command("archive", &short)),
             },
-            delete: Command::new("Delete the chat", format!("ctxpin chat delete {short}")),
+            delete: Command::new("Delete the chat", chat_command("delete", &short)),
             short,
             title: title_of(line),
             own_title: chat.title.clone().unwrap_or_default(),

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::pages::answer::{Toast, Undo};
 use crate::pages::fields::Fields;
 use crate::pages::form::PageForm;
+use crate::pages::parts::command::{chat_command, rollback_command};
 use crate::pages::parts::short_id::last_digits;
 use crate::params::PathParams;
 
@@ -173,11 +174,8 @@ fn undo(
     let short = last_digits(&id);
     Some(Undo {
         command: match back {
-            "undo" => {
-                format!("ctxpin chat rollback {snapshot} --policy {policy} --chat {short}")
-            }
-            "undecline" => format!("ctxpin chat decline --undo {short}"),
-            _ => format!("ctxpin chat decline {short}"),
+            "undo" => rollback_command(short, snapshot, policy),
+            verb => chat_command(verb, short),
         },
         action: format!("/chats/{chat}/moves"),
         fields: vec![

@@ -27,7 +27,7 @@ use crate::pages::done::saying;
 use crate::pages::fields::Fields;
 use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, html};
-use crate::pages::parts::command::Command;
+use crate::pages::parts::command::{Command, chat_command};
 use crate::pages::parts::number::counted;
 use crate::pages::parts::short_id::last_digits;
 use crate::pages::parts::text::Text;
@@ -297,8 +297,8 @@ fn undo(before: &ChatRecord, change: &ChatChange) -> Option<Undo> {
     let short = last_digits(&id);
     Some(Undo {
         command: match (field.0, &*field.1) {
-            ("archived", "false") => format!("ctxpin chat archive --undo {short}"),
-            ("archived", _) => format!("ctxpin chat archive {short}"),
+            ("archived", "false") => chat_command("unarchive", short),
+            ("archived", _) => chat_command("archive", short),
             (_, "") => format!("ctxpin chat bind --none --chat {short}"),
             (_, agent) => format!("ctxpin chat bind {agent} --chat {short}"),
         },

@@ -1,5 +1,7 @@
 //! Commands that do the same as a button, or that a person needs next.
 
+use std::fmt::Display;
+
 use askama::Template;
 use askama::filters::HtmlSafe;
 
@@ -48,3 +50,17 @@ impl Command {
 }
 
 impl HtmlSafe for Command {}
+
+/// Returns the command that does to a chat what a form calls `verb`.
+pub(crate) fn chat_command(verb: &str, chat: &str) -> String {
+    match verb {
+        "undecline" => format!("ctxpin chat decline --undo {chat}"),
+        "unarchive" => format!("ctxpin chat archive --undo {chat}"),
+        verb => format!("ctxpin chat {verb} {chat}"),
+    }
+}
+
+/// Returns the command that moves a chat back to a snapshot, with the policy that it had there.
+pub(crate) fn rollback_command(chat: &str, to: impl Display, policy: impl Display) -> String {
+    format!("ctxpin chat rollback {to} --policy {policy} --chat {chat}")
+}
