@@ -1,11 +1,11 @@
 //! Compares two texts by lines and words. `unified.rs` renders the result.
 
-use std::collections::HashSet;
 use std::iter::Sum;
 use std::time::Instant;
 
-use similar::{ChangeTag, DiffOp, DiffTag, TextChangesIter, TextDiff};
+use similar::{ChangeTag, DiffOp, DiffTag, InlineChangeOptions, TextDiff};
 
+use super::pairs::pairs;
 use crate::limits::json_bytes;
 use crate::resource::spelled;
 
@@ -182,49 +182,47 @@ fn hunk(
     })
 }
 
-fn lines_of<'d>(
-    diff: &'d TextDiff<'_, '_, str>,
-    op: &DiffOp,
-    bounds: Bounds,
-) -> Box<dyn Iterator<Item = Line> + 'd> {
-    let bytes = |changes: TextChangesIter<'_, '_, '_, str>| {
-        changes.map(|change| change.value().len()).sum::<usize>()
-    };
+fn lines_of(diff: &TextDiff<'_, '_, str>, op: &DiffOp, bounds: Bounds) -> Vec<Line> {
+    let changes = diff.iter_changes(op);
+    let mut lines: Vec<_> = changes
+        .map(|change| line(change.tag(), change.value(), Vec::new()))
+        .collect();
+    let bytes = lines.iter().map(|line| line.text.len()).sum::<usize>();
     // Only lines that replace each other have words to compare.
-    if !bounds.with_words
-        || op.tag() != DiffTag::Replace
-        || bytes(diff.iter_changes(op)) > WORDS_BYTES_MAX
-        || !shares_words(diff, op)
-    {
-        let changes = diff.iter_changes(op);
-        return Box::new(changes.map(|change| line(change.tag(), change.value(), Vec::new())));
+    if !bounds.with_words || op.tag() != DiffTag::Replace || bytes > WORDS_BYTES_MAX {
+        return lines;
     }
-    let changes = diff.iter_inline_changes_deadline(op, Some(bounds.deadline));
-    Box::new(changes.map(|change| {
-        let mut text = String::new();
-        let mut words = Vec::new();
-        for (differs, part) in change.iter_strings_lossy() {
-            let begin = text.len();
-            text.push_str(&part);
-            if differs {
-                words.push((begin, text.len()));
+    let (removed, added) = lines.split_at_mut(op.old_range().len());
+    let mut options = InlineChangeOptions::new();
+    // The pairs are alike enough.
+    options.min_ratio(0.0);
+    for (old, new) in pairs(removed, added) {
+        let pair = DiffOp::Replace {
+            old_index: op.old_range().start + old,
+            old_len: 1,
+            new_index: op.new_range().start + new,
+            new_len: 1,
+        };
+        let changes =
+            diff.iter_inline_changes_with_options_deadline(&pair, options, Some(bounds.deadline));
+        for change in changes {
+            let mut text = String::new();
+            let mut words = Vec::new();
+            for (differs, part) in change.iter_strings_lossy() {
+                let begin = text.len();
+                text.push_str(&part);
+                if differs {
+                    words.push((begin, text.len()));
+                }
             }
+            let side = match change.tag() {
+                ChangeTag::Delete => &mut removed[old],
+                ChangeTag::Insert | ChangeTag::Equal => &mut added[new],
+            };
+            *side = line(change.tag(), &text, words);
         }
-        line(change.tag(), &text, words)
-    }))
-}
-
-/// Returns whether lines that replace each other share a word. If they share none, comparing their words
-/// takes ten times as long as everything else, and finds nothing.
-fn shares_words(diff: &TextDiff<'_, '_, str>, op: &DiffOp) -> bool {
-    let words_of = |tag: ChangeTag| {
-        let changes = diff
-            .iter_changes(op)
-            .filter(move |change| change.tag() == tag);
-        changes.flat_map(|change| change.value().split_whitespace())
-    };
-    let removed: HashSet<&str> = words_of(ChangeTag::Delete).collect();
-    words_of(ChangeTag::Insert).any(|word| removed.contains(word))
+    }
+    lines
 }
 
 fn line(tag: ChangeTag, text: &str, words: Vec<(usize, usize)>) -> Line {
@@ -325,6 +323,58 @@ mod tests {
             let hunks = compared(pinned, head);
             assert!(hunks[0].lines.iter().all(|line| line.words.is_empty()));
         }
+    }
+
+    #[test]
+    fn a_line_has_its_counterpart_beside_added_and_removed_lines() {
+        let check = |pinned: &str, head: &str, expected: &[&str]| {
+            let hunks = compared(pinned, head);
+            let lines = hunks.iter().flat_map(|hunk| &hunk.lines);
+            let changed = lines.filter(|line| !line.words.is_empty());
+            let marked = changed.map(|line| {
+                let words = line
+                    .words
+                    .iter()
+                    .map(|(start, end)| &line.text[*start..*end]);
+                words.collect::<Vec<_>>().join("|")
+            });
+            assert_eq!(marked.collect::<Vec<_>>(), expected, "{pinned:?} {head:?}");
+        };
+        check(
+            "- Log ids, never card numbers.\n",
+            "- Log ids, never card numbers or names.\n- Freeze the ledger.\n- New codes.\n",
+            &[" or names"],
+        );
+        check(
+            "Never promise a date.\n",
+            "The first sentence is the answer.\nNever promise a refund.\n",
+            &["date", "refund"],
+        );
+        // Two lines in the other order: one of them stays, and the other has no counterpart.
+        check(
+            "run the tests\nask first\n",
+            "ask twice\nrun all tests\n",
+            &["the", "all"],
+        );
+        // The greatest likeness in total.
+        check(
+            "a b c d\na b c e\n",
+            "a b c e f\na b x y\nz z z\n",
+            &["d", "c|e", "e f", "x|y"],
+        );
+        check("one two three four\n", "one x y z\n", &[]);
+        check("***\n", "---\n", &[]);
+        // Too many lines to compare each with each: the lines at the same place.
+        let many = |first: &str, word: &str| {
+            let rest: String = (0..70).map(|n| format!("line {n} has {word}\n")).collect();
+            format!("{first}{rest}")
+        };
+        let hunks = compared(&many("", "this"), &many("", "that"));
+        let with_words = |hunks: &[Hunk]| {
+            let lines = hunks.iter().flat_map(|hunk| &hunk.lines);
+            lines.filter(|line| !line.words.is_empty()).count()
+        };
+        assert_eq!(with_words(&hunks), 140);
     }
 
     #[test]

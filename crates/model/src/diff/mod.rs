@@ -7,6 +7,7 @@
 pub mod attributes;
 pub mod effect;
 pub mod lines;
+mod pairs;
 pub mod texts;
 pub mod unified;
 
