@@ -3,6 +3,9 @@
 
 mod absence;
 mod compare;
+mod container;
+mod halves;
+mod long;
 mod place;
 mod plants;
 mod prompts;
@@ -33,6 +36,10 @@ pub enum Story {
     Plants,
     /// No server, or one that hangs, and a process that is killed.
     Absence,
+    /// A container that ends with the tool's answer, and all processes in it.
+    Container,
+    /// A record of 200 MB.
+    Long,
 }
 
 /// A version of a tool whose sessions are compared.
@@ -55,7 +62,12 @@ impl Sessions<'_> {
             }
             let working = match story {
                 Story::Plants => plants::WORKING,
-                Story::Prompts | Story::Together | Story::Terminal | Story::Absence => "",
+                Story::Prompts
+                | Story::Together
+                | Story::Terminal
+                | Story::Absence
+                | Story::Container
+                | Story::Long => "",
             };
             let place = Place::make(self, working)?;
             let compared = match story {
@@ -64,6 +76,8 @@ impl Sessions<'_> {
                 Story::Terminal => terminal::differences(&place).await,
                 Story::Plants => plants::differences(&place).await,
                 Story::Absence => absence::differences(&place).await,
+                Story::Container => container::differences(&place).await,
+                Story::Long => long::differences(&place).await,
             };
             differences.extend(place.leave(compared));
         }

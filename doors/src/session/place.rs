@@ -156,6 +156,11 @@ impl<'a> Place<'a> {
         self.command(self.sessions.program)
     }
 
+    /// Returns the command of a container.
+    pub fn command_of_container(&self) -> Command {
+        self.command(Path::new("unshare"))
+    }
+
     /// Returns the command of a terminal.
     pub fn command_of_terminal(&self) -> Command {
         self.command(Path::new("script"))
@@ -196,13 +201,24 @@ impl<'a> Place<'a> {
         question: &str,
         more: &More,
     ) -> anyhow::Result<String> {
+        self.ask_by(|command| command, from, question, more).await
+    }
+
+    /// Gives the tool a prompt by another command that is made from its own, and returns its session.
+    pub async fn ask_by(
+        &self,
+        by: impl FnOnce(Command) -> Command,
+        from: Option<&From>,
+        question: &str,
+        more: &More,
+    ) -> anyhow::Result<String> {
         let mut command = self.command_of_tool();
         let url = self.sessions.standin.url();
         let client = self.sessions.client;
         client.go_on(&mut command, &url, question, from);
         let variables = more.variables.iter().map(|(name, value)| (name, value));
         command.args(&more.arguments).envs(variables);
-        let answer = process::answer(command, ANSWER_TIME_MAX).await?;
+        let answer = process::answer(by(command), ANSWER_TIME_MAX).await?;
         let is_order = question.starts_with('/');
         ensure!(
             is_order || answer.contains(DONE),
