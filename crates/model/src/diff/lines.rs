@@ -196,7 +196,10 @@ fn lines_of(diff: &TextDiff<'_, '_, str>, op: &DiffOp, bounds: Bounds) -> Vec<Li
     let mut options = InlineChangeOptions::new();
     // The pairs are alike enough.
     options.min_ratio(0.0);
-    for (old, new) in pairs(removed, added) {
+    let [old_lines, new_lines] =
+        [&*removed, &*added].map(|lines| lines.iter().map(|line| line.text.as_str()));
+    let pairs = pairs(old_lines, new_lines);
+    for (old, new) in pairs {
         let pair = DiffOp::Replace {
             old_index: op.old_range().start + old,
             old_len: 1,

@@ -5,8 +5,6 @@ use std::collections::HashMap;
 
 use similar::DiffableStr;
 
-use super::lines::Line;
-
 /// The greatest product of removed and added lines of which each is compared with each. Beyond it, a line
 /// is compared with the one at its place only.
 const COMPARED_MAX: usize = 4_096;
@@ -16,9 +14,12 @@ const LIKENESS_MIN: u32 = 500;
 
 /// Returns the pairs of a removed and an added line that are alike, by their places. Both places ascend, and
 /// of all such pairs these have the greatest likeness in total.
-pub(super) fn pairs(removed: &[Line], added: &[Line]) -> Vec<(usize, usize)> {
-    let removed: Vec<_> = removed.iter().map(Words::of).collect();
-    let added: Vec<_> = added.iter().map(Words::of).collect();
+pub(super) fn pairs<'l>(
+    removed: impl Iterator<Item = &'l str>,
+    added: impl Iterator<Item = &'l str>,
+) -> Vec<(usize, usize)> {
+    let removed: Vec<_> = removed.map(Words::of).collect();
+    let added: Vec<_> = added.map(Words::of).collect();
     if removed.len() * added.len() > COMPARED_MAX {
         let places = removed.iter().zip(&added).enumerate();
         let alike = places.filter(|(_, (old, new))| old.likeness(new) >= LIKENESS_MIN);
@@ -61,12 +62,12 @@ struct Words<'l> {
 }
 
 impl<'l> Words<'l> {
-    fn of(line: &'l Line) -> Self {
+    fn of(line: &'l str) -> Self {
         let mut words = Self {
             counts: HashMap::new(),
             total: 0,
         };
-        let tokens = line.text.tokenize_unicode_words().into_iter();
+        let tokens = line.tokenize_unicode_words().into_iter();
         for word in tokens.filter(|token| token.contains(char::is_alphanumeric)) {
             *words.counts.entry(word).or_default() += 1;
             words.total += 1;
