@@ -6,6 +6,7 @@ mod codex;
 mod neutral;
 mod opencode;
 mod skill_folder;
+mod worktree;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

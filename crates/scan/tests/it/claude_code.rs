@@ -570,7 +570,12 @@ fn the_last_of_the_settings_says_how_a_skill_is_listed() {
         ),
         (
             "project/web/.claude/settings.local.json",
-            "{\"skillOverrides\": {\"c\": \"name-only\", \"nul\\u0000\": \"off\"}}",
+            "{\"skillOverrides\": {\"c\": \"name-only\", \"d\": \"off\", \"nul\\u0000\": \"off\"}}",
+        ),
+        // That of the repository counts behind that of the working directory.
+        (
+            "project/.claude/settings.local.json",
+            "{\"skillOverrides\": {\"d\": \"name-only\"}}",
         ),
     ]);
     let found = w.scan();
@@ -578,6 +583,7 @@ fn the_last_of_the_settings_says_how_a_skill_is_listed() {
     let expected = [
         ("b", SkillListing::NameOnly),
         ("c", SkillListing::NameOnly),
+        ("d", SkillListing::NameOnly),
         ("mine", SkillListing::UserInvocableOnly),
     ];
     let expected = expected.map(|(name, listing)| (name.to_owned(), listing));

@@ -399,10 +399,7 @@ fn on_an_overlay() {
 #[test]
 fn what_opencode_reads_is_watched() {
     let mut w = Workspace::with(&[("project/AGENTS.md", "a")]);
-    for folder in ["objects", "refs"] {
-        fs::create_dir_all(w.path(&format!("project/.git/{folder}"))).unwrap();
-    }
-    w.write("project/.git/HEAD", "ref: refs/heads/main\n");
+    w.repository("project/.git");
     w.request.profile = Profile::Opencode;
     w.request.user_roots = true;
     let mut watched = Watched::new(w);

@@ -12,7 +12,7 @@ fn workspace(skills: &[&str]) -> Workspace {
     let mut w = Workspace::with(&[("project/CLAUDE.md", "top")]);
     w.request.profile = Profile::ClaudeCode;
     w.request.user_roots = true;
-    w.write("project/.git/HEAD", "ref: refs/heads/main\n");
+    w.repository("project/.git");
     for skill in skills {
         w.skill(skill);
     }
@@ -94,6 +94,11 @@ fn a_directory_that_git_ignores_gives_no_skills() {
     w.write("project/p/.gitignore", "q/gone\nkep*\n!kept\n");
     let expected = ["OUT:e /OUT", "p:f /p", "p/kept:c /p/kept"];
     assert_eq!(skills(&w, &w.scan()), expected);
+    // Where git finds no repository, it ignores nothing.
     std::fs::remove_dir_all(w.path("project/.git")).unwrap();
     assert_eq!(skills(&w, &w.scan()).len(), 6);
+    w.write("project/.git", "gitdir: ../nowhere\n");
+    assert_eq!(skills(&w, &w.scan()).len(), 6);
+    w.repository("nowhere");
+    assert_eq!(skills(&w, &w.scan()), expected);
 }

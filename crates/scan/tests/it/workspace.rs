@@ -64,6 +64,14 @@ impl Workspace {
         symlink(target, path).unwrap();
     }
 
+    /// Writes what git demands of a repository, whose own directory is at `git`.
+    pub fn repository(&self, git: &str) {
+        for folder in ["objects", "refs"] {
+            fs::create_dir_all(self.path(&format!("{git}/{folder}"))).unwrap();
+        }
+        self.write(&format!("{git}/HEAD"), "ref: refs/heads/main\n");
+    }
+
     pub fn skill(&self, path: &str) {
         let name = path.rsplit('/').next().unwrap();
         self.write(&format!("{path}/SKILL.md"), skill_md(name));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::glob::IgnoreRules;
 
-use super::repository;
+use super::super::worktree;
 use crate::gather::Gathering;
 use crate::settings::settings;
 use crate::trust::Trust;
@@ -15,17 +15,17 @@ const NAME: &str = ".gitignore";
 
 /// The rules of a repository, which are read as they are needed. A rule of the person's own is not looked at.
 pub struct Ignored<'t> {
-    /// The root of the repository. Outside of one, nothing is ignored.
+    /// The root of the worktree. Where git finds none, nothing is ignored.
     root: Option<PathBuf>,
     trust: &'t Trust,
     rules: HashMap<PathBuf, IgnoreRules>,
 }
 
 impl<'t> Ignored<'t> {
-    /// Begins with the repository around a directory.
+    /// Begins with the worktree around a directory.
     pub fn around(directory: &Path, trust: &'t Trust) -> Self {
         Self {
-            root: repository::root(directory).map(Path::to_owned),
+            root: worktree::root(directory, trust).map(Path::to_owned),
             trust,
             rules: HashMap::new(),
         }

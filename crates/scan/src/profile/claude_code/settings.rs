@@ -90,8 +90,8 @@ pub(in super::super) struct SettingsFile {
     is_trusted: bool,
 }
 
-/// Returns the files in the order in which they count: the person's, the project's, the person's in the project, and
-/// the machine's.
+/// Returns the files in the order in which they count: the person's, the project's, the person's in the project, first
+/// those of the working directory and then those of the repository, and the machine's.
 pub(in super::super) fn files(home: &Path, working: &Path) -> [SettingsFile; 5] {
     let repository = repository::root(working).unwrap_or(working);
     let file = |directory: &Path, name, is_trusted| SettingsFile {
@@ -102,8 +102,8 @@ pub(in super::super) fn files(home: &Path, working: &Path) -> [SettingsFile; 5] 
     [
         file(home, NAME, true),
         file(&working.join(FOLDER), NAME, false),
-        file(&repository.join(FOLDER), LOCAL_NAME, false),
         file(&working.join(FOLDER), LOCAL_NAME, false),
+        file(&repository.join(FOLDER), LOCAL_NAME, false),
         file(Path::new(MACHINE), MACHINE_NAME, true),
     ]
 }

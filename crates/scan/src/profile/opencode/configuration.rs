@@ -7,7 +7,7 @@ use ctxpin_model::profile::{OpencodeSettings, SkillPermission};
 use ctxpin_model::resource::Kind;
 use serde_json::{Map, Value};
 
-use super::super::excluded;
+use super::super::{excluded, worktree};
 use super::jsonc;
 use super::permission::{AGENT, Permissions};
 use crate::directory::plain_path;
@@ -221,45 +221,11 @@ fn own_directory(request: &Request) -> PathBuf {
 /// Returns the directories from the working directory to the root of its worktree, or to the root of the file
 /// system.
 fn chain(working: &Path, request: &Request) -> Vec<PathBuf> {
-    let worktree = worktree(working, request);
+    let worktree = worktree::root(working, &request.trust);
     let is_beyond = |directory: &&Path| worktree.is_some_and(|root| !directory.starts_with(root));
     let above = working.ancestors().take_while(|path| !is_beyond(path));
     let above = above.take(ANCESTORS_MAX + 1);
     above.map(Path::to_path_buf).collect()
-}
-
-/// Returns the root of the worktree, as git finds it from the nearest entry `.git`: it passes over a directory that
-/// is no repository, and gives up at a file that leads to none.
-fn worktree<'w>(working: &'w Path, request: &Request) -> Option<&'w Path> {
-    for directory in working.ancestors() {
-        let git = directory.join(".git");
-        if git.is_dir() && is_repository(&git, request) {
-            return Some(directory);
-        }
-        if git.is_file() {
-            let text = settings(directory, ".git", &request.trust).ok().flatten()?;
-            let text = str::from_utf8(&text).ok()?;
-            let target = directory.join(text.strip_prefix("gitdir:")?.trim());
-            return is_repository(&target, request).then_some(directory);
-        }
-    }
-    None
-}
-
-/// Returns whether a directory holds what git demands of a repository.
-fn is_repository(git: &Path, request: &Request) -> bool {
-    let text = |name: &str| {
-        let text = settings(git, name, &request.trust).ok().flatten();
-        text.map(|text| String::from_utf8_lossy(&text).trim().to_owned())
-    };
-    let is_head = |head: &str| {
-        head.starts_with("ref:")
-            || (head.len() >= 40 && head.chars().all(|c| c.is_ascii_hexdigit()))
-    };
-    let common = text("commondir").map_or_else(|| git.to_owned(), |common| git.join(common));
-    text("HEAD").is_some_and(|head| is_head(&head))
-        && common.join("objects").is_dir()
-        && common.join("refs").is_dir()
 }
 
 /// Returns the directories that have a configuration or skills, each once, and watches for those that may come.
