@@ -12,20 +12,12 @@ const CONFIG: &str = "home/.config/opencode/opencode.json";
 /// A workspace under the profile of opencode, with the working directory `project/pkg/web`.
 fn workspace(files: &[(&str, &str)]) -> Workspace {
     let mut w = Workspace::with(files);
-    repository(&w, "project");
+    w.repository("project/.git");
     w.request.profile = Profile::Opencode;
     w.request.user_roots = true;
     w.request.directory = w.path("project/pkg/web");
     fs::create_dir_all(&w.request.directory).unwrap();
     w
-}
-
-/// Makes a directory a repository, as git sees it.
-fn repository(w: &Workspace, directory: &str) {
-    for folder in ["objects", "refs"] {
-        fs::create_dir_all(w.path(&format!("{directory}/.git/{folder}"))).unwrap();
-    }
-    w.write(&format!("{directory}/.git/HEAD"), "ref: refs/heads/main\n");
 }
 
 fn settings(found: &Scan) -> &OpencodeSettings {
@@ -211,7 +203,7 @@ fn git_decides_where_the_worktree_begins() {
     // A directory that is no repository is passed over.
     fs::create_dir(w.path("project/pkg/.git")).unwrap();
     w.check(&["ok project/pkg/AGENTS.md", "ok project/AGENTS.md"]);
-    repository(&w, "project/pkg");
+    w.repository("project/pkg/.git");
     w.check(&["ok project/pkg/AGENTS.md"]);
     // A worktree or a submodule has a file that leads to its repository.
     fs::rename(w.path("project/pkg/.git"), w.path("project/modules")).unwrap();
@@ -310,6 +302,7 @@ fn patterns_find_files() {
         ("home/.config/opencode/rules.md", "mine"),
         ("home/.config/opencode/.hidden.md", "not for a star"),
         ("project/x/y/note1.txt", "deep"),
+        ("project/a/b/c/note3.txt", "deeper"),
         ("project/node_modules/note2.txt", "deep"),
         ("project/a.rst", "a"),
         ("project/b.rst", "b"),
@@ -333,6 +326,7 @@ fn patterns_find_files() {
         "ok home/.config/opencode/rules.md",
         "ok project/node_modules/note2.txt",
         "ok project/x/y/note1.txt",
+        "ok project/a/b/c/note3.txt",
         "ok project/a.rst",
         "ok project/b.rst",
         "ok project/y.md",

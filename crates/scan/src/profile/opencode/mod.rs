@@ -1,8 +1,9 @@
 //! opencode: the files of one name from the working directory to the root of its worktree, one of the person, and
 //! those that its configuration lists; and the skills of several tools.
 //!
-//! These rules were read off opencode 1.18.33 and 1.17.0 as they ran. opencode lists the files that match one pattern
-//! in the order of the file system, which differs between machines; here they are in the order of their names.
+//! These rules were read off opencode 1.18.33 and 1.17.0 as they ran. Of the files that match one pattern, opencode lists
+//! those of a directory in the reverse of the order in which the file system lists them, and directories of one depth as it
+//! finishes reading them; here both are in the order of their names.
 
 mod configuration;
 mod jsonc;
@@ -222,7 +223,8 @@ impl Search<'_> {
                 for segments in &alternatives {
                     self.matching(directory, segments, sees_hidden, &mut found, gathering)?;
                 }
-                found.sort();
+                // opencode looks into one depth after the other.
+                found.sort_by_cached_key(|path| (path.components().count(), path.clone()));
                 for path in found {
                     self.give(&path, gathering)?;
                 }

@@ -29,8 +29,8 @@ pub struct Permissions {
 #[derive(Debug, Default)]
 struct Rules {
     rules: IndexMap<String, Rule>,
-    /// Whether `tools` gives the model the tool for skills. `None` if it does not say so.
-    has_tool: Option<bool>,
+    /// What `tools` says of all agents, an older form that gives way to the rules of every configuration.
+    tools: IndexMap<String, Rule>,
 }
 
 /// The members of a configuration.
@@ -85,7 +85,7 @@ impl Permissions {
         let of_each = |agents: Option<BTreeMap<String, RuleMembers>>| {
             let agents = agents.into_iter().flatten();
             agents
-                .map(|(name, members)| (name, Rules::of(members)))
+                .map(|(name, members)| (name, Rules::of(members).with_tools()))
                 .collect()
         };
         Ok(Self {
@@ -102,7 +102,7 @@ impl Permissions {
         let mut permissions = Self::default();
         let text = text.trim_start_matches('\u{feff}');
         if text.starts_with("---") {
-            let rules = Rules::of(frontmatter_as(text)?);
+            let rules = Rules::of(frontmatter_as(text)?).with_tools();
             permissions.of_agent.insert(agent.to_owned(), rules);
         }
         Some(permissions)
@@ -152,10 +152,28 @@ impl Rules {
             }
             Some(Permission::Each(rules)) => rules,
         };
-        let tools = members.tools.unwrap_or_default();
+        let tools = members.tools.unwrap_or_default().into_iter();
+        let tools = tools.map(|(name, is_given)| {
+            let action = match is_given {
+                true => Action::Allow,
+                false => Action::Deny,
+            };
+            (name, Rule::Everything(action))
+        });
         Self {
             rules,
-            has_tool: tools.get(SKILL).copied(),
+            tools: tools.collect(),
+        }
+    }
+
+    /// Returns the rules with those of `tools` before them. opencode does this with each description of an agent by itself,
+    /// but with the tools of all agents when it has read everything.
+    fn with_tools(self) -> Self {
+        let mut rules = self.tools;
+        rules.extend(self.rules);
+        Self {
+            rules,
+            tools: IndexMap::new(),
         }
     }
 
@@ -166,10 +184,10 @@ impl Rules {
                 (_, rule) => drop(self.rules.insert(name, rule)),
             }
         }
-        self.has_tool = other.has_tool.or(self.has_tool);
+        self.tools.extend(other.tools);
     }
 
-    fn of_skills(&self) -> Vec<SkillPermission> {
+    fn of_skills(self) -> Vec<SkillPermission> {
         let mut permissions = Vec::new();
         let mut add = |pattern: &str, action: Action| {
             permissions.push(SkillPermission {
@@ -177,19 +195,7 @@ impl Rules {
                 is_denied: action == Action::Deny,
             });
         };
-        // `tools` is an older form, which comes before the permissions.
-        let is_named = self.rules.contains_key(SKILL);
-        if let Some(has_tool) = self.has_tool.filter(|_| !is_named) {
-            add(
-                "*",
-                if has_tool {
-                    Action::Allow
-                } else {
-                    Action::Deny
-                },
-            );
-        }
-        for (name, rule) in &self.rules {
+        for (name, rule) in &self.with_tools().rules {
             if !SkillPermission::is_match(name, SKILL) {
                 continue;
             }
@@ -287,6 +293,17 @@ mod tests {
         check(
             &[r#"{"mode": {"build": {"permission": {"skill": {"two": "deny"}}}}}"#],
             "!two",
+        );
+        // `tools` of an agent is a permission of that very layer.
+        let no_tool = r#"{"agent": {"build": {"tools": {"skill": false}}}}"#;
+        let some = r#"{"agent": {"build": {"permission": {"skill": {"t*": "allow"}}}}}"#;
+        let all = r#"{"agent": {"build": {"permission": {"skill": "allow"}}}}"#;
+        check(&[some, no_tool], "!*");
+        check(&[all, no_tool], "!*");
+        check(&[no_tool, all], "");
+        check(
+            &[r#"{"agent": {"build": {"tools": {"*": false, "skill": true}}}}"#],
+            "!* *",
         );
         let plan = r#"{"default_agent": "plan", "agent": {"plan": {"permission": {"skill": {"two": "deny"}}}}}"#;
         check(&[plan], "!two");
