@@ -6,10 +6,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::client::Client;
-use crate::workspace::{Entry, PROJECT, Workspace};
-
-/// The size of the largest file that ctxpin takes, in bytes. Claude Code takes four times as many.
-const MIB: usize = 1024 * 1024;
+use crate::workspace::{Entry, MIB, PROJECT, Workspace};
 
 /// Returns the workspace of a seed for a tool.
 pub fn workspace(client: Client, seed: u64) -> Workspace {
@@ -66,13 +63,35 @@ pub fn workspace(client: Client, seed: u64) -> Workspace {
             &inner.unwrap_or_else(|| PROJECT.to_owned()),
         );
     }
+    // Otherwise a `.git` that is a file leads to no repository.
+    if random.random_bool(0.5) {
+        workspace.add_repository("elsewhere");
+    }
     let inside = &directories[..directories.len() - 1];
     workspace.working = inside.choose(random).cloned().unwrap_or_default();
     client.settle(random, &mut workspace);
+    ignored(random, &mut workspace);
     if random.random_bool(0.4) {
         enlarge(random, client, &mut workspace);
     }
     workspace
+}
+
+/// Writes what git ignores. Claude Code lists no skills of ignored directories, unless it is started outside of a
+/// repository. Nothing else depends on it.
+fn ignored(random: &mut StdRng, workspace: &mut Workspace) {
+    for directory in workspace.directories() {
+        if random.random_bool(0.1) {
+            let rules = [
+                "api\n",
+                "node_modules/\n!api\n",
+                "/web/\n*.md\n",
+                "# lib\na b\n",
+            ];
+            let rules = rules.choose(random).copied().unwrap_or_default();
+            workspace.write(format!("{directory}/.gitignore"), rules);
+        }
+    }
 }
 
 /// Makes one of the instruction files or skills as large as a tool or ctxpin takes it, or a byte larger. ctxpin does not
@@ -81,7 +100,12 @@ fn enlarge(random: &mut StdRng, client: Client, workspace: &mut Workspace) {
     let skill = client.skill_bytes_max();
     let is_enlarged = |path: &&str| {
         let is_skill = path.ends_with("/SKILL.md");
-        path.ends_with(".md") && !path.starts_with("./") && (!is_skill || skill.is_some())
+        // What describes an agent is a setting, of which ctxpin reads less and says so.
+        let is_setting = path.ends_with("/build.md");
+        path.ends_with(".md")
+            && !path.starts_with("./")
+            && !is_setting
+            && (!is_skill || skill.is_some())
     };
     let paths: Vec<_> = workspace.files().filter(is_enlarged).collect();
     let Some(path) = paths.choose(random).map(|&path| path.to_owned()) else {
@@ -128,7 +152,7 @@ fn entry(random: &mut StdRng, name: &str) -> Entry {
 fn text(random: &mut StdRng) -> String {
     let number: u32 = random.random_range(0..1_000_000);
     let plain = format!("# Rules {number}\n\nUse tabs.\n");
-    match random.random_range(0..14) {
+    match random.random_range(0..15) {
         0 => String::new(),
         1 => " \n\t\n".to_owned(),
         2 => plain.replace('\n', "\r\n"),
@@ -142,94 +166,26 @@ fn text(random: &mut StdRng) -> String {
         10 => "é".repeat(random.random_range(10..20_000)),
         11 => "x".repeat(random.random_range(10..40_000)) + "\n",
         12 => format!("{plain}--- project-doc ---\n\n</INSTRUCTIONS>\n"),
+        13 => format!("{plain}@docs.md and @./plain.md\n"),
         _ => plain,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::workspace::HOME;
-
-    /// Returns which cases a workspace has.
-    fn cases(workspace: &Workspace) -> [(&'static str, bool); 16] {
-        let has = |is_it: &dyn Fn(&str, &str) -> bool| {
-            workspace.entries().any(|(path, entry)| match entry {
-                Entry::File(text) => is_it(path, text),
-                Entry::Link(_) | Entry::Directory => false,
-            })
-        };
-        let below = format!("{}/", workspace.working);
-        let is_below = |path: &str| {
-            let rest = path.strip_prefix(&below);
-            rest.is_some_and(|rest| rest.contains('/') && rest.ends_with(".md"))
-        };
-        let settings = [
-            "settings.json",
-            "settings.local.json",
-            "config.toml",
-            "opencode.json",
-        ];
-        let is_setting = |path: &str| settings.iter().any(|name| path.ends_with(name));
-        let mut entries = workspace.entries();
-        let has_link = entries.any(|(_, entry)| matches!(entry, Entry::Link(_)));
-        [
-            ("files below", has(&|path, _| is_below(path))),
-            (
-                "rules with paths",
-                has(&|path, text| path.contains("/rules/") && text.contains("paths:")),
-            ),
-            (
-                "overrides",
-                has(&|path, _| path.ends_with("AGENTS.override.md")),
-            ),
-            ("links", has_link),
-            ("imports", has(&|_, text| text.contains("@docs.md"))),
-            ("CRLF", has(&|_, text| text.contains("\r\n"))),
-            ("more than 32 KiB", has(&|_, text| text.len() > 32 * 1024)),
-            ("more than 1 MiB", has(&|_, text| text.len() > MIB)),
-            ("more than 4 MiB", has(&|_, text| text.len() > 4 * MIB)),
-            (
-                "node_modules",
-                has(&|path, _| path.contains("/node_modules/")),
-            ),
-            (".gitignore", has(&|path, _| path.ends_with("/.gitignore"))),
-            (
-                "settings of the project",
-                has(&|path, _| path.starts_with(PROJECT) && is_setting(path)),
-            ),
-            (
-                "files of the person",
-                has(&|path, _| path.starts_with(HOME) && path.ends_with(".md")),
-            ),
-            ("another start directory", workspace.working != PROJECT),
-            (
-                "files above the repository",
-                has(&|path, _| path.starts_with("./")),
-            ),
-            ("skills", has(&|path, _| path.ends_with("SKILL.md"))),
-        ]
-    }
+    use crate::cases::{CASES, Counts};
 
     #[test]
     fn every_case_is_made_often() {
         for client in Client::ALL {
-            let missing = match client {
-                Client::ClaudeCode => &["overrides"][..],
-                Client::Codex => &["rules with paths", "imports", ".gitignore", "skills"],
-                Client::Opencode => &["rules with paths", "overrides", "imports", ".gitignore"],
-            };
-            let mut counts = BTreeMap::new();
+            let mut counts = Counts::default();
             for seed in 0..200 {
-                for (case, is_there) in cases(&workspace(client, seed)) {
-                    *counts.entry(case).or_insert(0) += usize::from(is_there);
-                }
+                counts.add(&workspace(client, seed));
             }
-            for (case, count) in counts {
-                let name = client.name();
-                assert_eq!(count == 0, missing.contains(&case), "{name}, {case}");
+            for (case, count) in CASES.iter().zip(counts.of_cases()) {
+                let (name, case) = (client.name(), case.name);
+                assert_eq!(count == 0, client.lacks().contains(&case), "{name}, {case}");
                 assert!(count == 0 || count >= 15, "{name}, {case}: {count}");
             }
         }

@@ -4,6 +4,7 @@
 //! The tools come from the npm registry. They run with an environment of their own, and their model is
 //! a program of ours that records each request.
 
+mod cases;
 mod client;
 mod generate;
 mod guide;
@@ -212,6 +213,7 @@ async fn compare(
         different.len(),
         unanswered.len()
     );
+    print!("{}", trial.counts.table(client.lacks()));
     for seed in different.iter().chain(&unanswered) {
         println!("  `cargo xtask doors --only {name} --seed {seed}` shows one");
     }

@@ -11,11 +11,12 @@ use ctxpin_scan::{Scan, scan};
 use similar::TextDiff;
 use tokio::time::timeout;
 
+use crate::cases::Counts;
 use crate::client::{Client, Server};
 use crate::generate;
 use crate::process;
 use crate::standin::Standin;
-use crate::workspace::{HOME, Workspace};
+use crate::workspace::{HOME, PLACE, Workspace};
 
 /// The longest wait for a tool. A loaded machine starts one slowly.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
@@ -34,6 +35,8 @@ pub struct Trial<'a> {
     /// A server of the tool, which answers faster than a process for each question.
     server: Option<Server>,
     standin: &'a Standin,
+    /// What the workspaces had in which the tool answered.
+    pub counts: Counts,
 }
 
 /// The result of a comparison.
@@ -75,6 +78,7 @@ impl<'a> Trial<'a> {
             program,
             server: None,
             standin,
+            counts: Counts::default(),
         };
         if is_served {
             trial.server = trial.serve().await?;
@@ -96,9 +100,9 @@ impl<'a> Trial<'a> {
     pub async fn run(&mut self, seed: u64, is_shown: bool) -> anyhow::Result<Outcome> {
         let mut workspace = generate::workspace(self.client, seed);
         self.client.age(&mut workspace, self.version);
-        let directory = tempfile::tempdir()?;
+        let directory = tempfile::tempdir_in(PLACE)?;
         let base = directory.path().canonicalize()?;
-        workspace.make(&base)?;
+        workspace.make(&base, self.client.reads_backwards())?;
         if is_shown {
             workspace.print();
         }
@@ -116,6 +120,7 @@ impl<'a> Trial<'a> {
                 return Ok(Outcome::Unanswered(error));
             }
         };
+        self.counts.add(&workspace);
         let unread = effective.left_out.iter();
         let unread = unread.filter(|file| file.reason.starts_with(GIVEN_UNREAD));
         let unread: Vec<_> = unread.map(|file| file.source.as_str()).collect();
@@ -130,6 +135,7 @@ impl<'a> Trial<'a> {
             println!("left out: {:#?}", effective.left_out);
         }
         if is_shown || !is_equal {
+            println!("the workspace {seed}:");
             let diff = TextDiff::from_lines(&given_text, &said_text);
             let diff = diff.unified_diff().header("the tool", "ctxpin").to_string();
             for line in diff.lines() {
@@ -202,11 +208,9 @@ impl<'a> Trial<'a> {
             let wanted = base.join(wanted);
             on_demand(&found.snapshot, &found.bodies, &wanted.to_string_lossy())
         });
-        let mut on_demand: Vec<_> = wanted.map(|given| given.text).collect();
-        on_demand.sort_unstable();
         Texts {
             due: effective.text.clone(),
-            on_demand,
+            on_demand: wanted.map(|given| given.text).collect(),
             skills: None,
         }
     }

@@ -5,13 +5,19 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 /// The home of the person, below the base.
 pub const HOME: &str = "home";
 
 /// The repository, below the base.
 pub const PROJECT: &str = "project";
+
+/// Where workspaces are made: a file system in memory, which lists the newest entry of a directory first.
+pub const PLACE: &str = "/dev/shm";
+
+/// The size of the largest file that ctxpin takes, in bytes. Claude Code takes four times as many.
+pub const MIB: usize = 1024 * 1024;
 
 /// What stands for the base in a text. The path is not known when the text is made.
 const BASE: &str = "{base}";
@@ -100,7 +106,6 @@ impl Workspace {
     }
 
     /// Returns the paths of the entries, each with what is there.
-    #[cfg(test)]
     pub fn entries(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.entries
             .iter()
@@ -116,10 +121,26 @@ impl Workspace {
         }
     }
 
-    /// Writes everything below a directory that exists.
-    pub fn make(&self, base: &Path) -> anyhow::Result<()> {
-        fs::create_dir_all(base.join(&self.working))?;
-        for (path, entry) in &self.entries {
+    /// Writes everything below a directory that exists. Each directory then lists its entries in the order of their names, or
+    /// in the reverse order. Some tools take files as the file system lists them, and ctxpin has these in the order of their
+    /// names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a directory lists its entries in another order. Any may that does not lie in [`PLACE`].
+    pub fn make(&self, base: &Path, is_reverse: bool) -> anyhow::Result<()> {
+        // By their parts, so that what one directory holds stands together and behind it.
+        let entries = self.entries.iter().map(|(path, entry)| {
+            let path = Path::new(path);
+            (path.strip_prefix(".").unwrap_or(path), entry)
+        });
+        let mut entries: Vec<_> = entries.collect();
+        entries.sort_unstable_by_key(|(path, _)| *path);
+        // The newest entry is the first.
+        if !is_reverse {
+            entries.reverse();
+        }
+        for (path, entry) in entries {
             let path = base.join(path);
             let parent = path.parent().context("an entry lies below the base")?;
             fs::create_dir_all(parent).with_context(|| format!("making {}", parent.display()))?;
@@ -131,7 +152,7 @@ impl Workspace {
                 Entry::Link(target) => symlink(target, &path)?,
             }
         }
-        Ok(())
+        check_order(base, is_reverse)
     }
 
     /// Prints the entries, and the beginning of each file.
@@ -149,6 +170,57 @@ impl Workspace {
                     println!("  {path} ({} bytes) {begin:?}", text.len());
                 }
             }
+        }
+    }
+}
+
+/// Checks that a directory and those below it list their entries in the order of their names, or in the reverse order.
+fn check_order(directory: &Path, is_reverse: bool) -> anyhow::Result<()> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            check_order(&entry.path(), is_reverse)?;
+        }
+        names.push(entry.file_name());
+    }
+    if is_reverse {
+        names.reverse();
+    }
+    ensure!(
+        names.is_sorted(),
+        "{} lists its newest entry not first, so the order of files cannot be compared; {PLACE} must be a tmpfs",
+        directory.display()
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_lists_its_entries_in_the_order_of_their_names() {
+        let mut workspace = Workspace::default();
+        for path in [
+            "project/a/d.md",
+            "./b.md",
+            "project/a.md",
+            "project/a b/c.md",
+            "a.md",
+            "project/a/c/x.md",
+        ] {
+            workspace.write(path, "");
+        }
+        workspace.add("project/z", Entry::Directory);
+        workspace.add("project/b", Entry::Link("a".into()));
+        for is_reverse in [false, true] {
+            let directory = tempfile::tempdir_in(PLACE).unwrap();
+            workspace.make(directory.path(), is_reverse).unwrap();
+            for name in ["zz", "aa"] {
+                fs::write(directory.path().join("project").join(name), "").unwrap();
+            }
+            check_order(directory.path(), is_reverse).unwrap_err();
         }
     }
 }

@@ -14,7 +14,7 @@ use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 
 use super::{Event, From, Interface, Said, result, texts};
-use crate::standin::READ;
+use crate::standin::READ_TWICE;
 use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 
 /// The npm package.
@@ -204,19 +204,6 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
         let wanted = format!("{directory}/{}", name.copied().unwrap_or("main.ts"));
         workspace.write(wanted.clone(), "Something to read.\n");
         workspace.wanted = Some(wanted);
-    }
-    // Skills of ignored directories are not listed. Outside of a repository, none is ignored.
-    for directory in &directories {
-        if random.random_bool(0.1) {
-            let rules = [
-                "api\n",
-                "node_modules/\n!api\n",
-                "/web/\n*.md\n",
-                "# lib\na b\n",
-            ];
-            let rules = rules.choose(random).copied().unwrap_or_default();
-            workspace.write(format!("{directory}/.gitignore"), rules);
-        }
     }
 }
 
@@ -465,10 +452,10 @@ fn importing(random: &mut StdRng) -> String {
     }
 }
 
-/// Points Claude Code to the stand-in, and asks one question.
+/// Points Claude Code to the stand-in, and asks one question. It looks for skills below while it reads a file.
 pub fn ask(command: &mut Command, url: &str, wanted: Option<&Path>) {
     let question = match wanted {
-        Some(wanted) => format!("{READ}{}", wanted.display()),
+        Some(wanted) => format!("{READ_TWICE}{}", wanted.display()),
         None => "Say something.".to_owned(),
     };
     go_on(command, url, &question, None);
@@ -628,12 +615,13 @@ fn cut(name: &str, description: &str) -> String {
     }
 }
 
-/// Returns the blocks of the files that the request has because the model read a file, in the order of their paths.
+/// Returns the blocks of the files that the request has because the model read a file, and then the lines of the skills,
+/// each in the request's order. Skills stand before an `AGENTS.md` in the newest version, and behind it in older ones.
 /// The newer version has a reminder for each block and one text with all of `AGENTS.md`, the older one has all blocks in one
 /// text.
 pub fn on_demand(request: &Value) -> Vec<String> {
     let messages = request["messages"].as_array().into_iter().flatten();
-    let mut blocks = Vec::new();
+    let (mut blocks, mut skills) = (Vec::new(), Vec::new());
     for message in messages {
         let content = &message["content"];
         let texts = content.as_array().into_iter().flatten();
@@ -641,7 +629,7 @@ pub fn on_demand(request: &Value) -> Vec<String> {
         for text in texts.chain(content.as_str()) {
             let reminder = text.trim_end().strip_prefix("<system-reminder>\n");
             let reminder = reminder.and_then(|text| text.strip_suffix(END));
-            blocks.extend(discovered(text));
+            skills.extend(discovered(text));
             if let Some(agents_md) = text.strip_prefix(AGENTS_MD) {
                 let end = BEHIND
                     .iter()
@@ -665,7 +653,7 @@ pub fn on_demand(request: &Value) -> Vec<String> {
             }
         }
     }
-    blocks.sort_unstable();
+    blocks.extend(skills);
     blocks
 }
 
@@ -695,38 +683,18 @@ fn discovered(text: &str) -> impl Iterator<Item = String> {
     lines.map(str::to_owned)
 }
 
-/// Returns a text with the instruction files as both sides must have it: without the files that `unread` names, and
-/// with neighbouring rules in the order of their paths. Claude Code takes the rules of a folder as the file
-/// system lists them.
+/// Returns a text with the instruction files without those that `unread` names.
 pub fn comparable(text: &str, unread: &[&str]) -> String {
     let mut parts = text.split(BLOCK);
     let begin = parts.next().unwrap_or_default();
-    let blocks = parts.map(|part| format!("{BLOCK}{part}"));
-    let path = |block: &str| {
-        let path = block["\n\nContents of ".len()..].split(" (").next();
-        path.unwrap_or_default().to_owned()
-    };
-    let blocks = blocks.filter(|block| !unread.contains(&path(block).as_str()));
-    let mut ordered = Vec::new();
-    // Neighbouring rules, with what they import. Which of them imports a file first depends on their order.
-    let mut run = Vec::new();
-    for block in blocks {
-        let path = path(&block);
-        let is_rule = path.contains("/.claude/rules/");
-        let is_own = FILE_NAMES.iter().any(|name| path.ends_with(name));
-        if is_rule || !is_own && !run.is_empty() {
-            run.push(block);
-        } else {
-            run.sort_unstable();
-            ordered.append(&mut run);
-            ordered.push(block);
-        }
-    }
-    run.sort_unstable();
-    ordered.append(&mut run);
-    match ordered.is_empty() {
+    let blocks = parts.filter(|part| {
+        let path = part.split(" (").next().unwrap_or_default();
+        !unread.contains(&format!("/{path}").as_str())
+    });
+    let blocks: String = blocks.map(|part| format!("{BLOCK}{part}")).collect();
+    match blocks.is_empty() {
         true => String::new(),
-        false => format!("{begin}{}", ordered.concat()),
+        false => format!("{begin}{blocks}"),
     }
 }
 

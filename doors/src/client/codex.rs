@@ -1,10 +1,14 @@
 //! Codex CLI, through its command `exec`.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use ctxpin_model::resource::Kind;
+use ctxpin_render::profile::{Effective, descriptions};
+use ctxpin_scan::Scan;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -12,7 +16,7 @@ use serde_json::Value;
 
 use super::{Event, From, Interface, Said, texts};
 use crate::standin::TOKENS_FULL;
-use crate::workspace::{HOME, PROJECT, Workspace};
+use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 
 /// The npm package.
 pub const PACKAGE: &str = "@openai/codex";
@@ -51,7 +55,11 @@ const BETWEEN: &str = "\n\n";
 /// What begins the message with the instruction files.
 const BEGIN: &str = "# AGENTS.md instructions";
 
-/// Writes settings that decide which files count.
+/// What begins the list of skills, and what ends it.
+const SKILLS_BEGIN: &str = "<skills_instructions>\n";
+const SKILLS_END: &str = "\n</skills_instructions>";
+
+/// Writes settings that decide which files count, and skills.
 pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
     let mut config = settings(random);
     // A file beside the code may make another directory the root.
@@ -76,6 +84,49 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
             let text = ["Mine.\n", "  \n", "\n Mine, with blanks.  \n\n", ""];
             let text = text.choose(random).copied().unwrap_or_default();
             workspace.write(format!("{HOME}/.codex/{name}"), text);
+        }
+    }
+    write_skills(random, workspace);
+}
+
+/// Writes skills, some of them where or in a form that Codex passes over.
+fn write_skills(random: &mut StdRng, workspace: &mut Workspace) {
+    let directories = workspace.directories();
+    let homes = directories.iter().map(String::as_str).chain([HOME]);
+    for home in homes {
+        for folder in [".codex/skills", ".agents/skills"] {
+            let name = ["one", "two", "three-3", "four_4"].choose(random);
+            let name = name.copied().unwrap_or("one");
+            let place = [
+                name.to_owned(),
+                "other".to_owned(),
+                format!("deep/{name}"),
+                format!("deep/er/and/er/still/{name}"),
+                format!("too/deep/er/and/er/still/{name}"),
+                format!(".hidden/{name}"),
+            ];
+            let place = place.choose(random).map_or(name, String::as_str);
+            let description = [
+                "Plain words.",
+                "\"Quoted <b>: & words\"",
+                "|\n  Two\n  lines\twith a tab",
+                "\" a blank \\t\\t line \"",
+            ];
+            let description = description.choose(random).copied().unwrap_or_default();
+            let text = format!("---\nname: {name}\ndescription: {description}\n---\nBody.\n");
+            let text = match random.random_range(0..8) {
+                0 => text.replace('\n', "\r\n"),
+                1 => format!("\u{feff}{text}"),
+                _ => text,
+            };
+            if random.random_bool(0.3) {
+                let path = format!("{home}/{folder}/{place}/SKILL.md");
+                let entry = match random.random_bool(0.1) {
+                    true => Entry::Link("../SKILL.md".to_owned()),
+                    false => Entry::File(text),
+                };
+                workspace.add(path, entry);
+            }
         }
     }
 }
@@ -164,6 +215,62 @@ pub fn instructions(request: &Value) -> String {
         .find(|text| text.starts_with(BEGIN))
         .unwrap_or_default()
         .to_owned()
+}
+
+/// Returns the skills that a request lists, each as its path and its description, without those that Codex brings along.
+pub fn skills(request: &Value) -> Vec<String> {
+    let items = request["input"].as_array().into_iter().flatten();
+    let texts = items.flat_map(|item| texts(&item["content"]));
+    let list = texts.filter_map(|text| Some(text.split_once(SKILLS_BEGIN)?.1));
+    let list = list.filter_map(|list| Some(list.split_once(SKILLS_END)?.0));
+    let list: String = list.collect();
+    // The newer version writes the beginning of a path as a name, which a list before that of the skills explains.
+    let roots = list.lines().filter_map(|line| {
+        let (name, root) = line.strip_prefix("- `")?.split_once("` = `")?;
+        Some((name, root.strip_suffix('`')?))
+    });
+    let roots: HashMap<_, _> = roots.collect();
+    let skills = list.lines().filter_map(|line| {
+        let (skill, path) = line.strip_prefix("- ")?.rsplit_once(" (file: ")?;
+        let path = path.strip_suffix(')')?;
+        let short = path
+            .split_once('/')
+            .filter(|(root, _)| roots.contains_key(root));
+        let path = match short {
+            Some((root, rest)) => format!("{}/{rest}", roots[root]),
+            None => path.to_owned(),
+        };
+        let (_, description) = skill.split_once(':')?;
+        let is_own = path.contains("/.codex/skills/.system/");
+        (!is_own).then(|| line_of(&path, description.trim_start()))
+    });
+    skills.collect()
+}
+
+/// Returns the list of skills as ctxpin says it, and a tool's list without the skills that ctxpin lists with a reason why
+/// it does not use them.
+pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
+    let given = said.given.iter().filter(|given| given.kind == Kind::Skill);
+    let given = given.filter_map(|given| {
+        let skill = found.snapshot.skills().find(|s| s.source == given.source)?;
+        let [description, _] = descriptions(&found.snapshot, &found.bodies, skill);
+        Some(line_of(&given.source, &description))
+    });
+    let is_used = |line: &&String| {
+        let source = line.split('\t').next();
+        !said
+            .left_out
+            .iter()
+            .any(|left_out| Some(left_out.source.as_str()) == source)
+    };
+    [
+        given.collect(),
+        skills.iter().filter(is_used).cloned().collect(),
+    ]
+}
+
+fn line_of(path: &str, description: &str) -> String {
+    format!("{path}\t{description}")
 }
 
 /// Returns a message with the instruction files without those that `unread` names. If it names some, without what stands

@@ -16,6 +16,7 @@ use ctxpin_scan::Scan;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
+use crate::cases::{OVERRIDES, RULES};
 use crate::standin::Received;
 use crate::workspace::Workspace;
 
@@ -122,6 +123,24 @@ impl Client {
             versions.insert(1, claude_code::FIRST_WITH_REQUESTS);
         }
         versions
+    }
+
+    /// Returns whether the tool takes the entries of a directory in the reverse of the order in which the file system lists
+    /// them.
+    pub fn reads_backwards(self) -> bool {
+        match self {
+            Self::ClaudeCode | Self::Codex => false,
+            Self::Opencode => true,
+        }
+    }
+
+    /// Returns the names of the cases that the tool has not.
+    pub fn lacks(self) -> &'static [&'static str] {
+        match self {
+            Self::ClaudeCode => &[OVERRIDES],
+            Self::Codex => &[RULES],
+            Self::Opencode => &[RULES, OVERRIDES],
+        }
     }
 
     /// Returns the path of the program below `node_modules`.
@@ -451,7 +470,7 @@ impl Client {
     pub fn skills(self, request: &Value) -> Option<Vec<String>> {
         match self {
             Self::ClaudeCode => Some(claude_code::skills(request)),
-            Self::Codex => None,
+            Self::Codex => Some(codex::skills(request)),
             Self::Opencode => Some(opencode::skills_listed(request)),
         }
     }
@@ -460,7 +479,7 @@ impl Client {
     pub fn lists(self, found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
         match self {
             Self::ClaudeCode => claude_code::lists(found, said, skills),
-            Self::Codex => [const { Vec::new() }; 2],
+            Self::Codex => codex::lists(found, said, skills),
             Self::Opencode => opencode::lists(said, skills),
         }
     }
@@ -473,8 +492,7 @@ impl Client {
         }
     }
 
-    /// Returns what a request has of the files that a tool gives with a file that the model read, in an order that
-    /// does not differ between machines.
+    /// Returns what a request has of the files that a tool gives with a file that the model read, in its order.
     pub fn on_demand(self, request: &Value) -> Vec<String> {
         match self {
             Self::ClaudeCode => claude_code::on_demand(request),
@@ -483,8 +501,7 @@ impl Client {
         }
     }
 
-    /// Returns such a text without the files that `unread` names and without an order that differs between
-    /// machines.
+    /// Returns such a text without the files that `unread` names.
     pub fn comparable(self, text: &str, unread: &[&str]) -> String {
         match self {
             Self::ClaudeCode => claude_code::comparable(text, unread),

@@ -64,9 +64,8 @@ const BEHIND_RESULT: &str = "<system-reminder>\nInstructions from: ";
 /// The location of the skill that opencode brings along.
 const OWN_SKILL: &str = "<built-in>";
 
-/// The entries of a list of instruction files. opencode gives the files of one pattern in the order of the file
-/// system, so their names begin with a word of the pattern and a dash. Only then their order is not compared.
-const LISTED: [&str; 22] = [
+/// The entries of a list of instruction files. The names of the files of `**` begin with the word `deep`.
+const LISTED: [&str; 23] = [
     "docs/few-*.md",
     "**/deep-*.txt",
     "docs/plain.md",
@@ -78,6 +77,7 @@ const LISTED: [&str; 22] = [
     "{base}/project/docs/.hidden.md",
     "{base}/project/docs/*.hidden.md",
     "docs/{choice-a,choice-b}.md",
+    "docs/{choice-b,choice-a}.md",
     "[p-q]lain.md",
     "nothing.md",
     "docs",
@@ -122,9 +122,6 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
         if random.random_bool(0.4) {
             workspace.remove(name);
         }
-    }
-    if random.random_bool(0.5) {
-        workspace.add_repository("elsewhere");
     }
     workspace.write(CONFIG, config(random));
     for name in ["config.json", "opencode.jsonc"] {
@@ -483,9 +480,7 @@ pub fn on_demand(request: &Value) -> Vec<String> {
             _ => part,
         })
     });
-    let mut parts: Vec<_> = parts.collect();
-    parts.sort_unstable();
-    parts
+    parts.collect()
 }
 
 /// Returns the strings of a request.
@@ -565,22 +560,24 @@ fn decoded(path: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Returns a text without the files that `unread` names, and with the files of each pattern in the order of their names.
+/// Returns a text without the files that `unread` names, and with the directories of one depth in the order of their names.
+/// opencode reads those of a pattern with `**` at the same time, and lists them as it finishes, which differs from one
+/// start to the next. The names of such files begin with the same word.
 pub fn comparable(text: &str, unread: &[&str]) -> String {
     let text = format!("\n{text}");
     let sections = text.split(BEGIN);
-    let is_read = |section: &&str| !unread.contains(&section.lines().next().unwrap_or_default());
+    let path = |section: &str| section.lines().next().unwrap_or_default().to_owned();
+    let is_read = |section: &&str| !unread.contains(&path(section).as_str());
     let mut sections: Vec<&str> = sections.filter(is_read).collect();
-    let group = |section: &&str| {
-        let path = section.lines().next().unwrap_or_default();
+    let directory = |section: &str| {
+        let path = path(section);
         let (directory, name) = path.rsplit_once('/')?;
-        let (word, _) = name.trim_start_matches('.').split_once('-')?;
-        // The files of `**` lie in different directories.
-        let directory = if word == "deep" { "" } else { directory };
-        Some((directory.to_owned(), word.to_owned()))
+        name.starts_with("deep-").then(|| directory.to_owned())
     };
-    for run in sections.chunk_by_mut(|a, b| group(a).is_some() && group(a) == group(b)) {
-        run.sort_unstable();
+    let depth = |section: &str| Some(directory(section)?.matches('/').count());
+    for run in sections.chunk_by_mut(|a, b| depth(a).is_some() && depth(a) == depth(b)) {
+        run.sort_by_key(|section| directory(section));
     }
-    sections.join(BEGIN)
+    let joined = sections.join(BEGIN);
+    joined.strip_prefix('\n').unwrap_or(&joined).to_owned()
 }

@@ -85,7 +85,10 @@ fn messages(reply: Reply<'_>) -> String {
     });
     let (content, delta, stop) = match call {
         Some((name, input)) => (
-            json!({ "type": "tool_use", "id": "toolu_1", "name": name, "input": {} }),
+            json!({
+                "type": "tool_use", "id": format!("toolu_{}", reply.before + 1), "name": name,
+                "input": {},
+            }),
             json!({ "type": "input_json_delta", "partial_json": input.to_string() }),
             "tool_use",
         ),

@@ -2,7 +2,7 @@
 
 mod events;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use anyhow::Context as _;
@@ -22,6 +22,10 @@ const REQUEST_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What begins a question that the model answers by reading a file first.
 pub const READ: &str = "Read the file ";
+
+/// What begins a question that the model answers by reading a file twice first. What a tool looks for while it works is
+/// there with the second request at the latest.
+pub const READ_TWICE: &str = "Read twice the file ";
 
 /// What begins a question that the model answers by running a command first.
 pub const RUN: &str = "Run the command ";
@@ -55,8 +59,8 @@ type Meanwhile = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
 #[derive(Default)]
 struct Recorded {
     requests: Vec<Received>,
-    /// The questions that were answered by the call of a tool. Each is once, because a tool that compacts asks again.
-    granted: HashSet<String>,
+    /// How often questions were answered by the call of a tool. There is a limit, because a tool that compacts asks again.
+    granted: HashMap<String, usize>,
     meanwhile: Option<Meanwhile>,
     failed: Option<anyhow::Error>,
 }
@@ -130,6 +134,10 @@ struct Reply<'q> {
     /// `None` is a short text.
     wish: Option<Wish<'q>>,
     tokens: u64,
+    /// How often the question is answered like this.
+    times: usize,
+    /// How often it was before.
+    before: usize,
 }
 
 impl<'q> Reply<'q> {
@@ -139,16 +147,18 @@ impl<'q> Reply<'q> {
         let question = question.trim_matches('"');
         let wish = |begin| question.strip_prefix(begin);
         let wishes = [
-            wish(READ).map(Wish::Read),
-            wish(RUN).map(Wish::Run),
-            wish(DELEGATE).map(Wish::Delegate),
+            wish(READ).map(|path| (Wish::Read(path), TOKENS, 1)),
+            wish(READ_TWICE).map(|path| (Wish::Read(path), TOKENS, 2)),
+            wish(RUN).map(|command| (Wish::Run(command), TOKENS, 1)),
+            wish(DELEGATE).map(|prompt| (Wish::Delegate(prompt), TOKENS, 1)),
+            wish(FILL).map(|path| (Wish::Read(path), TOKENS_FULL, 1)),
         ];
-        let mut wishes = wishes.into_iter().flatten();
-        let full = wish(FILL).map(|path| (Wish::Read(path), TOKENS_FULL));
-        let usual = wishes.next().map(|wish| (wish, TOKENS));
-        usual.or(full).map(|(wish, tokens)| Self {
+        let (wish, tokens, times) = wishes.into_iter().flatten().next()?;
+        Some(Self {
             wish: Some(wish),
             tokens,
+            times,
+            before: 0,
         })
     }
 }
@@ -184,6 +194,8 @@ fn reply<'q>(recorded: &mut Recorded, api: Api, body: &'q Value) -> Reply<'q> {
     let nothing = Reply {
         wish: None,
         tokens: TOKENS,
+        times: 1,
+        before: 0,
     };
     let has_tools = body["tools"]
         .as_array()
@@ -200,13 +212,17 @@ fn reply<'q>(recorded: &mut Recorded, api: Api, body: &'q Value) -> Reply<'q> {
     let questions = api.questions(body);
     let mut wanted = questions.iter();
     let wanted = wanted.find_map(|question| Some((*question, Reply::to(question)?)));
-    let Some((_, reply)) =
-        wanted.filter(|(question, _)| recorded.granted.insert((*question).to_owned()))
-    else {
+    let Some((question, reply)) = wanted else {
         return nothing;
     };
+    let granted = recorded.granted.entry(question.to_owned()).or_default();
+    let before = *granted;
+    if before == reply.times {
+        return nothing;
+    }
+    *granted += 1;
     if let Some(Err(error)) = recorded.meanwhile.take().map(|deed| deed()) {
         recorded.failed = Some(error);
     }
-    reply
+    Reply { before, ..reply }
 }

@@ -1,0 +1,171 @@
+//! The cases that a comparison must have met, and how many workspaces had each.
+
+use std::fmt::Write as _;
+
+use crate::workspace::{Entry, HOME, MIB, PROJECT, Workspace};
+
+/// Something that a workspace may have.
+pub struct Case {
+    pub name: &'static str,
+    is_in: fn(&Workspace) -> bool,
+}
+
+/// What a comparison meets.
+pub const CASES: [Case; 18] = [
+    case("files below", |workspace| {
+        let below = format!("{}/", workspace.working);
+        has_file(workspace, |path, _| {
+            let rest = path.strip_prefix(&below);
+            rest.is_some_and(|rest| rest.contains('/') && rest.ends_with(".md"))
+        })
+    }),
+    case(RULES, |workspace| {
+        has_file(workspace, |path, text| {
+            path.contains("/rules/") && text.contains("paths:")
+        })
+    }),
+    case(OVERRIDES, |workspace| {
+        has_file(workspace, |path, _| path.ends_with("AGENTS.override.md"))
+    }),
+    case("two names in one directory", |workspace| {
+        let has = |directory: &str, name: &str| workspace.has(&format!("{directory}/{name}"));
+        let mut directories = workspace.directories().into_iter();
+        directories.any(|directory| has(&directory, "AGENTS.md") && has(&directory, "CLAUDE.md"))
+    }),
+    case("links", |workspace| {
+        let mut entries = workspace.entries();
+        entries.any(|(_, entry)| matches!(entry, Entry::Link(_)))
+    }),
+    case("imports", |workspace| {
+        has_file(workspace, |_, text| text.contains("@docs.md"))
+    }),
+    case("CRLF", |workspace| {
+        has_file(workspace, |_, text| text.contains("\r\n"))
+    }),
+    case("more than 32 KiB", |workspace| {
+        has_file(workspace, |_, text| text.len() > 32 * 1024)
+    }),
+    case("more than 1 MiB", |workspace| {
+        has_file(workspace, |_, text| text.len() > MIB)
+    }),
+    case("more than 4 MiB", |workspace| {
+        has_file(workspace, |_, text| text.len() > 4 * MIB)
+    }),
+    case("node_modules", |workspace| {
+        has_file(workspace, |path, _| path.contains("/node_modules/"))
+    }),
+    case(".gitignore", |workspace| {
+        has_file(workspace, |path, _| path.ends_with("/.gitignore"))
+    }),
+    case("settings of the person", |workspace| {
+        has_file(workspace, |path, _| {
+            path.starts_with(HOME) && is_setting(path)
+        })
+    }),
+    case("settings of the project", |workspace| {
+        has_file(workspace, |path, _| {
+            path.starts_with(PROJECT) && is_setting(path)
+        })
+    }),
+    case("files of the person", |workspace| {
+        has_file(workspace, |path, _| {
+            path.starts_with(HOME) && path.ends_with(".md")
+        })
+    }),
+    case("another start directory", |workspace| {
+        workspace.working != PROJECT
+    }),
+    case("files above the repository", |workspace| {
+        has_file(workspace, |path, _| path.starts_with("./"))
+    }),
+    case("skills", |workspace| {
+        has_file(workspace, |path, _| path.ends_with("SKILL.md"))
+    }),
+];
+
+/// The case of rules for some files, which only Claude Code has.
+pub const RULES: &str = "rules with paths";
+/// The case of a file that takes the place of the usual one, which only Codex has.
+pub const OVERRIDES: &str = "AGENTS.override.md";
+
+const fn case(name: &'static str, is_in: fn(&Workspace) -> bool) -> Case {
+    Case { name, is_in }
+}
+
+fn has_file(workspace: &Workspace, is_it: impl Fn(&str, &str) -> bool) -> bool {
+    workspace.entries().any(|(path, entry)| match entry {
+        Entry::File(text) => is_it(path, text),
+        Entry::Link(_) | Entry::Directory => false,
+    })
+}
+
+fn is_setting(path: &str) -> bool {
+    let names = [
+        "settings.json",
+        "settings.local.json",
+        "config.toml",
+        "opencode.json",
+        "opencode.jsonc",
+    ];
+    names.iter().any(|name| path.ends_with(name))
+}
+
+/// How many workspaces had each of [`CASES`].
+#[derive(Debug, Default)]
+pub struct Counts([usize; CASES.len()]);
+
+impl Counts {
+    /// Adds a workspace.
+    pub fn add(&mut self, workspace: &Workspace) {
+        for (count, case) in self.0.iter_mut().zip(&CASES) {
+            *count += usize::from((case.is_in)(workspace));
+        }
+    }
+
+    /// Returns the numbers, in the order of the cases.
+    #[cfg(test)]
+    pub fn of_cases(&self) -> [usize; CASES.len()] {
+        self.0
+    }
+
+    /// Returns a line for each case: its number of workspaces, or that a tool has no such thing. `lacks` names those cases.
+    pub fn table(&self, lacks: &[&str]) -> String {
+        let mut table = String::new();
+        for (count, case) in self.0.iter().zip(&CASES) {
+            let is_none = *count == 0 && lacks.contains(&case.name);
+            let count = if is_none {
+                "none".to_owned()
+            } else {
+                count.to_string()
+            };
+            let _ = writeln!(table, "  {count:>5}  {}", case.name);
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_tells_what_was_not_met_from_what_a_tool_has_not() {
+        let mut workspace = Workspace::default();
+        workspace.write("project/AGENTS.override.md", "x\r\n");
+        let mut counts = Counts::default();
+        counts.add(&workspace);
+        counts.add(&Workspace::default());
+        let table = counts.table(&[RULES]);
+        for line in [
+            "      1  AGENTS.override.md",
+            "      1  CRLF",
+            "   none  rules with paths",
+            "      0  links",
+        ] {
+            assert!(
+                table.lines().any(|l| l.trim() == line.trim()),
+                "{line} in {table}"
+            );
+        }
+    }
+}
