@@ -18,7 +18,7 @@ use rustix::fs::FileType;
 use toml::{Table, Value};
 
 use super::skill_folder::SkillFolder;
-use super::{entry, excluded, skill, skills_folder};
+use super::{entry, excluded, forbidden, skill, skills_folder};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::Directory;
@@ -270,7 +270,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Adds the first instruction file of Codex's home that is not blank.
+    /// Adds the first instruction file of Codex's home that can be read and is not blank.
     fn home_file(
         &self,
         boundaries: &mut Boundaries,
@@ -290,8 +290,11 @@ impl Search<'_> {
             if gathering.is_blank(&finding) {
                 continue;
             }
+            let is_unreadable = finding.resource.status == Status::Unreadable;
             gathering.add(self.personal(finding));
-            break;
+            if !is_unreadable {
+                break;
+            }
         }
         Ok(())
     }
@@ -299,7 +302,7 @@ impl Search<'_> {
     /// Leaves a finding of the home out, unless the caller wants the person's files too. Its hash and its size
     /// stay here as well.
     fn personal(&self, finding: Finding) -> Finding {
-        match self.request.user_roots {
+        match self.request.user_roots || finding.resource.status == Status::Unreadable {
             true => finding,
             false => excluded(
                 finding.resource.kind,
@@ -384,11 +387,15 @@ impl Search<'_> {
         gathering.places.names(directory, &names);
         let Some((boundary, held)) = self.held(directory, boundaries) else {
             let is_file = |name: &&&str| directory.join(name).is_file();
-            let name = names.iter().find(is_file)?;
-            let path = source_text(&directory.join(name)).0;
+            let path = directory.join(names.iter().find(is_file)?);
+            let source = source_text(&path).0;
             let reason =
                 "Codex gives it to its model, but it lies above the project that ctxpin reads";
-            return Some(excluded(Kind::InstructionFile, &path, directory, reason));
+            let found = forbidden(&path, directory);
+            return found.or_else(|| {
+                let kind = Kind::InstructionFile;
+                Some(excluded(kind, &source, directory, reason))
+            });
         };
         let mut names = names.iter();
         names.find_map(|name| entry(&boundary, &held, name, directory, gathering))

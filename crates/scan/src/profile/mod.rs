@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::limits::INSTRUCTION_FILE_BYTES_MAX;
 use ctxpin_model::profile::{Profile, Rules};
 use ctxpin_model::resource::{Kind, Status};
+use rustix::fs::{Access, access};
 
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Located, Outcome};
@@ -81,7 +82,8 @@ fn entry(
     entry_as(boundary, directory, name, &source, root, gathering)
 }
 
-/// Reads an entry as [`entry`] does, for a tool that knows it under another path.
+/// Reads an entry as [`entry`] does, for a tool that knows it under another path. What cannot be read, the tool cannot
+/// read either.
 fn entry_as(
     boundary: &Boundary,
     directory: &Directory,
@@ -92,11 +94,14 @@ fn entry_as(
 ) -> Option<Finding> {
     let (kind, name) = (Kind::InstructionFile, OsStr::new(name));
     let path = directory.path.join(name);
-    let refuse = |refused: Refused| {
-        let mut finding = Finding::new(kind, source, root);
-        let reason = format!("the tool gives it to its model, but {}", refused.reason);
-        finding.refuse(Status::Excluded, reason);
-        finding
+    let refuse = |refused: Refused| match refused.status {
+        Status::Unreadable => Finding::refused(kind, source, root, refused),
+        _ => {
+            let mut finding = Finding::new(kind, source, root);
+            let reason = format!("the tool gives it to its model, but {}", refused.reason);
+            finding.refuse(Status::Excluded, reason);
+            finding
+        }
     };
     match boundary.locate(directory, name) {
         Located::File(_) if directory.spells(name) => {}
@@ -125,6 +130,13 @@ fn entry_as(
         identity: None,
         ..finding
     })
+}
+
+/// Returns an instruction file that this user may not read, and so neither the tool. Opens nothing.
+fn forbidden(path: &Path, root: &Path) -> Option<Finding> {
+    let error = access(path, Access::READ_OK).err()?;
+    let refused = Refused::failed(&error.into());
+    Some(Finding::refused(Kind::InstructionFile, path, root, refused))
 }
 
 /// Makes a resource that the tool gives its model, but ctxpin leaves out. It has neither hash nor size.

@@ -126,3 +126,40 @@ fn approved_imports_are_followed_from_an_agents_md_below() {
     let applies = outside.applies.as_ref().unwrap();
     assert_eq!(applies.below, w.text("project/web/deep"));
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_read_counts_as_missing() {
+    let mut w = workspace(&[
+        ("CLAUDE.md", "above the project"),
+        ("home/.claude/CLAUDE.md", "mine"),
+        ("project/CLAUDE.md", "top"),
+        ("project/AGENTS.md", "other tools @extra.md"),
+        ("project/extra.md", "more"),
+        ("project/web/deeper/CLAUDE.md", "below"),
+    ]);
+    let unreadable = [
+        "CLAUDE.md",
+        "home/.claude/CLAUDE.md",
+        "project/CLAUDE.md",
+        "project/extra.md",
+        "project/web/deeper/CLAUDE.md",
+    ];
+    approve_imports(&w);
+    unreadable.iter().for_each(|path| w.forbid(path));
+    for user_roots in [true, false] {
+        w.request.user_roots = user_roots;
+        let found = w.check(&[
+            "unreadable home/.claude/CLAUDE.md",
+            "unreadable CLAUDE.md",
+            "unreadable project/CLAUDE.md",
+            "ok project/AGENTS.md",
+            "unreadable project/extra.md",
+            "unreadable project/web/deeper/CLAUDE.md",
+        ]);
+        for path in unreadable {
+            let reason = "cannot be read: Permission denied (os error 13)";
+            assert_eq!(w.error(&found, path), reason);
+        }
+    }
+}

@@ -136,6 +136,33 @@ fn a_name_that_codex_cannot_look_at_takes_all_files_of_the_project() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_cannot_be_read_takes_the_others_of_the_project() {
+    let w = workspace(&[
+        ("home/.codex/AGENTS.override.md", "mine"),
+        ("home/.codex/AGENTS.md", "mine too"),
+        ("project/AGENTS.md", "top"),
+        ("project/pkg/web/AGENTS.md", "working"),
+    ]);
+    w.forbid("home/.codex/AGENTS.override.md");
+    w.forbid("project/AGENTS.md");
+    let found = w.check(&[
+        "unreadable home/.codex/AGENTS.override.md",
+        "ok home/.codex/AGENTS.md",
+        "unreadable project/AGENTS.md",
+        "excluded project/pkg/web/AGENTS.md",
+    ]);
+    let reason = "cannot be read: Permission denied (os error 13)";
+    assert_eq!(w.error(&found, "project/AGENTS.md"), reason);
+    let top = w.path("project/AGENTS.md");
+    let reason = format!(
+        "Codex cannot look at {}, and so gives its model no file of the project",
+        top.display()
+    );
+    assert_eq!(w.error(&found, "project/pkg/web/AGENTS.md"), reason);
+}
+
+#[test]
 fn the_home_gives_its_first_file_that_is_not_blank() {
     let mut w = workspace(&[
         ("home/.codex/AGENTS.override.md", " \n"),

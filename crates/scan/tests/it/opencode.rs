@@ -28,6 +28,28 @@ fn settings(found: &Scan) -> &OpencodeSettings {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn what_cannot_be_read_is_not_said_to_be_given() {
+    let mut w = workspace(&[
+        ("home/.config/opencode/AGENTS.md", "mine"),
+        ("project/AGENTS.md", "top"),
+        ("project/pkg/web/AGENTS.md", "working"),
+    ]);
+    w.forbid("home/.config/opencode/AGENTS.md");
+    w.forbid("project/AGENTS.md");
+    for user_roots in [true, false] {
+        w.request.user_roots = user_roots;
+        let found = w.check(&[
+            "unreadable home/.config/opencode/AGENTS.md",
+            "ok project/pkg/web/AGENTS.md",
+            "unreadable project/AGENTS.md",
+        ]);
+        let reason = "cannot be read: Permission denied (os error 13)";
+        assert_eq!(w.error(&found, "project/AGENTS.md"), reason);
+    }
+}
+
+#[test]
 fn the_first_name_that_any_directory_has_counts_from_the_working_directory_upwards() {
     let w = workspace(&[
         ("AGENTS.md", "above the repository"),

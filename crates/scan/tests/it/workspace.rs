@@ -1,7 +1,7 @@
 //! A workspace in a directory of its own, with a home that holds nothing of the developer's.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -70,6 +70,18 @@ impl Workspace {
             fs::create_dir_all(self.path(&format!("{git}/{folder}"))).unwrap();
         }
         self.write(&format!("{git}/HEAD"), "ref: refs/heads/main\n");
+    }
+
+    /// Lets nobody read a file, not even root in this thread.
+    #[cfg(target_os = "linux")]
+    pub fn forbid(&self, path: &str) {
+        use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+        fs::set_permissions(self.path(path), fs::Permissions::from_mode(0o000)).unwrap();
+        let mut sets = capabilities(None).unwrap();
+        let above = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+        sets.effective.remove(above);
+        sets.permitted.remove(above);
+        set_capabilities(None, sets).unwrap();
     }
 
     pub fn skill(&self, path: &str) {

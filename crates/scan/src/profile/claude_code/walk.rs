@@ -11,7 +11,7 @@ use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{ALSO_MAX, Also, Kind, Status};
 use ctxpin_model::warning::{Code, Warning};
 
-use super::super::{entry_as, excluded};
+use super::super::{entry_as, excluded, forbidden};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::{Directory, plain_path};
@@ -315,7 +315,11 @@ impl<'a, 'g> Walk<'a, 'g> {
         }
         let finding = self.finding(visit);
         let body = self.gathering.body(&finding);
-        let reading = body.map(|body| Reading::of(&body));
+        let reading = match finding.resource.status {
+            // To Claude Code, what it cannot read is not there.
+            Status::Unreadable => Some(Reading::of(b"")),
+            _ => body.map(|body| Reading::of(&body)),
+        };
         let item = Item {
             finding,
             scope: visit.scope,
@@ -386,6 +390,9 @@ impl<'a, 'g> Walk<'a, 'g> {
     }
 
     fn read(&mut self, visit: &Visit) -> Finding {
+        if let Some(forbidden) = forbidden(visit.path, visit.root) {
+            return forbidden;
+        }
         let source = source_text(visit.path).0;
         let refused = |reason: &str| excluded(Kind::InstructionFile, &source, visit.root, reason);
         if visit.scope == Scope::User && !self.request.user_roots {

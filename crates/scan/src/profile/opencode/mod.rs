@@ -21,7 +21,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 
 use super::skill_folder::SkillFolder;
-use super::{below, entry_as, excluded, skill, step};
+use super::{below, entry_as, excluded, forbidden, skill, step};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::{Directory, Listing, plain_path};
@@ -319,7 +319,9 @@ impl Search<'_> {
             }
             refused if path.is_file() => {
                 let reason = refused.err().unwrap_or_else(|| PERSONAL.to_owned());
-                gathering.add(excluded(Kind::InstructionFile, &source, parent, &reason));
+                let kind = Kind::InstructionFile;
+                let found = forbidden(path, parent);
+                gathering.add(found.unwrap_or_else(|| excluded(kind, &source, parent, &reason)));
             }
             _ => {}
         }
