@@ -335,6 +335,15 @@ impl<'a> Gathering<'a> {
         }
     }
 
+    /// Leaves out all skills for one reason, whatever else is said of them.
+    pub fn leave_out_skills(&mut self, reason: &str) {
+        let skills = self.findings.iter_mut().flatten();
+        let skills = skills.map(|finding| &mut finding.resource);
+        for skill in skills.filter(|resource| resource.kind == Kind::Skill) {
+            skill.demote(Status::Excluded, reason);
+        }
+    }
+
     /// Applies the limits of a snapshot, and drops the bytes that it does not store.
     pub fn finish(mut self, facts: Facts, admitting: &Admitting) -> Scan {
         let mut sources = HashSet::new();

@@ -10,6 +10,7 @@ mod limits;
 mod links;
 mod notes;
 mod opencode;
+mod permissions;
 mod roots;
 mod shared_files;
 mod signals;

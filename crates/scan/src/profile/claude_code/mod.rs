@@ -8,6 +8,7 @@
 mod agents_md;
 mod below;
 mod ignored;
+mod permissions;
 mod repository;
 mod rules;
 mod settings;
@@ -52,11 +53,13 @@ pub(super) fn find(
 ) -> Result<Rules, ScanError> {
     let home = home(request);
     let working = &roots.directory;
-    let (settings, unpinned) = settings::read(request, &home, working, gathering);
+    let (settings, unpinned, denied) = settings::read(request, &home, working, gathering);
     let below = match settings.is_disabled {
         true => below::directories(working, false, gathering)?,
         false => {
-            let mut walk = Walk::new(request, roots, &home, &settings, boundaries, gathering);
+            let mut walk = Walk::new(
+                request, roots, &home, &settings, &denied, boundaries, gathering,
+            );
             let (items, below) = instruction_files(&mut walk, settings.instruction_files)?;
             for item in items {
                 gathering.add(item.finding);
@@ -81,6 +84,9 @@ pub(super) fn find(
         &unpinned.plugins,
         gathering,
     );
+    if denied.has_no_skills {
+        gathering.leave_out_skills(permissions::UNLISTED);
+    }
     Ok(Rules::newest(Settings::ClaudeCode(settings)))
 }
 

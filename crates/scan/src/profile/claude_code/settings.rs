@@ -10,6 +10,7 @@ use ctxpin_model::profile::{
 };
 use serde_json::{Map, Value};
 
+use super::permissions::{Denied, Rule};
 use super::repository;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
@@ -45,6 +46,9 @@ pub(in super::super) const VARIABLES: [&str; 1] = [DISABLE];
 /// The greatest number of globs that are kept.
 const EXCLUDES_MAX: usize = TEXTS_MAX;
 
+/// The greatest number of rules of `permissions.deny` that are used. Each is compared with each file.
+const DENIED_MAX: usize = 1_000;
+
 /// The word in `skillOverrides` for a skill that is listed whole.
 const WHOLE: &str = "on";
 
@@ -68,6 +72,8 @@ struct Layer {
     output_style: Option<String>,
     /// How skills are listed. `None` if whole.
     skills: BTreeMap<String, Option<SkillListing>>,
+    /// The rules of `permissions.deny`.
+    denied: Vec<String>,
 }
 
 /// What the settings turn on that no pin holds.
@@ -86,6 +92,8 @@ pub struct Unpinned {
 pub(in super::super) struct SettingsFile {
     pub directory: PathBuf,
     pub name: &'static str,
+    /// The directory at which the paths of its permissions start that begin with one `/`.
+    root: PathBuf,
     /// Whether the person or the machine wrote it, who alone configure plugins.
     is_trusted: bool,
 }
@@ -97,6 +105,7 @@ pub(in super::super) fn files(home: &Path, working: &Path) -> [SettingsFile; 5] 
     let file = |directory: &Path, name, is_trusted| SettingsFile {
         directory: directory.to_owned(),
         name,
+        root: if is_trusted { directory } else { working }.to_owned(),
         is_trusted,
     };
     [
@@ -108,13 +117,13 @@ pub(in super::super) fn files(home: &Path, working: &Path) -> [SettingsFile; 5] 
     ]
 }
 
-/// Reads all layers. The globs of all of them count together. Of another member that several set, the last counts.
+/// Reads all layers. The globs and the permissions of all of them count together. Of another member that several set, the last counts.
 pub fn read(
     request: &Request,
     home: &Path,
     working: &Path,
     gathering: &mut Gathering,
-) -> (ClaudeCodeSettings, Unpinned) {
+) -> (ClaudeCodeSettings, Unpinned, Denied) {
     let repository = repository::root(working).unwrap_or(working);
     let mut found = ClaudeCodeSettings::defaults(source_text(home).0);
     let disable = request.tool.variables.get(DISABLE);
@@ -123,8 +132,9 @@ pub fn read(
     let mut has_memory = true;
     let mut output_style = None;
     let mut skills = BTreeMap::new();
+    let mut denied = Vec::new();
     for layer in files(home, working) {
-        let is_trusted = layer.is_trusted;
+        let (is_trusted, root) = (layer.is_trusted, layer.root);
         let layer = file(request, &layer.directory, layer.name, gathering).unwrap_or_default();
         let new: Vec<_> = layer
             .excludes
@@ -137,6 +147,10 @@ pub fn read(
         output_style = layer.output_style.or(output_style);
         plugins.extend(layer.plugins);
         skills.extend(layer.skills);
+        denied.extend(layer.denied.into_iter().map(|text| Rule {
+            text,
+            root: root.clone(),
+        }));
         let names = layer.instruction_files.filter(|_| is_trusted);
         found.instruction_files = names.unwrap_or(found.instruction_files);
     }
@@ -170,7 +184,14 @@ pub fn read(
         plugins: plugins.collect(),
         output_style,
     };
-    (found, unpinned)
+    if denied.len() > DENIED_MAX {
+        gathering.remark(format!(
+            "of the rules in Claude Code's `permissions.deny`, only {DENIED_MAX} are used"
+        ));
+        denied.truncate(DENIED_MAX);
+    }
+    let denied = Denied::by(&denied, working, &request.home);
+    (found, unpinned, denied)
 }
 
 /// Returns whether Claude Code reads more in a glob than ctxpin does.
@@ -239,6 +260,10 @@ impl Layer {
             None => BTreeMap::new(),
             Some(value) => skills(value)?,
         };
+        let denied = match object.get("permissions") {
+            None => Vec::new(),
+            Some(permissions) => denied(permissions)?,
+        };
         let disable = object.get("env").and_then(|env| env.get(DISABLE));
         let plugins = object.get("enabledPlugins").and_then(Value::as_object);
         let plugins = plugins.into_iter().flatten();
@@ -261,8 +286,23 @@ impl Layer {
                 .and_then(Value::as_str)
                 .map(|name| cut(name, NAME_SHOWN_BYTES_MAX).to_owned()),
             skills,
+            denied,
         })
     }
+}
+
+/// Reads the rules that deny something. What is no text in the list is passed over. Returns `None` if there is no list.
+fn denied(permissions: &Value) -> Option<Vec<String>> {
+    let rules = match permissions.as_object()?.get("deny") {
+        None => return Some(Vec::new()),
+        Some(rules) => rules.as_array()?,
+    };
+    let rules = rules.iter().filter_map(Value::as_str);
+    Some(
+        rules
+            .map(|rule| cut(rule, FACT_BYTES_MAX).to_owned())
+            .collect(),
+    )
 }
 
 /// Reads how skills are listed. Returns `None` if one of the words is unknown, or the text of a name cannot be kept.

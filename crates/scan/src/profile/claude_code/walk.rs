@@ -12,6 +12,7 @@ use ctxpin_model::resource::{ALSO_MAX, Also, Kind, Status};
 use ctxpin_model::warning::{Code, Warning};
 
 use super::super::{entry_as, excluded, forbidden};
+use super::permissions::{Denied, UNREAD};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::{Directory, plain_path};
@@ -142,6 +143,7 @@ pub struct Walk<'a, 'g> {
     home: &'a Path,
     settings: &'a ClaudeCodeSettings,
     excludes: PathGlobs,
+    denied: &'a Denied,
     /// Whether the files are for some files only.
     pub is_on_demand: bool,
     /// Whether imports from elsewhere that the person approved are followed: at the start, and those of `AGENTS.md`.
@@ -171,6 +173,7 @@ impl<'a, 'g> Walk<'a, 'g> {
         roots: &'a Roots,
         home: &'a Path,
         settings: &'a ClaudeCodeSettings,
+        denied: &'a Denied,
         boundaries: &'a mut Boundaries,
         gathering: &'a mut Gathering<'g>,
     ) -> Self {
@@ -183,6 +186,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             home,
             settings,
             excludes: PathGlobs::new(globs.iter().map(String::as_str)),
+            denied,
             is_on_demand: false,
             follows_approved: true,
             rounds: Rounds::default(),
@@ -291,6 +295,11 @@ impl<'a, 'g> Walk<'a, 'g> {
         let target = real.as_deref().unwrap_or(path);
         let is_import = visit.depth > 0;
         if is_import && !self.allows_external(visit.scope) && !self.is_inside(target) {
+            return Ok(());
+        }
+        let is_denied = self.denied.has(path) || is_link && self.denied.has(target);
+        if is_denied && visit.scope != Scope::User {
+            self.leave_out(visit, UNREAD, items);
             return Ok(());
         }
         if is_link && seen.contains(target) {
