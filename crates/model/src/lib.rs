@@ -18,6 +18,7 @@ pub mod chat_search;
 pub mod claude_code;
 pub mod client_event;
 pub mod client_version;
+pub mod codex;
 pub mod compose;
 pub mod context;
 pub mod delivery;

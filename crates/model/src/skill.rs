@@ -78,6 +78,14 @@ pub fn frontmatter_as<T: DeserializeOwned>(text: &str) -> Option<T> {
     yaml::last_of_each(&yaml_text(text).ok()?).ok()
 }
 
+/// Returns what a type takes of a text in YAML, in which no key of it occurs twice and only `true` and `false` are truth
+/// values. Returns `None` if it cannot be parsed so, or is longer than a frontmatter may be.
+pub(crate) fn strict_yaml<T: DeserializeOwned>(text: &str) -> Option<T> {
+    let is_small = text.len() <= FRONTMATTER_BYTES_MAX;
+    let parsed = is_small.then(|| yaml::strictly(text))?;
+    parsed.ok()
+}
+
 /// Returns the size of the frontmatter that [`parse`] reads, in bytes. It is 0 if there is none.
 pub fn frontmatter_bytes(skill_md: &[u8]) -> usize {
     let text = std::str::from_utf8(skill_md).unwrap_or_default();

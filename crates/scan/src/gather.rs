@@ -335,12 +335,14 @@ impl<'a> Gathering<'a> {
         }
     }
 
-    /// Leaves out all skills for one reason, whatever else is said of them.
-    pub fn leave_out_skills(&mut self, reason: &str) {
+    /// Leaves out the skills for which there is a reason, whatever else is said of them.
+    pub fn leave_out_skills(&mut self, reason: impl Fn(&Resource) -> Option<&'static str>) {
         let skills = self.findings.iter_mut().flatten();
         let skills = skills.map(|finding| &mut finding.resource);
         for skill in skills.filter(|resource| resource.kind == Kind::Skill) {
-            skill.demote(Status::Excluded, reason);
+            if let Some(reason) = reason(skill) {
+                skill.demote(Status::Excluded, reason);
+            }
         }
     }
 

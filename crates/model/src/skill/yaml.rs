@@ -119,11 +119,22 @@ pub(super) fn last_of_each<T: serde::de::DeserializeOwned>(yaml: &str) -> Result
     parse_as(yaml, serde_saphyr::options::DuplicateKeyPolicy::LastWins)
 }
 
+/// Reads a type whose keys occur once, and whose truth values are those of YAML 1.2.
+pub(super) fn strictly<T: serde::de::DeserializeOwned>(yaml: &str) -> Result<T, Error> {
+    let mut options = options(serde_saphyr::options::DuplicateKeyPolicy::Error);
+    options.strict_booleans = true;
+    serde_saphyr::from_str_with_options(yaml, options)
+}
+
 fn parse_as<T: serde::de::DeserializeOwned>(
     yaml: &str,
     duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy,
 ) -> Result<T, Error> {
-    let options = serde_saphyr::options! {
+    serde_saphyr::from_str_with_options(yaml, options(duplicate_keys))
+}
+
+fn options(duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy) -> serde_saphyr::Options {
+    serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: DEPTH_MAX,
             max_nodes: NODES_MAX,
@@ -132,8 +143,7 @@ fn parse_as<T: serde::de::DeserializeOwned>(
         duplicate_keys: duplicate_keys,
         // A snippet would copy text of the file into an error that other users may read.
         with_snippet: false,
-    };
-    serde_saphyr::from_str_with_options(yaml, options)
+    }
 }
 
 /// Words of the YAML parser's messages, each with the message for the author of a skill.

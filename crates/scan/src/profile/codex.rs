@@ -4,6 +4,8 @@
 //! These rules were read off Codex 0.171.0 and 0.150.0 as they ran. Where the two differ (a fallback name with
 //! a slash in it), the newer one counts.
 
+mod skills;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -17,6 +19,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 use toml::{Table, Value};
 
+use self::skills::SkillMembers;
 use super::skill_folder::SkillFolder;
 use super::{entry, excluded, forbidden, skill, skills_folder};
 use crate::ScanError;
@@ -76,6 +79,7 @@ struct Config {
     trusted: BTreeSet<String>,
     /// The files in which members stand whose texts the model gets.
     texts: BTreeMap<&'static str, PathBuf>,
+    skills: SkillMembers,
 }
 
 /// Adds what Codex reads to a gathering: the file of its home first, then those of the project from its root
@@ -98,7 +102,10 @@ pub(super) fn find(
     search.project_files(boundaries, gathering)?;
     search.texts(gathering);
     search.skills(boundaries, gathering)?;
-    let settings = search.configuration.settings;
+    let Configuration {
+        settings, skills, ..
+    } = search.configuration;
+    skills::leave_out(skills, &search.home, &request.home, gathering);
     Ok(Rules::newest(Settings::Codex(settings)))
 }
 
@@ -124,17 +131,20 @@ struct Configuration {
     chain: Vec<PathBuf>,
     /// The files in which members stand whose texts the model gets.
     texts: BTreeMap<&'static str, PathBuf>,
+    skills: SkillMembers,
 }
 
 impl Configuration {
     /// Reads all layers. Of a member that several set, the last counts: the machine's defaults, the person's
     /// file, the project's files from its root to the working directory, and what the machine's administrator
     /// fixed. The project's files count only if the person trusts the project, and they do not decide where
-    /// its root is.
+    /// its root is. Only the person's file turns skills off.
     fn read(request: &Request, home: &Path, working: &Path, gathering: &mut Gathering) -> Self {
         let mut layer = |directory: &Path, name: &str| layer(request, directory, name, gathering);
         let mut config = layer(Path::new(MACHINE), CONFIG_NAME);
-        config.change(layer(home, CONFIG_NAME));
+        let mut own = layer(home, CONFIG_NAME);
+        let rules = std::mem::take(&mut own.skills.rules);
+        config.change(own);
         let managed = layer(Path::new(MACHINE), MANAGED_NAME);
         let managed_markers = managed.root_markers.clone();
         let markers = managed_markers.or(config.root_markers.take());
@@ -165,6 +175,10 @@ impl Configuration {
             settings,
             chain,
             texts: config.texts,
+            skills: SkillMembers {
+                rules,
+                ..config.skills
+            },
         }
     }
 }
@@ -198,6 +212,8 @@ impl Config {
         let trusted = trusted.filter(|(_, project)| is_trusted(project));
         Ok(Self {
             bytes_max: bytes_max.transpose()?,
+            skills: SkillMembers::parse(table.get("skills"))
+                .map_err(|(name, type_)| unfit(name, type_))?,
             fallback_names: names("project_doc_fallback_filenames")?,
             root_markers: names("project_root_markers")?,
             trusted: trusted.map(|(path, _)| path.clone()).collect(),
@@ -217,7 +233,9 @@ impl Config {
             root_markers,
             trusted,
             texts,
+            skills,
         } = other;
+        self.skills.is_listed = skills.is_listed.or(self.skills.is_listed);
         self.bytes_max = bytes_max.or(self.bytes_max);
         self.fallback_names = fallback_names.or(self.fallback_names.take());
         self.root_markers = root_markers.or(self.root_markers.take());
@@ -474,13 +492,9 @@ impl Search<'_> {
                 return Ok(());
             }
             let source = directory.path.join(SKILL_FILE_NAME);
-            skill(
-                directory,
-                &source,
-                root,
-                (!is_used).then_some(PERSONAL),
-                gathering,
-            )
+            let reason = skills::unlisted(&directory, gathering);
+            let reason = reason.or((!is_used).then_some(PERSONAL));
+            skill(directory, &source, root, reason, gathering)
         })
     }
 }

@@ -360,3 +360,123 @@ fn skills_lie_up_to_six_directories_deep() {
     let begin = "the tool gives it to its model, but the link escapes ";
     assert!(error.starts_with(begin), "{error}");
 }
+
+#[test]
+fn the_configuration_turns_skills_off() {
+    let w = workspace(&[("project/.git/x", "")]);
+    for name in ["a", "b", "c", "d"] {
+        w.skill(&format!("project/.agents/skills/{name}"));
+    }
+    w.skill("home/.codex/skills/own");
+    let rules = |path: &str, rules: &[(&str, &str, bool)]| {
+        let rules = rules.iter().map(|(key, value, is_on)| {
+            format!("[[skills.config]]\n{key} = {value:?}\nenabled = {is_on}\n")
+        });
+        w.write(path, rules.collect::<String>());
+    };
+    let at = |name: &str| w.text(&format!("project/.agents/skills/{name}/SKILL.md"));
+    let check = |expected: [&str; 5]| {
+        let names = ["a", "b", "c", "d"].map(|name| format!("project/.agents/skills/{name}"));
+        let paths = names
+            .into_iter()
+            .chain(["home/.codex/skills/own".to_owned()]);
+        let found = w.scan();
+        for (path, status) in paths.zip(expected) {
+            let skill = w.resource(&found, &format!("{path}/SKILL.md"));
+            assert_eq!(skill.status.as_str(), status, "{path}");
+        }
+        found
+    };
+    rules(
+        "home/.codex/config.toml",
+        &[
+            ("name", "a", false),
+            ("path", &at("b"), false),
+            ("name", "b", true),
+            ("path", &at("c"), true),
+            ("name", "c", false),
+            // Neither a directory nor another case of letters names a skill.
+            ("path", &w.text("project/.agents/skills/d"), false),
+            ("name", "D", false),
+            ("path", "skills/own/SKILL.md", false),
+        ],
+    );
+    let found = check(["excluded", "ok", "excluded", "ok", "excluded"]);
+    assert_eq!(
+        w.error(&found, "project/.agents/skills/a/SKILL.md"),
+        "`skills.config` in Codex's configuration turns it off"
+    );
+    rules(
+        "home/.codex/config.toml",
+        &[("path", "~/.codex/skills/own/SKILL.md", false)],
+    );
+    check(["ok", "ok", "ok", "ok", "excluded"]);
+    // Of a project's configuration, only the list as a whole counts.
+    let trust = format!(
+        "[projects.{:?}]\ntrust_level = \"trusted\"\n",
+        w.text("project")
+    );
+    w.write("home/.codex/config.toml", trust);
+    rules("project/.codex/config.toml", &[("name", "a", false)]);
+    check(["ok"; 5]);
+    let list = "[skills]\ninclude_instructions = false\n";
+    w.write("project/.codex/config.toml", list);
+    let found = check(["excluded"; 5]);
+    let reason = "`skills.include_instructions` in Codex's configuration is false, so its model gets no list of skills";
+    assert_eq!(w.error(&found, "project/.agents/skills/a/SKILL.md"), reason);
+    for unfit in [
+        "skills = 1",
+        "[[skills.config]]\nname = \"a\"",
+        "[skills]\ninclude_instructions = 1",
+    ] {
+        w.write("home/.codex/config.toml", unfit);
+        let found = w.scan();
+        assert!(
+            found
+                .snapshot
+                .error
+                .unwrap()
+                .contains("Codex does not start with it"),
+            "{unfit}"
+        );
+    }
+}
+
+#[test]
+fn a_file_of_a_skill_keeps_it_out_of_the_list() {
+    let w = workspace(&[
+        (
+            "project/.agents/skills/a/agents/openai.yaml",
+            "policy:\n  allow_implicit_invocation: false\n",
+        ),
+        (
+            "project/.agents/skills/b/agents/openai.yaml",
+            "policy:\n  allow_implicit_invocation: true\n",
+        ),
+        (
+            "outside/openai.yaml",
+            "policy:\n  allow_implicit_invocation: false\n",
+        ),
+    ]);
+    for name in ["a", "a/inner", "b", "c"] {
+        w.skill(&format!("project/.agents/skills/{name}"));
+    }
+    w.link("project/.agents/skills/c/agents", w.path("outside"));
+    let found = w.check(&[
+        "excluded project/.agents/skills/a/SKILL.md",
+        "ok project/.agents/skills/b/SKILL.md",
+        "ok project/.agents/skills/c/SKILL.md",
+        "ok project/.agents/skills/a/inner/SKILL.md",
+    ]);
+    assert_eq!(
+        w.error(&found, "project/.agents/skills/a/SKILL.md"),
+        "`allow_implicit_invocation` in its agents/openai.yaml is false, so Codex does not list it to its model"
+    );
+    let remark = found.snapshot.error.unwrap();
+    let end = "; it may keep the skill out of Codex's list";
+    assert!(
+        remark.contains("skills/c/agents/openai.yaml, because the link escapes")
+            && remark.ends_with(end),
+        "{remark}"
+    );
+}

@@ -85,7 +85,7 @@ pub(super) fn find(
         gathering,
     );
     if denied.has_no_skills {
-        gathering.leave_out_skills(permissions::UNLISTED);
+        gathering.leave_out_skills(|_| Some(permissions::UNLISTED));
     }
     Ok(Rules::newest(Settings::ClaudeCode(settings)))
 }
