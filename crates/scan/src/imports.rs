@@ -1,9 +1,10 @@
-//! Finds the `@path` imports in an instruction file. Some agents replace an import with the file that it
-//! names. ctxpin only reports imports, so that a person can declare the files as sources.
+//! Finds the `@path` imports in an instruction file. Claude Code replaces an import with the file that it names, and so do
+//! agents that learned it there. ctxpin only reports imports, so that a person can declare the files as sources.
 
 use std::path::{Path, PathBuf};
 
-use ctxpin_model::markdown::{self, PartKind};
+use ctxpin_model::claude_code::Reading;
+use ctxpin_model::markdown;
 use ctxpin_model::warning::line_of;
 
 use crate::directory::plain_path;
@@ -20,40 +21,34 @@ pub(crate) struct Import {
     pub path: String,
 }
 
-/// Returns the imports in a Markdown text outside of code, in order and each once. An import is a word that
-/// begins with `@` and looks like a path. `@someone` is a person, and `@scope/name` a package.
+/// Returns the imports in a Markdown text where Claude Code looks for them, in order and each once, and only those that
+/// look like a path. `@someone` is a person, and `@scope/name` a package.
 pub(crate) fn find(text: &str) -> Vec<Import> {
     let text = &text.replace("\r\n", "\n").replace('\r', "\n");
-    let mut found: Vec<Import> = Vec::new();
-    let mut is_glued = false;
-    let mut at = 0;
-    // Prose lies between the parts. A word that touches a part is no word of its own.
     let parts = markdown::parts(text);
-    let ends = parts.iter().map(|part| (part.range.clone(), part.kind));
-    for (part, kind) in ends.chain([(text.len()..text.len(), PartKind::HardBreak)]) {
-        let prose = &text[at..part.start];
-        for word in prose.split_whitespace() {
-            let begin = word.as_ptr() as usize - text.as_ptr() as usize;
-            if begin == at && is_glued {
-                continue;
-            }
-            let Some(path) = word.strip_prefix('@') else {
-                continue;
-            };
-            let path = path.trim_end_matches([
-                '.', ',', ';', ':', '!', '?', ')', ']', '}', '"', '\'', '*', '`',
-            ]);
-            if is_path(path) && !found.iter().any(|known| known.path == path) {
-                let line = line_of(text, begin);
-                let path = path.to_owned();
-                found.push(Import { line, path });
-            }
-            if found.len() == IMPORTS_MAX {
-                return found;
-            }
+    let is_prose = |at: usize| {
+        let next = parts.partition_point(|part| part.range.end <= at);
+        parts.get(next).is_none_or(|part| at < part.range.start)
+    };
+    let mut found: Vec<Import> = Vec::new();
+    for written in Reading::of(text.as_bytes()).imports {
+        let path = written.trim_end_matches([
+            '.', ',', ';', ':', '!', '?', ')', ']', '}', '"', '\'', '*', '`',
+        ]);
+        if !is_path(path) || found.iter().any(|known| known.path == path) {
+            continue;
         }
-        at = part.end;
-        is_glued = kind != PartKind::HardBreak;
+        let mark = format!("@{}", written.replace(' ', "\\ "));
+        let mut places = text.match_indices(&mark).map(|(at, _)| at);
+        let first = places.clone().next();
+        let place = places.find(|at| is_prose(*at)).or(first);
+        found.push(Import {
+            line: line_of(text, place.unwrap_or_default()),
+            path: path.to_owned(),
+        });
+        if found.len() == IMPORTS_MAX {
+            break;
+        }
     }
     found
 }
@@ -106,7 +101,13 @@ mod tests {
         );
         check("- item\n    @in/list.md\n", &["in/list.md"]);
         check("@a.md @a.md", &["a.md"]);
-        check("(@a.md) **@b.md**", &[]);
+        check(
+            "(@a.md) **@b.md** [@c.md](d) <b>@e.md</b>",
+            &["b.md", "c.md", "e.md"],
+        );
+        check("- **@b.md**\n- @c.md#part\n", &["b.md", "c.md"]);
+        check("<div>\n@a.md\n</div>\n\n[x]: @b.md\n", &[]);
+        check("---\ntitle: @a.md\n---\n@b\\ c.md", &["b c.md"]);
         check("@.rules/a.md", &[".rules/a.md"]);
     }
 
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn lines_are_told() {
-        let found = find("a\r\n`@x.md`\r\n@b.md  \r\n```\n@y.md\n```\n\n@c.md");
+        let found = find("`@b.md`\r\n`@x.md`\r\n@b.md  \r\n```\n@y.md\n```\n\n@c.md");
         let lines: Vec<_> = found
             .iter()
             .map(|import| (import.line, import.path.as_str()))

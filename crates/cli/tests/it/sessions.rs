@@ -239,6 +239,35 @@ fn what_a_tool_gives_its_model() {
 }
 
 #[test]
+fn who_gives_a_file_to_which_links_lead() {
+    let mut session = Session::start("shop", "Use tabs.\n");
+    session.file(SKILL_PATH, SKILL);
+    session.file(".agents/skills/release-notes/template.md", "Changes\n");
+    session.file(".claude/settings.json", "{}\n");
+    session.file(".mcp.json", "{\"mcpServers\": {}}\n");
+    let deep = "d/".repeat(13);
+    session.file(&format!("{deep}CLAUDE.md"), "Deep.\n");
+    for line in [
+        "git init --quiet",
+        "ln -s AGENTS.md CLAUDE.md",
+        "mkdir .claude/skills && ln -s ../../.agents/skills/release-notes .claude/skills",
+        "ctxpin scan --who AGENTS.md",
+        "ctxpin scan --who CLAUDE.md",
+        "ctxpin scan --who .claude/skills/release-notes/SKILL.md",
+        "ctxpin scan --who .agents/skills/release-notes/SKILL.md",
+        "ctxpin scan --who .claude/skills/release-notes/template.md",
+        "ctxpin scan --who .claude/settings.json",
+        "ctxpin scan --who .mcp.json",
+        &format!("ctxpin scan --who {deep}CLAUDE.md"),
+        "ctxpin scan --profile claude-code",
+        "ctxpin scan --compare claude-code,codex",
+    ] {
+        session.run(line);
+    }
+    session.check("who");
+}
+
+#[test]
 fn what_comes_with_a_file() {
     let mut session = Session::start("shop", "Use tabs.\n");
     session.file("CLAUDE.md", "Write the test first.\n");

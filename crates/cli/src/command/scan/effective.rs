@@ -1,8 +1,12 @@
 //! What a tool gives its model: which files, in which order, cut where, and what it leaves out.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::profile::Profile;
+use ctxpin_model::resource::Kind;
+use ctxpin_model::skill::SKILL_FILE_NAME;
+use ctxpin_model::warning::Code;
 use ctxpin_protocol::http::scan::{Effective as Shape, FileInTool, NotEffective, ToolScan};
 use ctxpin_render::estimate;
 use ctxpin_render::profile::{Effective, Given, effective};
@@ -52,8 +56,8 @@ pub fn tools(scans: &[(Profile, Found)]) -> Vec<ToolScan> {
     tools.collect()
 }
 
-/// Returns the report of one profile, for people.
-pub fn report(found: &Found, effective: &Effective, viewpoint: &Viewpoint) -> String {
+/// Returns the report of one profile, for people. `notes` are those on the workspace.
+pub fn report(found: &Found, effective: &Effective, notes: &str, viewpoint: &Viewpoint) -> String {
     let mut text = String::new();
     if let Some(error) = &found.snapshot.error {
         let label = say::paint(say::WARNING, "not the whole context:");
@@ -74,6 +78,7 @@ pub fn report(found: &Found, effective: &Effective, viewpoint: &Viewpoint) -> St
             text += &format!("  {source}: {reason}\n");
         }
     }
+    text += notes;
     let addresses = found.snapshot.addresses();
     text += &format!("\nsnapshot      {}\n", addresses.id);
     text += &format!("context hash  {}\n", addresses.context_hash);
@@ -135,28 +140,22 @@ fn cut(cut_at: Option<u64>) -> String {
 /// Returns a table with a row for each file and a column for each profile.
 pub fn compared(scans: &[(Profile, Found)]) -> String {
     let viewpoint = Viewpoint::here();
-    let effective: Vec<_> = scans
-        .iter()
-        .map(|(profile, found)| (*profile, of(found)))
-        .collect();
+    let tools: Vec<_> = scans.iter().map(Tool::of).collect();
     let mut sources: Vec<&str> = Vec::new();
-    for (_, effective) in &effective {
-        let given = effective.given.iter().map(|given| given.source.as_str());
-        let left_out = effective.left_out.iter();
-        let left_out = left_out.map(|left_out| left_out.source.as_str());
-        for source in given.chain(left_out) {
-            if !sources.contains(&source) {
-                sources.push(source);
-            }
+    for source in tools.iter().flat_map(Tool::sources) {
+        if !sources.contains(&source) {
+            sources.push(source);
         }
     }
     let names = scans.iter().map(|(profile, _)| profile.as_str());
     let mut table = Table::new(&std::iter::once("source").chain(names).collect::<Vec<_>>());
     for source in sources {
-        let cells = effective.iter().map(|(profile, effective)| {
-            let standing = standing(*profile, effective, source);
-            words(&standing.unwrap_or_else(|| not_looked_at(*profile)))
-        });
+        let own = PathBuf::from(source);
+        let file = Named {
+            target: own.canonicalize().ok(),
+            own,
+        };
+        let cells = tools.iter().map(|tool| words(&tool.standing_of(&file)));
         table.row(std::iter::once(viewpoint.path(source)).chain(cells));
     }
     table.text()
@@ -173,20 +172,129 @@ pub fn who(scans: &[(Profile, Found)], file: &Path) -> Result<Vec<FileInTool>, F
         let shown = say::path(&file);
         return Err(Failure::usage(format!("{shown} cannot be found")).because(error));
     }
-    // Some tools list a file under its own name, others under the name of a link's target.
-    let target = own.canonicalize().ok();
-    let sources: Vec<_> = std::iter::once(own).chain(target).collect();
-    // A folder that is not read is listed as a whole.
-    let folders = sources.iter().flat_map(|path| path.ancestors().skip(1));
-    let sources = sources.iter().map(PathBuf::as_path).chain(folders);
-    let sources: Vec<_> = sources.map(Path::to_string_lossy).collect();
-    let tools = scans.iter().map(|(profile, found)| {
-        let effective = of(found);
-        let mut named = sources.iter();
-        let standing = named.find_map(|source| standing(*profile, &effective, source));
-        standing.unwrap_or_else(|| not_looked_at(*profile))
-    });
-    Ok(tools.collect())
+    let file = Named {
+        target: own.canonicalize().ok(),
+        own,
+    };
+    let tools = scans.iter().map(Tool::of);
+    Ok(tools.map(|tool| tool.standing_of(&file)).collect())
+}
+
+/// A file by its own name, and by that of the file that it links to. Some tools list a link under its name, others under
+/// that of its target.
+struct Named {
+    own: PathBuf,
+    target: Option<PathBuf>,
+}
+
+impl Named {
+    fn names(&self) -> impl Iterator<Item = &Path> {
+        let names = std::iter::once(&self.own).chain(&self.target);
+        names.map(PathBuf::as_path)
+    }
+
+    /// Returns whether the file lies in the directory of a `SKILL.md`.
+    fn belongs_to(&self, skill: &Path) -> bool {
+        let directory = skill.parent().filter(|_| skill.ends_with(SKILL_FILE_NAME));
+        let real = directory.and_then(|directory| directory.canonicalize().ok());
+        let mut directories = directory.map(Path::to_owned).into_iter().chain(real);
+        directories.any(|directory| self.names().any(|name| name.starts_with(&directory)))
+    }
+}
+
+/// What the tool of a profile does with files.
+struct Tool<'f> {
+    profile: Profile,
+    found: &'f Found,
+    effective: Effective,
+    /// The listed files by the paths that their own lead to.
+    real: HashMap<PathBuf, String>,
+}
+
+impl<'f> Tool<'f> {
+    fn of((profile, found): &'f (Profile, Found)) -> Self {
+        let mut tool = Self {
+            profile: *profile,
+            found,
+            effective: of(found),
+            real: HashMap::new(),
+        };
+        let sources = tool.sources().rev();
+        let real = sources
+            .filter_map(|source| Some((Path::new(source).canonicalize().ok()?, source.to_owned())));
+        tool.real = real.collect();
+        tool
+    }
+
+    /// Returns the paths of the listed files, first those that are given.
+    fn sources(&self) -> impl DoubleEndedIterator<Item = &str> {
+        let given = self.effective.given.iter();
+        let given = given.map(|given| given.source.as_str());
+        let left_out = self.effective.left_out.iter();
+        given.chain(left_out.map(|left_out| left_out.source.as_str()))
+    }
+
+    /// Returns what the tool does with a file: its place among what is given, or why it is not.
+    fn standing_of(&self, file: &Named) -> FileInTool {
+        let standing = |source: &str| standing(self.profile, &self.effective, source);
+        let mut names = file.names();
+        let named = names.find_map(|name| standing(&name.to_string_lossy()));
+        // What leads to the same file.
+        let link = || standing(self.real.get(file.target.as_ref()?)?);
+        let skill = || {
+            let mut sources = self.sources();
+            let skill = sources.find(|source| file.belongs_to(Path::new(source)))?;
+            Some(self.of_skill(skill, standing(skill)?.place))
+        };
+        // A folder that is not read is listed as a whole.
+        let folder = || {
+            let folders = file.names().flat_map(|name| name.ancestors().skip(1));
+            let mut folders = folders.map(Path::to_string_lossy);
+            folders.find_map(|folder| standing(&folder))
+        };
+        let listed = named.or_else(link).or_else(skill).or_else(folder);
+        listed.unwrap_or_else(|| self.unlisted(file))
+    }
+
+    /// Returns what the tool does with a file of a skill.
+    fn of_skill(&self, skill: &str, place: Option<usize>) -> FileInTool {
+        let skill = Viewpoint::here().path(skill);
+        let reason = match place {
+            Some(place) => {
+                format!(
+                    "it belongs to {skill} (no. {place}), and the model reads it if it wants to"
+                )
+            }
+            None => format!("it belongs to {skill}, which the model does not get"),
+        };
+        without_place(self.profile, reason)
+    }
+
+    /// Returns why a file is not listed.
+    fn unlisted(&self, file: &Named) -> FileInTool {
+        let mut notes = self.found.notes.iter();
+        let cut = notes.find(|note| {
+            let below = note.source.as_deref();
+            let is_below = |below: &str| file.names().any(|name| name.starts_with(below));
+            note.warning.code == Code::SearchCut && below.is_some_and(is_below)
+        });
+        let mut resources = self.found.snapshot.resources.iter();
+        let declares_servers = resources.any(|resource| {
+            resource.kind == Kind::McpConfig
+                && file.names().any(|name| name == Path::new(&resource.source))
+        });
+        let reason = match cut {
+            _ if declares_servers => {
+                "it declares MCP servers, of which a model gets the tools".to_owned()
+            }
+            Some(cut) => format!(
+                "ctxpin did not look there: {}",
+                cut.warning.detail.as_deref().unwrap_or_default()
+            ),
+            None => "it is none of its instructions and skills".to_owned(),
+        };
+        without_place(self.profile, reason)
+    }
 }
 
 /// Returns the table of what each tool does with a file.
@@ -202,8 +310,7 @@ fn of(found: &Found) -> Effective {
     effective(&found.snapshot, &found.bodies)
 }
 
-/// Returns what a tool does with a file: its place among what is given, or why it is not. Returns `None` if the
-/// tool does not look at it.
+/// Returns what a tool does with a file that it lists under this path. Returns `None` if it lists none.
 fn standing(profile: Profile, effective: &Effective, source: &str) -> Option<FileInTool> {
     let mut given = effective.given.iter().zip(1..);
     if let Some((given, place)) = given.find(|(given, _)| given.source == source) {
@@ -216,18 +323,15 @@ fn standing(profile: Profile, effective: &Effective, source: &str) -> Option<Fil
     }
     let mut left_out = effective.left_out.iter();
     let left_out = left_out.find(|left_out| left_out.source == source)?;
-    Some(FileInTool {
-        reason: Some(left_out.reason.clone()),
-        ..not_looked_at(profile)
-    })
+    Some(without_place(profile, left_out.reason.clone()))
 }
 
-fn not_looked_at(profile: Profile) -> FileInTool {
+fn without_place(profile: Profile, reason: String) -> FileInTool {
     FileInTool {
         profile: profile.to_string(),
         place: None,
         effective: None,
-        reason: Some("it does not look at it".to_owned()),
+        reason: Some(reason),
     }
 }
 

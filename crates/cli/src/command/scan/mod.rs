@@ -92,8 +92,9 @@ impl Scan {
         let addresses = found.snapshot.addresses();
         let treatments = treatments(&found);
         let renderer = Renderer::CURRENT.number();
-        let (snapshot, notes) = (&found.snapshot, &found.notes);
-        let mut told = convert::resources::scan(snapshot, notes, &treatments, renderer, &addresses);
+        let snapshot = &found.snapshot;
+        let mut told =
+            convert::resources::scan(snapshot, &found.notes, &treatments, renderer, &addresses);
         let effective = self.profile.map(|_| effective(snapshot, &found.bodies));
         if let Some(effective) = &effective {
             told.effective = Some(effective::shapes(effective));
@@ -105,7 +106,12 @@ impl Scan {
         let viewpoint = Viewpoint::here();
         self.remark();
         match &effective {
-            Some(effective) => say::print(&effective::report(&found, effective, &viewpoint)),
+            Some(effective) => say::print(&effective::report(
+                &found,
+                effective,
+                &notes(&told, &viewpoint),
+                &viewpoint,
+            )),
             None => say::print(&report(&found, &told, &viewpoint)),
         }
     }
