@@ -59,11 +59,15 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
     for path in paths {
         let project = project_root(path, home, trust)?;
         let scan = scanned(path, &project, home, trust)?;
-        resources += scan.snapshot.resources.len();
+        let neutral = &scan.snapshot.resources;
+        resources += neutral.len();
         let mut of_path = of_scan(&scan, &project);
         let request = request(path, &project, home, trust);
         if request.scope == Scope::Project {
-            of_path.extend(codex_cut::findings(request)?);
+            let codex = codex_cut::read(request, &project)?;
+            of_path.extend(codex.findings);
+            let is_new = |source: &&String| neutral.iter().all(|known| known.source != **source);
+            resources += codex.sources.iter().filter(is_new).count();
         }
         if let Some(file) = path.canonicalize().ok().filter(|path| path.is_file()) {
             // A link that the scan does not follow is reported under its own name.

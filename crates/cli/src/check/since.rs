@@ -23,8 +23,8 @@ type Key = (PathBuf, Code, Option<String>);
 
 impl Before {
     /// Checks out the commit `revision` of the repository at `root` into a private temporary directory, and
-    /// checks the same paths there. A path that did not exist yet has no findings. The directory is deleted
-    /// when this function returns or its future is dropped.
+    /// checks the same paths there. A file that did not exist yet has no findings, and a directory those of the
+    /// directories above it. The checkout is deleted when this function returns or its future is dropped.
     ///
     /// # Errors
     ///
@@ -36,13 +36,13 @@ impl Before {
         home: &Path,
         trust: &Trust,
     ) -> Result<Self, Failure> {
-        let below = paths.iter().map(|path| below(path, root));
-        let below = below.collect::<Result<Vec<_>, _>>()?;
+        let checked = paths.iter().map(|path| Checked::of(path, root));
+        let checked = checked.collect::<Result<Vec<_>, _>>()?;
         let checkout = CheckedOut::make(revision, root).await?;
         let then = checkout.project.canonicalize();
         let then = then.map_err(|error| Failure::new("the checkout is gone").because(error))?;
         let (home, trust) = (home.to_owned(), trust.clone());
-        let counting = move || counts(&then, &below, &home, &trust);
+        let counting = move || counts(&then, &checked, &home, &trust);
         let counts = tokio::task::spawn_blocking(counting).await;
         counts.map_err(|error| Failure::new("the check stopped unexpectedly").because(error))?
     }
@@ -63,35 +63,52 @@ impl Before {
 
 fn key(finding: &Finding, root: &Path) -> Key {
     let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
-    // The detail may contain the path of the checkout.
+    // The detail may contain the path of the checkout. That of a cut has the size of the file, which changes with every
+    // edit.
     let root = root.to_string_lossy();
-    let detail = finding
-        .detail
-        .as_ref()
+    let detail = finding.detail.as_ref();
+    let detail = detail
+        .filter(|_| finding.code != Code::CodexCut)
         .map(|detail| detail.replace(&*root, ""));
     (path.to_owned(), finding.code, detail)
 }
 
-/// Returns a path relative to the root above it.
-fn below(path: &Path, root: &Path) -> Result<PathBuf, Failure> {
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let below = real.strip_prefix(root).map_err(|_| {
-        Failure::usage(format!(
-            "{} is not in {}",
-            say::path(&path),
-            say::path(&root)
-        ))
-    });
-    below.map(Path::to_owned)
+/// A path that is checked, as it is now.
+struct Checked {
+    /// Relative to the root.
+    below: PathBuf,
+    is_directory: bool,
 }
 
-/// Counts the findings of these paths in a checkout. A path that does not exist has none.
-fn counts(then: &Path, below: &[PathBuf], home: &Path, trust: &Trust) -> Result<Before, Failure> {
+impl Checked {
+    fn of(path: &Path, root: &Path) -> Result<Self, Failure> {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let below = real.strip_prefix(root).map_err(|_| {
+            Failure::usage(format!(
+                "{} is not in {}",
+                say::path(&path),
+                say::path(&root)
+            ))
+        });
+        Ok(Self {
+            below: below?.to_owned(),
+            is_directory: real.is_dir(),
+        })
+    }
+
+    /// Returns the path to check in a checkout: of a directory that did not exist, the nearest one above it, because the
+    /// findings of a directory are also about those above.
+    fn then(&self, then: &Path) -> Option<PathBuf> {
+        let ways = self.below.ancestors().map(|below| then.join(below));
+        let count = if self.is_directory { usize::MAX } else { 1 };
+        ways.take(count).find(|path| path.exists())
+    }
+}
+
+/// Counts the findings of these paths in a checkout.
+fn counts(then: &Path, checked: &[Checked], home: &Path, trust: &Trust) -> Result<Before, Failure> {
     let mut counts = BTreeMap::new();
-    for path in below.iter().map(|below| then.join(below)) {
-        if !path.exists() {
-            continue;
-        }
+    for path in checked.iter().filter_map(|checked| checked.then(then)) {
         for finding in findings(&[path], home, trust)?.findings {
             *counts.entry(key(&finding, then)).or_insert(0) += 1;
         }
@@ -160,7 +177,7 @@ impl CheckedOut {
     }
 }
 
-/// Runs git on a repository with a separate index. Large files stay pointers.
+/// Runs git on a repository with a separate index. Large files stay pointers, and no program of the repository runs.
 async fn git<A: AsRef<OsStr>>(
     root: &Path,
     index: &Path,
@@ -170,6 +187,8 @@ async fn git<A: AsRef<OsStr>>(
     command
         .arg("-C")
         .arg(root)
+        .args(["-c", "core.hooksPath=/dev/null"])
+        .args(["-c", "core.fsmonitor=false"])
         .args(arguments)
         .env("GIT_INDEX_FILE", index)
         .env("GIT_LFS_SKIP_SMUDGE", "1")

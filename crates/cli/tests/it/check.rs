@@ -222,6 +222,59 @@ fn only_findings_since_a_commit_are_reported() {
 }
 
 #[test]
+fn a_directory_that_is_new_has_no_new_findings_of_those_above() {
+    let bench = Bench::new();
+    let root = bench.workspace("app", "See [more](docs/more.md).\n");
+    git(&root, &["init", "--quiet"]);
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "-m", "first"]);
+    fs::create_dir_all(root.join("pack/age")).unwrap();
+    let check = |path: &str| bench.run(&root, &["check", "--since", "HEAD", path]);
+    assert_eq!(check("pack/age").code, Some(0));
+    fs::write(root.join("pack/AGENTS.md"), "Or [less](docs/less.md).\n").unwrap();
+    for path in ["pack/age", "pack/AGENTS.md"] {
+        let said = check(path);
+        assert_eq!(said.code, Some(1));
+        assert!(
+            said.out.starts_with("pack/AGENTS.md:1: problem"),
+            "{said:#?}"
+        );
+        assert_eq!(said.out.matches("problem: ").count(), 1, "{said:#?}");
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_before_has_no_new_finding() {
+    let bench = Bench::new();
+    let root = bench.workspace("app", &"x".repeat(40_000));
+    git(&root, &["init", "--quiet"]);
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "-m", "first"]);
+    fs::write(root.join("AGENTS.md"), "x".repeat(40_001)).unwrap();
+    let said = bench.run(&root, &["check", "--since", "HEAD"]);
+    assert_eq!(said.out, "no problems found\n", "{said:#?}");
+}
+
+#[test]
+fn no_program_of_a_repository_runs() {
+    let bench = Bench::new();
+    let root = bench.workspace("app", "x\n");
+    git(&root, &["init", "--quiet"]);
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "-m", "first"]);
+    let hooks = root.join(".husky");
+    fs::create_dir(&hooks).unwrap();
+    let hook = hooks.join("post-index-change");
+    fs::write(&hook, "#!/bin/sh\ntouch ran\n").unwrap();
+    fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
+    git(&root, &["config", "core.hooksPath", ".husky"]);
+    git(&root, &["config", "core.fsmonitor", "touch ran; false"]);
+    let said = bench.run(&root, &["check", "--since", "HEAD"]);
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    assert!(!root.join("ran").exists());
+}
+
+#[test]
 fn what_cannot_be_checked_is_a_fault_of_the_call() {
     let bench = Bench::new();
     let root = project(&bench);
@@ -279,6 +332,19 @@ fn a_directory_without_resources_is_not_reported_as_clean() {
     );
     assert!(said.err.contains("no AGENTS.md, CLAUDE.md"), "{said:#?}");
     assert_eq!(bench.json(&root, &["check"])["resources"], 0);
+}
+
+#[test]
+fn what_codex_alone_reads_is_checked() {
+    let bench = Bench::new();
+    let root = bench.workspace("over", "");
+    fs::remove_file(root.join("AGENTS.md")).unwrap();
+    git(&root, &["init", "--quiet"]);
+    fs::write(root.join("AGENTS.override.md"), "x".repeat(40_000)).unwrap();
+    let said = bench.run(&root, &["check"]);
+    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let cut = "Codex cuts it at byte 32768 of 40000";
+    assert!(said.out.contains(cut), "{said:#?}");
 }
 
 #[test]
@@ -369,7 +435,8 @@ fn a_checkout_is_private_and_goes() {
     fs::create_dir(&bin).unwrap();
     let script = "#!/bin/sh\n\
                   case \"$*\" in *checkout-index*)\n\
-                  directory=$(dirname \"${5#--prefix=}\")\n\
+                  for last; do :; done\n\
+                  directory=$(dirname \"${last#--prefix=}\")\n\
                   echo \"mode $(stat -c %a \"$directory\") $directory\" >&9\n\
                   exec tail -f /dev/null\n\
                   esac\n\
