@@ -1,7 +1,7 @@
 //! What the turns of a chat are compared with: the pins of the chat and of those that it was forked from, and the heads of
 //! its agent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -29,6 +29,8 @@ const TURNS_MAX: u32 = 500;
 pub(super) struct Stamps {
     /// The snapshots of the pins in their order.
     moves: Vec<(SnapshotId, DateTime<Utc>)>,
+    /// Where those of the chat itself begin, behind those of its parents.
+    begins: usize,
     /// The turns, the oldest first.
     pub turns: Vec<Stamp>,
 }
@@ -38,6 +40,22 @@ impl Stamps {
     pub fn has_open(&self) -> bool {
         self.turns.iter().any(|turn| turn.is_open)
     }
+
+    /// Returns whether a pin is the first one of the chat, which no turn had, because the client had read an earlier head.
+    fn is_created_later(&self, number: usize, timeline: &[SnapshotId]) -> bool {
+        let Some([(created, _), (read, _)]) = self.moves.get(number..number + 2) else {
+            return false;
+        };
+        let mut turns = self.turns.iter();
+        let is_unused = !turns.any(|turn| turn.snapshot == Some(*created));
+        let [created, read] = [created, read].map(|snapshot| place(timeline, *snapshot));
+        number == self.begins && is_unused && read.is_some() && created > read
+    }
+}
+
+/// Returns the place of a snapshot among the heads of an agent.
+fn place(timeline: &[SnapshotId], snapshot: SnapshotId) -> Option<usize> {
+    timeline.iter().rposition(|head| *head == snapshot)
 }
 
 /// A turn, as the server has recorded it.
@@ -48,65 +66,133 @@ pub(super) struct Stamp {
     started_at: DateTime<Utc>,
     /// Whether nobody has confirmed the pin, which the chat still has, and the turn has no evidence yet.
     pub is_open: bool,
+    /// Whether nobody has confirmed the pin, and evidence cannot move it.
+    pub is_guess: bool,
 }
 
-/// The known texts, and the snapshots that have them: those of moves, and the heads behind.
+/// What is known of the heads of an agent.
+pub(super) struct KnownHeads {
+    pub heads: Vec<Head>,
+    /// The heads in the order in which they were the newest.
+    pub timeline: Vec<SnapshotId>,
+    /// Whether the process has forgotten none.
+    pub are_all: bool,
+}
+
+/// The known texts, and the snapshots that have them.
 pub(super) struct Compared {
     pub known: Known,
-    moves: Vec<(SnapshotId, DateTime<Utc>)>,
-    heads: Vec<SnapshotId>,
+    /// The snapshots by their numbers: the pins in their order, and the heads between them where they were the newest.
+    snapshots: Vec<Numbered>,
     /// The heads of the agent in the order in which they were the newest.
     timeline: Vec<SnapshotId>,
+    /// Whether the requests were compared with all heads that the process has seen.
+    pub has_all_heads: bool,
 }
 
-/// Takes the snapshots that are kept here of the newest moves, and the heads that are none of these. `timeline` has the
-/// heads in the order in which they were the newest.
+/// A snapshot with a number.
+struct Numbered {
+    id: SnapshotId,
+    /// When the pin moved to it. `None` for a head.
+    moved_at: Option<DateTime<Utc>>,
+    pin: Arc<Pin>,
+}
+
+/// Takes the snapshots that are kept here of the newest moves, and the heads that are none of these.
 pub(super) fn compared(
     pins: &Pins,
     stamps: &Stamps,
     key: EvidenceKey,
-    mut heads: Vec<Head>,
-    timeline: Vec<SnapshotId>,
+    known: KnownHeads,
 ) -> Compared {
+    let KnownHeads {
+        heads,
+        timeline,
+        are_all: mut has_all_heads,
+    } = known;
     let mut read: BTreeMap<SnapshotId, Arc<Pin>> = BTreeMap::new();
-    let mut moves: Vec<(SnapshotId, DateTime<Utc>)> = Vec::new();
+    let mut snapshots: Vec<Numbered> = Vec::new();
+    let others = heads.iter().map(|head| (head.id, Arc::clone(&head.pin)));
+    let mut others: Vec<_> = others.collect();
     let from = stamps.moves.len().saturating_sub(MOVES_MAX);
-    for (snapshot, at) in &stamps.moves[from..] {
-        if !read.contains_key(snapshot)
-            && let Some(pin) = pin_of(pins, &heads, *snapshot)
+    for (number, (id, at)) in stamps.moves.iter().enumerate().skip(from) {
+        if !read.contains_key(id)
+            && let Some(pin) = pin_of(pins, &heads, *id)
         {
-            read.insert(*snapshot, pin);
+            read.insert(*id, pin);
         }
-        let is_same = moves.last().is_some_and(|(last, _)| last == snapshot);
-        if read.contains_key(snapshot) && !is_same {
-            moves.push((*snapshot, *at));
+        let is_same = snapshots.last().is_some_and(|last| last.id == *id);
+        let Some(pin) = read.get(id).filter(|_| !is_same) else {
+            continue;
+        };
+        if stamps.is_created_later(number, &timeline) {
+            others.push((*id, Arc::clone(pin)));
+            continue;
         }
+        snapshots.push(Numbered {
+            id: *id,
+            moved_at: Some(*at),
+            pin: Arc::clone(pin),
+        });
     }
-    heads.retain(|head| !read.contains_key(&head.id));
+    for (id, pin) in others {
+        if snapshots.iter().any(|known| known.id == id) {
+            continue;
+        }
+        let head = place(&timeline, id);
+        // What was a pin before the process began is earlier than all heads.
+        let before = snapshots
+            .iter()
+            .rposition(|before| place(&timeline, before.id) < head || head.is_none());
+        let head = Numbered {
+            id,
+            moved_at: None,
+            pin,
+        };
+        snapshots.insert(before.map_or(0, |before| before + 1), head);
+    }
     loop {
-        let pins = moves.iter().filter_map(|(snapshot, _)| read.get(snapshot));
-        let heads_here = heads.iter().map(|head| &head.pin);
-        let given: Vec<_> = pins
-            .chain(heads_here)
-            .map(|pin| Given {
-                snapshot: &pin.snapshot,
-                bodies: &pin.bodies,
+        let given: Vec<_> = snapshots
+            .iter()
+            .map(|numbered| Given {
+                snapshot: &numbered.pin.snapshot,
+                bodies: &numbered.pin.bodies,
             })
             .collect();
         match Known::new(key.clone(), &given) {
             Ok(known) => {
                 return Compared {
                     known,
-                    moves,
-                    heads: heads.iter().map(|head| head.id).collect(),
+                    snapshots,
                     timeline,
+                    has_all_heads,
                 };
             }
-            // A turn can be judged without the heads, but not without its pin.
-            Err(_) if !heads.is_empty() => drop(heads.drain(..heads.len().div_ceil(2))),
-            Err(_) => drop(moves.drain(..moves.len().div_ceil(2))),
+            Err(_) => {
+                make_room(&mut snapshots);
+                has_all_heads = false;
+            }
         }
     }
+}
+
+/// Leaves out the earlier half of the heads, and without any that of the pins: a turn can be judged without the heads, but
+/// not without its pin.
+fn make_room(snapshots: &mut Vec<Numbered>) {
+    let heads = snapshots
+        .iter()
+        .filter(|head| head.moved_at.is_none())
+        .count();
+    let is_head = heads > 0;
+    let mut left = match is_head {
+        true => heads.div_ceil(2),
+        false => snapshots.len().div_ceil(2),
+    };
+    snapshots.retain(|numbered| {
+        let goes = left > 0 && numbered.moved_at.is_none() == is_head;
+        left -= usize::from(goes);
+        !goes
+    });
 }
 
 /// Returns the snapshot of a move. A pin that nobody has confirmed is one of the heads alone.
@@ -122,17 +208,12 @@ fn pin_of(pins: &Pins, heads: &[Head], snapshot: SnapshotId) -> Option<Arc<Pin>>
 impl Compared {
     /// Returns the snapshot of a number.
     pub fn snapshot(&self, number: usize) -> Option<SnapshotId> {
-        let moves = self.moves.iter().map(|(snapshot, _)| *snapshot);
-        moves.chain(self.heads.iter().copied()).nth(number)
+        Some(self.snapshots.get(number)?.id)
     }
 
     fn number(&self, snapshot: SnapshotId) -> Option<usize> {
-        let mut moves = self.moves.iter();
-        let moved = moves.rposition(|(moved, _)| *moved == snapshot);
-        moved.or_else(|| {
-            let head = self.heads.iter().position(|head| *head == snapshot)?;
-            Some(self.moves.len() + head)
-        })
+        let mut snapshots = self.snapshots.iter();
+        snapshots.rposition(|numbered| numbered.id == snapshot)
     }
 
     /// Returns the numbers of the snapshots that a turn's client may have read in place of the unconfirmed pin, the
@@ -142,7 +223,8 @@ impl Compared {
         let pin = before.rposition(|head| Some(*head) == stamp.snapshot);
         let (before, after) = self.timeline.split_at(pin.unwrap_or(self.timeline.len()));
         let earlier = before.iter().rev().copied();
-        let moved = self.moves.iter().rev().map(|(snapshot, _)| *snapshot);
+        let moved = self.snapshots.iter().rev();
+        let moved = moved.filter_map(|pin| pin.moved_at.and(Some(pin.id)));
         let likely = earlier.chain(moved).chain(after.iter().copied());
         let mut numbers: Vec<usize> = Vec::new();
         for number in likely.filter_map(|snapshot| self.number(snapshot)) {
@@ -165,13 +247,14 @@ impl Compared {
             Some(_) => next.map(|next| next.started_at),
             None => Some(stamp.started_at),
         };
-        let in_time = self
-            .moves
-            .iter()
-            .rposition(|(moved, at)| *moved == snapshot && until.is_none_or(|until| *at <= until));
+        let is_in_time = |pin: &Numbered| {
+            let mut at = pin.moved_at.iter();
+            pin.id == snapshot && at.any(|at| until.is_none_or(|until| *at <= until))
+        };
+        let in_time = self.snapshots.iter().rposition(is_in_time);
         in_time.or_else(|| {
-            let mut moves = self.moves.iter();
-            moves.rposition(|(moved, _)| *moved == snapshot)
+            let mut pins = self.snapshots.iter();
+            pins.rposition(|pin| pin.id == snapshot && pin.moved_at.is_some())
         })
     }
 }
@@ -185,15 +268,19 @@ pub(super) async fn stamps(
 ) -> Result<Stamps, ClientError> {
     let is_observed = chat.mode == Mode::Observed.as_str();
     let chat = ChatId::from(chat.id);
-    let (own, unconfirmed) = moves(asking, chat).await?;
-    let unconfirmed = unconfirmed.filter(|_| is_observed);
+    let Moves {
+        pins: own,
+        unconfirmed,
+        last,
+    } = moves(asking, chat).await?;
     let mut all = Vec::new();
     for parent in parents {
-        let (mut before, _) = moves(asking, *parent).await?;
+        let mut before = moves(asking, *parent).await?.pins;
         before.retain(|(_, at)| own.first().is_none_or(|(_, first)| at <= first));
         all.extend(before);
     }
     all.sort_by_key(|(_, at)| *at);
+    let begins = all.len();
     all.extend(own);
     let newest = PageQuery {
         cursor: None,
@@ -201,27 +288,38 @@ pub(super) async fn stamps(
     };
     let turns = asking.client.turns(chat, &newest).await?.items.into_iter();
     let turns = turns.filter_map(|turn| {
+        let moved = turn.pin_seq.filter(|_| is_observed);
+        let is_unconfirmed = moved.is_some_and(|moved| unconfirmed.contains(&moved));
+        let is_open = is_unconfirmed && moved == last && turn.evidence.is_none();
         Some(Stamp {
             number: turn.number,
             reference: turn.reference?,
             snapshot: turn.snapshot.and_then(|snapshot| snapshot.parse().ok()),
             started_at: turn.started_at,
-            is_open: unconfirmed.is_some()
-                && turn.pin_seq == unconfirmed
-                && turn.evidence.is_none(),
+            is_open,
+            is_guess: is_unconfirmed && !is_open,
         })
     });
     let mut turns: Vec<_> = turns.collect();
     turns.reverse();
-    Ok(Stamps { moves: all, turns })
+    Ok(Stamps {
+        moves: all,
+        begins,
+        turns,
+    })
 }
 
-/// Asks for the newest moves of a chat's pin, and returns them oldest first, with the number of the last one if nobody has
-/// confirmed it.
-async fn moves(
-    asking: &Asking,
-    chat: ChatId,
-) -> Result<(Vec<(SnapshotId, DateTime<Utc>)>, Option<i64>), ClientError> {
+/// The newest moves of a chat's pin.
+struct Moves {
+    /// The oldest first.
+    pins: Vec<(SnapshotId, DateTime<Utc>)>,
+    /// The numbers of those that nobody has confirmed.
+    unconfirmed: HashSet<i64>,
+    /// The number of the last one.
+    last: Option<i64>,
+}
+
+async fn moves(asking: &Asking, chat: ChatId) -> Result<Moves, ClientError> {
     let newest = HistoryQuery {
         cursor: None,
         limit: Some(TURNS_MAX),
@@ -229,10 +327,105 @@ async fn moves(
     let history = asking.client.history(chat, &newest).await?;
     let moves = history.items.into_iter().rev();
     let moves: Vec<_> = moves.filter(|entry| entry.kind == MOVE).collect();
-    let last = moves.last().filter(|last| last.unconfirmed);
-    let unconfirmed = last.map(|last| last.seq);
-    let moves = moves
-        .into_iter()
-        .filter_map(|entry| Some((entry.snapshot?.parse().ok()?, entry.at)));
-    Ok((moves.collect(), unconfirmed))
+    let unconfirmed = moves.iter().filter(|entry| entry.unconfirmed);
+    Ok(Moves {
+        unconfirmed: unconfirmed.map(|entry| entry.seq).collect(),
+        last: moves.last().map(|last| last.seq),
+        pins: moves
+            .into_iter()
+            .filter_map(|entry| Some((entry.snapshot?.parse().ok()?, entry.at)))
+            .collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use ctxpin_model::resource::Bodies;
+    use ctxpin_scan::Scan;
+
+    use super::super::heads::Heads;
+    use super::*;
+    use crate::reading::ProjectScan;
+    use crate::session::LocalSnapshot;
+
+    fn snapshot(directory: &str) -> LocalSnapshot {
+        let mut snapshot = ctxpin_model::snapshot::Snapshot::default();
+        snapshot.facts.directory = Some(directory.into());
+        let scan = Scan {
+            snapshot,
+            bodies: Bodies::new(),
+            notes: Vec::new(),
+            places: Vec::new(),
+        };
+        LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, 0)))
+    }
+
+    /// Compares pins and heads, which are named by letters, and returns the order of the numbers. Heads stand in brackets.
+    fn order(before: &str, heads: &str, pins: &str, turns: &str) -> String {
+        let base = tempfile::tempdir().unwrap();
+        let kept = Pins::of(base.path());
+        let all: BTreeMap<char, LocalSnapshot> = ('a'..='f')
+            .map(|name| (name, snapshot(&name.to_string())))
+            .collect();
+        let agent = uuid::Uuid::nil();
+        let mut noted = Heads::default();
+        heads
+            .chars()
+            .for_each(|head| noted.note(agent, &all[&head]));
+        let at: DateTime<Utc> = DateTime::UNIX_EPOCH;
+        let moves = before.chars().chain(pins.chars()).map(|pin| {
+            kept.keep(&all[&pin]).unwrap();
+            (all[&pin].id, at)
+        });
+        let turns = turns.chars().zip(1..).map(|(pin, number)| Stamp {
+            number,
+            reference: number.to_string(),
+            snapshot: Some(all[&pin].id),
+            started_at: at,
+            is_open: false,
+            is_guess: false,
+        });
+        let stamps = Stamps {
+            moves: moves.collect(),
+            begins: before.len(),
+            turns: turns.collect(),
+        };
+        let known = KnownHeads {
+            heads: noted.of(agent),
+            timeline: noted.of(agent).iter().map(|head| head.id).collect(),
+            are_all: true,
+        };
+        let compared = compared(&kept, &stamps, EvidenceKey::new([7; 32]), known);
+        let numbered = compared.snapshots.iter().map(|numbered| {
+            let (name, _) = all
+                .iter()
+                .find(|(_, known)| known.id == numbered.id)
+                .unwrap();
+            match numbered.moved_at {
+                Some(_) => name.to_string(),
+                None => format!("({name})"),
+            }
+        });
+        numbered.collect()
+    }
+
+    #[test]
+    fn heads_stand_where_they_were_the_newest() {
+        let check = |[before, heads, pins, turns]: [&str; 4], expected: &str| {
+            let order = order(before, heads, pins, turns);
+            assert_eq!(order, expected, "{before} {heads} {pins} {turns}");
+        };
+        check(["", "", "ab", "ab"], "ab");
+        check(["", "abc", "b", "b"], "(a)b(c)");
+        check(["", "abcd", "ac", "ac"], "a(b)c(d)");
+        // The process began behind the first pin.
+        check(["", "bcd", "ac", "ac"], "a(b)c(d)");
+        check(["a", "abc", "b", "b"], "ab(c)");
+        // The chat was made when the workspace had moved on from what its client had read.
+        check(["", "ab", "ba", "a"], "a(b)");
+        check(["c", "cab", "ba", "a"], "ca(b)");
+        // A turn had it, or nobody knows which was the newer one.
+        check(["", "ab", "ba", "ba"], "ba");
+        check(["", "b", "ba", "a"], "ba");
+    }
 }

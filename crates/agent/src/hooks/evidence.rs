@@ -24,9 +24,9 @@ use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
 use super::asking::Asking;
-use super::compared::{Compared, Stamps, compared, stamps};
+use super::compared::{Compared, KnownHeads, Stamps, compared, stamps};
 use super::deed::{RETRY_PAUSE, RETRY_TIME_MAX, reference_of};
-use super::heads::{Head, Heads};
+use super::heads::Heads;
 use super::held::Held;
 use super::pins::Pins;
 use super::read::{Reread, Subagent};
@@ -143,7 +143,7 @@ struct Portion {
     rows: Vec<Said>,
     handed_in: HandedIn,
     is_last: bool,
-    /// How many requests of the chat's turns were not compared, because their pin is not kept here.
+    /// How many requests of the chat's turns were not compared, because nobody knows what their client has read.
     uncompared: u64,
 }
 
@@ -320,9 +320,9 @@ impl Evidence {
                 let mut reading = Reading::new(&compared.known, source);
                 // A record in memory can be read.
                 let _ = reading.read(&mut &record[..], &mut |request| rows.add(request));
-                (rows.uncompared, rows.made())
+                rows.made()
             });
-            let (uncompared, rows) = made.await;
+            let (rows, uncompared) = made.await;
             let shown = self
                 .send(asking, (&chat, subject.client), key, &rows)
                 .await?;
@@ -408,22 +408,23 @@ impl Evidence {
     ) -> Result<(&'a EvidenceKey, Arc<Stamps>, Arc<Compared>), HandInError> {
         let stamps = Arc::new(stamps(asking, chat, parents).await?);
         let key = asking.evidence_key().await?;
-        let (heads, timeline) = self.heads(judging, stamps.has_open());
+        let heads = self.heads(judging, stamps.has_open());
         let compared = blocking({
             let (pins, stamps, key) = (Arc::clone(&self.pins), Arc::clone(&stamps), key.clone());
-            move || Arc::new(compared(&pins, &stamps, key, heads, timeline))
+            move || Arc::new(compared(&pins, &stamps, key, heads))
         });
         Ok((key, stamps, compared.await))
     }
 
-    /// Returns the heads of an agent that are kept, and their order. If evidence may show the pin of a turn, those of the
-    /// last minutes are kept too.
-    fn heads(&self, judging: &Judging<'_>, has_open: bool) -> (Vec<Head>, Vec<SnapshotId>) {
+    /// Returns the heads of an agent that are kept. If evidence may show the pin of a turn, those of the last minutes are
+    /// kept too.
+    fn heads(&self, judging: &Judging<'_>, has_open: bool) -> KnownHeads {
         let Timeline {
             agent,
             newest,
             recent,
         } = judging.timeline;
+        let are_recent_all = !recent.has_forgotten();
         let recent = match has_open {
             true => recent.all(),
             false => Vec::new(),
@@ -433,6 +434,7 @@ impl Evidence {
         for head in recent.iter().chain(&newest) {
             heads.note(agent, head);
         }
+        let are_all = are_recent_all && !heads.has_forgotten(agent);
         let heads = heads.of(agent);
         let is_recent = |head: &SnapshotId| recent.iter().any(|recent| recent.id == *head);
         let earlier = heads.iter().map(|head| head.id);
@@ -440,7 +442,11 @@ impl Evidence {
         let timeline = earlier.chain(recent.iter().map(|head| head.id));
         let timeline = timeline.filter(|head| !judging.never_pushed.contains(head));
         let timeline = timeline.collect();
-        (heads, timeline)
+        KnownHeads {
+            heads,
+            timeline,
+            are_all,
+        }
     }
 
     fn path(&self, subject: &Subject) -> PathBuf {
@@ -570,7 +576,7 @@ fn say_uncompared(requests: u64) {
     if requests > 0 {
         tracing::info!(
             requests,
-            "requests are not compared: their pin is not kept here"
+            "requests are not compared: what their client has read is not known here"
         );
     }
 }
@@ -651,18 +657,20 @@ fn read(
     let state = reading.state().clone();
     let end = state.offset();
     let before = record.before(end).map_err(failed)?;
+    let (requests, is_open) = (rows.last, rows.is_open);
+    let (rows, uncompared) = rows.made();
     Ok(Portion {
         handed_in: HandedIn {
             record: place.path.clone(),
-            requests: rows.last,
+            requests,
             end,
             before: before.map(|hash| hash.hex()).unwrap_or_default(),
             reading: Some(state),
-            is_open: rows.is_open,
+            is_open,
         },
         is_last,
-        uncompared: rows.uncompared,
-        rows: rows.made(),
+        uncompared,
+        rows,
     })
 }
 

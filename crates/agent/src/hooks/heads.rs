@@ -1,7 +1,7 @@
 //! The newest heads that agents had when sessions did something. Evidence is compared with them too, because a person or a
 //! tool may have said a text of a head that no client has read.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use ctxpin_model::hash::SnapshotId;
@@ -20,6 +20,8 @@ const BYTES_MAX: usize = 64 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub(super) struct Heads {
     heads: VecDeque<Head>,
+    /// The agents of which a head is not kept any more.
+    forgotten: HashSet<Uuid>,
 }
 
 /// A head of an agent.
@@ -52,12 +54,19 @@ impl Heads {
             && let Some(oldest) = self.heads.iter().position(|head| head.agent == agent)
         {
             self.heads.remove(oldest);
+            self.forgotten.insert(agent);
         }
         while self.heads.len() > 1
             && self.heads.iter().map(|head| head.bytes).sum::<usize>() > BYTES_MAX
         {
-            self.heads.pop_front();
+            let oldest = self.heads.pop_front();
+            self.forgotten.extend(oldest.map(|oldest| oldest.agent));
         }
+    }
+
+    /// Returns whether an agent had heads that are not kept any more.
+    pub fn has_forgotten(&self, agent: Uuid) -> bool {
+        self.forgotten.contains(&agent)
     }
 
     /// Returns what a client gives its model of a head.
@@ -113,6 +122,7 @@ mod tests {
             .map(|number| format!("/{number}"))
             .collect();
         assert_eq!(directories(one), expected);
+        assert!(heads.has_forgotten(one) && !heads.has_forgotten(two));
         assert_eq!(directories(two), ["/0"]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ctxpin_evidence::candidates::Candidates;
 use ctxpin_evidence::reading::Request;
 use ctxpin_evidence::verdict::Turn;
-use ctxpin_model::evidence::{Row, Source};
+use ctxpin_model::evidence::{Row, Source, Verdict};
 use ctxpin_model::hash::SnapshotId;
 
 use super::compared::{Compared, Stamps};
@@ -33,8 +33,8 @@ pub(super) struct Rows<'r> {
     pub is_open: bool,
     /// By the number of the turn and of the snapshot.
     turns: BTreeMap<(i64, Option<usize>), Requests<'r>>,
-    /// How many requests have a pin that is not kept here.
-    pub uncompared: u64,
+    /// How many requests are compared with nothing, because nobody knows what their client has read.
+    uncompared: u64,
 }
 
 impl<'r> Rows<'r> {
@@ -93,34 +93,50 @@ impl<'r> Rows<'r> {
                     let others = self.compared.candidates(stamp);
                     Requests::Open(Candidates::new(known, source, pin, others))
                 }
+                None if stamp.is_guess && reread.is_none() => {
+                    Requests::Guessed(Turn::new(known, source, pin))
+                }
                 None => Requests::Stamped(Turn::new(known, source, pin)),
             });
         match turn {
-            Requests::Stamped(turn) => turn.add(request),
+            Requests::Stamped(turn) | Requests::Guessed(turn) => turn.add(request),
             Requests::Open(turn) => turn.add(request),
         }
     }
 
-    pub fn made(self) -> Vec<Said> {
+    /// Returns what the requests of each turn say, and how many are compared with nothing. Requests that have not what an
+    /// unconfirmed pin says are no deviation, if their client may have read a head that is not known here.
+    pub fn made(self) -> (Vec<Said>, u64) {
         let compared = self.compared;
-        let turns = self.turns.into_iter();
-        let said = turns.map(|((turn, _), requests)| {
-            let (row, shown) = match requests {
-                Requests::Stamped(turn) => (turn.row(), None),
-                Requests::Open(turn) => turn.row(),
+        let mut uncompared = self.uncompared;
+        let mut said = Vec::new();
+        for ((turn, _), requests) in self.turns {
+            let (row, shown, is_certain) = match requests {
+                Requests::Stamped(turn) => (turn.row(), None, true),
+                Requests::Guessed(turn) => (turn.row(), None, false),
+                Requests::Open(turn) => {
+                    let (row, shown) = turn.row();
+                    (row, shown, shown.is_some() || compared.has_all_heads)
+                }
             };
-            Said {
+            if !is_certain && row.verdict == Verdict::Deviates {
+                uncompared += row.requests;
+                continue;
+            }
+            said.push(Said {
                 turn,
                 row,
                 shows: shown.and_then(|number| compared.snapshot(number)),
-            }
-        });
-        said.collect()
+            });
+        }
+        (said, uncompared)
     }
 }
 
 /// The requests of a turn, beside its stamp or beside what its client may have read.
 enum Requests<'r> {
     Stamped(Turn<'r>),
+    /// Nobody has confirmed the stamp, and no evidence can move the pin any more.
+    Guessed(Turn<'r>),
     Open(Candidates<'r>),
 }

@@ -15,14 +15,21 @@ const BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The newest snapshots of an agent, each with the time from which it was the newest.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<VecDeque<(Instant, Arc<LocalSnapshot>)>>);
+pub(crate) struct Recent(Mutex<Snapshots>);
+
+#[derive(Debug, Default)]
+struct Snapshots {
+    /// The oldest first.
+    kept: VecDeque<(Instant, Arc<LocalSnapshot>)>,
+    has_forgotten: bool,
+}
 
 impl Recent {
     /// Adds the newest snapshot. The oldest ones make room.
     pub fn add(&self, at: Instant, snapshot: Arc<LocalSnapshot>) {
         let mut known = lock(&self.0);
-        known.push_back((at, snapshot));
-        let earlier = known.iter().rev().skip(1);
+        known.kept.push_back((at, snapshot));
+        let earlier = known.kept.iter().rev().skip(1);
         let kept = earlier.scan((0, 0), |(count, bytes), (_, snapshot)| {
             *count += 1;
             *bytes += snapshot
@@ -32,21 +39,27 @@ impl Recent {
                 .sum::<usize>();
             (*count <= COUNT_MAX && *bytes <= BYTES_MAX).then_some(())
         });
-        let surplus = known.len() - 1 - kept.count();
-        known.drain(..surplus);
+        let surplus = known.kept.len() - 1 - kept.count();
+        known.kept.drain(..surplus);
+        known.has_forgotten |= surplus > 0;
+    }
+
+    /// Returns whether there were snapshots before these.
+    pub fn has_forgotten(&self) -> bool {
+        lock(&self.0).has_forgotten
     }
 
     /// Returns all of them, the oldest first.
     pub fn all(&self) -> Vec<Arc<LocalSnapshot>> {
         let known = lock(&self.0);
-        let snapshots = known.iter().map(|(_, snapshot)| Arc::clone(snapshot));
+        let snapshots = known.kept.iter().map(|(_, snapshot)| Arc::clone(snapshot));
         snapshots.collect()
     }
 
     /// Returns the snapshot that was the newest at a time. `None` if it is not known any more, or was none yet.
     pub fn at(&self, time: Instant) -> Option<Arc<LocalSnapshot>> {
         let known = lock(&self.0);
-        let mut until = known.iter().rev();
+        let mut until = known.kept.iter().rev();
         let found = until.find(|(since, _)| *since <= time);
         found.map(|(_, snapshot)| Arc::clone(snapshot))
     }

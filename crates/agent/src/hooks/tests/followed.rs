@@ -33,6 +33,8 @@ struct Kept {
     asked: Vec<String>,
     /// Whether the server refuses for a while.
     is_away: bool,
+    /// What a start without a head moves the pin to.
+    head: Value,
     /// How many rows were refused, because another one has their key.
     conflicts: usize,
 }
@@ -60,14 +62,18 @@ impl Kept {
                 chat.clone()
             }
             ("post", ["chats", chat, "start"]) => {
-                self.moves.push(((*chat).into(), body));
+                let mut moved = body;
+                if moved["head"].is_null() {
+                    (moved["head"], moved["unconfirmed"]) = (self.head.clone(), json!(true));
+                }
+                self.moves.push(((*chat).into(), moved));
                 self.chats[0].clone()
             }
             ("post", ["chats", chat, "turns"]) => {
                 let number = self.turns.iter().filter(|(of, _)| of == chat).count() + 1;
-                let moves = self.moves.iter().rfind(|(of, _)| of == chat);
+                let moves: Vec<_> = self.moves.iter().filter(|(of, _)| of == chat).collect();
                 let turn = json!({
-                    "number": number, "snapshot": moves.map(|(_, start)| &start["head"]),
+                    "number": number, "snapshot": moves.last().map(|(_, start)| &start["head"]), "pin_seq": moves.len(),
                     "delivery": "observed", "reference": body["reference"], "started_at": NOW,
                 });
                 self.turns.push(((*chat).into(), turn.clone()));
@@ -78,14 +84,16 @@ impl Kept {
                 json!({ "items": turns.map(|(_, turn)| turn).collect::<Vec<_>>() })
             }
             ("get", ["chats", chat, "context", "history"]) => {
-                let moves = self.moves.iter().rev().filter(|(of, _)| of == chat);
-                let moves = moves.map(|(_, start)| {
+                let moves = self.moves.iter().filter(|(of, _)| of == chat);
+                let moves = moves.zip(1..).map(|((_, start), seq)| {
                     json!({
-                        "seq": 1, "snapshot": start["head"], "reason": "observe", "mcp_settled": true, "at": NOW,
-                        "actor": {"kind": "user", "door": "api"},
+                        "seq": seq, "snapshot": start["head"], "reason": "observe", "mcp_settled": true, "at": NOW,
+                        "actor": {"kind": "user", "door": "api"}, "unconfirmed": start["unconfirmed"] == true,
                     })
                 });
-                json!({ "items": moves.collect::<Vec<_>>() })
+                let mut items: Vec<_> = moves.collect();
+                items.reverse();
+                json!({ "items": items })
             }
             ("post", ["me", "evidence-key"]) => {
                 let name = EvidenceKey::new([7; 32]).name().to_string();
@@ -619,6 +627,51 @@ fn the_subagents_of_a_session_have_a_bound() {
     assert!(read.forget("69") && !read.forget("69"));
 }
 
+/// Returns a text that is long enough to be found anywhere.
+fn rules(number: usize) -> String {
+    format!(
+        "# Rules\n\nRevision {number} says that every change has a test which fails without it.\n"
+    )
+}
+
+#[tokio::test]
+async fn requests_that_no_known_head_has_deviate_from_no_guess_if_a_head_was_forgotten() {
+    let check = async |given: usize, heads: usize, is_over: bool, expected: Option<&str>| {
+        let followed = Followed::new().await;
+        let snapshot = |number| followed.snapshot_with("w", Some(&rules(number)));
+        let newest = snapshot(heads);
+        lock(&followed.kept).head = json!(newest.id.to_string());
+        for head in (1..heads).map(snapshot).chain([Arc::clone(&newest)]) {
+            followed.hooks.evidence.note_head(Uuid::nil(), &head);
+        }
+        followed.newest.send_replace(Some(newest));
+        followed.start_with("s", Box::pin(async { None })).await;
+        followed.prompt("s", "t1").await;
+        followed.settle().await;
+        if is_over {
+            // The session begins anew before its evidence is read, so its pin has moved on.
+            followed.start("s").await;
+        }
+        followed.write("s", "session_meta", &json!({"id": "s"}));
+        let file = rules(given);
+        let said =
+            format!("# AGENTS.md instructions for /w\n\n<INSTRUCTIONS>\n{file}\n</INSTRUCTIONS>");
+        followed.request_with("s", "t1", &said);
+        followed.stop("s").await;
+        let kept = lock(&followed.kept);
+        let mut verdicts = kept.row_bodies.iter().map(|row| row["verdict"].as_str());
+        let told = verdicts.next().flatten();
+        assert_eq!(told, expected, "{given} of {heads} heads, over: {is_over}");
+    };
+    check(3, 3, false, Some("as-pinned")).await;
+    check(1, 3, false, Some("as-pinned")).await;
+    check(0, 3, false, Some("deviates")).await;
+    check(1, 18, false, None).await;
+    check(18, 18, false, Some("as-pinned")).await;
+    check(3, 3, true, Some("as-pinned")).await;
+    check(1, 3, true, None).await;
+}
+
 #[tokio::test]
 async fn what_a_plugin_has_handed_over_is_handed_in_at_the_end() {
     let followed = Followed::of(Profile::Opencode).await;
@@ -646,13 +699,8 @@ async fn what_waits_of_all_sessions_has_a_bound() {
     let count = HELD_OF_ALL_BYTES_MAX / part;
     for session in 0..count {
         let (_, arrived) = followed.event(&session.to_string(), HookEvent::Given, "");
-        let mut held = lock(&arrived.session.held);
-        if session == 0 {
-            let result = json!({"type": "result", "texts": ["x".repeat(100_000)]});
-            held.add(&result.to_string(), usize::MAX).unwrap();
-            held.forget(1);
-        }
-        held.add(&system(part - 10_000), usize::MAX).unwrap();
+        let given = system(part - 10_000);
+        lock(&arrived.session.held).add(&given, usize::MAX).unwrap();
     }
     let held = || {
         let sessions = lock(&followed.hooks.sessions);
@@ -661,7 +709,6 @@ async fn what_waits_of_all_sessions_has_a_bound() {
             .map(|known| lock(&known.session.held).bytes());
         held.sum::<usize>()
     };
-    // The result of an earlier turn makes room for a request, and nothing else does.
     followed.gives("new", 100_000).await.unwrap();
     let left_out = followed.gives("new", 100_000).await.unwrap_err();
     assert!(left_out.contains("this one is left out"), "{left_out}");
