@@ -546,14 +546,6 @@ impl<'k> Reading<'k> {
         match plugin::entry(line) {
             None => return false,
             Some(Entry::Other) => self.state.lines.passed_over += 1,
-            Some(Entry::Compacted) => {
-                self.shorten(0);
-                self.state.is_compacted = true;
-            }
-            Some(Entry::Result(texts)) => {
-                let message = self.keep(None, &plugin::said(&texts, Role::Tool), None);
-                self.push(message);
-            }
             Some(Entry::System(system)) => {
                 if system.turn != self.state.turn {
                     self.begin_turn(system.turn.clone());
@@ -562,9 +554,15 @@ impl<'k> Reading<'k> {
                 self.state.client_version = system.client_version;
                 let said = plugin::said(&system.texts, Role::Instruction);
                 self.state.system = self.keep(None, &said, None);
+                self.shorten(0);
+                for added in &system.added {
+                    let said = plugin::said(std::slice::from_ref(added), Role::Tool);
+                    let message = self.keep(None, &said, None);
+                    self.push(message);
+                }
                 let messages = self.state.request.len();
                 let (id, turn) = (system.request, system.turn);
-                let gaps = Vec::new();
+                let gaps = Vec::from_iter(system.is_cut.then_some(Gap::TooMuch));
                 self.tell(
                     Pending {
                         id,

@@ -15,7 +15,7 @@ use super::place::{Files, More, Place, write};
 use super::prompts::SAY;
 use super::search::Outcomes;
 use crate::client::{Client, From};
-use crate::standin::RUN;
+use crate::standin::{READ, RUN};
 
 /// The directory in which the tool works, in the project.
 pub const WORKING: &str = "work";
@@ -60,11 +60,53 @@ pub async fn differences(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
         differences.extend(found.iter().map(|what| format!("{}: {what}", plant.name)));
     }
     println!("  {count} plants");
+    if sessions.client.forks() && sessions.client.has_evidence(sessions.version) {
+        let found = below_in_fork(place).await?;
+        differences.extend(
+            found
+                .iter()
+                .map(|what| format!("a file below, in a fork: {what}")),
+        );
+    }
     if sessions.client.writes_record() && sessions.client.has_evidence(sessions.version) {
         let found = edited(place).await?;
         differences.extend(found.iter().map(|what| format!("an edited record: {what}")));
     }
     Ok(differences)
+}
+
+/// Forks a session whose tool has read beside a file below the working directory, and returns what the evidence of the fork
+/// does not say as it must. The fork's requests have the file, as its conversation has the tool's result.
+async fn below_in_fork(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
+    let sessions = place.sessions;
+    let client = sessions.client;
+    let (name, _) = client.instruction_places();
+    let below = format!("{WORKING}/below/{name}");
+    let notes = format!("{WORKING}/below/notes.txt");
+    let texts =
+        [(name, OURS), (below.as_str(), THEIRS)].map(|(path, text)| (path.to_owned(), text));
+    let expected = texts.clone().map(|(path, text)| {
+        let content = BlobHash::of(text.as_bytes());
+        ((path, Some(content)), Outcome::Given)
+    });
+    let files = texts.map(|(path, text)| (path, text.to_owned()));
+    let mut files = Files::from(files);
+    files.insert(notes.clone(), "Notes.\n".to_owned());
+    replace(place, &files)?;
+    let more = More::default();
+    let question = format!("{READ}{}", place.project().join(notes).display());
+    let session = place.ask(None, &question, &more).await?;
+    let fork = place.ask(Some(&From::Fork(session)), SAY, &more).await?;
+    if !client.tells_end_of_turn(sessions.version) {
+        let from = From::Resume(fork.clone());
+        place.ask(Some(&from), SAY, &more).await?;
+    }
+    sessions.standin.take()?;
+    let turns = recorded(place, &fork, 1, 1).await?;
+    let Some(turn) = turns.first() else {
+        return Ok(vec!["the turn is not recorded".to_owned()]);
+    };
+    Ok(differences_in(place, turn, &Outcomes::from(expected)))
 }
 
 /// Edits a session's record between two prompts, and returns what the evidence does not say as it must. It is the client's

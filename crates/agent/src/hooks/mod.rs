@@ -467,30 +467,20 @@ impl Hooks {
         drop(arrived);
         let given = event.call.given.take().unwrap_or_default();
         *lock(&session.giving) = Some(event.clone());
-        let room = self.room_for(&session, given.len());
+        let room = self.room_left();
         if lock(&session.held).add(&given, room)? {
             self.read_behind(event, session).await?;
         }
         Ok(HookReply::default())
     }
 
-    /// Returns how many bytes a session may hold, besides what all sessions hold. If less than `needed` are left, the
-    /// others lose the results of their earlier turns.
-    fn room_for(&self, session: &Arc<Session>, needed: usize) -> usize {
+    /// Returns how many bytes may be held besides what is held of all sessions.
+    fn room_left(&self) -> usize {
         let sessions = lock(&self.sessions);
-        let others = || {
-            let sessions = sessions.values().map(|known| &known.session);
-            sessions.filter(|other| !Arc::ptr_eq(other, session))
-        };
-        let own = lock(&session.held).bytes();
-        let room = || {
-            let held: usize = others().map(|other| lock(&other.held).bytes()).sum();
-            HELD_OF_ALL_BYTES_MAX.saturating_sub(held + own)
-        };
-        if room() < needed {
-            others().for_each(|other| lock(&other.held).forget_results());
-        }
-        room()
+        let held = sessions
+            .values()
+            .map(|known| lock(&known.session.held).bytes());
+        HELD_OF_ALL_BYTES_MAX.saturating_sub(held.sum())
     }
 
     /// Hands in what is held of sessions, and waits shortly for everything that goes on behind the back of hooks. Says in

@@ -1,9 +1,9 @@
 // Written by `ctxpin hook install opencode`, which replaces it, and `ctxpin hook uninstall opencode` deletes it.
 //
 // It tells ctxpin of your sessions: their ids, those of your prompts, and the directory. What opencode puts before the
-// conversation of each request (its system text) and the instruction files that it adds to what a tool read go to the
-// ctxpin process that watches the directory, which compares them with the pin and keeps no text. opencode goes on
-// whatever happens here.
+// conversation of each request (its system text), and the instruction files that it has added to the results of tools
+// in the conversation, go to the ctxpin process that watches the directory, which compares them with the pin and keeps
+// no text. opencode goes on whatever happens here.
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 
@@ -37,8 +37,14 @@ const SYSTEMS_MAX = 4
 // opencode's own agents, whose requests have no instruction files.
 const OWN_AGENTS = ["title", "summary", "compaction"]
 
-// How opencode begins an instruction file.
-const FILE_BEGIN = "Instructions from: "
+// How opencode begins the instruction files that it adds to what was read.
+const FILES_BEGIN = "<system-reminder>\nInstructions from: "
+
+// The files that were added in the conversation go along up to this size, the newest ones.
+const ADDED_CHARACTERS_MAX = 262144
+
+// The one error of an answer behind which opencode keeps what the answer has.
+const BROKEN_OFF = "MessageAbortedError"
 
 // Resolves to undefined if the promise fails, or does not resolve in time.
 function within(milliseconds, promise) {
@@ -52,7 +58,7 @@ function within(milliseconds, promise) {
   })
 }
 
-// Runs ctxpin with a message. Resolves to its answer, or rejects.
+// Runs ctxpin with a message. Resolves to its answer, or to undefined if nobody watches the directory, or rejects.
 function ask(message) {
   return new Promise((resolve, reject) => {
     // A repository may have set variables and the directory. Neither goes along, and no shell is in between.
@@ -68,13 +74,33 @@ function ask(message) {
     child.on("close", () => {
       clearTimeout(timer)
       try {
-        resolve(answer ? JSON.parse(answer) : {})
+        resolve(answer ? JSON.parse(answer) : undefined)
       } catch (error) {
         reject(error)
       }
     })
     child.stdin.end(JSON.stringify(message))
   })
+}
+
+// Returns the instruction files that a conversation has besides the system text: behind the results of tools that opencode
+// has not cleared since, and behind files that a prompt names.
+function filesAdded(messages) {
+  const texts = []
+  for (const { info, parts } of messages) {
+    if (info.error && info.error.name !== BROKEN_OFF) continue
+    for (const { type, state, synthetic, text } of parts) {
+      const isHeld = type === "tool" ? state.status === "completed" && !state.time.compacted : synthetic
+      const said = type === "tool" ? state.output : text
+      const begin = isHeld && typeof said === "string" ? said.indexOf(FILES_BEGIN) : -1
+      if (begin >= 0) texts.push(said.slice(begin))
+    }
+  }
+  return texts
+}
+
+function charactersOf(texts) {
+  return texts.reduce((sum, text) => sum + text.length, 0)
 }
 
 export const Ctxpin = async ({ client, directory }) => {
@@ -84,7 +110,7 @@ export const Ctxpin = async ({ client, directory }) => {
 
   async function tell(session, event, more) {
     const answer = await ask({ session_id: session, cwd: directory, hook_event_name: event, ...more })
-    if (answer.message) {
+    if (answer?.message) {
       const body = { message: answer.message, variant: "info", duration: TOAST_MILLISECONDS }
       Promise.resolve(client.tui.showToast({ body })).catch(() => {})
     }
@@ -105,14 +131,13 @@ export const Ctxpin = async ({ client, directory }) => {
 
   function give(session, given) {
     const known = sessions.get(session)
-    if (!known?.isFollowed || known.waiting >= WAITING_MAX) return
-    const characters = (given.texts ?? []).reduce((sum, text) => sum + text.length, 0)
-    if (characters <= GIVEN_CHARACTERS_MAX) queue(session, "Given", { given })
+    if (!known.isFollowed || known.waiting >= WAITING_MAX) return
+    if (charactersOf(given.texts) + charactersOf(given.added) <= GIVEN_CHARACTERS_MAX) queue(session, "Given", { given })
   }
 
   async function start(session) {
     if (sessions.size >= SESSIONS_MAX) sessions.delete(sessions.keys().next().value)
-    const known = { chat: undefined, version: undefined, isFollowed: false, turns: [], systems: [], waiting: 0, last: Promise.resolve() }
+    const known = { chat: undefined, version: undefined, isFollowed: false, turns: [], systems: [], added: [], waiting: 0, last: Promise.resolve() }
     sessions.set(session, known)
     const asked = client.session.get({ path: { id: session } })
     const info = (await within(SESSION_MILLISECONDS_MAX, Promise.resolve(asked)))?.data
@@ -121,9 +146,8 @@ export const Ctxpin = async ({ client, directory }) => {
     const parent = info?.parentID ? { parent_id: info.parentID } : {}
     const told = tell(session, "SessionStart", { source, ...parent })
     const note = (answer) => {
-      known.chat = answer.chat
-      // Without either, nobody watches the directory.
-      known.isFollowed = Boolean(answer.chat || answer.message)
+      known.chat = answer?.chat
+      known.isFollowed = Boolean(answer)
     }
     known.last = told.then(note).catch(() => {})
   }
@@ -132,16 +156,20 @@ export const Ctxpin = async ({ client, directory }) => {
     if (!sessions.has(session)) await start(session)
     const known = sessions.get(session)
     known.turns = [...known.turns, turn].slice(-TURNS_MAX)
-    await queue(session, "UserPromptSubmit", { turn_id: turn })
+    // The watching may begin while the session runs.
+    if (await queue(session, "UserPromptSubmit", { turn_id: turn })) known.isFollowed = true
   }
 
-  // A request that opencode makes: its system text comes first, and then its agent and its prompt.
+  // A request that opencode makes: its conversation and its system text come first, and then its agent and its prompt.
   function request(session, agent, message) {
     const known = sessions.get(session)
     const texts = known?.systems.shift()
     if (!texts || OWN_AGENTS.includes(agent)) return
     const turn = known.turns.includes(message) ? message : known.turns.at(-1)
-    give(session, { type: "system", session, turn, request: randomUUID(), version: known.version, texts })
+    let room = ADDED_CHARACTERS_MAX
+    const last = known.added.findLastIndex((text) => (room -= text.length) < 0)
+    const [added, is_cut] = [known.added.slice(last + 1), last >= 0]
+    give(session, { type: "system", session, turn, request: randomUUID(), version: known.version, texts, added, is_cut })
   }
 
   return {
@@ -156,14 +184,13 @@ export const Ctxpin = async ({ client, directory }) => {
       const agent = typeof input.agent === "string" ? input.agent : input.agent?.name
       request(input.sessionID, agent, input.message?.id)
     },
-    "tool.execute.after": async (input, output) => {
-      const text = output?.output
-      if (typeof text === "string" && text.includes(FILE_BEGIN)) give(input.sessionID, { type: "result", texts: [text] })
+    // The conversation as the next request has it: also that of a fork, or of a session of an earlier process.
+    "experimental.chat.messages.transform": async (input, output) => {
+      const known = sessions.get(output.messages.at(-1)?.info.sessionID)
+      if (known) known.added = filesAdded(output.messages)
     },
     event: async ({ event }) => {
-      const session = event.properties?.sessionID
-      if (event.type === "session.compacted") give(session, { type: "compacted" })
-      if (event.type === "session.idle") queue(session, "Stop", {})
+      if (event.type === "session.idle") queue(event.properties?.sessionID, "Stop", {})
     },
     "shell.env": async (input, output) => {
       const chat = sessions.get(input.sessionID)?.chat

@@ -11,6 +11,7 @@ mod hooks;
 mod hostile;
 mod life;
 mod page;
+mod plugin_records;
 mod private_sessions;
 mod processes;
 mod records;

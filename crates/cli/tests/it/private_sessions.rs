@@ -44,13 +44,11 @@ fn work(watched: &Watched) {
             format!("{KEY}\nInstructions from: {}\n{text}", path.display())
         };
         let texts = [given(&agents, &one), given(&file, &foreign())];
-        let result = json!({"type": "result", "texts": [format!("{RESULT}\n{}", texts[1])]});
-        let system = json!({
+        let given = json!({
             "type": "system", "session": "s1", "turn": "t1", "request": "r1", "version": "1.18.33", "texts": texts,
+            "added": [format!("{RESULT}\n{}", texts[1])],
         });
-        for given in [result, system] {
-            watched.told("s1", "Given", &json!({"given": given}));
-        }
+        watched.told("s1", "Given", &json!({"given": given}));
         watched.told("s1", "Stop", &json!({}));
     } else {
         let mut record = Record::begun(watched, &one);

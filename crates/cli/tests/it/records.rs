@@ -12,7 +12,7 @@ use crate::bench::{assert_says, said};
 use crate::hooks::{Watched, files};
 
 /// What no file, table or answer may hold.
-const SENTINEL: &str = "the sentinel of a conversation";
+pub const SENTINEL: &str = "the sentinel of a conversation";
 
 /// A record that is written as its client writes it.
 pub struct Record {
@@ -146,7 +146,7 @@ pub fn body(name: &str) -> String {
     lines.collect()
 }
 
-fn verdicts(turns: &[Value]) -> Vec<String> {
+pub fn verdicts(turns: &[Value]) -> Vec<String> {
     let verdicts = turns.iter().map(|turn| {
         let verdict = turn["evidence"]["verdict"].as_str();
         verdict.unwrap_or("none").to_owned()
@@ -176,17 +176,8 @@ impl Watched {
         self.calls(record, "UserPromptSubmit", &named);
     }
 
-    /// Hands over what a request of opencode's session `s1` has in a turn: an instruction file with a text.
-    fn gives(&self, path: &Path, [turn, request, text]: [&str; 3]) -> Option<String> {
-        let text = format!("{SENTINEL}\nInstructions from: {}\n{text}", path.display());
-        let given = json!({
-            "type": "system", "session": "s1", "turn": turn, "request": request, "version": "1.18.33", "texts": [text],
-        });
-        self.told("s1", "Given", &json!({ "given": given }))
-    }
-
     /// Asks for the turns of a session until they are as wanted. Not every row changes what a watcher is told.
-    fn asked(&self, session: &str, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+    pub fn asked(&self, session: &str, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value> {
         let id = self.chat(session)["id"].as_str().unwrap().to_owned();
         let mut turns = Value::Null;
         for _ in 0..400 {
@@ -217,7 +208,7 @@ impl Watched {
     }
 
     /// Returns what became of each resource in a turn.
-    fn outcomes(&self, session: &str, turn: usize) -> Vec<String> {
+    pub fn outcomes(&self, session: &str, turn: usize) -> Vec<String> {
         let id = self.chat(session)["id"].as_str().unwrap().to_owned();
         let number = turn.to_string();
         let words = ["chat", "turns", &number, "--chat", &id];
@@ -515,51 +506,6 @@ fn a_compaction_counts_as_it_was_if_its_evidence_is_late() {
         ["none", "as-pinned", "as-pinned"]
     );
     watched.bench.ok(&watched.app, &["down"]);
-}
-
-#[test]
-fn a_plugin_hands_over_what_its_requests_have() {
-    let watched = Watched::new("opencode");
-    let agents = watched.app.join("AGENTS.md");
-    let [one, two] = ["one", "two"].map(body);
-    let gives =
-        |turn: &str, request: &str, text: &str| watched.gives(&agents, [turn, request, text]);
-    let prompts = |turn: &str| watched.told("s1", "UserPromptSubmit", &json!({"turn_id": turn}));
-    watched.edit(&one);
-    watched.told("s1", "SessionStart", &json!({"source": "startup"}));
-    prompts("t1");
-    gives("t1", "r1", &one);
-    gives("t1", "r2", &one);
-    watched.told("s1", "Stop", &json!({}));
-    assert_eq!(watched.verdicts("s1", 1), ["as-pinned"]);
-    let turns = watched.asked("s1", |_| true);
-    assert_eq!(turns[0]["evidence"]["client_version"], "1.18.33");
-
-    // opencode reads its files at each prompt. A turn that somebody broke off has no end.
-    watched.edit(&two);
-    prompts("t2");
-    gives("t2", "r3", &two);
-    prompts("t3");
-    gives("t3", "r4", &one);
-    watched.told("s1", "Stop", &json!({}));
-    let expected = ["deviates", "as-pinned", "as-pinned"];
-    assert_eq!(watched.verdicts("s1", 3), expected);
-    assert_eq!(watched.outcomes("s1", 3), ["stale", "absent"]);
-
-    let log = watched.bench.data().join("hooks/log");
-    assert!(!log.exists(), "{}", fs::read_to_string(log).unwrap());
-    watched.told("s1", "Given", &json!({"given": {"type": "other"}}));
-    assert_says(
-        &fs::read_to_string(&log).unwrap(),
-        &["what the plugin hands over is not a line that is known"],
-    );
-    watched.bench.ok(&watched.app, &["down"]);
-    for file in files(&watched.bench.data()) {
-        let bytes = fs::read(&file).unwrap();
-        let mut parts = bytes.windows(SENTINEL.len());
-        let is_kept = parts.any(|part| part == SENTINEL.as_bytes());
-        assert!(!is_kept, "{}", file.display());
-    }
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! What opencode's plugin hands over, one JSON object a line.
 //!
-//! - `{"type": "system", "session": ID, "turn": ID, "request": ID, "version": VERSION, "texts": [TEXT, ...]}`: the
-//!   system text of one request, as the client is about to send it, and the version with which the session began.
-//! - `{"type": "result", "texts": [TEXT, ...]}`: the result of a tool, which later requests have.
-//! - `{"type": "compacted"}`: later requests do not have the results so far.
+//! `{"type": "system", "session": ID, "turn": ID, "request": ID, "version": VERSION, "texts": [TEXT, ...], "added": [TEXT,
+//! ...], "is_cut": BOOLEAN}` says what one request has: the system text, as the client is about to send it; the
+//! instruction files that the client has added to results of tools in the conversation, and whether there are more than
+//! go along; and the version with which the session began.
 
 use ctxpin_model::client_version::ClientVersion;
 use serde_json::Value;
@@ -15,13 +15,11 @@ use super::{Role, Said, id, version};
 #[derive(Debug)]
 pub enum Entry {
     System(System),
-    Result(Vec<String>),
-    Compacted,
     /// A line of another kind.
     Other,
 }
 
-/// The system text of one request.
+/// What one request has.
 #[derive(Debug)]
 pub struct System {
     pub session: Option<String>,
@@ -29,6 +27,10 @@ pub struct System {
     pub request: String,
     pub client_version: Option<ClientVersion>,
     pub texts: Vec<String>,
+    /// The ends of results of tools, with the files that the client has added there.
+    pub added: Vec<String>,
+    /// Whether some of these are left out.
+    pub is_cut: bool,
 }
 
 /// Parses a line. Returns `None` if it is broken.
@@ -41,16 +43,19 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
             turn: named("turn"),
             request: named("request")?,
             client_version: version(&value["version"]),
-            texts: texts(&value)?,
+            texts: texts(&value["texts"])?,
+            added: match &value["added"] {
+                Value::Null => Vec::new(),
+                added => texts(added)?,
+            },
+            is_cut: value["is_cut"] == true,
         })),
-        "result" => Some(Entry::Result(texts(&value)?)),
-        "compacted" => Some(Entry::Compacted),
         _ => Some(Entry::Other),
     }
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
-    let texts = value["texts"].as_array()?.iter();
+    let texts = value.as_array()?.iter();
     texts.map(|text| Some(text.as_str()?.to_owned())).collect()
 }
 

@@ -688,19 +688,20 @@ fn the_plugin_hands_over_each_system_text() {
             &body("SKILL"),
         );
     let known = known(&[sample]);
-    let system = |request: &str, agents: &str| {
+    let system = |request: &str, agents: &str, added: &[&str]| {
         let text = format!(
             "You are.\n</env>\n\nInstructions from: {AGENTS}\n{agents}\n\nSkills provide specialized instructions.\n\
              <available_skills>\n  <skill>\n    <name>deploy</name>\n    <description>Deploys</description>\n  \
              </skill>\n</available_skills>"
         );
-        json!({ "type": "system", "session": "ses_1", "turn": "msg_1", "request": request, "texts": [text] })
+        json!({
+            "type": "system", "session": "ses_1", "turn": "msg_1", "request": request, "texts": [text], "added": added,
+        })
     };
-    let result = format!(
-        "1: hello\n\n<system-reminder>\nInstructions from: /w/project/sub/AGENTS.md\n{}\n</system-reminder>",
+    let added = format!(
+        "<system-reminder>\nInstructions from: /w/project/sub/AGENTS.md\n{}\n</system-reminder>",
         body("BELOW")
     );
-    let result = json!({ "type": "result", "texts": [result] });
     let check = |lines: &[serde_json::Value], expected: &str| {
         let record: String = lines.iter().map(|line| format!("{line}\n")).collect();
         let row = row(&known, Source::Plugin, 0, &record);
@@ -708,21 +709,25 @@ fn the_plugin_hands_over_each_system_text() {
     };
     check(
         &[
-            system("1", &body("AGENTS")),
-            result.clone(),
-            system("2", &body("AGENTS")),
+            system("1", &body("AGENTS"), &[]),
+            system("2", &body("AGENTS"), &[&added]),
         ],
         "AsPinned, 2 of 2 whole\n  .opencode/skills/deploy/SKILL.md: Given in message 0\n  AGENTS.md: Given in \
          message 0\n  sub/AGENTS.md: Given in message 1\n",
     );
     check(
-        &[
-            result,
-            json!({ "type": "compacted" }),
-            system("1", &body("CHANGED")),
-        ],
+        // Each request says what its own conversation has: a turn ends, and opencode compacts.
+        &[system("3", &body("CHANGED"), &[])],
         "Deviates, 1 of 1 whole, differs in 1\n  AGENTS.md: Foreign in message 0\n  AGENTS.md: Absent\n  \
          .opencode/skills/deploy/SKILL.md: Given in message 0\n  sub/AGENTS.md: NotAskedFor\n",
+    );
+    // What does not go along may have the file.
+    let mut cut = system("4", &body("AGENTS"), &[]);
+    cut["is_cut"] = json!(true);
+    check(
+        &[cut],
+        "Incomplete, 0 of 1 whole, [TooMuch]\n  .opencode/skills/deploy/SKILL.md: Given in message 0\n  AGENTS.md: Given in \
+         message 0\n  sub/AGENTS.md: NotAskedFor\n",
     );
 }
 

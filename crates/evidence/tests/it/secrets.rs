@@ -117,12 +117,17 @@ fn nothing_of_a_rollout_leaves() {
 
 #[test]
 fn nothing_of_a_plugin_leaves() {
-    let lines: [Value; 3] = [
-        json!({ "type": "result", "texts": [SENTINEL, format!("x\n<system-reminder>\nInstructions from: /w/project/AGENTS.md\n{SENTINEL}\n</system-reminder>")] }),
+    let added = [
+        SENTINEL.to_owned(),
+        format!(
+            "x\n<system-reminder>\nInstructions from: /w/project/AGENTS.md\n{SENTINEL}\n</system-reminder>"
+        ),
+    ];
+    let lines: [Value; 2] = [
         json!({ "type": SENTINEL, "session": SENTINEL }),
         json!({
             "type": "system", "session": format!("no id: {SENTINEL}"), "turn": format!("no id: {SENTINEL}"), "request": "1",
-            "texts": [SENTINEL, format!("\nInstructions from: /{SENTINEL}/AGENTS.md\n{SENTINEL}\n")],
+            "texts": [SENTINEL, format!("\nInstructions from: /{SENTINEL}/AGENTS.md\n{SENTINEL}\n")], "added": added,
         }),
     ];
     let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
