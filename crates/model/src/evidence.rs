@@ -3,6 +3,7 @@
 
 mod check;
 mod json;
+mod remedy;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::profile::Profile;
 use crate::resource::{Kind, explained, spelled};
 
 pub use check::{CheckedRow, InvalidRow};
+pub use remedy::Remedy;
 
 /// The greatest size of one row as JSON, in bytes.
 pub const ROW_BYTES_MAX: usize = 256 * 1024;
@@ -258,12 +260,6 @@ impl Outcome {
             | Self::KnownNotPinned => false,
             Self::KnownUnusable | Self::Absent | Self::Stale | Self::Newer | Self::Foreign => true,
         }
-    }
-
-    /// Returns whether all that deviates among these are texts that no snapshot has.
-    pub fn is_foreign_alone(outcomes: impl IntoIterator<Item = Self>) -> bool {
-        let mut deviating = outcomes.into_iter().filter(|outcome| outcome.deviates());
-        deviating.next() == Some(Self::Foreign) && deviating.all(|outcome| outcome == Self::Foreign)
     }
 
     /// Returns whether the request had the text, or the beginning of it.

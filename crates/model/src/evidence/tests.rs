@@ -95,20 +95,6 @@ fn the_strongest_witness_decides() {
 }
 
 #[test]
-fn a_foreign_text_deviates_alone() {
-    use Outcome::{Absent, Foreign, Given};
-    let check = |outcomes: &[Outcome], expected: bool| {
-        let outcomes = outcomes.iter().copied();
-        assert_eq!(Outcome::is_foreign_alone(outcomes), expected);
-    };
-    check(&[], false);
-    check(&[Given], false);
-    check(&[Foreign, Given, Foreign], true);
-    check(&[Foreign, Absent], false);
-    check(&[Absent], false);
-}
-
-#[test]
 fn the_newest_version_is_told() {
     let check = |versions: &[Option<&str>], expected: Option<&str>| {
         let rows = versions.iter().map(|version| RowSummary {

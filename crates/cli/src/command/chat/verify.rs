@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::Args;
-use ctxpin_model::evidence::{Outcome, Verdict};
+use ctxpin_model::evidence::{Outcome, Remedy, Verdict};
 use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::turns::{Turn, TurnGiven};
 use serde_json::json;
@@ -124,22 +124,40 @@ impl Found {
 }
 
 /// Returns what to do about the last turn of a chat, if it deviates.
-fn advice(chat: &Chat, turn: &TurnGiven) -> String {
+fn advice(chat: &Chat, turn: &TurnGiven) -> Vec<String> {
     if !settings::is_observed(chat) {
-        return "if the client reads the workspace by itself, switch that off".to_owned();
+        return vec!["if the client reads the workspace by itself, switch that off".to_owned()];
     }
     let results = turn
         .findings
         .iter()
         .flat_map(|findings| &findings.resources);
-    let outcomes = results.filter_map(|result| result.outcome.parse::<Outcome>().ok());
-    let taken = settings::taken_by_client(chat, "the present files");
-    match Outcome::is_foreign_alone(outcomes) {
-        true => format!(
-            "the client gave a text that no snapshot has: take its file away, or add it with `ctxpin source add`; {taken}"
-        ),
-        false => taken,
+    let results = results.filter_map(|result| {
+        let outcome = result.outcome.parse::<Outcome>().ok()?;
+        Some((result.path.as_deref(), outcome))
+    });
+    let words = |remedy| {
+        match remedy {
+        Remedy::TakeAway => {
+            "the client gave a text that no snapshot has: take its file away, or add it with `ctxpin source add`".to_owned()
+        }
+        Remedy::Mend => {
+            let profile = chat.client.as_deref().unwrap_or("TOOL");
+            format!("the client gave what cannot be pinned: `ctxpin scan --profile {profile}` says why")
+        }
+        Remedy::LetGive => {
+            "the client did not give a text that was due: look for a variable, an option or a setting that has it leave \
+             files out"
+                .to_owned()
+        }
+        Remedy::NewSession => {
+            "the conversation goes on with an earlier text, which a resumption does not take back: begin a new session"
+                .to_owned()
+        }
+        Remedy::ReadAnew => settings::taken_by_client(chat, "the present files"),
     }
+    };
+    Remedy::of(results).into_iter().map(words).collect()
 }
 
 /// The most turns of a kind that are named, the newest ones.
@@ -177,7 +195,10 @@ impl Verify {
                     // A later turn that is as pinned needs none.
                     if found.newest(Finding::AsPinned) < Some(newest) {
                         let turn = connected.client.turn(chat, newest).await?;
-                        say::note(&advice(&connected.client.chat(chat).await?, &turn));
+                        let chat = connected.client.chat(chat).await?;
+                        advice(&chat, &turn)
+                            .iter()
+                            .for_each(|words| say::note(words));
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! What helps a chat whose client reads files by itself: that the client reads them anew.
 
 use ctxpin_model::chat::ChatRecord;
-use ctxpin_model::evidence::{EvidenceView, Outcome};
+use ctxpin_model::evidence::{EvidenceView, Remedy};
 use ctxpin_model::reading;
 
 /// Returns the command that resumes the session of an observed chat. `None` if the chat does not say which tool and
@@ -20,25 +20,45 @@ pub(super) struct Advice {
 impl Advice {
     /// Returns what to do if the last turn of a chat with evidence deviates.
     pub fn of(chat: &ChatRecord, evidence: Option<&EvidenceView>) -> Self {
+        if !chat.mode.is_observed() {
+            return Self {
+                words: "If its client reads the workspace by itself, switch that off, or make the chat observed in Mode, \
+                        policy and workspace."
+                    .to_owned(),
+                command: None,
+            };
+        }
         let results = evidence.iter().flat_map(|view| &view.resources);
-        let is_foreign_alone = Outcome::is_foreign_alone(results.map(|result| result.outcome));
-        let words = match chat.mode.is_observed() {
-            true if is_foreign_alone => format!(
-                "The client gave a text that no snapshot has. If its file should not be there, take it away. If it belongs \
-                 to the workspace, add it to the scan with ctxpin source add. The client reads its files anew {}.",
-                reading::next_reading(chat.client.as_deref())
-            ),
-            true => format!(
-                "The client reads its files anew {}, and the pin moves with them.",
-                reading::next_reading(chat.client.as_deref())
-            ),
-            false => {
-                "If its client reads the workspace by itself, switch that off, or make the chat observed in Mode, policy and workspace.".to_owned()
-            }
-        };
+        let results = results.map(|result| (result.path.as_deref(), result.outcome));
+        let remedies = Remedy::of(results);
+        let words = remedies.iter().map(|remedy| words(*remedy, chat));
         Self {
-            words,
-            command: resume_command(chat),
+            words: words.collect::<Vec<_>>().join(" "),
+            command: resume_command(chat).filter(|_| remedies.contains(&Remedy::ReadAnew)),
         }
     }
+}
+
+fn words(remedy: Remedy, chat: &ChatRecord) -> String {
+    let words = match remedy {
+        Remedy::TakeAway => {
+            "The client gave a text that no snapshot has. If its file should not be there, take it away. If it belongs to \
+             the workspace, add it to the scan with ctxpin source add."
+        }
+        Remedy::Mend => {
+            "The client gave a file or a skill that cannot be pinned. The page of the workspace says why."
+        }
+        Remedy::LetGive => {
+            "The client did not give a text that was due. Look for a variable, an option or a setting that has it leave \
+             files out."
+        }
+        Remedy::NewSession => {
+            "The conversation goes on with an earlier text, which a resumption does not take back. Begin a new session."
+        }
+        Remedy::ReadAnew => {
+            let when = reading::next_reading(chat.client.as_deref());
+            return format!("The client reads its files anew {when}, and the pin moves with them.");
+        }
+    };
+    words.to_owned()
 }
