@@ -6,7 +6,7 @@
 
 mod skills;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
@@ -21,7 +21,7 @@ use toml::{Table, Value};
 
 use self::skills::SkillMembers;
 use super::skill_folder::SkillFolder;
-use super::{entry, excluded, forbidden, skill, skills_folder};
+use super::{entry, excluded, forbidden, repository, skill, skills_folder};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::Directory;
@@ -75,8 +75,8 @@ struct Config {
     bytes_max: Option<u64>,
     fallback_names: Option<Vec<String>>,
     root_markers: Option<Vec<String>>,
-    /// The paths of the projects that the person trusts.
-    trusted: BTreeSet<String>,
+    /// Whether the person trusts a directory, by its path.
+    trust: BTreeMap<String, bool>,
     /// The files in which members stand whose texts the model gets.
     texts: BTreeMap<&'static str, PathBuf>,
     skills: SkillMembers,
@@ -151,11 +151,9 @@ impl Configuration {
         let mut settings = CodexSettings::defaults(source_text(home).0);
         settings.root_markers = markers.unwrap_or(settings.root_markers);
         let chain = chain(working, &settings.root_markers);
-        let root = chain.first().map(|root| root.to_string_lossy());
-        if root.is_some_and(|root| config.trusted.contains(root.as_ref())) {
-            for directory in &chain {
-                config.change(layer(&directory.join(FOLDER), CONFIG_NAME));
-            }
+        let trusted: Vec<_> = trusted(&config.trust, &chain, working).collect();
+        for directory in trusted {
+            config.change(layer(&directory.join(FOLDER), CONFIG_NAME));
         }
         config.change(managed);
         if let Some(bytes_max) = config.bytes_max {
@@ -204,19 +202,20 @@ impl Config {
             number.ok_or_else(|| unfit(BYTES_MAX_NAME, "a number of bytes"))
         });
         let projects = table.get("projects").and_then(Value::as_table);
-        let is_trusted = |project: &Value| {
-            let level = project.get("trust_level").and_then(Value::as_str);
-            level == Some("trusted")
-        };
-        let trusted = projects.into_iter().flatten();
-        let trusted = trusted.filter(|(_, project)| is_trusted(project));
+        let trust = projects
+            .into_iter()
+            .flatten()
+            .filter_map(|(path, project)| {
+                let level = project.get("trust_level").and_then(Value::as_str)?;
+                Some((path.clone(), level == "trusted"))
+            });
         Ok(Self {
             bytes_max: bytes_max.transpose()?,
             skills: SkillMembers::parse(table.get("skills"))
                 .map_err(|(name, type_)| unfit(name, type_))?,
             fallback_names: names("project_doc_fallback_filenames")?,
             root_markers: names("project_root_markers")?,
-            trusted: trusted.map(|(path, _)| path.clone()).collect(),
+            trust: trust.collect(),
             texts: TEXT_NAMES
                 .into_iter()
                 .filter(|name| table.contains_key(*name))
@@ -231,7 +230,7 @@ impl Config {
             bytes_max,
             fallback_names,
             root_markers,
-            trusted,
+            trust,
             texts,
             skills,
         } = other;
@@ -239,7 +238,7 @@ impl Config {
         self.bytes_max = bytes_max.or(self.bytes_max);
         self.fallback_names = fallback_names.or(self.fallback_names.take());
         self.root_markers = root_markers.or(self.root_markers.take());
-        self.trusted.extend(trusted);
+        self.trust.extend(trust);
         self.texts.extend(texts);
     }
 }
@@ -264,6 +263,22 @@ fn layer(request: &Request, directory: &Path, name: &str, gathering: &mut Gather
         gathering.remark(format!("{path} {reason}; Codex does not start with it"));
         Config::default()
     })
+}
+
+/// Returns the directories of a chain whose configuration counts. What is said of a directory itself decides, then what
+/// is said of the chain's root, then of the repository's. If the working directory is said not to be trusted, none does.
+fn trusted<'c>(
+    trust: &BTreeMap<String, bool>,
+    chain: &'c [PathBuf],
+    working: &Path,
+) -> impl Iterator<Item = &'c PathBuf> {
+    let said = |directory: &Path| trust.get(directory.to_string_lossy().as_ref()).copied();
+    let repository = repository::main_root(working);
+    let root = chain.first().and_then(|root| said(root));
+    let root = root.or_else(|| said(repository.as_deref()?));
+    let counts = said(working) != Some(false);
+    let chain = chain.iter().filter(move |_| counts);
+    chain.filter(move |directory| said(directory).or(root) == Some(true))
 }
 
 /// Returns the directories from the project's root to the working directory. Without a root, that is the

@@ -5,6 +5,7 @@ mod claude_code;
 mod codex;
 mod neutral;
 mod opencode;
+mod repository;
 mod skill_folder;
 mod worktree;
 

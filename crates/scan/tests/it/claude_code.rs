@@ -356,6 +356,52 @@ fn a_worktree_in_its_repository_does_not_see_the_outer_files() {
 }
 
 #[test]
+fn a_worktree_has_the_persons_settings_of_its_main_repository() {
+    let mut w = workspace(&[
+        ("project/.git/worktrees/w/commondir", "../..\n"),
+        (
+            "project/.claude/settings.local.json",
+            r#"{"claudeMdExcludes": ["**/rules/**"]}"#,
+        ),
+        (
+            "tree/.claude/settings.local.json",
+            r#"{"claudeMdExcludes": ["**/CLAUDE.md"]}"#,
+        ),
+        ("tree/.claude/rules/r.md", "rule"),
+        ("tree/CLAUDE.md", "@../elsewhere/x.md"),
+        ("tree/web/x", ""),
+        ("elsewhere/x.md", "far"),
+    ]);
+    let git = w.text("project/.git/worktrees/w");
+    w.write("tree/.git", format!("gitdir: {git}\n"));
+    let back = format!("{}\n", w.text("tree/.git"));
+    w.write("project/.git/worktrees/w/gitdir", back);
+    w.request.directory = w.path("tree/web");
+    let approve = |file: &str, path: &str| {
+        let projects = format!(
+            "{{\"projects\": {{{:?}: {{\"hasClaudeMdExternalIncludesApproved\": true}}}}}}",
+            w.text(path)
+        );
+        w.write(file, projects);
+    };
+    let without = ["ok tree/CLAUDE.md", "excluded tree/.claude/rules/r.md"];
+    let with = [
+        "ok tree/CLAUDE.md",
+        "excluded elsewhere/x.md",
+        "excluded tree/.claude/rules/r.md",
+    ];
+    approve("home/.claude.json", "tree");
+    w.check(&without);
+    approve("home/.claude.json", "project");
+    w.check(&with);
+    // The older file counts in place of the other one.
+    approve("home/.claude/.config.json", "elsewhere");
+    w.check(&without);
+    approve("home/.claude/.config.json", "project");
+    w.check(&with);
+}
+
+#[test]
 fn the_persons_skills_come_before_those_of_the_project() {
     let w = workspace(&[]);
     w.skill("project/.claude/skills/a");

@@ -286,13 +286,56 @@ fn the_projects_configuration_counts_where_the_person_trusts_the_project() {
     assert_eq!(settings(&found).bytes_max, 9);
     assert_eq!(settings(&found).root_markers, [".git"]);
 
-    // Trust of another directory is none of this project.
-    let trusted = format!(
-        "[projects.\"{}\"]\ntrust_level = \"trusted\"\n",
-        w.text("project/pkg")
+    // What is said of a directory itself decides about its file.
+    w.write(
+        "home/.codex/config.toml",
+        said(&w, &[("project/pkg", true)]),
     );
-    w.write("home/.codex/config.toml", trusted);
-    w.check(&["ok project/AGENTS.md"]);
+    let found = w.check(&["ok project/AGENTS.md", "ok project/pkg/Z.md"]);
+    assert_eq!(settings(&found).bytes_max, 32 * 1024);
+    let but = said(&w, &[("project", true), ("project/pkg", false)]);
+    w.write("home/.codex/config.toml", but);
+    let found = w.check(&["ok project/AGENTS.md"]);
+    assert_eq!(settings(&found).bytes_max, 9);
+
+    // Where the working directory is not trusted, no file counts.
+    let none = said(&w, &[("project", true), ("project/pkg/web", false)]);
+    w.write("home/.codex/config.toml", none);
+    let found = w.check(&["ok project/AGENTS.md"]);
+    assert_eq!(settings(&found).bytes_max, 32 * 1024);
+}
+
+/// Returns a configuration that says of directories whether they are trusted.
+fn said(w: &Workspace, trust: &[(&str, bool)]) -> String {
+    let projects = trust.iter().map(|(path, is_trusted)| {
+        let level = if *is_trusted { "trusted" } else { "untrusted" };
+        format!("[projects.{:?}]\ntrust_level = {level:?}\n", w.text(path))
+    });
+    projects.collect()
+}
+
+#[test]
+fn trust_of_the_main_repository_counts_in_its_worktrees() {
+    let mut w = workspace(&[
+        ("project/.git/worktrees/w/commondir", "../..\n"),
+        (
+            "tree/.codex/config.toml",
+            "project_doc_fallback_filenames = [\"Z.md\"]",
+        ),
+        ("tree/Z.md", "fallback"),
+    ]);
+    let git = w.text("project/.git/worktrees/w");
+    w.write("tree/.git", format!("gitdir: {git}\n"));
+    w.write("home/.codex/config.toml", said(&w, &[("project", true)]));
+    w.request.directory = w.path("tree");
+    // The repository does not know the worktree.
+    w.check(&[]);
+    let back = format!("{}\n", w.text("tree/.git"));
+    w.write("project/.git/worktrees/w/gitdir", back);
+    w.check(&["ok tree/Z.md"]);
+    let but = said(&w, &[("project", true), ("tree", false)]);
+    w.write("home/.codex/config.toml", but);
+    w.check(&[]);
 }
 
 #[test]

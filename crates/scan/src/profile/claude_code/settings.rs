@@ -10,8 +10,8 @@ use ctxpin_model::profile::{
 };
 use serde_json::{Map, Value};
 
+use super::super::repository;
 use super::permissions::{Denied, Rule};
-use super::repository;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::roots::Request;
@@ -28,8 +28,9 @@ const LOCAL_NAME: &str = "settings.local.json";
 pub const MACHINE: &str = "/etc/claude-code";
 const MACHINE_NAME: &str = "managed-settings.json";
 
-/// What Claude Code remembers of each project.
+/// What Claude Code remembers of each project, and the older file that counts in its place if it exists.
 const STATE_NAME: &str = ".claude.json";
+const OLD_STATE_NAME: &str = ".config.json";
 
 /// The built-in plugin that reads `AGENTS.md`.
 const PLUGIN: &str = "cc-plugin-agents-md@builtin";
@@ -99,9 +100,10 @@ pub(in super::super) struct SettingsFile {
 }
 
 /// Returns the files in the order in which they count: the person's, the project's, the person's in the project, first
-/// those of the working directory and then those of the repository, and the machine's.
+/// those of the working directory and then those of the main repository, and the machine's.
 pub(in super::super) fn files(home: &Path, working: &Path) -> [SettingsFile; 5] {
-    let repository = repository::root(working).unwrap_or(working);
+    let repository = repository::main_root(working);
+    let repository = repository.as_deref().unwrap_or(working);
     let file = |directory: &Path, name, is_trusted| SettingsFile {
         directory: directory.to_owned(),
         name,
@@ -124,7 +126,8 @@ pub fn read(
     working: &Path,
     gathering: &mut Gathering,
 ) -> (ClaudeCodeSettings, Unpinned, Denied) {
-    let repository = repository::root(working).unwrap_or(working);
+    let repository = repository::main_root(working);
+    let repository = repository.as_deref().unwrap_or(working);
     let mut found = ClaudeCodeSettings::defaults(source_text(home).0);
     let disable = request.tool.variables.get(DISABLE);
     found.is_disabled = disable.is_some_and(|value| is_yes(value));
@@ -177,7 +180,7 @@ pub fn read(
             "of Claude Code's `skillOverrides`, only {SKILL_LISTINGS_MAX} are used"
         ));
     }
-    found.allows_external_imports = is_approved(request, repository, gathering);
+    found.allows_external_imports = is_approved(request, home, repository, gathering);
     let plugins = plugins.into_keys().filter(|name| !name.ends_with(BUILT_IN));
     let unpinned = Unpinned {
         has_memory,
@@ -318,9 +321,19 @@ fn skills(value: &Value) -> Option<BTreeMap<String, Option<SkillListing>>> {
 }
 
 /// Returns whether the person lets the project import files from elsewhere.
-fn is_approved(request: &Request, repository: &Path, gathering: &mut Gathering) -> bool {
+fn is_approved(
+    request: &Request,
+    home: &Path,
+    repository: &Path,
+    gathering: &mut Gathering,
+) -> bool {
     let directory: &PathBuf = request.tool.home.as_ref().unwrap_or(&request.home);
-    let state = object(request, directory, STATE_NAME, gathering).unwrap_or_default();
+    gathering.places.awaited(&home.join(OLD_STATE_NAME));
+    let state = match home.join(OLD_STATE_NAME).exists() {
+        true => object(request, home, OLD_STATE_NAME, gathering),
+        false => object(request, directory, STATE_NAME, gathering),
+    };
+    let state = state.unwrap_or_default();
     let projects = state.get("projects");
     let project = projects.and_then(|projects| projects.get(repository.to_string_lossy().as_ref()));
     let approved = project.and_then(|project| project.get("hasClaudeMdExternalIncludesApproved"));

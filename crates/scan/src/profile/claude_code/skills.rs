@@ -6,10 +6,10 @@ use ctxpin_model::limits::SNAPSHOT_LISTED_MAX;
 use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::SKILL_FILE_NAME;
 
+use super::super::repository;
 use super::super::skill_folder::skill_refused;
 use super::super::{excluded, skill as skill_or_reason, skills_folder};
 use super::ignored::Ignored;
-use super::repository;
 use super::settings::FOLDER;
 use super::walk::PERSONAL;
 use crate::ScanError;

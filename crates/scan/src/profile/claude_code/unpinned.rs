@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::resource::Kind;
 
 use super::super::excluded;
+use super::super::repository;
+use super::RULES;
 use super::settings::{FOLDER, MACHINE};
-use super::{RULES, repository};
 use crate::directory::Directory;
 use crate::gather::Gathering;
 use crate::known_files::SKILLS;

@@ -14,6 +14,31 @@ pub fn root(directory: &Path) -> Option<&Path> {
     above.find(|directory| directory.join(".git").symlink_metadata().is_ok())
 }
 
+/// Returns the root of the repository around a directory: of a worktree, that of the main repository, if that knows the
+/// worktree.
+pub fn main_root(directory: &Path) -> Option<PathBuf> {
+    let root = root(directory)?;
+    let main = linked(root).filter(|linked| {
+        let back = pointer(&linked.git.join("gitdir"), "", &linked.git);
+        back.and_then(|back| back.canonicalize().ok()) == root.join(".git").canonicalize().ok()
+    });
+    Some(main.map_or_else(|| root.to_owned(), |linked| linked.main))
+}
+
+/// Where git keeps what belongs to a worktree, and the root of its main repository.
+struct Linked {
+    git: PathBuf,
+    main: PathBuf,
+}
+
+/// Returns what a worktree is linked to.
+fn linked(root: &Path) -> Option<Linked> {
+    let git = pointer(&root.join(".git"), "gitdir: ", root)?;
+    let common = pointer(&git.join("commondir"), "", &git)?;
+    let main = common.parent()?.canonicalize().ok()?;
+    Some(Linked { git, main })
+}
+
 /// A worktree that lies in its own main repository.
 pub struct InnerWorktree {
     root: PathBuf,
@@ -24,9 +49,7 @@ impl InnerWorktree {
     /// Returns the worktree around a directory, if it lies in its main repository.
     pub fn around(directory: &Path) -> Option<Self> {
         let root = root(directory)?;
-        let git = pointer(&root.join(".git"), "gitdir: ", root)?;
-        let common = pointer(&git.join("commondir"), "", &git)?;
-        let main = common.parent()?.canonicalize().ok()?;
+        let main = linked(root)?.main;
         let is_inside = root != main && root.starts_with(&main);
         is_inside.then(|| Self {
             root: root.to_owned(),
