@@ -33,6 +33,14 @@ const AGENTS_NAMES: [&str; 2] = ["AGENTS.md", ".claude/AGENTS.md"];
 /// The longest text of such a file that comes whole, with the lines that name it, in UTF-16 code units.
 const AGENTS_MD_UNITS_MAX: usize = 100_000;
 
+/// The longest text of all such files that come with one file, in UTF-16 code units. A cut one counts as what the model
+/// sees of it.
+const TOGETHER_UNITS_MAX: usize = 200_000;
+
+/// What stands for an id that Claude Code makes up, and for the digest of an answer, in the path of a whole text.
+const ID: &str = "00000000-0000-0000-0000-000000000000";
+const DIGEST: &str = "00000000000000000000000000000000";
+
 /// The longest beginning that Claude Code shows of a longer one, in UTF-16 code units. It ends with a line if one ends in
 /// its second half.
 const SHOWN_UNITS_MAX: usize = 2_000;
@@ -290,16 +298,21 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
     forms.collect()
 }
 
-/// Returns what Claude Code shows of a file: all, or the beginning of a long one that an `AGENTS.md` below the working
-/// directory brings.
+/// Returns what Claude Code shows of a file that comes alone: all, or the beginning of a long one that an `AGENTS.md` below
+/// the working directory brings.
 fn shown<'r>(snapshot: &Snapshot, file: &Resource, reading: &'r Reading) -> &'r str {
     let text = reading.text.as_str();
     let begins = on_demand_begins(&file.source);
     let is_long = units(&begins) + units(text) > AGENTS_MD_UNITS_MAX;
-    if !is_long || !is_of_agents_md(snapshot, file) {
-        return text;
+    match is_long && is_of_agents_md(snapshot, file) {
+        true => beginning(&begins, text),
+        false => text,
     }
-    let whole = begins.clone() + text;
+}
+
+/// Returns the part of a text that Claude Code shows if it cuts it, behind the line that names its file.
+fn beginning<'r>(begins: &str, text: &'r str) -> &'r str {
+    let whole = begins.to_owned() + text;
     let mut left = SHOWN_UNITS_MAX;
     let end = whole.char_indices().find(|(_, c)| {
         let fits = c.len_utf16() <= left;
@@ -311,6 +324,68 @@ fn shown<'r>(snapshot: &Snapshot, file: &Resource, reading: &'r Reading) -> &'r 
     let line_end = line_end.filter(|at| units(&head[..*at]) > SHOWN_UNITS_MAX / 2);
     let shown = line_end.unwrap_or(head.len());
     &text[..shown.saturating_sub(begins.len())]
+}
+
+/// What is left for the `AGENTS.md` that come with one file, and for what they import.
+pub(super) struct Room<'s> {
+    snapshot: &'s Snapshot,
+    settings: &'s ClaudeCodeSettings,
+    left: usize,
+}
+
+impl<'s> Room<'s> {
+    /// Begins with all of it.
+    pub(super) fn new(snapshot: &'s Snapshot, settings: &'s ClaudeCodeSettings) -> Self {
+        Self {
+            snapshot,
+            settings,
+            left: TOGETHER_UNITS_MAX,
+        }
+    }
+
+    /// Returns the next file that comes, or what Claude Code shows of it.
+    pub(super) fn next(&mut self, file: &Resource, body: &[u8]) -> Option<String> {
+        let reading = Reading::of(body);
+        if reading.given().is_empty() {
+            return None;
+        }
+        let begins = on_demand_begins(&file.source);
+        // Here the blanks around a text stay.
+        let text = begins.clone() + &reading.text;
+        if !is_of_agents_md(self.snapshot, file) {
+            return Some(text);
+        }
+        let units = units(&text);
+        if units <= AGENTS_MD_UNITS_MAX && units <= self.left {
+            self.left -= units;
+            return Some(text);
+        }
+        let shown = begins.clone() + beginning(&begins, &reading.text);
+        self.left = self.left.saturating_sub(self.notice_units(units, &shown));
+        Some(shown)
+    }
+
+    /// Returns how long the words are by which Claude Code shows the beginning of a text of so many units.
+    fn notice_units(&self, text_units: usize, shown: &str) -> usize {
+        let home = &self.settings.home;
+        let directory = self.snapshot.facts.directory.as_deref().unwrap_or_default();
+        let folder = "-".repeat(units(directory));
+        units(&format!(
+            "<persisted-output>\nOutput too large ({}). Full output saved to: {home}/projects/{folder}/{ID}/tool-results/\
+             hook-tool.call-{ID}-{DIGEST}-additionalContext.txt\n\nPreview (first 2KB):\n{shown}\n...\n</persisted-output>",
+            size(text_units)
+        ))
+    }
+}
+
+/// Returns a size as Claude Code writes it.
+fn size(units: usize) -> String {
+    let (value, unit) = match units {
+        0..0x10_0000 => (units as f64 / 1024.0, "KB"),
+        _ => (units as f64 / 1_048_576.0, "MB"),
+    };
+    let value = format!("{value:.1}");
+    format!("{}{unit}", value.strip_suffix(".0").unwrap_or(&value))
 }
 
 fn units(text: &str) -> usize {
@@ -387,15 +462,6 @@ fn message(blocks: &[String]) -> String {
 
 fn block(source: &str, owner: &str, text: &str) -> String {
     format!("Contents of {source} ({owner}):\n\n{text}")
-}
-
-/// Returns a file that comes with another file, or what Claude Code shows of it.
-pub(super) fn on_demand(snapshot: &Snapshot, file: &Resource, body: &[u8]) -> Option<String> {
-    let reading = Reading::of(body);
-    let shown = shown(snapshot, file, &reading);
-    // Here the blanks around a text stay.
-    let text = || format!("{}{shown}", on_demand_begins(&file.source));
-    (!reading.given().is_empty()).then(text)
 }
 
 /// Returns a file that comes with another file in Claude Code's form, but sanitised.

@@ -139,20 +139,25 @@ pub fn effective(snapshot: &Snapshot, bodies: &Bodies) -> Effective {
     effective
 }
 
-/// Returns what the tool of the snapshot's profile gives its model when it reads a file, besides what every request
-/// holds. `path` is the absolute path of the file. `bodies` has the bodies of the snapshot's resources.
+/// Returns what the tool of the snapshot's profile gives its model when it reads a file as the first one, besides what every
+/// request holds. `path` is the absolute path of the file. `bodies` has the bodies of the snapshot's resources.
 pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDemand> {
     let files = conditional(snapshot).into_iter();
     let coming = files.filter_map(|file| Coming::with(file, path));
     let coming = in_order(coming.collect());
+    let settings = snapshot.facts.settings();
+    let mut room = match settings {
+        Some(Settings::ClaudeCode(settings)) => Some(claude_code::Room::new(snapshot, settings)),
+        Some(Settings::Codex(_) | Settings::Opencode(_)) | None => None,
+    };
     let files = coming.iter();
     let given = files.filter_map(|file| {
         let body = bodies.get(&file.body()?)?;
-        let text = match snapshot.facts.settings() {
+        let text = match settings {
             Some(Settings::ClaudeCode(settings)) if file.kind == Kind::Skill => {
                 claude_code::listed_on_demand(snapshot, bodies, settings, file, &coming)
             }
-            Some(Settings::ClaudeCode(_)) => claude_code::on_demand(snapshot, file, body),
+            Some(Settings::ClaudeCode(_)) => room.as_mut()?.next(file, body),
             Some(Settings::Opencode(_)) => opencode::on_demand(file, body),
             Some(Settings::Codex(_)) | None => neutral::on_demand(file, body, Renderer::CURRENT),
         };

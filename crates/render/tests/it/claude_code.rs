@@ -166,6 +166,47 @@ fn a_blank_file_and_a_rule_for_some_files_are_left_out() {
 }
 
 #[test]
+fn of_the_agents_md_that_come_with_one_file_the_last_are_cut() {
+    // Each was seen in a request of Claude Code 2.1.332, whose home and working directory had paths of this length.
+    let lengths = |sizes: &[usize]| {
+        let mut sample = Sample::default();
+        let mut directory = "/dev/shm/b-q5/p".to_owned();
+        for (number, size) in sizes.iter().enumerate() {
+            directory += &format!("/d{number}");
+            let source = format!("{directory}/AGENTS.md");
+            let body = "x".repeat(size - format!("Contents of {source}:\n\n").len());
+            let below = directory.clone();
+            sample = file(sample, (&directory, &source), &body, |file| {
+                file.applies = Some(Applies::to(below, Vec::new()));
+            });
+        }
+        let settings = ClaudeCodeSettings::defaults("/dev/shm/b-q5/home/.claude");
+        let mut sample = read_by(sample, settings);
+        sample.snapshot.facts.directory = Some("/dev/shm/b-q5/p".to_owned());
+        let path = format!("{directory}/x.txt");
+        let given = on_demand(&sample.snapshot, &sample.bodies, &path).into_iter();
+        given.map(|given| given.text.len()).collect::<Vec<_>>()
+    };
+    let check = |sizes: &[usize], expected: &[usize]| assert_eq!(lengths(sizes), expected);
+    check(&[100_000, 100_000], &[100_000, 100_000]);
+    check(&[70_000, 60_000, 70_000], &[70_000, 60_000, 70_000]);
+    check(&[70_000, 60_000, 70_001], &[70_000, 60_000, 2_000]);
+    check(
+        &[90_000, 90_000, 90_000, 5_000],
+        &[90_000, 90_000, 2_000, 5_000],
+    );
+    // What is shown of a long one counts with the words around it.
+    check(
+        &[110_000, 60_000, 60_000, 77_676],
+        &[2_000, 60_000, 60_000, 77_676],
+    );
+    check(
+        &[110_000, 60_000, 60_000, 77_677],
+        &[2_000, 60_000, 60_000, 2_000],
+    );
+}
+
+#[test]
 fn of_a_long_agents_md_below_only_the_beginning_is_shown() {
     let begins = "Contents of /w/api/AGENTS.md:\n\n";
     let below = |file: &mut Resource| file.applies = Some(Applies::to("/w/api", Vec::new()));
