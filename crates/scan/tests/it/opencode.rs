@@ -349,8 +349,8 @@ fn patterns_find_files() {
         "ok project/node_modules/note2.txt",
         "ok project/x/y/note1.txt",
         "ok project/a/b/c/note3.txt",
-        "ok project/a.rst",
         "ok project/b.rst",
+        "ok project/a.rst",
         "ok project/y.md",
         "ok project/deep/1/.2/3.md",
         "ok project/linked/1/y.md",
@@ -583,6 +583,42 @@ fn agents_in_markdown_have_permissions_too() {
         r#"{"default_agent": "../agent/plan"}"#,
     );
     assert_eq!(w.scan().snapshot.error, None);
+}
+
+#[test]
+fn of_disabled_agents_nothing_counts() {
+    // Each was seen in a request of opencode 1.18.33.
+    let w = workspace(&[
+        (
+            "project/.opencode/agent/build.md",
+            "---\ndisable: true\npermission:\n  skill: deny\n---\nBuild it.\n",
+        ),
+        (
+            "project/.opencode/agent/plan.md",
+            "---\npermission:\n  skill:\n    a: deny\n---\nPlan it.\n",
+        ),
+    ]);
+    let patterns = |found: &Scan| {
+        let permissions = settings(found).skill_permissions.iter();
+        permissions
+            .map(|one| one.pattern.clone())
+            .collect::<Vec<_>>()
+    };
+    let plan = "excluded project/.opencode/agent/plan.md";
+    assert_eq!(patterns(&w.check(&[plan])), ["a"]);
+    w.write(
+        "project/.opencode/agents/build.md",
+        "---\ndisable: false\n---\n",
+    );
+    assert_eq!(
+        patterns(&w.check(&["excluded project/.opencode/agent/build.md"])),
+        ["*"]
+    );
+    w.write(
+        "project/opencode.json",
+        r#"{"default_agent": "mine", "agent": {"mine": {"disable": true, "prompt": "Mine."}}}"#,
+    );
+    assert_eq!(patterns(&w.check(&[])), [""; 0]);
 }
 
 #[test]

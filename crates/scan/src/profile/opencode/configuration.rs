@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 
 use super::super::{excluded, worktree};
 use super::jsonc;
-use super::permission::{AGENT, Permissions};
+use super::permission::{AGENTS, Permissions};
 use crate::directory::plain_path;
 use crate::file::oversize;
-use crate::gather::Gathering;
+use crate::gather::{Finding, Gathering};
 use crate::path_text::source_text;
 use crate::roots::Request;
 use crate::settings::{SETTINGS_BYTES_MAX, settings, shorten};
@@ -97,6 +97,14 @@ struct Layer {
     prompts: BTreeMap<String, String>,
     /// Whether a member about skills has a placeholder that opencode fills in.
     has_placeholder: bool,
+}
+
+/// What the Markdown files of one folder say of an agent.
+#[derive(Default)]
+struct Described {
+    permissions: Permissions,
+    /// Their texts, each of which is a prompt that no pin holds.
+    prompts: Vec<Finding>,
 }
 
 impl Configuration {
@@ -260,13 +268,36 @@ impl Reading<'_, '_, '_> {
     /// Takes one layer after the other, and behind each folder what it says of the agent with which a session begins.
     fn merged(&mut self, layers: Vec<(Layer, Option<&PathBuf>)>) -> Layer {
         let mut named = layers.iter().rev();
-        let agent = named.find_map(|(layer, _)| layer.permissions.agent());
-        let agent = agent.unwrap_or(AGENT).to_owned();
+        let named = named.find_map(|(layer, _)| layer.permissions.agent());
+        let agents = named.map_or(AGENTS.to_vec(), |named| vec![named]);
+        let begun = agents.into_iter().find_map(|agent| {
+            let mut is_disabled = false;
+            let mut described = Vec::with_capacity(layers.len());
+            for (layer, folder) in &layers {
+                let of_folder = folder
+                    .map(|folder| self.agent(folder, agent))
+                    .unwrap_or_default();
+                for permissions in [&layer.permissions, &of_folder.permissions] {
+                    is_disabled = permissions.is_disabled(agent).unwrap_or(is_disabled);
+                }
+                described.push(of_folder);
+            }
+            (!is_disabled).then(|| (agent.to_owned(), described))
+        });
+        let Some((agent, described)) = begun else {
+            // Without an agent, opencode begins no session.
+            let mut merged = Layer::default();
+            layers
+                .into_iter()
+                .for_each(|(layer, _)| merged.change(layer));
+            return merged;
+        };
         let mut merged = Layer::default();
-        for (layer, folder) in layers {
+        for ((layer, _), of_folder) in layers.into_iter().zip(described) {
             merged.change(layer);
-            if let Some(folder) = folder {
-                merged.permissions.change(self.agent(folder, &agent));
+            merged.permissions.change(of_folder.permissions);
+            for prompt in of_folder.prompts {
+                self.gathering.add(prompt);
             }
         }
         let path = merged.prompts.get(&agent).map(Path::new);
@@ -277,16 +308,16 @@ impl Reading<'_, '_, '_> {
             let finding = excluded(Kind::InstructionFile, &source, root, CONFIGURED_PROMPT);
             self.gathering.add(finding);
         }
+        merged.permissions.begin_with(agent);
         merged
     }
 
-    /// Returns the permissions of the Markdown files in a folder that describe an agent. Their text is a prompt, which is
-    /// listed as left out.
-    fn agent(&mut self, folder: &Path, agent: &str) -> Permissions {
-        let mut permissions = Permissions::default();
+    /// Returns what the Markdown files in a folder say of an agent.
+    fn agent(&mut self, folder: &Path, agent: &str) -> Described {
+        let mut described = Described::default();
         let mut components = Path::new(agent).components();
         if !components.all(|component| matches!(component, Component::Normal(_))) {
-            return permissions;
+            return described;
         }
         for name in AGENT_FOLDERS {
             let path = folder.join(name).join(format!("{agent}.md"));
@@ -299,16 +330,18 @@ impl Reading<'_, '_, '_> {
                 }
             };
             match Permissions::of_markdown(agent, &text) {
-                Some(more) => permissions.change(more),
+                Some(more) => described.permissions.change(more),
                 None => self.refuse(&source, "has no frontmatter that can be read", UNREAD_AGENT),
             }
             let is_prompt = !prompt_of(&text).trim().is_empty();
             if is_prompt {
                 let (kind, reason) = (Kind::InstructionFile, PROMPT);
-                self.gathering.add(excluded(kind, &source, folder, reason));
+                described
+                    .prompts
+                    .push(excluded(kind, &source, folder, reason));
             }
         }
-        permissions
+        described
     }
 
     /// Returns the person's own configuration, which opencode passes over as a whole if it cannot read one of its

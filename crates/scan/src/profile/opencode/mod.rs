@@ -221,10 +221,13 @@ impl Search<'_> {
             for directory in &directories {
                 let mut found = Vec::new();
                 for segments in &alternatives {
-                    self.matching(directory, segments, sees_hidden, &mut found, gathering)?;
+                    let mut of_one = Vec::new();
+                    self.matching(directory, segments, sees_hidden, &mut of_one, gathering)?;
+                    of_one.sort_unstable();
+                    found.append(&mut of_one);
                 }
-                // opencode looks into one depth after the other.
-                found.sort_by_cached_key(|path| (path.components().count(), path.clone()));
+                // opencode looks into one depth after the other, in each for the choices of braces in their order.
+                found.sort_by_cached_key(|path| path.components().count());
                 for path in found {
                     self.give(&path, gathering)?;
                 }

@@ -11,8 +11,8 @@ use serde::Deserialize;
 /// The permission that a model needs to load a skill, and the tool with which it does.
 const SKILL: &str = "skill";
 
-/// The agent with which a session begins unless a configuration names another one.
-pub const AGENT: &str = "build";
+/// The agents with which a session begins unless a configuration names another one: the first that is not disabled.
+pub const AGENTS: [&str; 2] = ["build", "plan"];
 
 /// What configurations say of permissions.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Permissions {
     of_agent: BTreeMap<String, Rules>,
     /// The same under the older name, which counts more.
     of_mode: BTreeMap<String, Rules>,
+    /// Whether agents are disabled, by their names.
+    disabled: BTreeMap<String, bool>,
     /// The agent with which a session begins, if a configuration names one.
     agent: Option<String>,
 }
@@ -47,6 +49,8 @@ struct Members {
 struct RuleMembers {
     permission: Option<Permission>,
     tools: Option<IndexMap<String, bool>>,
+    /// Whether it is disabled, if this describes an agent.
+    disable: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +86,12 @@ impl Permissions {
             "is not valid: `permission`, `tools`, `agent`, `mode` or `default_agent` has a value of another type"
                 .to_owned()
         })?;
+        let described = [&members.agent, &members.mode]
+            .into_iter()
+            .flatten()
+            .flatten();
+        let disabled = described.filter_map(|(name, agent)| Some((name.clone(), agent.disable?)));
+        let disabled = disabled.collect();
         let of_each = |agents: Option<BTreeMap<String, RuleMembers>>| {
             let agents = agents.into_iter().flatten();
             agents
@@ -92,6 +102,7 @@ impl Permissions {
             of_all: Rules::of(members.of_all),
             of_agent: of_each(members.agent),
             of_mode: of_each(members.mode),
+            disabled,
             agent: members.default_agent,
         })
     }
@@ -102,7 +113,10 @@ impl Permissions {
         let mut permissions = Self::default();
         let text = text.trim_start_matches('\u{feff}');
         if text.starts_with("---") {
-            let rules = Rules::of(frontmatter_as(text)?).with_tools();
+            let members: RuleMembers = frontmatter_as(text)?;
+            let disabled = members.disable.map(|disable| (agent.to_owned(), disable));
+            permissions.disabled.extend(disabled);
+            let rules = Rules::of(members).with_tools();
             permissions.of_agent.insert(agent.to_owned(), rules);
         }
         Some(permissions)
@@ -111,6 +125,16 @@ impl Permissions {
     /// Returns the name of the agent with which a session begins, if a configuration names one.
     pub fn agent(&self) -> Option<&str> {
         self.agent.as_deref()
+    }
+
+    /// Returns whether an agent is disabled. Returns `None` if this does not say so.
+    pub fn is_disabled(&self, agent: &str) -> Option<bool> {
+        self.disabled.get(agent).copied()
+    }
+
+    /// Begins sessions with an agent.
+    pub fn begin_with(&mut self, agent: String) {
+        self.agent = Some(agent);
     }
 
     /// Takes what another layer says. What both have keeps its place.
@@ -124,13 +148,14 @@ impl Permissions {
                 own.entry(name).or_default().change(rules);
             }
         }
+        self.disabled.extend(other.disabled);
         self.agent = other.agent.or(self.agent.take());
     }
 
     /// Returns what decides about skills, of which the last that matches counts. A person who is asked has the skill in
     /// the list.
     pub fn of_skills(mut self) -> Vec<SkillPermission> {
-        let agent = self.agent.as_deref().unwrap_or(AGENT);
+        let agent = self.agent.as_deref().unwrap_or(AGENTS[0]);
         let mut of_agent = self.of_agent.remove(agent).unwrap_or_default();
         of_agent.change(self.of_mode.remove(agent).unwrap_or_default());
         let mut permissions = self.of_all.of_skills();
