@@ -71,7 +71,10 @@ fn files_come_from_the_person_and_from_each_directory() {
     );
     assert_eq!(
         w.error(&found, "project/AGENTS.md"),
-        "Claude Code reads it only where no directory has a CLAUDE.md"
+        format!(
+            "Claude Code reads it only where no directory has a file of its own, and {} is one",
+            w.text("CLAUDE.md")
+        )
     );
 }
 
@@ -750,5 +753,23 @@ fn a_skill_without_a_description_is_described_by_its_text() {
     assert_eq!(
         (skill.name.as_deref(), skill.description.as_deref()),
         (Some("plain"), Some("Plain words"))
+    );
+}
+
+#[test]
+fn a_directory_of_skills_that_is_synced_gives_none() {
+    let w = workspace(&[("project/CLAUDE.md", "top")]);
+    for name in ["synced", "Synced", "syncedx"] {
+        w.skill(&format!("project/.claude/skills/{name}"));
+    }
+    let found = w.check(&[
+        "ok project/CLAUDE.md",
+        "excluded project/.claude/skills/Synced/SKILL.md",
+        "excluded project/.claude/skills/synced/SKILL.md",
+        "ok project/.claude/skills/syncedx/SKILL.md",
+    ]);
+    assert_eq!(
+        w.error(&found, "project/.claude/skills/synced/SKILL.md"),
+        "Claude Code passes over a directory of skills with the name `synced`"
     );
 }

@@ -32,8 +32,8 @@ pub fn add(
     is_fallback: bool,
     items: &mut Vec<Item>,
 ) -> Result<Option<Below>, ScanError> {
-    if is_fallback && has_own_names(walk, levels, items)? {
-        leave_out(walk, levels, items);
+    if is_fallback && let Some(own) = own_name(walk, levels, items)? {
+        leave_out(walk, levels, &own, items);
         return Ok(None);
     }
     let mut found = of_project(walk, levels, &AGENTS_NAMES)?;
@@ -126,18 +126,27 @@ fn of_project(walk: &mut Walk, levels: &[Level], names: &[&str]) -> Result<Vec<I
     Ok(found)
 }
 
-/// Returns whether a directory has a file of Claude Code's own name that is not blank.
-fn has_own_names(walk: &mut Walk, levels: &[Level], items: &[Item]) -> Result<bool, ScanError> {
-    if items.iter().any(is_own) {
-        return Ok(true);
+/// Returns the path of a file of Claude Code's own name that is not blank, if a directory has one.
+fn own_name(
+    walk: &mut Walk,
+    levels: &[Level],
+    items: &[Item],
+) -> Result<Option<String>, ScanError> {
+    let own = |items: &[Item]| {
+        let mut own = items.iter().filter(|item| is_own(item));
+        own.next().map(|item| item.source().to_owned())
+    };
+    if let Some(own) = own(items) {
+        return Ok(Some(own));
     }
-    let found = of_project(walk, levels, &NAMES)?;
-    Ok(found.iter().any(is_own))
+    Ok(own(&of_project(walk, levels, &NAMES)?))
 }
 
-/// Adds the project's files with the reason why they do not count.
-fn leave_out(walk: &Walk, levels: &[Level], items: &mut Vec<Item>) {
-    let reason = "Claude Code reads it only where no directory has a CLAUDE.md";
+/// Adds the project's files with the reason why they do not count: the file at `own`.
+fn leave_out(walk: &Walk, levels: &[Level], own: &str, items: &mut Vec<Item>) {
+    let reason = format!(
+        "Claude Code reads it only where no directory has a file of its own, and {own} is one"
+    );
     let known: HashSet<_> = items.iter().map(|item| item.source().to_owned()).collect();
     for level in levels
         .iter()
@@ -147,7 +156,7 @@ fn leave_out(walk: &Walk, levels: &[Level], items: &mut Vec<Item>) {
             let path = level.directory.join(name);
             let source = source_text(&path).0;
             if path.is_file() && !known.contains(&source) {
-                let finding = excluded(Kind::InstructionFile, &source, &level.directory, reason);
+                let finding = excluded(Kind::InstructionFile, &source, &level.directory, &reason);
                 items.push(Item::unread(finding, Scope::Project, path));
             }
         }

@@ -25,6 +25,9 @@ use crate::skill;
 const OUTSIDE: &str =
     "the tool lists the skills in it to its model, but it lies outside of what ctxpin reads";
 
+/// The name of a directory in a folder of skills that Claude Code passes over, in any case of letters.
+const PASSED_OVER: &str = "synced";
+
 /// The folder of skills below a directory.
 const PATH: [&str; 2] = [FOLDER, SKILLS];
 
@@ -187,6 +190,14 @@ fn each<'c>(
         let own = container.path.join(name).join(SKILL_FILE_NAME);
         if !own.is_file() {
             gathering.places.awaited(&own);
+            continue;
+        }
+        if name.eq_ignore_ascii_case(PASSED_OVER) {
+            let source = source_text(&own).0;
+            let reason = format!(
+                "Claude Code passes over a directory of skills with the name `{PASSED_OVER}`"
+            );
+            gathering.add(excluded(Kind::Skill, &source, root, &reason));
             continue;
         }
         read(directory, &own, gathering)?;
