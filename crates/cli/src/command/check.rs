@@ -111,7 +111,8 @@ impl Check {
             Format::Json => say::print_json(&told)?,
             Format::Github => say::print(&github(&told))?,
         }
-        if told.resources == 0 {
+        // A tool's own files, such as an AGENTS.override.md, are no resources and have findings all the same.
+        if told.resources == 0 && told.findings.is_empty() {
             say::note(NOTHING);
         }
         let is_wrong = told.problems > 0 || (self.strict && told.warnings > 0);

@@ -332,6 +332,11 @@ fn a_directory_without_resources_is_not_reported_as_clean() {
     );
     assert!(said.err.contains("no AGENTS.md, CLAUDE.md"), "{said:#?}");
     assert_eq!(bench.json(&root, &["check"])["resources"], 0);
+    // A finding about a file of one tool alone is something.
+    fs::write(root.join("AGENTS.override.md"), "x".repeat(40_000)).unwrap();
+    let said = bench.run(&root, &["check"]);
+    assert!(said.out.contains("[codex-cut]"), "{said:#?}");
+    assert!(!said.err.contains("nothing to check"), "{said:#?}");
 }
 
 #[test]
