@@ -201,13 +201,24 @@ fn a_directory_of_the_project_gets_an_agent_of_its_own() {
         &["+Of a, back."],
     );
 
-    // Another repository below is never bound to this one.
-    let sub = app.join("vendor/sub");
-    let refused = bench.fails(&sub, &["chat", "new", "--profile", "codex"], 1);
-    assert_says(
-        &refused,
-        &["belongs to another project", "`ctxpin up` there"],
-    );
+    // Another repository below is never bound to this one, and neither is a submodule or a worktree, whose `.git` is a file.
+    for (place, git) in [
+        ("vendor/module", "../../.git/modules/module"),
+        ("tree", "../.git/worktrees/tree"),
+    ] {
+        fs::create_dir_all(app.join(place).join(git)).unwrap();
+        fs::write(app.join(place).join(".git"), format!("gitdir: {git}\n")).unwrap();
+    }
+    for place in ["vendor/sub", "vendor/module", "tree"] {
+        let place = app.join(place);
+        let refused = bench.fails(&place, &["chat", "new", "--profile", "codex"], 1);
+        assert_says(
+            &refused,
+            &["belongs to another project", "`ctxpin up` there"],
+        );
+    }
+    let agents = bench.json(&app, &["agent", "list"]);
+    assert_eq!(agents["items"].as_array().unwrap().len(), 3, "{agents}");
     bench.ok(&app, &["down"]);
 }
 
