@@ -1,5 +1,6 @@
 //! Claude Code, through its option `-p`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -653,6 +654,9 @@ pub fn on_demand(request: &Value) -> Vec<String> {
             }
         }
     }
+    // An `AGENTS.md` that a rule imports comes twice. A pin has it once.
+    let mut known = HashSet::new();
+    blocks.retain(|block| known.insert(block.trim_end().to_owned()));
     blocks.extend(skills);
     blocks
 }
