@@ -13,6 +13,7 @@ use ctxpin_model::resource::{Bodies, Kind, Resource};
 use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::Snapshot;
 
+use super::collation::collated;
 use super::{Effective, Forms, given_later, left_out, listed, whole, with_skills};
 use crate::renderer::Renderer;
 use crate::{prompt, sanitise, treat};
@@ -20,9 +21,6 @@ use crate::{prompt, sanitise, treat};
 /// What begins the instructions.
 const BEGIN: &str = "Codebase and user instructions are shown below. Be sure to adhere to these instructions. IMPORTANT: These \
 instructions OVERRIDE any default behavior and you MUST follow them exactly as written.";
-
-/// The punctuation of ASCII in the order in which JavaScript's `localeCompare` has it, before digits and letters.
-const PUNCTUATION: &str = " _-,;:!?.'\"()[]{}@*/\\&#%`^+<=>|~$";
 
 /// The longest description in the list of skills, in UTF-16 code units.
 const LISTED_UNITS_MAX: usize = 1_536;
@@ -538,16 +536,4 @@ fn skills<'s, 'b>(
         (skill, body)
     });
     skills.collect()
-}
-
-/// Returns a key that orders names as JavaScript's `localeCompare` does, but only for ASCII: of two names that differ
-/// in nothing but the case of letters, the one with the first small letter comes first.
-fn collated(name: &str) -> (Vec<(u8, u32)>, Vec<bool>) {
-    let rank = |c: char| match PUNCTUATION.find(c) {
-        Some(at) => (0, at as u32),
-        None if c.is_ascii_digit() => (1, c.into()),
-        None => (2, c.to_ascii_lowercase().into()),
-    };
-    let letters = name.chars().map(rank).collect();
-    (letters, name.chars().map(char::is_uppercase).collect())
 }

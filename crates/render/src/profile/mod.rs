@@ -3,6 +3,7 @@
 
 mod claude_code;
 mod codex;
+mod collation;
 mod neutral;
 mod opencode;
 

@@ -6,6 +6,7 @@ use ctxpin_model::profile::{OpencodeSettings, SkillPermission};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 
+use super::collation::collated;
 use super::{Effective, Forms, given_later, left_out, listed, whole, with_skills};
 use crate::renderer::Renderer;
 use crate::{prompt, sanitise, treat};
@@ -90,7 +91,7 @@ fn is_denied(skill: &Resource, settings: &OpencodeSettings) -> bool {
 /// Returns all skills by their names.
 fn sorted(snapshot: &Snapshot) -> Vec<&Resource> {
     let mut skills: Vec<_> = snapshot.skills().collect();
-    skills.sort_by_key(|skill| skill.name.clone());
+    skills.sort_by_cached_key(|skill| collated(skill.name.as_deref().unwrap_or_default()));
     skills
 }
 
