@@ -1,5 +1,6 @@
 //! Chats, as they are stored.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::Hash;
 use std::str::FromStr;
@@ -329,6 +330,9 @@ pub struct ChatsPart {
     pub before: u64,
     /// Whether chats may follow it.
     pub has_more: bool,
+    /// How many chats of the whole list are bound to each agent of the part, and how many to none. Empty in a list by
+    /// drift, which nobody groups.
+    pub by_agent: BTreeMap<Option<AgentId>, u64>,
 }
 
 /// The number of chats that a caller may read, by state, and of their agents.

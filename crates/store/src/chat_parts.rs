@@ -1,9 +1,9 @@
 //! Parts of the list of chats, for a person who goes through it both ways.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ctxpin_model::chat::{ChatFilter, ChatPlace, ChatSummary, ChatsPart};
-use ctxpin_model::id::{ChatId, UserId};
+use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::page::ListPart;
 
 use crate::chats::{JOINS, conditions, first_other_at, of_ids, select_summary};
@@ -93,6 +93,25 @@ async fn newer_count(
     query.value(&chat).one(|row| row.take()).await
 }
 
+/// Returns how many chats of a filter are bound to each of these agents, and how many to none.
+async fn count_by_agent(
+    transaction: &mut Transaction,
+    owner: Option<&UserId>,
+    filter: &ChatFilter,
+    agents: &BTreeSet<AgentId>,
+) -> Result<BTreeMap<Option<AgentId>, u64>> {
+    let query = transaction
+        .query("select c.agent_id, cast(count(*) as bigint) from chats c")
+        .push(JOINS);
+    let mut query = conditions(query, owner, filter).push(" and (c.agent_id is null");
+    if !agents.is_empty() {
+        query = query.push(" or c.agent_id in ").list(agents);
+    }
+    let query = query.push(") group by c.agent_id");
+    let counts = query.all(|row| Ok((row.take()?, row.take()?))).await?;
+    Ok(counts.into_iter().collect())
+}
+
 impl<R> Granted<Account, R> {
     /// Returns a part of the chats that the caller may read, in the order of [`ChatPlace`].
     ///
@@ -140,7 +159,13 @@ impl<R> Granted<Account, R> {
         let mut chats: Vec<ChatSummary> = of_ids(select_summary(transaction), &ids).await?;
         let places: BTreeMap<_, _> = ids.iter().zip(0..).collect();
         chats.sort_by_key(|line| places.get(&line.chat.id).copied().unwrap_or(usize::MAX));
+        let agents = chats.iter().filter_map(|line| line.chat.agent).collect();
+        let by_agent = match ChatPlace::is_by_drift(filter.state) {
+            true => BTreeMap::new(),
+            false => count_by_agent(transaction, owner, filter, &agents).await?,
+        };
         Ok(ChatsPart {
+            by_agent,
             chats,
             before,
             has_more,

@@ -6,12 +6,13 @@ use ctxpin_model::page::{ListPart, PageRequest};
 use ctxpin_operations::{chats, people};
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
-use ctxpin_testing::people::user;
+use ctxpin_testing::people::{member, user};
 
 use crate::scene::{Scene, agents_md};
 
 ctxpin_testing::on_both_databases!(
     a_list_of_chats_goes_both_ways_and_drifted_ones_begin_with_the_longest,
+    a_part_says_how_many_chats_each_workspace_has,
     an_auditor_lists_the_chats_of_one_owner,
 );
 
@@ -77,6 +78,44 @@ async fn a_list_of_chats_goes_both_ways_and_drifted_ones_begin_with_the_longest(
         assert_eq!(part(&scene, state, before(1).await).await, first);
         assert_eq!(part(&scene, state, before(0).await).await, first);
     }
+}
+
+async fn a_part_says_how_many_chats_each_workspace_has(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let first = scene.chat().await;
+    for _ in 0..2 {
+        scene.chat().await;
+    }
+    scene.push(&agents_md("two")).await;
+    let archived = scene.chat().await;
+    archived.archive(true).await.unwrap();
+    let stranger = member(scene.service, scene.owner, "stranger").await;
+    for owner in [scene.owner, scene.owner, stranger] {
+        TestChat::create(scene.service, owner, &ChatCreate::default())
+            .await
+            .unwrap();
+    }
+    first.decline().await.unwrap();
+    let agent = Some(scene.agent.id);
+    let counts = async |caller, state, archived| {
+        let filter = ChatFilter {
+            state,
+            archived: Some(archived),
+            ..ChatFilter::default()
+        };
+        let found = chats::part(scene.service, caller, &filter, ListPart::First, 4).await;
+        Vec::from_iter(found.unwrap().by_agent)
+    };
+    // The part shows the newest chats alone, and counts those beyond it. The owner is an admin, who reads as an auditor
+    // does.
+    let all = counts(scene.owner, None, false).await;
+    assert_eq!(all, [(None, 3), (agent, 3)]);
+    let declined = counts(scene.owner, Some(ChatState::Declined), false).await;
+    assert_eq!(declined, [(agent, 1)]);
+    let archived = counts(scene.owner, None, true).await;
+    assert_eq!(archived, [(agent, 1)]);
+    assert_eq!(counts(stranger, None, false).await, [(None, 1)]);
 }
 
 async fn an_auditor_lists_the_chats_of_one_owner(test: &TestService) {

@@ -19,7 +19,7 @@ use super::caller::PageCaller;
 use super::cursor::{AFTER, BEFORE, part, require_items};
 use super::frame::{Frame, Place, html};
 use super::parts::command::Command;
-use super::parts::number::Number;
+use super::parts::number::{Number, counted};
 use super::parts::pager::Pager;
 use super::parts::rail::{Rail, SCAN_INCOMPLETE, Stand, is_away};
 use super::parts::short_id::ShortId;
@@ -107,10 +107,14 @@ struct Filter {
     is_current: bool,
 }
 
-/// The chats of one workspace.
+/// The chats of one workspace on a page.
 struct Group {
     agent: Option<AgentId>,
     workspace: Option<String>,
+    /// How many chats of the workspace the whole list has.
+    count: u64,
+    /// The path of all these chats, if the page shows some of them.
+    path: Option<String>,
     rows: Vec<ChatRow>,
 }
 
@@ -215,7 +219,7 @@ pub(crate) async fn list(
         is_by_drift,
         groups: match is_by_drift {
             true => vec![Group::of_all(&found.chats, &frame)],
-            false => groups(found.chats, &frame),
+            false => groups(found, &query, &frame),
         },
         frame,
     })
@@ -348,27 +352,48 @@ impl Group {
         Self {
             agent: None,
             workspace: None,
+            count: lines.len() as u64,
+            path: None,
             rows: lines.iter().map(row).collect(),
         }
+    }
+
+    /// Returns how many of the chats are on the page, if others are not.
+    fn here(&self) -> Option<Number> {
+        let here = self.rows.len() as u64;
+        (here < self.count).then_some(Number(here))
+    }
+
+    fn count(&self) -> String {
+        counted(self.count, "chat")
     }
 }
 
 /// Groups the chats of a page by workspace, in the order of their newest chats.
-fn groups(lines: Vec<ChatSummary>, frame: &Frame) -> Vec<Group> {
+fn groups(found: ChatsPart, query: &ChatsQuery, frame: &Frame) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
-    for line in lines {
-        let row = ChatRow::new(&line, frame);
-        match groups
-            .iter_mut()
-            .find(|group| group.agent == line.chat.agent)
-        {
+    for line in found.chats {
+        let (agent, row) = (line.chat.agent, ChatRow::new(&line, frame));
+        match groups.iter_mut().find(|group| group.agent == agent) {
             Some(group) => group.rows.push(row),
             None => groups.push(Group {
-                agent: line.chat.agent,
+                agent,
                 workspace: line.workspace,
+                count: found.by_agent.get(&agent).copied().unwrap_or_default(),
+                path: None,
                 rows: vec![row],
             }),
         }
+    }
+    for group in &mut groups {
+        let of_agent = |agent: AgentId| ChatsQuery {
+            agent: Some(agent.uuid()),
+            ..query.list()
+        };
+        group.path = group
+            .agent
+            .filter(|_| group.here().is_some())
+            .map(|agent| of_agent(agent).path(None));
     }
     groups
 }
