@@ -22,6 +22,7 @@ mod hostile;
 mod hostile_pages;
 mod keyboard;
 mod live;
+mod narrow;
 mod observed;
 mod on_demand_pages;
 mod open_pages;

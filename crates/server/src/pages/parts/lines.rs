@@ -310,8 +310,7 @@ impl LinesTable<'_> {
                     return Ok(false);
                 }
                 let (pinned, head) = at.step();
-                self.begin(f, Side::Head, head)?;
-                write!(f, "<td class=\"no\">{pinned}</td>")?;
+                write!(f, "<tr><td class=\"no\">{pinned}</td>")?;
                 self.linked(f, Side::Head, head)?;
                 writeln!(f, "{}</tr>", Cell("text", line))?;
             }
@@ -321,7 +320,7 @@ impl LinesTable<'_> {
                         return Ok(false);
                     }
                     let number = next(&mut at.pinned);
-                    self.begin(f, Side::Pinned, number)?;
+                    f.write_str("<tr>")?;
                     self.linked(f, Side::Pinned, number)?;
                     writeln!(f, "{NO_NUMBER}{}</tr>", Cell("text removed", line))?;
                 }
@@ -330,8 +329,7 @@ impl LinesTable<'_> {
                         return Ok(false);
                     }
                     let number = next(&mut at.head);
-                    self.begin(f, Side::Head, number)?;
-                    f.write_str(NO_NUMBER)?;
+                    write!(f, "<tr>{NO_NUMBER}")?;
                     self.linked(f, Side::Head, number)?;
                     writeln!(f, "{}</tr>", Cell("text added", line))?;
                 }
@@ -340,7 +338,8 @@ impl LinesTable<'_> {
         Ok(true)
     }
 
-    /// Writes the lines of a row side by side. Returns `false` if not all of them fit into the table.
+    /// Writes the lines of a row side by side. Lines that replace each other are a `tbody` of their own, in which a
+    /// narrow window shows the old ones before the new ones. Returns `false` if not all of them fit into the table.
     fn split(
         &self,
         f: &mut fmt::Formatter<'_>,
@@ -354,6 +353,10 @@ impl LinesTable<'_> {
             }
             Row::Changed { removed, added } => (*removed, *added, ["text removed", "text added"]),
         };
+        let is_changed = matches!(row, Row::Changed { .. });
+        if is_changed {
+            f.write_str("</tbody><tbody class=\"block\">\n")?;
+        }
         for index in 0..removed.len().max(added.len()) {
             let (removed, added) = (removed.get(index), added.get(index));
             if !at.takes(removed.into_iter().chain(added)) {
@@ -361,11 +364,7 @@ impl LinesTable<'_> {
             }
             let pinned = removed.map(|line| (next(&mut at.pinned), line));
             let head = added.map(|line| (next(&mut at.head), line));
-            match (pinned, head) {
-                (_, Some((number, _))) => self.begin(f, Side::Head, number)?,
-                (Some((number, _)), None) => self.begin(f, Side::Pinned, number)?,
-                (None, None) => {}
-            }
+            f.write_str("<tr>")?;
             match (pinned, head) {
                 (Some((number, line)), Some(_)) => {
                     let cell = Cell(classes[0], line);
@@ -386,20 +385,19 @@ impl LinesTable<'_> {
             }
             f.write_str("</tr>\n")?;
         }
+        if is_changed {
+            f.write_str("</tbody><tbody>\n")?;
+        }
         Ok(true)
     }
 
-    /// Begins the row of a line.
-    fn begin(&self, f: &mut fmt::Formatter<'_>, side: Side, number: usize) -> fmt::Result {
-        write!(f, "<tr id=\"{}{}{number}\">", self.key, side.letter())
-    }
-
-    /// Writes the cell of a line's number, which links to the line.
+    /// Writes the cell of a line's number, which links to itself. A row has no id, because in a narrow window it is no
+    /// box to which a browser could scroll.
     fn linked(&self, f: &mut fmt::Formatter<'_>, side: Side, number: usize) -> fmt::Result {
         let (key, letter) = (self.key, side.letter());
         write!(
             f,
-            "<td class=\"no\"><a href=\"#{key}{letter}{number}\">{number}</a></td>"
+            "<td class=\"no\" id=\"{key}{letter}{number}\"><a href=\"#{key}{letter}{number}\">{number}</a></td>"
         )
     }
 }
@@ -497,7 +495,7 @@ mod tests {
         let text = "x\n".repeat(100_000);
         for layout in [Layout::Unified, Layout::Split] {
             let table = table("", &text, layout);
-            let rows = table.lines().filter(|line| line.starts_with("<tr id"));
+            let rows = table.lines().filter(|line| line.starts_with("<tr><td"));
             assert_eq!(rows.count(), TABLE_BYTES_MAX / (ROW_BYTES + 1));
             assert!(table.len() < 2 * TABLE_BYTES_MAX, "{} bytes", table.len());
             assert!(table.contains("too many for a page"));

@@ -1,0 +1,125 @@
+//! The pages on a phone, 360 pixels wide.
+
+use anyhow::Result;
+use ctxpin_browser::Chromium;
+use ctxpin_protocol::http::people::TokenCreate;
+use ctxpin_testing::workspace::Workspace;
+use serde_json::{Value, json};
+
+use crate::browser::create_chat;
+use crate::flows::signed_in;
+use crate::server::{Agent, Server};
+
+/// Returns a browser of the width of a phone that has signed in, and shows a page.
+async fn phone(server: &Server, path: &str) -> Result<Chromium> {
+    let mut browser = signed_in(server, "/").await?;
+    browser.resize(360, 800).await?;
+    browser.open(server.url.join(path)?.as_str()).await?;
+    browser.until(crate::flows::LIVE).await?;
+    Ok(browser)
+}
+
+/// The words of the cells of lines that can be seen, from the top.
+const LINES: &str = "[...document.querySelectorAll('.lines .text')]
+    .filter((cell) => cell.checkVisibility())
+    .map((cell) => [cell.getBoundingClientRect().top, cell.textContent])
+    .sort(([a], [b]) => a - b)
+    .map(([, words]) => words)";
+
+#[tokio::test]
+async fn side_by_side_shows_the_old_lines_before_the_new_ones() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let text = |lines: &str| Workspace::with_agents_md("/w", &format!("Before.\n{lines}After.\n"));
+    agent.push(&text("Old one.\nOld two.\n")).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    agent.push(&text("New one.\nNew two.\nNew three.\n")).await;
+    let path = format!("/chats/{chat}?view=split");
+    let mut browser = phone(&server, &path).await?;
+    let unified = json!([
+        "Before.",
+        "Old one.",
+        "Old two.",
+        "New one.",
+        "New two.",
+        "New three.",
+        "After."
+    ]);
+    assert_eq!(browser.evaluate(LINES).await?, unified);
+    let said =
+        "getComputedStyle(document.querySelector('[data-keep=\"view=split\"]'), '::after').content";
+    assert_eq!(browser.evaluate(said).await?, "\" in a wider window\"");
+    // The number of a line leads to it here too.
+    browser.resize(360, 200).await?;
+    browser
+        .evaluate("scrollTo(0, 0); document.querySelector('.lines a[href$=R3]').click()")
+        .await?;
+    browser
+        .until("(() => { const { top, bottom } = document.querySelector(':target').getBoundingClientRect(); \
+                return top >= 0 && bottom <= innerHeight && scrollY > 0 })()")
+        .await?;
+    browser.resize(1_000, 800).await?;
+    let pairs = json!([
+        "Before.",
+        "Before.",
+        "Old one.",
+        "New one.",
+        "Old two.",
+        "New two.",
+        "",
+        "New three.",
+        "After.",
+        "After."
+    ]);
+    assert_eq!(browser.evaluate(LINES).await?, pairs);
+    assert_eq!(browser.evaluate(said).await?, "none");
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_toast_covers_nothing_however_many_lines_it_has() -> Result<()> {
+    let server = Server::start().await;
+    let mut browser = phone(&server, "/chats").await?;
+    let covered = "document.querySelector('.toast').getBoundingClientRect().bottom \
+                   > document.querySelector('main h1').getBoundingClientRect().top";
+    for lines in [1, 3, 6] {
+        let words = "The server refused this. ".repeat(lines * 2);
+        browser
+            .evaluate(&format!(
+                "document.querySelector('.toast')?.remove(); \
+                 document.getElementById('toasts').innerHTML = \
+                 '<div class=toast><p>{words}</p><button>Undo</button></div>'"
+            ))
+            .await?;
+        browser.until(&format!("!({covered})")).await?;
+        let height = browser
+            .evaluate("document.querySelector('.toast').offsetHeight")
+            .await?;
+        assert!(height.as_u64() > Some(20 * lines as u64), "{height}");
+    }
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_label_of_a_token_is_whole() -> Result<()> {
+    let server = Server::start().await;
+    let label = "Deploys the staging environment of the checkout, every night at three";
+    let token = TokenCreate {
+        label: Some(label.into()),
+        ..TokenCreate::default()
+    };
+    server.client.token_create(&token).await.unwrap();
+    let mut browser = phone(&server, "/settings").await?;
+    let cut = "[...document.querySelectorAll('.token-row b')] \
+               .filter((label) => label.scrollWidth > label.clientWidth).map((label) => label.textContent)";
+    assert_eq!(browser.evaluate(cut).await?, Value::Array(Vec::new()));
+    let labels = browser
+        .evaluate("document.querySelector('main').textContent")
+        .await?;
+    assert!(labels.as_str().unwrap().contains(label), "{labels}");
+    server.stop().await;
+    Ok(())
+}
