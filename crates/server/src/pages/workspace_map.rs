@@ -10,6 +10,7 @@ use ctxpin_model::agent::Head;
 use ctxpin_model::chat::ChatSummary;
 use ctxpin_model::history::{PinStep, StepRequest, StepStand};
 use ctxpin_model::id::{AgentId, ChatId};
+use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page};
 use ctxpin_operations::history;
 
@@ -117,13 +118,8 @@ impl Map {
             return Ok(None);
         };
         let now = app.now();
-        let word = range.unwrap_or("7d");
-        let from = match word {
-            "24h" => now.before(DAY),
-            "30d" => now.before(30 * DAY),
-            "all" => first.received_at,
-            _ => now.before(7 * DAY),
-        };
+        let choice = RangeChoice::of(range, first.received_at, now);
+        let from = choice.from(first.received_at, now);
         let range = Range { from, to: now };
         let is_crowd = chats.next.is_some() || chats.items.len() > LANES_MAX;
         let (chats_max, moves_max) = match is_crowd {
@@ -170,7 +166,7 @@ impl Map {
         let heads: Vec<_> = heads.iter().rev().map(of_head).collect();
         Ok(Some(Self {
             range,
-            ranges: RangeLink::all(word),
+            ranges: choice.links(first.received_at, now),
             axis: Axis(Lane {
                 range,
                 bands: range.bands(&heads),
@@ -184,20 +180,74 @@ impl Map {
 
 impl HtmlSafe for Map {}
 
-impl RangeLink {
-    fn all(current: &str) -> Vec<Self> {
-        let links = [
-            ("24h", "24 hours"),
-            ("7d", "7 days"),
-            ("30d", "30 days"),
-            ("all", "All"),
-        ];
-        let links = links.map(|(word, label)| Self {
-            word,
-            label,
-            is_current: word == current,
+/// How much of the past a map shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RangeChoice {
+    Day,
+    Week,
+    Month,
+    /// From the first head that the map draws.
+    All,
+}
+
+impl RangeChoice {
+    const ALL: [Self; 4] = [Self::Day, Self::Week, Self::Month, Self::All];
+
+    /// Reads the word of a URL. Without one that is known, the map shows the last week, or all of a younger workspace.
+    fn of(word: Option<&str>, first: Moment, now: Moment) -> Self {
+        let named = Self::ALL.into_iter();
+        let mut named = named.filter(|choice| Some(choice.word()) == word);
+        match Self::Week.is_within(first, now) {
+            true => named.next().unwrap_or(Self::Week),
+            false => named.next().unwrap_or(Self::All),
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Day => "24h",
+            Self::Week => "7d",
+            Self::Month => "30d",
+            Self::All => "all",
+        }
+    }
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::Day => "24 hours",
+            Self::Week => "7 days",
+            Self::Month => "30 days",
+            Self::All => "All",
+        }
+    }
+
+    /// Returns when the range begins. `first` is the time of the first head.
+    fn from(self, first: Moment, now: Moment) -> Moment {
+        match self {
+            Self::Day => now.before(DAY),
+            Self::Week => now.before(7 * DAY),
+            Self::Month => now.before(30 * DAY),
+            Self::All => first,
+        }
+    }
+
+    /// Returns whether the range begins after the first head, so that it shows less than all.
+    fn is_within(self, first: Moment, now: Moment) -> bool {
+        self.from(first, now) > first
+    }
+
+    /// Returns the links to all ranges that show less than all, to all, and to this one. A link alone chooses nothing.
+    fn links(self, first: Moment, now: Moment) -> Vec<RangeLink> {
+        let shown = Self::ALL.into_iter().filter(|choice| {
+            *choice == Self::All || *choice == self || choice.is_within(first, now)
         });
-        links.into()
+        let links = shown.map(|choice| RangeLink {
+            word: choice.word(),
+            label: choice.label(),
+            is_current: choice == self,
+        });
+        let links: Vec<_> = links.collect();
+        if links.len() > 1 { links } else { Vec::new() }
     }
 }
 
@@ -279,4 +329,36 @@ fn crowds(range: Range, heads: &[Head], by_chat: &BTreeMap<ChatId, Vec<Step>>) -
         }
     });
     lanes.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_fits_the_age_of_the_workspace() {
+        let now = Moment::from_unix_micros(1_795_788_000_000_000).unwrap();
+        let check = |minutes: u64, word: Option<&str>, expected: &str| {
+            let first = now.before(Duration::from_secs(60 * minutes));
+            let choice = RangeChoice::of(word, first, now);
+            let links = choice.links(first, now).into_iter();
+            let links = links.map(|link| match link.is_current {
+                true => format!("[{}]", link.label),
+                false => link.label.to_owned(),
+            });
+            assert_eq!(links.collect::<Vec<_>>().join(" "), expected, "{minutes}");
+            choice.from(first, now)
+        };
+        let (hour, day) = (60, 24 * 60);
+        let from = check(30, None, "");
+        assert_eq!(from, now.before(Duration::from_secs(30 * 60)));
+        check(30, Some("7d"), "[7 days] All");
+        check(25 * hour, None, "24 hours [All]");
+        check(25 * hour, Some("24h"), "[24 hours] All");
+        check(7 * day, None, "24 hours [All]");
+        let from = check(8 * day, None, "24 hours [7 days] All");
+        assert_eq!(from, now.before(7 * DAY));
+        check(40 * day, Some("all"), "24 hours 7 days 30 days [All]");
+        check(40 * day, Some("year"), "24 hours [7 days] 30 days All");
+    }
 }

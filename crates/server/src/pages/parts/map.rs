@@ -202,16 +202,22 @@ impl fmt::Display for Axis {
         f.write_str("<svg height=\"44\" role=\"img\" aria-label=\"The heads of the workspace\">")?;
         let step = Duration::from_secs_f64(lane.range.seconds() / f64::from(TICKS));
         let is_short = step < Duration::from_secs(24 * 60 * 60);
+        let mut before = String::new();
         for tick in 0..TICKS {
             let at = lane.range.from.after(step * tick);
             let x = lane.range.place(at);
             let form = if is_short { "%a %H:%M" } else { "%-d %b" };
-            let day = at.utc().format(form);
+            let day = at.utc().format(form).to_string();
+            // The ticks of a few minutes have a minute in common.
+            if day == before {
+                continue;
+            }
             write!(
                 f,
                 "<line class=\"grid\" x1=\"{x:.2}%\" y1=\"16\" x2=\"{x:.2}%\" y2=\"20\"/>\
                  <text class=\"when\" x=\"{x:.2}%\" y=\"12\">{day}</text>"
             )?;
+            before = day;
         }
         lane.write_bands(f, 24)?;
         f.write_str("</svg>")
