@@ -79,11 +79,12 @@ impl Noun {
     }
 }
 
-/// Returns the state of a chat in a few words.
+/// Returns the state of a chat in a few words. An archived chat keeps its pin, and nobody is asked about its drift.
 pub fn state(chat: &Chat) -> String {
     let context = &chat.context;
     let mut words = match &context.snapshot {
         None => vec!["unpinned"],
+        Some(_) if chat.archived => vec![],
         Some(_) if context.dirty && context.declined => vec!["declined"],
         Some(_) if context.dirty => vec!["behind"],
         Some(_) => vec!["clean"],

@@ -59,16 +59,19 @@ impl Show {
             };
             say::print(&page.text(self.resources))?;
         }
-        Ok(match self.exit_code && is_dirty(&context) {
-            true => ExitCode::from(DIRTY_EXIT_CODE),
-            false => ExitCode::SUCCESS,
-        })
+        Ok(
+            match self.exit_code && !chat.archived && is_dirty(&context) {
+                true => ExitCode::from(DIRTY_EXIT_CODE),
+                false => ExitCode::SUCCESS,
+            },
+        )
     }
 }
 
 /// Returns whether nobody knows that a chat without drift is clean, because its agent does not answer.
 async fn is_agent_gone(client: &Client, chat: &Chat, context: &Context) -> Result<bool, Failure> {
-    let agent = chat.agent_id.filter(|_| context.pin.snapshot.is_some());
+    let is_asked = context.pin.snapshot.is_some() && !chat.archived;
+    let agent = chat.agent_id.filter(|_| is_asked);
     match agent.filter(|_| !context.pin.dirty) {
         Some(agent) => Ok(!client.agent(agent.into()).await?.connected),
         None => Ok(false),
@@ -222,6 +225,13 @@ impl Page<'_> {
             };
             return format!("\nnot pinned: {next}\n");
         }
+        if self.chat.archived {
+            return format!(
+                "\narchived: the chat keeps its pin, and shows no drift\n\n  \
+                 ctxpin chat archive {} --undo   show it again\n",
+                say::id(self.chat.id)
+            );
+        }
         if !context.pin.dirty {
             return match &context.pin.agent_refused {
                 Some(refused) => self.refused(refused),
@@ -338,16 +348,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::command::chat::state;
 
-    #[test]
-    fn a_chat_is_clean_only_as_far_as_its_agent_answers() {
-        let pin = json!({
-            "snapshot": "sha256:1", "context_hash": "sha256:2", "pinned_at": "2026-11-01T00:00:00Z",
-            "dirty": false, "dirty_since": null, "declined": false, "error": null, "renderer": 2,
-        });
+    /// Returns the state of a chat in `chat list`, and what `chat show` says of its drift.
+    fn said(pin: &Value, is_archived: bool, is_agent_gone: bool) -> (String, String) {
         let chat = json!({
             "id": "01a22094-3a09-7e07-b182-bf8db57cbc39", "title": "t", "agent_id": null,
-            "policy": "manual", "tools": "live", "archived": false, "context": pin,
+            "policy": "manual", "tools": "live", "archived": is_archived, "context": pin,
             "created_at": "2026-11-01T00:00:00Z", "updated_at": "2026-11-01T00:00:00Z",
         });
         let mut context = pin.clone();
@@ -362,17 +369,29 @@ mod tests {
             context[name] = value;
         }
         let chat: Chat = serde_json::from_value(chat).unwrap();
-        let check = |context: &Value, is_agent_gone: bool, doubt: Option<&str>| {
-            let context: Context = serde_json::from_value(context.clone()).unwrap();
-            let page = Page {
-                chat: &chat,
-                context: &context,
-                is_agent_gone,
-                viewpoint: Viewpoint::here(),
-                now: say::now(),
-                is_named: false,
-            };
-            let drift = page.drift();
+        let context: Context = serde_json::from_value(context).unwrap();
+        let page = Page {
+            chat: &chat,
+            context: &context,
+            is_agent_gone,
+            viewpoint: Viewpoint::here(),
+            now: say::now(),
+            is_named: false,
+        };
+        (state(&chat), page.drift())
+    }
+
+    fn clean_pin() -> Value {
+        json!({
+            "snapshot": "sha256:1", "context_hash": "sha256:2", "pinned_at": "2026-11-01T00:00:00Z",
+            "dirty": false, "dirty_since": null, "declined": false, "error": null, "renderer": 2,
+        })
+    }
+
+    #[test]
+    fn a_chat_is_clean_only_as_far_as_its_agent_answers() {
+        let check = |pin: &Value, is_agent_gone: bool, doubt: Option<&str>| {
+            let (_, drift) = said(pin, false, is_agent_gone);
             assert_eq!(
                 drift.contains("not known to be clean"),
                 doubt.is_some(),
@@ -380,10 +399,31 @@ mod tests {
             );
             assert!(drift.contains(doubt.unwrap_or("clean")), "{drift}");
         };
-        check(&context, false, None);
-        check(&context, true, Some("its agent is gone"));
-        let refused = json!({ "limit": "content_bytes", "at": "2026-11-01T00:00:00Z" });
-        context["agent_refused"] = refused;
-        check(&context, true, Some("exceeded a limit (content_bytes)"));
+        let mut pin = clean_pin();
+        check(&pin, false, None);
+        check(&pin, true, Some("its agent is gone"));
+        pin["agent_refused"] = json!({ "limit": "content_bytes", "at": "2026-11-01T00:00:00Z" });
+        check(&pin, true, Some("exceeded a limit (content_bytes)"));
+    }
+
+    #[test]
+    fn an_archived_chat_shows_no_drift() {
+        let check = |pin: &Value, expected: &str| {
+            let (state, drift) = said(pin, true, false);
+            assert_eq!(state, expected);
+            let archived = "archived: the chat keeps its pin, and shows no drift";
+            assert!(drift.contains(archived), "{drift}");
+            let undo = "ctxpin chat archive b57cbc39 --undo";
+            assert!(drift.contains(undo), "{drift}");
+        };
+        let mut pin = clean_pin();
+        check(&pin, "archived");
+        pin["dirty"] = json!(true);
+        pin["dirty_since"] = json!("2026-11-02T00:00:00Z");
+        assert_eq!(said(&pin, false, false).0, "behind");
+        check(&pin, "archived");
+        pin["declined"] = json!(true);
+        pin["error"] = json!("too many files");
+        check(&pin, "scan incomplete, archived");
     }
 }
