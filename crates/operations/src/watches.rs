@@ -242,7 +242,12 @@ impl Watch {
         match (self.subject, hint.topic) {
             (_, Topic::Account { .. }) => {
                 self.check(Operation::ChatList).await?;
-                self.check_session().await
+                self.check_session().await?;
+                // With a role goes what a page shows, and no other topic tells of that.
+                let is_of_page = self.subject == Subject::Own && self.detail == Detail::Ids;
+                let changed = is_of_page.then_some(Event::Changed(Changed::Everything));
+                self.events.extend(changed);
+                Ok(())
             }
             _ if self.detail == Detail::Ids => self.pass_on(hint.topic).await,
             (Subject::Chat(watched), Topic::Everything) => self.read_chat(watched).await,
@@ -288,8 +293,7 @@ impl Watch {
                 Some(match topic {
                     Topic::Chat { chat, .. } => Changed::Chat(chat),
                     Topic::Agent { agent, .. } => Changed::Agent(agent),
-                    Topic::Account { .. } => return Ok(()),
-                    Topic::Everything => Changed::Everything,
+                    Topic::Account { .. } | Topic::Everything => Changed::Everything,
                 })
             }
         };

@@ -38,6 +38,7 @@ ctxpin_testing::on_both_databases!(
     a_rebound_chat_drifts_with_its_new_agent,
     a_revoked_token_ends_the_watch,
     a_watch_ends_with_its_session,
+    a_withdrawn_role_is_told_at_once,
     finding_11_who_is_locked_out_watches_no_longer,
     others_chats_are_not_seen,
     a_chat_that_cannot_be_read_cannot_be_watched,
@@ -739,6 +740,30 @@ async fn replicas_of_one_postgres_wake_each_other() {
     test.finish().await;
 }
 
+async fn a_withdrawn_role_is_told_at_once(test: &TestService) {
+    let service = &test.service;
+    let admin = first_admin(service).await;
+    let (mira, reader) = user(service, admin, "mira", "member auditor", "read write").await;
+    let mut watch = watch(service, reader, Subject::Own, Detail::Ids)
+        .await
+        .unwrap();
+    assert!(matches!(next_event(&mut watch).await, Event::Ready));
+    for roles in ["member", ""] {
+        let change = UserChange {
+            roles: Some(roles.parse().unwrap()),
+            ..UserChange::default()
+        };
+        people::user_change(service, admin, mira, &change)
+            .await
+            .unwrap();
+        let told = next_event(&mut watch).await;
+        assert!(
+            matches!(told, Event::Changed(Changed::Everything)),
+            "{roles}: {told:?}"
+        );
+    }
+}
+
 async fn a_watch_ends_with_its_session(test: &TestService) {
     let service = &test.service;
     let owner = first_admin(service).await;
@@ -760,6 +785,10 @@ async fn a_watch_ends_with_its_session(test: &TestService) {
     sign_in::sign_out(service, session).await.unwrap();
     assert!(matches!(next(ends).await, Err(Error::SessionEnded)));
     // The other one has looked for its session, and goes on.
+    assert!(matches!(
+        next(stays).await,
+        Ok(Some(Event::Changed(Changed::Everything)))
+    ));
     let chat = ctxpin_testing::people::chat(service, owner, None).await;
     assert!(
         matches!(next(stays).await, Ok(Some(Event::Changed(Changed::Chat(id)))) if id == chat.id)

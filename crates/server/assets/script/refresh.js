@@ -82,6 +82,8 @@ async function refreshOnce(asked) {
       if (fresh) morph(document.getElementById(id), fresh, how);
     }
   });
+  // What stands beside the content must not outlive it either.
+  if (!response.ok) for (const rest of document.querySelectorAll("dialog:not(#keys), .toast")) rest.remove();
   if (!asked && sayable() !== before) say(sayable());
   document.title = page.title;
   // A page that says that something is gone listens to nothing.

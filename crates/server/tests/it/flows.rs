@@ -8,6 +8,7 @@ use ctxpin_client::Client;
 use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::page::PageQuery;
 use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke, UserChange, UserCreate};
+use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_testing::workspace::Workspace;
 use reqwest::Method;
 use tokio::time::timeout;
@@ -466,6 +467,70 @@ async fn an_open_page_says_that_its_reader_has_lost_the_permission() -> Result<(
     browser
         .until("location.pathname + location.search === '/sign-in?next=%2Fsettings'")
         .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+/// A page that hears nothing of the server.
+const DEAF: &str =
+    "window.EventSource = class { addEventListener() {} close() {} static CLOSED = 2 }";
+
+#[tokio::test]
+async fn an_open_page_shows_nothing_of_others_to_who_is_no_auditor_any_more() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "A secret plan").await;
+    server
+        .client
+        .turn_begin(chat, &TurnBegin::default())
+        .await
+        .unwrap();
+    let (user, _, secret) = auditor(&server).await;
+    let roles = async |roles: &[&str]| {
+        let change = UserChange {
+            roles: Some(roles.iter().map(ToString::to_string).collect()),
+            ..UserChange::default()
+        };
+        let changed = server.client.user_change(user.into(), &change).await;
+        changed.unwrap();
+    };
+    let gone = "document.querySelector('main h1')?.textContent === 'This is not here'";
+    let told = "document.documentElement.outerHTML.includes('A secret plan')";
+    let mut browser = Chromium::start().await?;
+    let path = format!("/chats/{chat}/turns");
+    sign_in(&mut browser, &server, &secret, &path).await?;
+    assert_eq!(browser.evaluate(told).await?, true);
+    // The news come at once, and take all of it away.
+    roles(&["member"]).await;
+    browser.until(gone).await?;
+    assert_eq!(browser.evaluate(told).await?, false);
+    assert_eq!(
+        browser.evaluate("document.title.includes('plan')").await?,
+        false
+    );
+
+    // Without news, the next act finds out.
+    roles(&["auditor"]).await;
+    browser
+        .call(
+            "Page.addScriptToEvaluateOnNewDocument",
+            serde_json::json!({ "source": DEAF }),
+        )
+        .await?;
+    for act in [
+        "document.querySelector('.turn > summary').click()",
+        "document.querySelector('.tabs a[href$=history]').click()",
+    ] {
+        browser.open(server.url.join(&path)?.as_str()).await?;
+        assert_eq!(browser.evaluate(told).await?, true);
+        roles(&["member"]).await;
+        browser.evaluate(act).await?;
+        browser.until(gone).await?;
+        assert_eq!(browser.evaluate(told).await?, false, "{act}");
+        roles(&["auditor"]).await;
+    }
     browser.no_errors()?;
     server.stop().await;
     Ok(())
