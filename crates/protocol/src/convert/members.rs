@@ -65,10 +65,11 @@ pub fn text(member: impl Display, text: String, bytes_max: usize) -> Result<Stri
 ///
 /// Fails for any other text.
 pub fn chosen_name(member: impl Display, text: String) -> Result<String, InvalidMember> {
+    let chars = text.chars().count();
     let reason = if text.trim().is_empty() {
         "it must not be empty".to_owned()
-    } else if text.chars().count() > CHOSEN_NAME_CHARS_MAX {
-        format!("it must have at most {CHOSEN_NAME_CHARS_MAX} characters")
+    } else if chars > CHOSEN_NAME_CHARS_MAX {
+        format!("it has {chars} characters; shorten it to at most {CHOSEN_NAME_CHARS_MAX}")
     } else if text.chars().any(char::is_control) {
         "it must not hold control characters".to_owned()
     } else {

@@ -19,7 +19,7 @@ use ctxpin_protocol::problem::ProblemName;
 
 use super::answer::{Toast, Undo};
 use super::decided::Decided;
-use super::fields::Fields;
+use super::fields::{Fields, incomplete};
 use super::form::{PageForm, Wants};
 use super::frame::{Frame, Place, html};
 use super::parts::command::{chat_command, rollback_command};
@@ -108,7 +108,7 @@ pub(crate) async fn chats(State(app): State<App>, form: PageForm) -> ApiResult<R
         Some("archive") => return archive(&app, form, &chosen, true).await,
         Some("unarchive") => return archive(&app, form, &chosen, false).await,
         Some("undo") => return undo(&app, form).await,
-        _ => return Err(unknown_move()),
+        _ => return Err(incomplete("move").into()),
     };
     let chats = chosen.iter().filter_map(|choice| choice.seen).collect();
     let request = BulkMove { chats, decision };
@@ -220,13 +220,8 @@ fn decision(fields: &Fields, ids: Vec<PendingChangeId>) -> ApiResult<Decision> {
     match fields.get("move") {
         Some("all" | "chosen" | "take") => Ok(Decision::Take(ids)),
         Some("decline") => Ok(Decision::Decline),
-        _ => Err(unknown_move()),
+        _ => Err(incomplete("move").into()),
     }
-}
-
-fn unknown_move() -> ApiError {
-    let reason = "the form lacks it; load the page again";
-    InvalidMember::new("move", reason).into()
 }
 
 /// Reads some changes with the chats that wait for them, at most [`BULK_CHATS_MAX`].

@@ -1,5 +1,6 @@
 //! The fields of a form, as the browser sent them.
 
+use ctxpin_protocol::convert::members::InvalidMember;
 use url::form_urlencoded;
 
 /// The fields of a form, in order.
@@ -34,6 +35,11 @@ impl Fields {
         let of_name = self.0.iter().filter(move |(known, _)| known == name);
         of_name.map(|(_, value)| value.as_str())
     }
+}
+
+/// Returns the error of a form that lacks what its page sends with it, as a page of an older release may.
+pub(crate) fn incomplete(name: &str) -> InvalidMember {
+    InvalidMember::new(name, "the form is not complete; load the page again")
 }
 
 impl FromIterator<(String, String)> for Fields {

@@ -18,7 +18,6 @@ use super::assets::{ASSETS, Assets};
 use super::caller::{Choices, PageCaller, Theme};
 use super::parts::number::Number;
 use super::parts::text::Text;
-use super::told::Told;
 use super::typed::{FailedForm, Typed};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
@@ -83,7 +82,8 @@ impl SignedIn {
 
 /// What is wrong with a form.
 pub(crate) struct Failure<'f> {
-    pub field: Option<Text<&'f str>>,
+    /// What the form calls the field that is wrong, if a person sees it.
+    pub label: Option<&'static str>,
     pub detail: Text<&'f str>,
 }
 
@@ -293,10 +293,10 @@ impl Frame {
 
     /// Returns what is wrong with the form that has just failed.
     pub fn failure(&self) -> Option<Failure<'_>> {
-        let Told { detail, field, .. } = &self.failed.as_ref()?.told;
+        let told = &self.failed.as_ref()?.told;
         Some(Failure {
-            field: field.as_deref().map(Text),
-            detail: Text(detail),
+            label: told.label(),
+            detail: Text(&told.detail),
         })
     }
 

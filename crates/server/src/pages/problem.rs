@@ -48,6 +48,8 @@ const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy")
 struct ProblemPage<'p> {
     frame: Frame,
     heading: &'static str,
+    /// What the sentence is about: a part of the address, as the reader sees it there, or a field of a form.
+    what: Option<&'p str>,
     told: &'p Told,
     command: Option<&'static str>,
     /// Whether the page tries again by itself.
@@ -167,6 +169,10 @@ pub(crate) async fn show_problems(
                 let page = ProblemPage {
                     frame: frame(&app, status, caller.get(), choices, heading).await,
                     heading,
+                    what: match is_read {
+                        true => told.field.as_deref(),
+                        false => told.label(),
+                    },
                     told: &told,
                     command: command.filter(|_| is_helped),
                     is_passing: status == StatusCode::SERVICE_UNAVAILABLE,

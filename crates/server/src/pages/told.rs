@@ -16,7 +16,33 @@ pub(crate) struct Told {
     pub is_stale: bool,
 }
 
+/// Returns what the pages call a field of a form. `None` for one that nobody sees: what is wrong with it says the
+/// sentence alone.
+fn label(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "title" => "Title",
+        "agent" | "workspace" => "Workspace",
+        "policy" => "When the workspace changes",
+        "label" => "Label",
+        "scope" => "It may",
+        "name" => "Name",
+        "role" => "Roles",
+        "profile" => "Profile",
+        "home" => "Home of the tool",
+        "actor" => "Who",
+        "object" => "Object",
+        "since" => "From the day",
+        "until" => "To the day",
+        _ => return None,
+    })
+}
+
 impl Told {
+    /// Returns what the form calls the field that is wrong, if a person sees it.
+    pub fn label(&self) -> Option<&'static str> {
+        label(self.field.as_deref()?)
+    }
+
     /// Puts a problem into words.
     pub fn new(problem: &Problem) -> Self {
         let is_stale = problem.name() == Some(ProblemName::PreconditionFailed);
@@ -69,6 +95,7 @@ mod tests {
     use ctxpin_protocol::convert::members::InvalidMember;
 
     use super::*;
+    use crate::pages::fields::incomplete;
 
     #[test]
     fn people_read_short_hashes_and_the_names_of_fields() {
@@ -82,6 +109,13 @@ mod tests {
         let invalid = InvalidMember::new("workspace", "it must not be empty");
         let told = Told::new(&invalid.into());
         assert_eq!(told.field.as_deref(), Some("workspace"));
+        assert_eq!(told.label(), Some("Workspace"));
         assert_eq!(told.detail, "It must not be empty.");
+        let told = Told::new(&incomplete("head").into());
+        assert_eq!(told.label(), None);
+        assert_eq!(
+            told.detail,
+            "The form is not complete; load the page again."
+        );
     }
 }

@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use reqwest::header::REFERER;
 
 use crate::browser::{Browser, create_chat, page_value};
+use crate::flows::edition;
 use crate::pages::check_golden;
 use crate::server::{Agent, Server};
 
@@ -117,6 +118,53 @@ async fn a_filter_that_is_wrong_keeps_what_was_typed() {
         assert!(page.contains(text), "no {text} in {page}");
     }
     assert!(!page.contains("No such line"), "{page}");
+    server.stop().await;
+}
+
+/// Without JavaScript, the names of fields that nobody sees would mean nothing.
+#[tokio::test]
+async fn a_refusal_has_no_raw_names_of_fields() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    let moves = format!("/chats/{chat}/moves");
+    let value = page_value(&browser.page("/settings").await);
+    let check = async |path: &str, fields: &[(&str, &str)], expected: &str| {
+        let fields = [fields, &[("page", value.as_str())]].concat();
+        let refused = browser.post(path, &fields).await;
+        let status = refused.status();
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{fields:?}");
+        let page = refused.text().await.unwrap();
+        assert!(page.contains(expected), "no {expected} in {page}");
+    };
+    let ticked = [
+        ("move", "all"),
+        ("head", "sha256:1"),
+        ("source", "instruction_file /w/AGENTS.md"),
+    ];
+    let words = "<p>Some changes are ticked; take the ticked ones, or untick them to take all.</p>";
+    check(&moves, &ticked, words).await;
+    let incomplete = "<p>The form is not complete; load the page again.</p>";
+    check(&moves, &[("move", "all")], incomplete).await;
+    check(&moves, &[("move", "undo")], incomplete).await;
+    check(&moves, &[], incomplete).await;
+    check(
+        "/chats/moves",
+        &[("chat", "x")],
+        "<p>This is not a chat of the page.</p>",
+    )
+    .await;
+    let long = "t".repeat(10_000);
+    let words = "<b>Title</b>: It has 10000 characters; shorten it to at most 200.";
+    check("/chats", &[("title", &long)], words).await;
+    check(
+        "/settings/tokens",
+        &[("label", "ci")],
+        "<b>It may</b>: A token needs at least one.",
+    )
+    .await;
     server.stop().await;
 }
 

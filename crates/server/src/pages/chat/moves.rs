@@ -18,7 +18,7 @@ use super::history::what_it_changed;
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::answer::{Toast, Undo};
-use crate::pages::fields::Fields;
+use crate::pages::fields::{Fields, incomplete};
 use crate::pages::form::PageForm;
 use crate::pages::parts::command::{chat_command, rollback_command};
 use crate::pages::parts::short_id::last_digits;
@@ -89,19 +89,15 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
             policy: field("policy"),
             ..ContextMove::default()
         },
-        _ => {
-            let reason = "it must be `all`, `chosen`, `decline`, `undecline`, `rollback` or `undo`";
-            return Err(InvalidMember::new("move", reason));
-        }
+        _ => return Err(incomplete("move")),
     };
     // Without this, an empty field would refresh everything.
-    let lacks = |name: &str| InvalidMember::new(name, "the form lacks it; load the page again");
     match fields.get("move") {
-        Some("decline") if wanted.decline.is_none() => Err(lacks("head")),
-        Some("undecline") if wanted.undecline.is_none() => Err(lacks("head")),
-        Some("rollback" | "undo") if wanted.snapshot.is_none() => Err(lacks("snapshot")),
-        Some("undo") if wanted.policy.is_none() => Err(lacks("policy")),
-        Some("all" | "chosen") if wanted.head.is_none() => Err(lacks("head")),
+        Some("decline") if wanted.decline.is_none() => Err(incomplete("head")),
+        Some("undecline") if wanted.undecline.is_none() => Err(incomplete("head")),
+        Some("rollback" | "undo") if wanted.snapshot.is_none() => Err(incomplete("snapshot")),
+        Some("undo") if wanted.policy.is_none() => Err(incomplete("policy")),
+        Some("all" | "chosen") if wanted.head.is_none() => Err(incomplete("head")),
         // A page whose button and boxes disagree must not take more than its reader chose.
         Some("all") if fields.get("source").is_some() => {
             let reason =

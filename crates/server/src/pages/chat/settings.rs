@@ -24,7 +24,7 @@ use crate::pages::PageCaller;
 use crate::pages::answer::{Toast, Undo, elsewhere};
 use crate::pages::chats::title_or_words;
 use crate::pages::done::saying;
-use crate::pages::fields::Fields;
+use crate::pages::fields::{Fields, incomplete};
 use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::{Command, chat_command};
@@ -222,7 +222,7 @@ async fn carried_out(app: &App, form: &PageForm, chat: ChatId) -> ApiResult<Chat
 fn changed(fields: &Fields) -> Result<ChatChange, InvalidMember> {
     let title = fields.get("title").map(title);
     let archived = fields.get("archived").map(|text| {
-        let malformed = |_| InvalidMember::new("archived", "it must be `true` or `false`");
+        let malformed = |_| incomplete("archived");
         text.parse().map_err(malformed)
     });
     let agent = fields.get("agent").map(|text| match text {

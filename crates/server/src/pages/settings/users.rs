@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::{Toast, Undo};
 use crate::pages::cursor::{CursorQuery, require_items};
-use crate::pages::fields::Fields;
+use crate::pages::fields::{Fields, incomplete};
 use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, Place, html};
 use crate::pages::parts::command::Command;
@@ -214,10 +214,7 @@ fn word_of_bool(fields: &Fields) -> Result<bool, InvalidMember> {
     match fields.get("disabled") {
         Some("true") => Ok(true),
         Some("false") => Ok(false),
-        _ => Err(InvalidMember::new(
-            "disabled",
-            "it must be `true` or `false`",
-        )),
+        _ => Err(incomplete("disabled")),
     }
 }
 
