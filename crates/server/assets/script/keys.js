@@ -1,4 +1,4 @@
-// Keys. `data-row` marks what j and k go through, `data-box` on it the id of the box that x turns, and
+// Keys. `data-row` marks what j and k go through, which ends with the links to the other pages of a list, `data-box` on it the id of the box that x turns, and
 // `data-keys="t"` what a letter clicks or, if it is a field, focuses. A letter acts on what is chosen, else
 // in the row that has the focus, else on the page.
 
@@ -48,9 +48,9 @@ function goRow(step) {
   const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step;
   const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
   focusRow(row);
-  // A file of a diff begins below the bar; a row of a list just has to be visible.
+  // A file of a diff begins below the bar; a row of a list just has to be visible, with all of its lines.
   if (row.closest(".file")) row.closest(".file").scrollIntoView({ block: "start" });
-  else row.scrollIntoView({ block: "nearest" });
+  else (row.closest(".row, .lane") ?? row).scrollIntoView({ block: "nearest" });
   return true;
 }
 

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ctxpin_browser::Chromium;
+use ctxpin_protocol::http::turns::TurnBegin;
 use serde_json::Value;
 
 use crate::browser::create_chat;
@@ -128,6 +129,106 @@ async fn letters_can_be_turned_off() -> Result<()> {
     // Tab and Enter always work: the first stop leads over the bar to the content.
     press_all(&mut browser, &["Tab", "Enter"]).await?;
     assert_eq!(browser.evaluate("document.activeElement.id").await?, "main");
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+/// Whether the row that has the focus can be seen whole: no bar and no foot lies over it.
+const ROW_IS_SEEN: &str = "(() => {
+    const row = document.activeElement.closest('.row, .turn > summary, .lane') ?? document.activeElement;
+    const { left, top, bottom } = row.getBoundingClientRect();
+    const isRow = (y) => row.contains(document.elementFromPoint(left + 40, y));
+    return isRow(top + 2) && isRow(bottom - 2);
+})()";
+
+#[tokio::test]
+async fn keys_go_through_a_long_list_and_to_its_next_page() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    for number in 0..60 {
+        create_chat(&server, Some(agent.id), &format!("Chat {number}")).await;
+    }
+    agent.push(&edition("Be quick.")).await;
+    let mut browser = signed_in(&server, "/chats").await?;
+    browser.prefer(&[("prefers-color-scheme", "dark")]).await?;
+    for width in [360, 1440] {
+        browser.resize(width, 700).await?;
+        browser.open(server.url.join("/chats")?.as_str()).await?;
+        browser.until(LIVE).await?;
+        let count =
+            "document.querySelector('.group-head').textContent.replace(/\\s+/g, ' ').trim()";
+        let count = browser.evaluate(count).await?;
+        assert!(
+            count.as_str().unwrap().ends_with("50 of 60 chats"),
+            "{count}"
+        );
+        // A chosen row shows the foot, which lies over the end of the list.
+        press_all(&mut browser, &["j", "x"]).await?;
+        for number in (10..59).rev() {
+            browser.press("j").await?;
+            assert_eq!(
+                focus(&mut browser).await?,
+                format!("Chat {number}").as_str()
+            );
+            assert_eq!(
+                browser.evaluate(ROW_IS_SEEN).await?,
+                true,
+                "{width} {number}"
+            );
+        }
+        press_all(&mut browser, &["Escape", "j"]).await?;
+        assert_eq!(focus(&mut browser).await?, "Next");
+        browser.press("Enter").await?;
+        browser
+            .until("document.querySelectorAll('.chat-row[data-key]').length === 10")
+            .await?;
+        browser.until(LIVE).await?;
+        press_all(&mut browser, &["j", "j"]).await?;
+        assert_eq!(focus(&mut browser).await?, "Chat 8");
+        // And back, from the last row.
+        for _ in 0..9 {
+            browser.press("j").await?;
+        }
+        assert_eq!(focus(&mut browser).await?, "Previous");
+    }
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn keys_go_through_turns_and_the_lanes_of_a_map() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let mut chat = None;
+    for number in 0..20 {
+        chat = Some(create_chat(&server, Some(agent.id), &format!("Chat {number}")).await);
+    }
+    let chat = chat.unwrap();
+    for _ in 0..60 {
+        let turn = TurnBegin::default();
+        server.client.turn_begin(chat, &turn).await.unwrap();
+    }
+    let mut browser = signed_in(&server, "/chats").await?;
+    browser.resize(360, 500).await?;
+    let turns = format!("/chats/{chat}/turns");
+    let map = format!("/workspaces/{}", agent.id);
+    for (path, down) in [(turns, 49), (map, 39)] {
+        browser.open(server.url.join(&path)?.as_str()).await?;
+        browser.until(LIVE).await?;
+        for key in std::iter::repeat_n("j", down).chain(std::iter::repeat_n("k", down)) {
+            browser.press(key).await?;
+            assert_eq!(
+                browser.evaluate(ROW_IS_SEEN).await?,
+                true,
+                "{path} {key} {}",
+                focus(&mut browser).await?
+            );
+        }
+    }
     browser.no_errors()?;
     server.stop().await;
     Ok(())
