@@ -34,6 +34,14 @@ function showToast(toast) {
   say(toast.querySelector("p").textContent, { asked: true });
 }
 
+// The page below the toasts begins, or ends, where they do. No element has a style of its own, which hostile content
+// could have too.
+const measures = new CSSStyleSheet();
+document.adoptedStyleSheets.push(measures);
+new ResizeObserver(([toasts]) => {
+  measures.replaceSync(`:root { --toasts: ${toasts.contentRect.height}px }`);
+}).observe(document.getElementById("toasts"));
+
 /** Removes the toasts of what was done before. One that failed stays until somebody closes it. */
 function endToasts(which = ".toast:not(.failed)") {
   for (const toast of document.querySelectorAll(which)) toast.remove();

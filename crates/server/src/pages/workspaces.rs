@@ -10,7 +10,7 @@ use ctxpin_model::id::AgentId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 use ctxpin_model::profile::Profile;
-use ctxpin_model::quota::Limit;
+use ctxpin_model::quota::{Limit, Rate, Stock};
 use ctxpin_model::resource::Status;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_operations::agents::{self, AgentView};
@@ -105,7 +105,7 @@ struct Workspace {
     state: &'static str,
     is_refused: bool,
     /// When the last push was refused, and the limit that it exceeds.
-    refusal: Option<(Time, Limit)>,
+    refusal: Option<(Time, &'static str)>,
     pushed: Option<Time>,
 }
 
@@ -345,14 +345,30 @@ impl Workspace {
                 notch: agent.refused.map(|_| "push refused"),
                 is_observed: false,
                 is_large: false,
+                of_agent: Some(state),
             },
             state,
             is_refused: agent.refused.is_some(),
             refusal: agent
                 .refused
-                .map(|refused| (Time::ago(refused.at, now), refused.limit)),
+                .map(|refused| (Time::ago(refused.at, now), exceeded(refused.limit))),
             pushed: agent.head.map(|head| Time::ago(head.received_at, now)),
         }
+    }
+}
+
+/// Returns what a push would have had too much of, as the end of a sentence.
+fn exceeded(limit: Limit) -> &'static str {
+    match limit {
+        Limit::Stock(Stock::ContentBytes) => "its owner may have no more content on this server",
+        Limit::Stock(Stock::Agents) => "its owner may have no more workspaces on this server",
+        Limit::Stock(Stock::Chats) => "its owner may have no more chats on this server",
+        Limit::Stock(Stock::Tokens) => "its owner may have no more tokens on this server",
+        Limit::Rate(Rate::Pushes) => "it pushed too often in a minute",
+        Limit::Rate(Rate::UploadBytes) => "it sent too much in a minute",
+        Limit::Rate(Rate::Turns) => "too many turns began in a minute",
+        Limit::Rate(Rate::Moves) => "too many pins moved in a minute",
+        Limit::Rate(Rate::SignIns) => "too many people signed in in a minute",
     }
 }
 

@@ -23,7 +23,7 @@ impl Advice {
         if !chat.mode.is_observed() {
             return Self {
                 words: "If its client reads the workspace by itself, switch that off, or make the chat observed in Mode, \
-                        policy and workspace."
+                        policy, tools and workspace."
                     .to_owned(),
                 command: None,
             };

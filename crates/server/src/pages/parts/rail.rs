@@ -74,6 +74,8 @@ pub(crate) struct Rail {
     /// Whether the pin records what the client read.
     pub is_observed: bool,
     pub is_large: bool,
+    /// What the sign says of an agent, which has no pin: its state.
+    pub of_agent: Option<&'static str>,
 }
 
 impl Rail {
@@ -89,6 +91,7 @@ impl Rail {
                 .map(|_| SCAN_INCOMPLETE),
             is_observed: line.chat.mode.is_observed(),
             is_large: false,
+            of_agent: None,
         }
     }
 
@@ -101,6 +104,9 @@ impl Rail {
     }
 
     fn words(&self) -> String {
+        if let Some(state) = self.of_agent {
+            return state.to_owned();
+        }
         let mut words = self.stand.word().to_owned();
         words += &match self.stand {
             Stand::Drifted => format!(" by {}", counted(self.behind, "head")),
@@ -279,6 +285,7 @@ mod tests {
             notch: None,
             is_observed: false,
             is_large: false,
+            of_agent: None,
         }
     }
 
@@ -310,6 +317,11 @@ mod tests {
             "Declined, behind by 1 head, scan incomplete, agent gone",
         );
         check(rail(Stand::Unpinned, 0).large(), "Unpinned");
+        let connected = Rail {
+            of_agent: Some("connected"),
+            ..rail(Stand::Clean, 0)
+        };
+        check(connected, "connected");
     }
 
     #[test]
