@@ -217,6 +217,25 @@ impl PendingChange {
     }
 }
 
+impl PendingChange {
+    /// Returns whether two snapshots of a workspace hold the same at a place of the change.
+    pub fn is_same_at(&self, place: &Place, one: &Snapshot, other: &Snapshot) -> bool {
+        match self.subject {
+            Subject::Facts => canonical::facts(&one.facts) == canonical::facts(&other.facts),
+            Subject::Resource(kind) => {
+                let held_by =
+                    |snapshot: &Snapshot| {
+                        let mut resources = snapshot.resources.iter();
+                        held(resources.find(|resource| {
+                            resource.kind == kind && resource.source == place.source
+                        }))
+                    };
+                held_by(one) == held_by(other)
+            }
+        }
+    }
+}
+
 /// Returns selectors of the changes from `pinned` to `head` that have one of the ids, which are sorted.
 pub fn selectors(
     pinned: &Snapshot,

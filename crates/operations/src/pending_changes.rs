@@ -21,6 +21,7 @@ use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_store::kept::LineCountCache;
 pub use ctxpin_store::pending_changes::DriftedChat;
+use ctxpin_store::pending_changes::RecentHead;
 
 use crate::contexts::renderer_of;
 use crate::error::{Error, Result};
@@ -38,6 +39,12 @@ const GROUPS_MAX: usize = 2_000;
 
 /// The most chats of an item in a list. [`chats`] returns the others.
 const CHATS_TOLD_MAX: usize = 20;
+
+/// The most heads of an agent in which a list looks for the beginning of a change.
+const HEADS_MAX: i64 = 16;
+
+/// The most resources and files of these heads, of all agents together.
+const HEAD_ENTRIES_MAX: u64 = 20_000;
 
 /// The longest comparison of the snapshots that are in memory at a time.
 const COMPARING_TIME_MAX: Duration = Duration::from_secs(5);
@@ -58,6 +65,8 @@ pub struct PendingItem {
     pub change: PendingChange,
     /// When the first of its chats began to drift.
     pub since: Moment,
+    /// When the change came to the first of its workspaces. `None` if their newest heads do not tell.
+    pub came_at: Option<Moment>,
     pub chat_count: usize,
     /// How many of the chats are observed. Their clients take the change, and no request.
     pub observed_count: usize,
@@ -119,6 +128,7 @@ pub async fn list(
     let items = cursors.items.iter();
     let items = items.filter_map(|cursor| collected.item(*cursor));
     let mut items: Vec<_> = items.collect();
+    date(service, credential, &mut items).await?;
     count_lines(service, credential, &mut items).await?;
     Ok(PendingList {
         page: cursors.with(items),
@@ -348,6 +358,7 @@ impl Collected {
         let workspaces: BTreeSet<_> = chats.iter().map(|(chat, _)| chat.chat.agent).collect();
         Some(PendingItem {
             since: cursor.since,
+            came_at: None,
             chat_count: chats.len(),
             observed_count: chats
                 .iter()
@@ -364,6 +375,79 @@ impl Collected {
             change: without_places(change),
         })
     }
+}
+
+/// Finds out when each change came to the first of its workspaces, as far as their newest heads tell.
+async fn date(service: &Service, credential: Credential, items: &mut [PendingItem]) -> Result<()> {
+    if items.is_empty() {
+        return Ok(());
+    }
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account = transaction
+        .grant_account_within(&caller, Operation::PendingChangeList)
+        .await?;
+    let chats = items.iter().flat_map(|item| &item.chats);
+    let chats = chats.map(|chat| &chat.drifted);
+    let mut heads = account
+        .recent_heads(&mut transaction, chats, HEADS_MAX)
+        .await?;
+    let ids = heads.iter().map(|head| head.snapshot).collect();
+    let entries = account
+        .snapshot_entry_counts(&mut transaction, &ids)
+        .await?;
+    let mut left = HEAD_ENTRIES_MAX;
+    let fitting = heads.iter().take_while(|head| {
+        let entries = entries.get(&head.snapshot).copied().unwrap_or_default();
+        left = left.saturating_sub(1 + entries);
+        left > 0
+    });
+    heads.truncate(fitting.count());
+    let snapshots = account.snapshots_of_heads(&mut transaction, &heads).await?;
+    drop(transaction);
+    let dates = snapshots.disclose(|snapshots| {
+        let dates = items.iter().map(|item| {
+            let mut agents = BTreeSet::new();
+            let dates = item.chats.iter().filter_map(|chat| {
+                let agent = chat
+                    .drifted
+                    .chat
+                    .agent
+                    .filter(|agent| agents.insert(*agent))?;
+                let heads = heads.iter().filter(|head| head.agent == agent);
+                came_at(&item.change, &chat.place, heads, snapshots)
+            });
+            dates.min()
+        });
+        dates.collect::<Vec<_>>()
+    });
+    for (item, date) in items.iter_mut().zip(dates) {
+        item.came_at = date;
+    }
+    Ok(())
+}
+
+/// Returns when a change came to a workspace with these heads, the newest first: with the head since which the
+/// workspace holds the same at the place of the change. `None` if that was before these heads.
+fn came_at<'h>(
+    change: &PendingChange,
+    place: &Place,
+    heads: impl IntoIterator<Item = &'h RecentHead>,
+    snapshots: &Snapshots,
+) -> Option<Moment> {
+    let mut heads = heads.into_iter();
+    let newest = heads.next()?;
+    let mut first = newest;
+    let newest = snapshots.get(&newest.snapshot)?;
+    for head in heads {
+        let snapshot = snapshots.get(&head.snapshot)?;
+        if !change.is_same_at(place, newest, snapshot) {
+            return Some(first.received_at);
+        }
+        first = head;
+    }
+    // No head is before the first one.
+    (first.seq == 1).then_some(first.received_at)
 }
 
 /// An item of a list with the chat whose texts are counted, which is the caller's own.

@@ -7,6 +7,7 @@ use std::fmt;
 use ctxpin_model::compose::Inseparable;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::history::PinChanges;
+use ctxpin_model::moment::Moment;
 use ctxpin_model::pending_change::PendingChanges;
 use ctxpin_model::snapshot::Addresses;
 
@@ -101,6 +102,8 @@ disclosable!(
     bool,
     u64,
     BlobHash,
+    // When something was pushed.
+    Moment,
     Addresses,
     // It names resources and their hashes, as a chat's context does for every caller who may see it.
     PendingChanges,

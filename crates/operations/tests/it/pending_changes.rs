@@ -26,6 +26,7 @@ use crate::scene::{Scene, refusal};
 
 ctxpin_testing::on_both_databases!(
     equal_changes_of_two_workspaces_are_one,
+    a_change_is_as_old_as_its_content_in_the_workspace,
     decided_chats_have_no_pending_changes,
     pages_continue_where_they_ended,
     the_chats_of_a_change_are_paged,
@@ -210,6 +211,38 @@ async fn equal_changes_of_two_workspaces_are_one(test: &TestService) {
     );
 }
 
+async fn a_change_is_as_old_as_its_content_in_the_workspace(test: &TestService) {
+    let mut two = Two::new(test).await;
+    let dates = async |two: &Two<'_>| {
+        let list = two.list().await;
+        let since = |path: &str| (item(&list, path).came_at, item(&list, path).since);
+        (since("AGENTS.md"), since(".agents/skills/notes/SKILL.md"))
+    };
+    let pushed_at = async |two: &Two<'_>| {
+        let head = two.chats[0].record().await.head;
+        head.unwrap().received_at
+    };
+    two.push("Two.\n", "Does.").await;
+    let behind = pushed_at(&two).await;
+    two.push("Two.\n", "Does more.").await;
+    let skill = pushed_at(&two).await;
+    // The chats have been behind since the first of the two, and the skill changed with the second.
+    let expected = ((Some(behind), behind), (Some(skill), behind));
+    assert_eq!(dates(&two).await, expected);
+    // Another edit of the file leaves the age of the skill.
+    two.push("Three.\n", "Does more.").await;
+    let later = pushed_at(&two).await;
+    let expected = ((Some(later), behind), (Some(skill), behind));
+    assert_eq!(dates(&two).await, expected);
+    // A change that is older than the newest heads has no date.
+    for number in 0..16 {
+        two.push(&format!("Edition {number}.\n"), "Does more.")
+            .await;
+    }
+    let (file, skill) = dates(&two).await;
+    assert_eq!((file.0, skill.0), (Some(pushed_at(&two).await), None));
+}
+
 async fn decided_chats_have_no_pending_changes(test: &TestService) {
     let mut two = Two::new(test).await;
     two.push("Two.\n", "Does.").await;
@@ -308,7 +341,7 @@ async fn lines_are_counted_for_those_who_may_read_them(test: &TestService) {
     // The counts are kept, so that no text is read again.
     let before = service.counts();
     assert_eq!(counted(&two.list().await), expected);
-    assert_eq!((service.counts() - before).statements, 4);
+    assert_eq!((service.counts() - before).statements, 6);
     let (_, auditor) = user(service, owner, "auditor", "auditor", "read").await;
     let untold = counted(&list(service, auditor).await);
     assert_eq!(untold, [("instruction_file", None), ("skill", None)]);
@@ -340,6 +373,8 @@ async fn a_list_costs_the_same_for_few_and_many(test: &TestService) {
     };
     scene.push(&edition(3, "One.")).await;
     scene.chat().await;
+    // A head that is neither a pin nor the newest is read for the age of a change.
+    scene.push(&edition(3, "Between.")).await;
     scene.push(&edition(3, "Two.")).await;
     let few = statements(test, owner, 3).await;
     // A page has 50 changes.

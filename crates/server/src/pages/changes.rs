@@ -1,5 +1,7 @@
 //! The inbox: the changes that the caller's chats have not taken. An equal change is one item over all workspaces.
 
+use std::cmp::Reverse;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -99,6 +101,7 @@ struct Item {
     is_unread: bool,
     sums: Sums,
     place: String,
+    /// Since when the first workspace has had the change, or, if that is not known, the first chat has been behind.
     since: Time,
     /// Whether a chat that is not observed can take the change.
     may_take: bool,
@@ -187,7 +190,9 @@ pub(crate) async fn list(
     QueryParams(query): QueryParams<InboxQuery>,
 ) -> ApiResult<Response> {
     let asked = request(query.cursor.as_deref(), query.before.as_deref())?;
-    let found = pending_changes::list(&app.service, caller.credential, true, &asked).await?;
+    let mut found = pending_changes::list(&app.service, caller.credential, true, &asked).await?;
+    // Parts of the list follow each other by the time of the drift.
+    found.page.items.sort_by_key(|item| Reverse(began_at(item)));
     require_items(&asked.part, &found.page.items)?;
     let recent = match found.page.items.is_empty() {
         true => history::recent(&app.service, caller.credential, RECENT_MAX).await?,
@@ -499,6 +504,11 @@ impl Recent {
     }
 }
 
+/// Returns when a change began, as far as that is known.
+fn began_at(item: &PendingItem) -> Moment {
+    item.came_at.unwrap_or(item.since)
+}
+
 impl Item {
     fn new(item: &PendingItem, now: Moment) -> Self {
         let PendingChange { verb, .. } = item.change;
@@ -518,7 +528,7 @@ impl Item {
             is_unread: item.change.effect == Effect::None,
             sums: Sums(item.lines.unwrap_or_default()),
             place: place(item),
-            since: Time::span(item.since, now),
+            since: Time::span(began_at(item), now),
             may_take: item.observed_count < item.chat_count,
             keep: keep(item),
             take_command: command("Take", "take", item.change.id),
