@@ -30,7 +30,6 @@ use super::parts::rail::Stand;
 use super::parts::short_id::ShortId;
 use super::parts::text::Text;
 use super::parts::time::Time;
-use super::workspaces::exposed_path;
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::params::QueryParams;
@@ -325,6 +324,11 @@ impl SearchPage {
     fn is_hash(&self) -> bool {
         self.query.parse::<HashBeginning>().is_ok()
     }
+}
+
+/// Returns the path of the chats that had a head in force.
+pub(super) fn exposed_path(head: &Head) -> String {
+    format!("/search?q={}", head.snapshot)
 }
 
 impl Version {

@@ -20,6 +20,7 @@ use super::parts::map::{Axis, Band, CROWD_STEPS, Crowd, Lane, Range, Step, stand
 use super::parts::number::{Number, counted};
 use super::parts::text::Text;
 use super::parts::time::Time;
+use super::search::exposed_path;
 use crate::api_error::ApiResult;
 use crate::app::App;
 
@@ -95,8 +96,8 @@ struct CrowdLane {
     now: String,
     most: Number,
     crowd: Crowd,
-    /// When the head was pushed, if that is known.
-    pushed: Option<Time>,
+    /// The path of the chats that had the head, and when it was pushed, if that is known.
+    head: Option<(String, Time)>,
 }
 
 impl Map {
@@ -325,7 +326,10 @@ fn crowds(range: Range, heads: &[Head], by_chat: &BTreeMap<ChatId, Vec<Step>>) -
             now: counted(crowd.now(), "chat"),
             most: Number(crowd.most()),
             crowd,
-            pushed: head.map(|head| Time::clock(head.received_at, range.to)),
+            head: head.map(|head| {
+                let pushed = Time::clock(head.received_at, range.to);
+                (exposed_path(head), pushed)
+            }),
         }
     });
     lanes.collect()

@@ -33,6 +33,7 @@ use super::parts::short_id::ShortId;
 use super::parts::text::Text;
 use super::parts::time::Time;
 use super::parts::unused::{Cure, Unused, UnusedList};
+use super::search::exposed_path;
 use super::workspace_map::Map;
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
@@ -370,11 +371,6 @@ fn exceeded(limit: Limit) -> &'static str {
         Limit::Rate(Rate::Moves) => "too many pins moved in a minute",
         Limit::Rate(Rate::SignIns) => "too many people signed in in a minute",
     }
-}
-
-/// Returns the path of the chats that had a head in force.
-pub(super) fn exposed_path(head: &Head) -> String {
-    format!("/search?q={}", head.snapshot)
 }
 
 impl HeadRow {
