@@ -21,8 +21,8 @@ use crate::workspace::{HOME, PLACE, Workspace};
 /// The longest wait for a tool. A loaded machine starts one slowly.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 
-/// How ctxpin's reason begins for a file that the tool gives its model and a scan may not read.
-const GIVEN_UNREAD: &str = "the tool gives it to its model, but ";
+/// What is in ctxpin's reason for a file that the tool gives its model and a scan may not read.
+const GIVEN_UNREAD: &str = " gives it to its model, but ";
 
 /// How many characters of a line are printed.
 const LINE_SHOWN_MAX: usize = 200;
@@ -122,7 +122,7 @@ impl<'a> Trial<'a> {
         };
         self.counts.add(&workspace);
         let unread = effective.left_out.iter();
-        let unread = unread.filter(|file| file.reason.starts_with(GIVEN_UNREAD));
+        let unread = unread.filter(|file| file.reason.contains(GIVEN_UNREAD));
         let unread: Vec<_> = unread.map(|file| file.source.as_str()).collect();
         let listed = given.skills.as_deref().unwrap_or_default();
         let [said_skills, given_skills] = self.client.lists(&found, &effective, listed);

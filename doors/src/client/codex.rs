@@ -257,11 +257,10 @@ pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>;
         Some(line_of(&given.source, &description))
     });
     let is_used = |line: &&String| {
-        let source = line.split('\t').next();
-        !said
-            .left_out
-            .iter()
-            .any(|left_out| Some(left_out.source.as_str()) == source)
+        let source = line.split('\t').next().unwrap_or_default();
+        // A folder of skills can be left out as a whole.
+        let mut left_out = said.left_out.iter();
+        !left_out.any(|left_out| Path::new(source).starts_with(&left_out.source))
     };
     [
         given.collect(),

@@ -455,6 +455,15 @@ impl Search<'_> {
     ) -> Result<(), ScanError> {
         for directory in &self.configuration.chain {
             let Some((boundary, held)) = self.held(directory, boundaries) else {
+                for folder in [FOLDER, SHARED_FOLDER] {
+                    let skills = directory.join(folder).join(SKILLS);
+                    if skills.is_dir() {
+                        let source = source_text(&skills).0;
+                        let reason = "the tool lists the skills in it to its model, but it lies above the project that \
+                                      ctxpin reads";
+                        gathering.add(excluded(Kind::Skill, &source, directory, reason));
+                    }
+                }
                 continue;
             };
             for folder in [FOLDER, SHARED_FOLDER] {

@@ -249,7 +249,16 @@ fn a_file_above_the_project_is_named_with_the_reason() {
             "project_root_markers = [\"marker\"]",
         ),
     ]);
-    let found = w.check(&["excluded AGENTS.md", "ok project/AGENTS.md"]);
+    w.skill(".agents/skills/above");
+    let found = w.check(&[
+        "excluded AGENTS.md",
+        "ok project/AGENTS.md",
+        "excluded .agents/skills",
+    ]);
+    assert_eq!(
+        w.error(&found, ".agents/skills"),
+        "the tool lists the skills in it to its model, but it lies above the project that ctxpin reads"
+    );
     assert_eq!(
         w.error(&found, "AGENTS.md"),
         "Codex gives it to its model, but it lies above the project that ctxpin reads"
