@@ -226,7 +226,8 @@ impl Search<'_> {
                     of_one.sort_unstable();
                     found.append(&mut of_one);
                 }
-                // opencode looks into one depth after the other, in each for the choices of braces in their order.
+                // opencode looks into one depth after the other, in each for all choices of braces, which mostly come in
+                // their order.
                 found.sort_by_cached_key(|path| path.components().count());
                 for path in found {
                     self.give(&path, gathering)?;
