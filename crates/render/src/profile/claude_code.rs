@@ -145,7 +145,8 @@ fn judged_skills<'s>(
                 format!("it is listed after Claude Code read a file below {below}").into()
             }
             Some(body) if is_skill_for_files(body) => {
-                "it is listed after Claude Code read a file that its `paths` match".into()
+                "it is listed after Claude Code read a file that its `paths` match; the prompt of a chat lists it at once"
+                    .into()
             }
             _ if names.insert(directory_name(&skill.source)) => return (skill, None),
             _ => "another skill in a directory of this name counts".into(),

@@ -599,7 +599,7 @@ fn skills_are_listed_in_the_order_of_their_names_unless_their_frontmatter_keeps_
         .map(|file| (name(&file.source), &*file.reason))
         .collect();
     let hidden = "`disable-model-invocation` keeps it out of the list";
-    let later = "it is listed after Claude Code read a file that its `paths` match";
+    let later = "it is listed after Claude Code read a file that its `paths` match; the prompt of a chat lists it at once";
     let expected = [("off", hidden), ("off1", hidden), ("some", later)];
     assert_eq!(
         left_out,
