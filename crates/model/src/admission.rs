@@ -10,6 +10,9 @@ use crate::limits::{
 use crate::resource::{Content, Kind, Resource, Status};
 use crate::skill::{self, files};
 
+/// What begins the reason of a skill that gives way to another one of its name, before the source of that one.
+pub const SHADOWED: &str = "shadowed by ";
+
 /// Demotes resources that are shadowed or exceed a limit to `excluded`, in the order of the list. An
 /// excluded resource counts for no limit, so a smaller one after it may still fit. Returns a message
 /// for the snapshot's error if it removed resources from the list.
@@ -130,7 +133,7 @@ impl Names {
         while let Some(first) = candidates.front().copied().filter(|first| *first <= index) {
             candidates.pop_front();
             if room.admit(&mut resources[first]) {
-                let reason = format!("shadowed by {}", resources[first].source);
+                let reason = format!("{SHADOWED}{}", resources[first].source);
                 for shadowed in candidates.drain(..) {
                     resources[shadowed].demote(Status::Excluded, reason.as_str());
                 }

@@ -55,6 +55,7 @@ pub mod quota;
 pub mod reading;
 pub mod resource;
 pub mod skill;
+pub mod skill_taken;
 pub mod snapshot;
 pub mod token;
 pub mod tools_mode;

@@ -55,13 +55,22 @@ fn read(
     substitute: Option<String>,
     frontmatter: &mut Frontmatter,
 ) -> Result<(), String> {
-    let fields = yaml_text(text).and_then(|yaml| yaml::read(&yaml));
+    let fields = fields(text);
     let fields = match substitute {
         Some(_) => fields.unwrap_or_default(),
         None => fields?,
     };
     frontmatter.warnings.extend(fields.warnings.iter().cloned());
     validate(&fields, directory, substitute, frontmatter)
+}
+
+/// Reads the frontmatter of a `SKILL.md`.
+///
+/// # Errors
+///
+/// Fails with a message for its author if there is none, or it cannot be parsed.
+pub(crate) fn fields(text: &str) -> Result<Fields, String> {
+    yaml_text(text).and_then(|yaml| yaml::read(&yaml))
 }
 
 /// Returns the keys and values of a frontmatter, the text between its `---` lines. Returns `None` if they cannot
@@ -142,11 +151,11 @@ fn yaml_text(text: &str) -> Result<String, String> {
 
 /// The keys and values of a frontmatter, with the warnings that arose while parsing it.
 #[derive(Debug, Default)]
-struct Fields {
-    values: Map<String, Value>,
+pub(crate) struct Fields {
+    pub values: Map<String, Value>,
     /// Each key of the outermost mapping, with its line in the file.
-    lines: Vec<(String, u64)>,
-    warnings: Vec<Warning>,
+    pub lines: Vec<(String, u64)>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Fields {
@@ -285,7 +294,7 @@ fn required_text(fields: &Map<String, Value>, key: &str) -> Result<String, Strin
 }
 
 /// Returns a scalar as text, because YAML reads values such as `version: 1.0` as numbers.
-fn scalar(value: &Value) -> Option<String> {
+pub(crate) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

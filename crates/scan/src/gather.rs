@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ctxpin_model::admission::admit;
+use ctxpin_model::admission::{SHADOWED, admit};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{ERROR_BYTES_MAX, cut};
 use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
+use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::{Code, NOTES_MAX, Note, Warning};
 
@@ -366,6 +367,7 @@ impl<'a> Gathering<'a> {
             resources.push(resource);
         }
         let remark = admit(&mut resources);
+        self.say_what_else_is_listed(&mut resources);
         let used: HashSet<_> = resources.iter().flat_map(Resource::stored).collect();
         self.bodies.retain(|hash, _| used.contains(hash));
         identities.extend(
@@ -396,6 +398,25 @@ impl<'a> Gathering<'a> {
             bodies: self.bodies,
             notes,
             places: self.places.finish(),
+        }
+    }
+
+    /// Says of a skill that gives way to another one of its name whether the tool lists both.
+    fn say_what_else_is_listed(&self, resources: &mut [Resource]) {
+        let lists_both = |skill: &Resource, other: &str| match self.profile {
+            Profile::Neutral | Profile::Opencode => None,
+            Profile::Codex => Some("Codex lists both"),
+            // It names a skill by its directory.
+            Profile::ClaudeCode => (directory_name(&skill.source) != directory_name(other))
+                .then_some("Claude Code lists both, by their directories"),
+        };
+        for skill in resources.iter_mut().filter(|r| r.kind == Kind::Skill) {
+            let error = skill.error.as_deref();
+            let other = error.and_then(|error| error.strip_prefix(SHADOWED));
+            if let Some(more) = other.and_then(|other| lists_both(skill, other)) {
+                let error = format!("{}; {more}", error.unwrap_or_default());
+                skill.error = Some(cut(&error, ERROR_BYTES_MAX).to_owned());
+            }
         }
     }
 

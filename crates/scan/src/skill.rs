@@ -8,9 +8,11 @@ use std::rc::Rc;
 use ctxpin_model::limits::{
     SKILL_DEPTH_MAX, SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX, format_bytes,
 };
+use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{Applies, Content, Kind, SkillFile, Status};
 use ctxpin_model::skill::files::{FileBudget, OmittedFiles, admit, limits_reason};
 use ctxpin_model::skill::{self, SKILL_FILE_NAME};
+use ctxpin_model::skill_taken::Taken;
 use ctxpin_model::warning::{Code, Warning, line_of};
 use rustix::fs::FileType;
 
@@ -141,7 +143,14 @@ pub(crate) fn read_for(
             judge(&mut finding, &reading, working, gathering);
             bytes = reading.bytes.map(|bytes| (reading.hash, bytes));
         }
-        Outcome::Refused(refused) => finding.refuse(refused.status, refused.reason),
+        Outcome::Refused(refused) => {
+            let target = refused.target.filter(|_| refused.status == Status::Invalid);
+            let reason = match target.is_some_and(|target| target.is_file()) {
+                true => given_although(gathering.profile, refused.reason),
+                false => refused.reason,
+            };
+            finding.refuse(refused.status, reason);
+        }
         Outcome::Absent => return Ok(()),
     }
     finding.identity = working.is_none().then(|| path.join(SKILL_FILE_NAME));
@@ -195,8 +204,18 @@ fn judge(
         Some(files) => skill::scoped_name(&name, &files.below, working.as_deref()),
     });
     finding.resource.description = read.description;
-    if let Some(refusal) = read.refusal {
-        finding.refuse(Status::Invalid, refusal);
+    match (read.refusal, gathering.profile.takes_skill(bytes)) {
+        (Some(refusal), Taken::Listed) => {
+            let reason = given_although(gathering.profile, refusal);
+            finding.refuse(Status::Invalid, reason);
+        }
+        (Some(refusal), Taken::Unknown) if gathering.profile != Profile::Neutral => {
+            let reason = format!("{refusal}; the tool may give it to its model all the same");
+            finding.refuse(Status::Invalid, reason);
+        }
+        (Some(refusal), _) => finding.refuse(Status::Invalid, refusal),
+        (None, Taken::PassedOver(reason)) => finding.refuse(Status::Excluded, reason),
+        (None, Taken::Listed | Taken::Hidden | Taken::Unknown) => {}
     }
 }
 

@@ -8,7 +8,7 @@ use ctxpin_scan::Scan;
 use crate::workspace::Workspace;
 
 /// A workspace under the profile of Codex, with the working directory `project/pkg/web`.
-fn workspace(files: &[(&str, &str)]) -> Workspace {
+pub fn workspace(files: &[(&str, &str)]) -> Workspace {
     let mut w = Workspace::with(files);
     w.request.profile = Profile::Codex;
     w.request.user_roots = true;

@@ -16,6 +16,7 @@ mod shared_files;
 mod signals;
 mod skills;
 mod skills_below;
+mod skills_taken;
 mod swap;
 mod trust;
 mod workspace;

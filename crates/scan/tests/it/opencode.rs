@@ -10,7 +10,7 @@ use crate::workspace::{Workspace, skill_md};
 const CONFIG: &str = "home/.config/opencode/opencode.json";
 
 /// A workspace under the profile of opencode, with the working directory `project/pkg/web`.
-fn workspace(files: &[(&str, &str)]) -> Workspace {
+pub fn workspace(files: &[(&str, &str)]) -> Workspace {
     let mut w = Workspace::with(files);
     w.repository("project/.git");
     w.request.profile = Profile::Opencode;
