@@ -326,7 +326,20 @@ fn settings_decide_what_is_read() {
 
     let disabled = "{\"env\": {\"CLAUDE_CODE_DISABLE_CLAUDE_MDS\": \"1\"}}";
     w.write("project/web/.claude/settings.json", disabled);
-    w.check(&[]);
+    let found = w.check(&[
+        "excluded project/CLAUDE.md",
+        "excluded project/AGENTS.md",
+        "excluded project/web/CLAUDE.md",
+        "excluded project/web/CLAUDE.local.md",
+    ]);
+    let reason = "`CLAUDE_CODE_DISABLE_CLAUDE_MDS` turns all instruction files off";
+    assert_eq!(w.error(&found, "project/CLAUDE.md"), reason);
+
+    w.write("project/web/.claude/settings.json", "{}");
+    w.write("home/.claude/settings.json", plugin("managed-only"));
+    let found = w.scan();
+    let reason = "`instructionFiles` in Claude Code's settings lets only the machine's file count";
+    assert_eq!(w.error(&found, "project/CLAUDE.md"), reason);
 }
 
 #[test]
@@ -335,7 +348,7 @@ fn a_variable_turns_instruction_files_off_unless_a_setting_says_otherwise() {
     w.check(&["ok project/CLAUDE.md"]);
     let disable = |value: &str| ("CLAUDE_CODE_DISABLE_CLAUDE_MDS", value.to_owned());
     w.request.tool.variables.extend([disable("true")]);
-    w.check(&[]);
+    w.check(&["excluded project/CLAUDE.md"]);
     let enabled = "{\"env\": {\"CLAUDE_CODE_DISABLE_CLAUDE_MDS\": \"0\"}}";
     w.write("project/web/.claude/settings.json", enabled);
     w.check(&["ok project/CLAUDE.md"]);

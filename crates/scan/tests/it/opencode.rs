@@ -176,12 +176,25 @@ fn variables_switch_files_and_directories() {
     // A relative path starts at the working directory.
     set(&mut w, "OPENCODE_CONFIG", "../../extra.json");
     set(&mut w, "OPENCODE_DISABLE_CLAUDE_CODE_PROMPT", "TRUE");
-    w.check(&["ok project/CONTEXT.md", "ok project/x.md"]);
+    let found = w.check(&[
+        "ok project/CONTEXT.md",
+        "ok project/x.md",
+        "excluded project/CLAUDE.md",
+    ]);
+    let reason =
+        "`OPENCODE_DISABLE_CLAUDE_CODE` or `OPENCODE_DISABLE_CLAUDE_CODE_PROMPT` turns it off";
+    assert_eq!(w.error(&found, "project/CLAUDE.md"), reason);
     set(&mut w, "OPENCODE_DISABLE_PROJECT_CONFIG", "1");
     set(&mut w, "OPENCODE_CONFIG", "");
     let content = r#"{"instructions": ["x.md", "no\u0000.md"]}"#;
     set(&mut w, "OPENCODE_CONFIG_CONTENT", content);
-    let found = w.check(&["ok outside/x.md"]);
+    let found = w.check(&[
+        "ok outside/x.md",
+        "excluded project/CLAUDE.md",
+        "excluded project/CONTEXT.md",
+    ]);
+    let reason = "`OPENCODE_DISABLE_PROJECT_CONFIG` turns the project's files off";
+    assert_eq!(w.error(&found, "project/CONTEXT.md"), reason);
     let expected = OpencodeSettings {
         home: w.text("outside"),
         instructions: vec!["x.md".into()],

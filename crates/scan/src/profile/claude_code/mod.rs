@@ -39,6 +39,10 @@ const NAME: &str = "CLAUDE.md";
 /// The name of the file that counts where there is none of Claude Code's own.
 const AGENTS_NAME: &str = "AGENTS.md";
 
+/// Why the files of the project and of the person are left out if only the machine's counts.
+const MANAGED_ONLY: &str =
+    "`instructionFiles` in Claude Code's settings lets only the machine's file count";
+
 /// The folder of rules in [`FOLDER`].
 const RULES: &str = "rules";
 
@@ -53,20 +57,16 @@ pub(super) fn find(
     let home = home(request);
     let working = &roots.directory;
     let (settings, unpinned, denied) = settings::read(request, &home, working, gathering);
-    let below = match settings.is_disabled {
-        true => below::directories(working, false, gathering)?,
-        false => {
-            let mut walk = Walk::new(
-                request, roots, &home, &settings, &denied, boundaries, gathering,
-            );
-            let (items, below) = instruction_files(&mut walk, settings.instruction_files)?;
-            for item in items {
-                gathering.add(item.finding);
-            }
-            unpinned::instruction_files(&home, working, unpinned.has_memory, gathering);
-            below
-        }
-    };
+    let mut walk = Walk::new(
+        request, roots, &home, &settings, &denied, boundaries, gathering,
+    );
+    let (items, below) = instruction_files(&mut walk, settings.instruction_files)?;
+    for item in items {
+        gathering.add(item.finding);
+    }
+    if !settings.is_disabled {
+        unpinned::instruction_files(&home, working, unpinned.has_memory, gathering);
+    }
     if let Some(name) = &unpinned.output_style {
         let directories = skills::directories(request, working);
         unpinned::output_style(&home, directories, name, gathering);
@@ -133,10 +133,16 @@ fn instruction_files(
     names: InstructionFiles,
 ) -> Result<(Vec<Item>, Vec<PathBuf>), ScanError> {
     let levels = levels(walk.working());
-    let mut items = managed();
-    if names != InstructionFiles::ManagedOnly {
-        at_start(walk, &levels, &mut items)?;
+    let mut items = match walk.off {
+        Some(_) => Vec::new(),
+        None => managed(),
+    };
+    let off = walk.off;
+    if names == InstructionFiles::ManagedOnly {
+        walk.off = off.or(Some(MANAGED_ONLY));
     }
+    at_start(walk, &levels, &mut items)?;
+    walk.off = off;
     let agents_md = match names {
         InstructionFiles::ClaudeMdOrAgentsMd => agents_md::add(walk, &levels, true, &mut items)?,
         InstructionFiles::ClaudeMdAndAgentsMd => agents_md::add(walk, &levels, false, &mut items)?,

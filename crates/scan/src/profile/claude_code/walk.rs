@@ -24,6 +24,9 @@ use crate::roots::{Request, Roots};
 pub const PERSONAL: &str =
     "Claude Code gives this file of yours to its model; it is read only with --user-roots";
 
+/// Why no file is given if a variable turns them off.
+const DISABLED: &str = "`CLAUDE_CODE_DISABLE_CLAUDE_MDS` turns all instruction files off";
+
 /// Whose file it is, which decides what the model is told of it. An imported file has the scope of the file that
 /// imports it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +149,8 @@ pub struct Walk<'a, 'g> {
     denied: &'a Denied,
     /// Whether the files are for some files only.
     pub is_on_demand: bool,
+    /// Why no file is given, if the settings turn all of them off.
+    pub off: Option<&'static str>,
     /// Whether imports from elsewhere that the person approved are followed: at the start, and those of `AGENTS.md`.
     pub follows_approved: bool,
     rounds: Rounds,
@@ -188,6 +193,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             excludes: PathGlobs::new(globs.iter().map(String::as_str)),
             denied,
             is_on_demand: false,
+            off: settings.is_disabled.then_some(DISABLED),
             follows_approved: true,
             rounds: Rounds::default(),
             boundaries,
@@ -298,8 +304,9 @@ impl<'a, 'g> Walk<'a, 'g> {
             return Ok(());
         }
         let is_denied = self.denied.has(path) || is_link && self.denied.has(target);
-        if is_denied && visit.scope != Scope::User {
-            self.leave_out(visit, UNREAD, items);
+        let denied = (is_denied && visit.scope != Scope::User).then_some(UNREAD);
+        if let Some(reason) = self.off.or(denied) {
+            self.leave_out(visit, reason, items);
             return Ok(());
         }
         if is_link && seen.contains(target) {
@@ -378,9 +385,10 @@ impl<'a, 'g> Walk<'a, 'g> {
         self.visit(&visit, seen, items)
     }
 
-    /// Adds a file of the project that Claude Code passes over, with the reason.
+    /// Adds a file of the project or of the person that Claude Code passes over, with the reason.
     fn leave_out(&self, visit: &Visit, reason: &str, items: &mut Vec<Item>) {
-        let is_shown = visit.path.starts_with(self.roots.project()) && visit.path.is_file();
+        let is_near = self.is_of_project(visit.path) || visit.scope == Scope::User;
+        let is_shown = is_near && visit.path.is_file();
         if is_shown {
             let source = source_text(visit.path).0;
             let finding = excluded(Kind::InstructionFile, &source, visit.root, reason);

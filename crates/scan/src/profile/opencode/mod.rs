@@ -62,6 +62,11 @@ const PATTERN_DIRECTORIES_MAX: usize = 5_000;
 /// The greatest number of files that the patterns of one scan give.
 const PATTERN_FILES_MAX: usize = 1_000;
 
+/// Why files of the project are left out.
+const PROJECT_OFF: &str = "`OPENCODE_DISABLE_PROJECT_CONFIG` turns the project's files off";
+const CLAUDE_CODE_OFF: &str =
+    "`OPENCODE_DISABLE_CLAUDE_CODE` or `OPENCODE_DISABLE_CLAUDE_CODE_PROMPT` turns it off";
+
 /// Why a file of the person is left out.
 const PERSONAL: &str =
     "opencode gives this file of yours to its model; it is read only with --user-roots";
@@ -81,6 +86,7 @@ pub(super) fn find(
         configuration,
         boundaries,
         given: HashSet::new(),
+        off: Vec::new(),
         directories_left: PATTERN_DIRECTORIES_MAX,
         files_left: PATTERN_FILES_MAX,
     };
@@ -88,6 +94,7 @@ pub(super) fn find(
     search.project_files(gathering)?;
     search.configured_files(gathering)?;
     search.files_below(gathering)?;
+    search.files_off(gathering);
     search.skills(gathering)?;
     Ok(Rules::newest(Settings::Opencode(
         search.configuration.settings,
@@ -102,6 +109,8 @@ struct Search<'a> {
     boundaries: &'a mut Boundaries,
     /// The paths of the instruction files that were added.
     given: HashSet<PathBuf>,
+    /// The instruction files of the project that a variable turns off, with the reason.
+    off: Vec<(PathBuf, &'static str)>,
     directories_left: usize,
     files_left: usize,
 }
@@ -162,25 +171,45 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Adds the project's files of the first name that any directory of the chain has.
+    /// Adds the project's files of the first name that any directory of the chain has. Those that a variable turns off are
+    /// listed with the reason.
     fn project_files(&mut self, gathering: &mut Gathering) -> Result<(), ScanError> {
-        if self.configuration.settings.is_project_disabled {
-            return Ok(());
-        }
-        let names = self.names();
+        let settings = &self.configuration.settings;
+        let is_claude_code_disabled = settings.is_claude_code_disabled;
+        let is_off = settings.is_project_disabled;
         let chain = self.configuration.chain.clone();
         for directory in &chain {
-            gathering.places.names(directory, &names);
+            gathering.places.names(directory, &NAMES);
         }
-        let paths_of = |name: &&str| -> Vec<PathBuf> {
+        for name in NAMES {
             let paths = chain.iter().map(|directory| directory.join(name));
-            paths.filter(|path| path.exists()).collect()
-        };
-        let found = names.iter().map(paths_of).find(|paths| !paths.is_empty());
-        for path in found.unwrap_or_default() {
-            self.give(&path, gathering)?;
+            let paths: Vec<_> = paths.filter(|path| path.exists()).collect();
+            let is_passed_over = is_claude_code_disabled && name == CLAUDE_CODE_NAME;
+            let off = is_off.then_some(PROJECT_OFF);
+            let reason = off.or(is_passed_over.then_some(CLAUDE_CODE_OFF));
+            for path in &paths {
+                match reason {
+                    Some(reason) => self.off.push((path.clone(), reason)),
+                    None => self.give(path, gathering)?,
+                }
+            }
+            if !paths.is_empty() && !is_passed_over {
+                break;
+            }
         }
         Ok(())
+    }
+
+    /// Adds the files of the project that a variable turns off, unless opencode gives them for another reason.
+    fn files_off(&self, gathering: &mut Gathering) {
+        for (path, reason) in &self.off {
+            let is_of_project = path.starts_with(self.roots.project());
+            if is_of_project && path.is_file() && !self.given.contains(path) {
+                let source = source_text(path).0;
+                let root = path.parent().unwrap_or(path);
+                gathering.add(excluded(Kind::InstructionFile, &source, root, reason));
+            }
+        }
     }
 
     /// Adds the files that the configuration lists.
