@@ -659,3 +659,25 @@ fn a_configuration_with_the_prompt_of_the_first_agent_is_listed() {
     w.write("project/opencode.json", r#"{"default_agent": "other"}"#);
     w.check(&[]);
 }
+
+#[test]
+fn addresses_of_skills_are_listed_and_not_fetched() {
+    let w = workspace(&[
+        (
+            CONFIG,
+            r#"{"skills": {"urls": ["https://a.example/old/"]}}"#,
+        ),
+        (
+            "project/opencode.json",
+            r#"{"skills": {"urls": ["https://me:secret@a.example/skills/?key=1", "notes"]}}"#,
+        ),
+    ]);
+    let found = w.scan();
+    let skills = found.snapshot.resources.iter();
+    let skills = skills.map(|skill| (skill.kind.as_str(), &*skill.source, skill.status.as_str()));
+    let expected = [("skill", "https://a.example/skills/", "excluded")];
+    assert_eq!(skills.collect::<Vec<_>>(), expected);
+    let reason = "opencode fetches the skills there at each start, so nobody can pin them";
+    let error = found.snapshot.resources[0].error.as_deref();
+    assert_eq!(error, Some(reason));
+}

@@ -83,6 +83,8 @@ pub(super) struct Configuration {
     pub folders: Vec<PathBuf>,
     /// The configured folders of skills, as they are written.
     pub skill_paths: Vec<String>,
+    /// The configured addresses of skills, without what may be secret in them.
+    pub skill_addresses: Vec<String>,
     pub reads_claude_code_skills: bool,
     pub reads_external_skills: bool,
 }
@@ -92,6 +94,7 @@ pub(super) struct Configuration {
 struct Layer {
     instructions: Option<Vec<String>>,
     skill_paths: Option<Vec<String>>,
+    skill_addresses: Option<Vec<String>>,
     permissions: Permissions,
     /// The files that give an agent its prompt, by its name.
     prompts: BTreeMap<String, String>,
@@ -167,7 +170,8 @@ impl Configuration {
         let is_claude_code_disabled = is_set(DISABLE_CLAUDE_CODE);
         let mut instructions = layer.instructions.unwrap_or_default();
         let mut skill_paths = layer.skill_paths.unwrap_or_default();
-        for entries in [&mut instructions, &mut skill_paths] {
+        let mut skill_addresses = layer.skill_addresses.unwrap_or_default();
+        for entries in [&mut instructions, &mut skill_paths, &mut skill_addresses] {
             shorten(entries, ENTRIES_MAX, CONFIGURED, gathering);
         }
         let skill_permissions = usable(layer.permissions.of_skills(), gathering);
@@ -184,6 +188,7 @@ impl Configuration {
             chain,
             folders,
             skill_paths,
+            skill_addresses,
             reads_claude_code_skills: !is_claude_code_disabled
                 && !is_set(DISABLE_CLAUDE_CODE_SKILLS),
             reads_external_skills: !is_set(DISABLE_EXTERNAL_SKILLS),
@@ -448,10 +453,11 @@ impl Layer {
         let json = jsonc::plain(text);
         let value: Value = serde_json::from_str(&json).map_err(|_| "is not valid JSON")?;
         let members = value.as_object().ok_or("is no JSON object")?;
-        let paths = members.get("skills").and_then(|skills| skills.get("paths"));
+        let skills = |name: &str| members.get("skills").and_then(|skills| skills.get(name));
         Ok(Self {
             instructions: texts(members.get("instructions"), "instructions")?,
-            skill_paths: texts(paths, "skills.paths")?,
+            skill_paths: texts(skills("paths"), "skills.paths")?,
+            skill_addresses: texts(skills("urls"), "skills.urls")?,
             permissions: Permissions::parse(&json)?,
             prompts: AGENT_MEMBERS
                 .iter()
@@ -475,6 +481,7 @@ impl Layer {
             }
         }
         self.skill_paths = other.skill_paths.or(self.skill_paths.take());
+        self.skill_addresses = other.skill_addresses.or(self.skill_addresses.take());
         self.permissions.change(other.permissions);
         self.prompts.extend(other.prompts);
         self.has_placeholder |= other.has_placeholder;

@@ -425,6 +425,12 @@ impl Search<'_> {
             let paths = OWN_SKILLS.iter().map(|name| folder.join(name));
             containers.extend(paths.map(|path| (path, false)));
         }
+        let addresses = configuration.skill_addresses.iter();
+        for address in addresses.filter(|listed| address(listed).is_some()) {
+            let reason = "opencode fetches the skills there at each start, so nobody can pin them";
+            let working = &self.roots.directory;
+            gathering.add(excluded(Kind::Skill, address, working, reason));
+        }
         let listed = configuration.skill_paths.iter();
         let listed = listed.map(|listed| path(listed, home, &self.roots.directory));
         containers.extend(listed.map(|path| (path, false)));
