@@ -261,13 +261,21 @@ impl ControlHandler {
             let named = asked.directory.display().to_string();
             let asked = Roots::of(&asked).map_err(|error| error.to_string())?;
             let own = Roots::of(&own).map_err(|error| error.to_string())?;
-            match asked.project() == own.project() {
-                true => Ok(asked.directory),
-                false => Err(format!(
-                    "{named} belongs to another project than {}; run `ctxpin up` there",
-                    own.directory.display()
-                )),
+            let watched = own.directory.display();
+            if asked.project() == own.project() {
+                return Ok(asked.directory);
             }
+            // Without a repository, each directory is a project.
+            let is_alone = !asked.project().join(".git").exists();
+            Err(match is_alone && asked.directory.starts_with(&own.directory) {
+                true => format!(
+                    "{named} is below {watched}, but in no repository, so it is a project of its own; run `ctxpin up` \
+                     there, or make {watched} a repository with `git init`"
+                ),
+                false => format!(
+                    "{named} belongs to another project than {watched}; run `ctxpin up` there"
+                ),
+            })
         })
         .await
     }

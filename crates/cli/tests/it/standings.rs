@@ -223,6 +223,23 @@ fn a_directory_of_the_project_gets_an_agent_of_its_own() {
 }
 
 #[test]
+fn without_a_repository_a_directory_below_is_a_project_of_its_own() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Ours.\n");
+    let below = app.join("sub");
+    fs::create_dir(&below).unwrap();
+    bench.ok(&app, &["up", "--detach", "--profile", "codex"]);
+    let refused = bench.fails(&below, &["chat", "new", "--profile", "codex"], 1);
+    assert_says(
+        &refused,
+        &["in no repository", "`ctxpin up` there", "`git init`"],
+    );
+    fs::create_dir(app.join(".git")).unwrap();
+    bench.ok(&below, &["chat", "new", "--profile", "codex"]);
+    bench.ok(&app, &["down"]);
+}
+
+#[test]
 fn an_agent_that_another_process_replaced_ends_alone() {
     let bench = Bench::new();
     let app = bench.workspace("app", "Ours.\n");
