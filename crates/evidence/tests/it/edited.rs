@@ -6,7 +6,7 @@ use ctxpin_model::evidence::{Outcome, Source};
 use ctxpin_model::hash::BlobHash;
 use serde_json::json;
 
-use crate::planted::{AGENTS, edited, outcomes};
+use crate::planted::{AGENTS, RULES, edited, outcomes};
 use crate::scene::{Sample, Transcript, body, codex_files, known, rollout, row, said};
 
 const BELOW: &str = "/w/project/sub/CLAUDE.md";
@@ -234,4 +234,83 @@ fn a_line_that_is_broken_between_two_turns_is_a_gap_of_the_next() {
         .unwrap();
     reading.end_turn(&mut tell);
     assert_eq!(gaps, ["t1: []", "t2: [BrokenLine]", "t3: []"]);
+}
+
+#[test]
+fn an_earlier_text_is_superseded_by_the_present_one_behind_it() {
+    let known = known(&edited(Source::Transcript));
+    let check = |names: &[&str], expected: &str| {
+        let mut transcript = Transcript::default();
+        for name in names {
+            transcript.files(&[(AGENTS, body(name).trim())]);
+        }
+        transcript.request();
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        assert_eq!(outcomes(&row), expected);
+    };
+    check(&["OLD", "PRESENT"], "AsPinned: Superseded Given");
+    check(&["PRESENT", "OLD"], "Deviates: Stale Given");
+    check(&["OLD"], "Deviates: Stale Absent");
+    check(
+        &["OLD", "PRESENT", "NEW"],
+        "Deviates: Newer Superseded Given",
+    );
+    check(&["OTHER", "PRESENT"], "AsPinned: Superseded Given");
+    check(&["PRESENT", "OTHER"], "Deviates: Foreign Given");
+    // Its client may have read a head of which nobody told.
+    check(&["NEW", "PRESENT"], "AsPinned: Superseded Given");
+    check(&["NEW"], "Deviates: Newer Absent");
+}
+
+#[test]
+fn a_file_that_the_client_says_to_be_gone_is_superseded() {
+    let only = Sample::of(Source::Transcript).file(RULES, &body("RULES"));
+    let both = only.clone().file(AGENTS, &body("AGENTS"));
+    let known = known(&[both, only]);
+    let gone = format!(
+        "<system-reminder>\nInstruction files were re-read when this session started; these differ.\n\nContents of {RULES} \
+         (x):\n\n{}\n\nInstructions no longer present: {AGENTS}\n</system-reminder>",
+        body("RULES").trim()
+    );
+    let check = |after: &[&str], expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.files(&[
+            (AGENTS, body("AGENTS").trim()),
+            (RULES, body("RULES").trim()),
+        ]);
+        transcript.user(after);
+        transcript.request();
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        assert_eq!(outcomes(&row), expected);
+    };
+    check(&[], "Deviates: Stale Given");
+    check(&[&gone], "AsPinned: Superseded Repeated");
+    check(&[&gone[1..]], "Deviates: Stale Given");
+}
+
+#[test]
+fn the_message_of_codex_replaces_those_before() {
+    let known = known(&edited(Source::Rollout));
+    let check = |texts: &[String], expected: &str| {
+        let mut items: Vec<_> = texts.iter().map(|text| codex_files(text)).collect();
+        items.push(said("user", "Hello."));
+        let row = row(&known, Source::Rollout, 1, &rollout(&items));
+        assert_eq!(outcomes(&row), expected);
+    };
+    let [old, present, planted] = ["OLD", "PRESENT", "PLANTED"].map(body);
+    check(std::slice::from_ref(&present), "AsPinned: Given");
+    check(
+        &[old.clone(), present.clone()],
+        "AsPinned: Superseded Given",
+    );
+    check(&[format!("{old}\n\n{present}")], "Deviates: Stale Given");
+    check(
+        &[format!("{planted}\n\n{present}")],
+        "Deviates: Foreign Given",
+    );
+    check(&[planted, present.clone()], "AsPinned: Superseded Given");
+    check(
+        &[format!("mine\n\n--- project-doc ---\n\n{present}")],
+        "Deviates: Foreign Given",
+    );
 }

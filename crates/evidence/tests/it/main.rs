@@ -4,6 +4,7 @@ mod bounds;
 mod edited;
 mod planted;
 mod real;
+mod resumed;
 mod said;
 mod scene;
 mod secrets;

@@ -1,19 +1,18 @@
 //! What somebody put into a record, or took from it.
 
-use ctxpin_evidence::known::Known;
-use ctxpin_evidence::reading::{Reading, UnusableState};
+use ctxpin_evidence::reading::Reading;
 use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::{Gap, Row, Source, Verdict, Witness};
 use ctxpin_model::resource::Status;
 use serde_json::{Value, json};
 
 use crate::scene::{
-    Sample, Transcript, became, body, codex_files, known, known_under, reminder, rollout, row,
-    said, shown, turns_of,
+    Sample, Transcript, became, body, codex_files, known, reminder, rollout, row, said, shown,
+    turns_of,
 };
 
 pub const AGENTS: &str = "/w/project/AGENTS.md";
-const RULES: &str = "/w/project/.claude/rules/rules.md";
+pub const RULES: &str = "/w/project/.claude/rules/rules.md";
 
 /// Checks what a transcript says about a workspace with two files. `build` makes it.
 fn check(build: impl FnOnce(&mut Transcript), expected: &str) {
@@ -236,85 +235,6 @@ pub fn edited(source: Source) -> [Sample; 3] {
 }
 
 #[test]
-fn an_earlier_text_is_superseded_by_the_present_one_behind_it() {
-    let known = known(&edited(Source::Transcript));
-    let check = |names: &[&str], expected: &str| {
-        let mut transcript = Transcript::default();
-        for name in names {
-            transcript.files(&[(AGENTS, body(name).trim())]);
-        }
-        transcript.request();
-        let row = row(&known, Source::Transcript, 1, &transcript.record());
-        assert_eq!(outcomes(&row), expected);
-    };
-    check(&["OLD", "PRESENT"], "AsPinned: Superseded Given");
-    check(&["PRESENT", "OLD"], "Deviates: Stale Given");
-    check(&["OLD"], "Deviates: Stale Absent");
-    check(
-        &["OLD", "PRESENT", "NEW"],
-        "Deviates: Newer Superseded Given",
-    );
-    check(&["OTHER", "PRESENT"], "AsPinned: Superseded Given");
-    check(&["PRESENT", "OTHER"], "Deviates: Foreign Given");
-    // Its client may have read a head of which nobody told.
-    check(&["NEW", "PRESENT"], "AsPinned: Superseded Given");
-    check(&["NEW"], "Deviates: Newer Absent");
-}
-
-#[test]
-fn a_file_that_the_client_says_to_be_gone_is_superseded() {
-    let only = Sample::of(Source::Transcript).file(RULES, &body("RULES"));
-    let both = only.clone().file(AGENTS, &body("AGENTS"));
-    let known = known(&[both, only]);
-    let gone = format!(
-        "<system-reminder>\nInstruction files were re-read when this session started; these differ.\n\nContents of {RULES} \
-         (x):\n\n{}\n\nInstructions no longer present: {AGENTS}\n</system-reminder>",
-        body("RULES").trim()
-    );
-    let check = |after: &[&str], expected: &str| {
-        let mut transcript = Transcript::default();
-        transcript.files(&[
-            (AGENTS, body("AGENTS").trim()),
-            (RULES, body("RULES").trim()),
-        ]);
-        transcript.user(after);
-        transcript.request();
-        let row = row(&known, Source::Transcript, 1, &transcript.record());
-        assert_eq!(outcomes(&row), expected);
-    };
-    check(&[], "Deviates: Stale Given");
-    check(&[&gone], "AsPinned: Superseded Repeated");
-    check(&[&gone[1..]], "Deviates: Stale Given");
-}
-
-#[test]
-fn the_message_of_codex_replaces_those_before() {
-    let known = known(&edited(Source::Rollout));
-    let check = |texts: &[String], expected: &str| {
-        let mut items: Vec<_> = texts.iter().map(|text| codex_files(text)).collect();
-        items.push(said("user", "Hello."));
-        let row = row(&known, Source::Rollout, 1, &rollout(&items));
-        assert_eq!(outcomes(&row), expected);
-    };
-    let [old, present, planted] = ["OLD", "PRESENT", "PLANTED"].map(body);
-    check(std::slice::from_ref(&present), "AsPinned: Given");
-    check(
-        &[old.clone(), present.clone()],
-        "AsPinned: Superseded Given",
-    );
-    check(&[format!("{old}\n\n{present}")], "Deviates: Stale Given");
-    check(
-        &[format!("{planted}\n\n{present}")],
-        "Deviates: Foreign Given",
-    );
-    check(&[planted, present.clone()], "AsPinned: Superseded Given");
-    check(
-        &[format!("mine\n\n--- project-doc ---\n\n{present}")],
-        "Deviates: Foreign Given",
-    );
-}
-
-#[test]
 fn the_cut_of_codex_is_what_it_gives() {
     let text = body("LONG").repeat(2_000);
     let known = known(&[Sample::of(Source::Rollout).file(AGENTS, &text)]);
@@ -349,86 +269,6 @@ fn a_file_of_the_home_that_is_left_out_is_known() {
         "AsPinned, 1 of 1 whole\n  /home/ada/.codex/AGENTS.md: KnownNotPinned in message 1\n  /w/project/AGENTS.md: \
          Given in message 1\n"
     );
-}
-
-#[test]
-fn the_list_of_skills_is_compared() {
-    let skill = |description: &str| {
-        Sample::of(Source::Transcript).skill(
-            "/w/project/.claude/skills",
-            "deploy",
-            description,
-            &body("SKILL"),
-        )
-    };
-    let known = known(&[skill("Does the old thing"), skill("Does a thing")]);
-    let check = |list: &str, expected: &str| {
-        let mut transcript = Transcript::default();
-        transcript.user(&[list]);
-        transcript.request();
-        let row = row(&known, Source::Transcript, 1, &transcript.record());
-        assert_eq!(outcomes(&row), expected);
-    };
-    let list = |items: &str| {
-        format!(
-            "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n{items}\n</system-reminder>"
-        )
-    };
-    check("nothing", "AsPinned: NotAskedFor");
-    check(
-        &list("- deploy: Does a thing\n- other: Is the client's own"),
-        "AsPinned: Given",
-    );
-    // ctxpin's own list is one that a person may deliver.
-    check(
-        "<system-reminder>\nContents of nothing\n<available-skills>\n- deploy: Does a thing\n</available-skills>",
-        "AsPinned: Given",
-    );
-    check(&list("- deploy: Does…"), "AsPinned: Shortened(4)");
-    check(&list("- deploy"), "AsPinned: Shortened(0)");
-    check(&list("- other: Is the client's own"), "Deviates: Absent");
-    check(
-        &list("- deploy: Does the old thing"),
-        "Deviates: Stale Absent",
-    );
-    check(&list("- deploy: Sends your keys"), "Deviates: Foreign");
-    // A resumed session lists a changed skill once more.
-    let [old, present] =
-        ["Does the old thing", "Does a thing"].map(|text| list(&format!("- deploy: {text}")));
-    let check = |lists: [&str; 2], expected: &str| {
-        let mut transcript = Transcript::default();
-        transcript.user(&lists);
-        transcript.request();
-        let row = row(&known, Source::Transcript, 1, &transcript.record());
-        assert_eq!(outcomes(&row), expected);
-    };
-    check([&old, &present], "AsPinned: Superseded Given");
-    check([&present, &old], "Deviates: Stale Given");
-    let foreign = list("- deploy: Sends your keys");
-    check([&foreign, &present], "AsPinned: Given");
-    check([&present, &foreign], "Deviates: Foreign");
-}
-
-#[test]
-fn a_description_is_compared_in_the_form_of_the_list() {
-    let written = "Use <it>\nfor a thing";
-    let check = |source: Source, record: String| {
-        let sample = Sample::of(source).skill("/w/project/skills", "deploy", written, "");
-        let row = row(&known(&[sample]), source, 0, &record);
-        assert_eq!(outcomes(&row), "AsPinned: Given");
-    };
-    let mut transcript = Transcript::default();
-    transcript.user(&[
-        "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- deploy: Use \
-         &lt;it&gt; for a thing\n</system-reminder>",
-    ]);
-    transcript.request();
-    check(Source::Transcript, transcript.record());
-    let list = "### Available skills\n- deploy: Use <it> for a thing (file: r1/deploy/SKILL.md)\n";
-    check(Source::Rollout, rollout(&[said("developer", list)]));
-    let list = "<available_skills>\n<skill><name>deploy</name><description>Use <it>\nfor a thing</description></skill>";
-    let system = json!({ "type": "system", "request": "1", "texts": [list] });
-    check(Source::Plugin, format!("{system}\n"));
 }
 
 #[test]
@@ -604,76 +444,6 @@ fn a_turn_without_a_pin_of_its_client_has_no_findings() {
     check(None, Verdict::Unpinned);
     check(Some(0), Verdict::OtherProfile);
     check(Some(1), Verdict::Unpinned);
-}
-
-#[test]
-fn findings_are_about_the_texts_that_were_known() {
-    let samples = edited(Source::Transcript);
-    let before = known(&samples[..2]);
-    let state = Reading::new(&before, Source::Transcript).state().clone();
-    assert!(Reading::resume(&known(&samples[..2]), state.clone()).is_ok());
-    let refused = |changed: &Known| {
-        let refused = Reading::resume(changed, state.clone());
-        assert_eq!(refused.err(), Some(UnusableState::Known));
-    };
-    refused(&known(&samples));
-    refused(&known_under(8, &samples[..2]));
-    // A path is named relative to another root.
-    let mut moved = samples.clone();
-    moved[0].snapshot.facts.directory = Some("/w".into());
-    refused(&known(&moved[..2]));
-}
-
-#[test]
-fn findings_are_about_the_skills_that_were_known() {
-    // Only the names say which skill is which.
-    let sample = |names: [&str; 2]| {
-        let mut sample = Sample::of(Source::Transcript);
-        for directory in ["/w/project/a", "/w/project/b"] {
-            sample = sample.skill(directory, "deploy", "Deploys", &body("SKILL"));
-        }
-        for (resource, name) in sample.snapshot.resources.iter_mut().zip(names) {
-            resource.name = Some(name.to_owned());
-        }
-        sample
-    };
-    let before = known(&[sample(["ship", "land"])]);
-    let state = Reading::new(&before, Source::Transcript).state().clone();
-    let swapped = known(&[sample(["land", "ship"])]);
-    let refused = Reading::resume(&swapped, state);
-    assert_eq!(refused.err(), Some(UnusableState::Known));
-}
-
-#[test]
-fn a_message_that_was_said_before_is_found_after_a_resumption() {
-    let known = known(&[Sample::of(Source::Transcript).file(AGENTS, &body("AGENTS"))]);
-    let files = reminder(&[(AGENTS, body("AGENTS").trim())]);
-    let mut transcript = Transcript::default();
-    transcript.row("user", &files);
-    transcript.row("assistant", "Yes.");
-    transcript.row("user", &files);
-    let kept = transcript.record().len();
-    transcript.row("user", "Go.");
-    transcript.in_rows(&[&files, "Go."]);
-    transcript.request();
-    let record = transcript.record();
-    let expected = row(&known, Source::Transcript, 0, &record);
-
-    let mut reading = Reading::new(&known, Source::Transcript);
-    reading
-        .read(&mut &record.as_bytes()[..kept], &mut |_| ())
-        .unwrap();
-    let state = reading.state().clone();
-    let from = usize::try_from(state.offset()).unwrap();
-    let mut reading = Reading::resume(&known, state).unwrap();
-    let mut turn = Turn::new(&known, Source::Transcript, Some(0));
-    reading
-        .read(&mut &record.as_bytes()[from..], &mut |request| {
-            turn.add(request);
-        })
-        .unwrap();
-    assert_eq!(shown(&turn.row()), shown(&expected));
-    assert_eq!(outcomes(&expected), "AsPinned: Given");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use ctxpin_model::evidence::Source;
 use ctxpin_model::resource::Status;
 use serde_json::json;
 
+use crate::planted::outcomes;
 use crate::scene::{Sample, Transcript, body, known, rollout, row, said, shown};
 
 const CLAUDE: &str = "/w/project/.claude/skills";
@@ -405,4 +406,84 @@ fn a_listed_command_is_known_and_not_pinned() {
         "AsPinned, 1 of 1 whole\n  commands/front/comp.md: KnownNotPinned in message 1\n  commands/ship.md: KnownNotPinned in \
          message 1\n"
     );
+}
+
+#[test]
+fn the_list_of_skills_is_compared() {
+    let skill = |description: &str| {
+        Sample::of(Source::Transcript).skill(
+            "/w/project/.claude/skills",
+            "deploy",
+            description,
+            &body("SKILL"),
+        )
+    };
+    let known = known(&[skill("Does the old thing"), skill("Does a thing")]);
+    let check = |list: &str, expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.user(&[list]);
+        transcript.request();
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        assert_eq!(outcomes(&row), expected);
+    };
+    let list = |items: &str| {
+        format!(
+            "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n{items}\n</system-reminder>"
+        )
+    };
+    check("nothing", "AsPinned: NotAskedFor");
+    check(
+        &list("- deploy: Does a thing\n- other: Is the client's own"),
+        "AsPinned: Given",
+    );
+    // ctxpin's own list is one that a person may deliver.
+    check(
+        "<system-reminder>\nContents of nothing\n<available-skills>\n- deploy: Does a thing\n</available-skills>",
+        "AsPinned: Given",
+    );
+    check(&list("- deploy: Does…"), "AsPinned: Shortened(4)");
+    check(&list("- deploy"), "AsPinned: Shortened(0)");
+    check(&list("- other: Is the client's own"), "Deviates: Absent");
+    check(
+        &list("- deploy: Does the old thing"),
+        "Deviates: Stale Absent",
+    );
+    check(&list("- deploy: Sends your keys"), "Deviates: Foreign");
+    // A resumed session lists a changed skill once more.
+    let [old, present] =
+        ["Does the old thing", "Does a thing"].map(|text| list(&format!("- deploy: {text}")));
+    let check = |lists: [&str; 2], expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.user(&lists);
+        transcript.request();
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        assert_eq!(outcomes(&row), expected);
+    };
+    check([&old, &present], "AsPinned: Superseded Given");
+    check([&present, &old], "Deviates: Stale Given");
+    let foreign = list("- deploy: Sends your keys");
+    check([&foreign, &present], "AsPinned: Given");
+    check([&present, &foreign], "Deviates: Foreign");
+}
+
+#[test]
+fn a_description_is_compared_in_the_form_of_the_list() {
+    let written = "Use <it>\nfor a thing";
+    let check = |source: Source, record: String| {
+        let sample = Sample::of(source).skill("/w/project/skills", "deploy", written, "");
+        let row = row(&known(&[sample]), source, 0, &record);
+        assert_eq!(outcomes(&row), "AsPinned: Given");
+    };
+    let mut transcript = Transcript::default();
+    transcript.user(&[
+        "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- deploy: Use \
+         &lt;it&gt; for a thing\n</system-reminder>",
+    ]);
+    transcript.request();
+    check(Source::Transcript, transcript.record());
+    let list = "### Available skills\n- deploy: Use <it> for a thing (file: r1/deploy/SKILL.md)\n";
+    check(Source::Rollout, rollout(&[said("developer", list)]));
+    let list = "<available_skills>\n<skill><name>deploy</name><description>Use <it>\nfor a thing</description></skill>";
+    let system = json!({ "type": "system", "request": "1", "texts": [list] });
+    check(Source::Plugin, format!("{system}\n"));
 }
