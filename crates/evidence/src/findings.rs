@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::edited::{Edited, edited};
 use crate::finder::Hit;
-use crate::frame::{Frame, Names, all_withdrawn, behind_result, frames_from, role, withdrawn};
+use crate::frame::{
+    Frame, Names, all_withdrawn, behind_result, frames_from, role, withdrawn, without_arguments,
+};
 use crate::known::{Known, ResourceNumber, SkillPlace};
 use crate::listing::{Item, Origin, Share, items, share};
 use crate::numbered::numbered;
@@ -324,6 +326,11 @@ impl Look<'_> {
     /// Returns what a piece of a frame is that no long known text covers. A piece of blanks is nothing.
     fn rest(&self, frame: &Frame<'_>, begin: usize, end: usize) -> Option<Finding> {
         let piece = self.text.get(begin..end.max(begin))?;
+        let is_skill = matches!(frame.names, Names::Skill(_));
+        let piece = match is_skill {
+            true => without_arguments(self.client, piece),
+            false => piece,
+        };
         let text = piece.trim();
         if text.is_empty() {
             return None;
@@ -338,7 +345,6 @@ impl Look<'_> {
             }
             Names::Home | Names::Project => (None, None),
         };
-        let is_skill = matches!(frame.names, Names::Skill(_));
         let unknown = match (&path, source) {
             (Some(path), None) if is_skill => self.known.unknown_skill(path),
             _ => None,

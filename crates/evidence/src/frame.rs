@@ -41,23 +41,27 @@ const CLAUDE_FILE: &str = "Contents of ";
 const CLAUDE_CUT: &str = "\n\nPreview (first 2KB):\n";
 const CLAUDE_CUT_END: &str = "\n...\n</persisted-output>";
 /// What stands between a reminder's beginning and its first file.
-const CLAUDE_OPENINGS: [&str; 7] = [
+const CLAUDE_OPENINGS: [&str; 8] = [
     "Codebase and user instructions are shown below.",
     "Instruction files were re-read ",
     "These instruction files changed",
     CLAUDE_WITHDRAWN,
     CLAUDE_FILE,
     CLAUDE_SKILLS,
+    CLAUDE_HOOK,
     NOTE,
 ];
 /// What Claude Code says of a file that it had given and that is gone.
 const CLAUDE_WITHDRAWN: &str = "Instructions no longer present: ";
-/// What comes before the `AGENTS.md` of directories in which Claude Code reads a file.
+/// What comes before the `AGENTS.md` of directories in which Claude Code reads a file: in a message of the system, or in
+/// reminders if the model takes none.
 const CLAUDE_HOOK: &str = "tool.call hook additional context: ";
 /// What comes before Claude Code's list of skills.
 pub const CLAUDE_SKILLS: &str =
     "The following skills are available for use with the Skill tool:\n\n";
 const CLAUDE_SKILL: &str = "Base directory for this skill: ";
+/// What Claude Code puts behind the text of a skill that is used with words, unless the text has a place for them.
+const CLAUDE_ARGUMENTS: &str = "\n\nARGUMENTS: ";
 
 const CODEX_BEGIN: &str = "# AGENTS.md instructions";
 const CODEX_OPEN: &str = "\n\n<INSTRUCTIONS>\n";
@@ -140,6 +144,13 @@ pub fn behind_result(client: Profile, text: &str) -> Option<usize> {
     own.min().map(|first| begin + first)
 }
 
+/// Returns a part of a used skill's text without the words behind it with which the skill is used.
+pub fn without_arguments(client: Profile, text: &str) -> &str {
+    let arguments = text.find(CLAUDE_ARGUMENTS);
+    let arguments = arguments.filter(|_| client == Profile::ClaudeCode);
+    arguments.map_or(text, |at| &text[..at])
+}
+
 /// Returns the frames of a string from where the client's own words begin.
 pub fn frames_from(client: Profile, text: &str, own: usize) -> Vec<Frame<'_>> {
     let mut frames = frames(client, &text[own..]);
@@ -164,13 +175,18 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
     let withdrawn = format!("\n{CLAUDE_WITHDRAWN}");
     let mut withdraws = Ahead::new(text, &withdrawn);
     let mut cuts = Ahead::new(text, CLAUDE_CUT_END);
-    let headers: Vec<_> = claude_headers(text).collect();
+    let next_hook = format!("\n{CLAUDE_HOOK}");
+    let mut hooks = text
+        .starts_with(CLAUDE_HOOK)
+        .then(|| Ahead::new(text, &next_hook));
+    let headers = claude_headers(text);
     let nexts = headers.iter().skip(1).map(|(header, ..)| Some(*header));
     let frames = headers.iter().zip(nexts.chain([None]));
     let frames = frames.map(|((header, path, begin), next)| {
         let is_cut = text[..*header].ends_with(CLAUDE_CUT);
         let cut = cuts.from(*begin).filter(|_| is_cut);
-        let ends = [next, closes.from(*begin), withdraws.from(*begin), cut];
+        let hook = hooks.as_mut().and_then(|hooks| hooks.from(*begin));
+        let ends = [next, closes.from(*begin), withdraws.from(*begin), cut, hook];
         let end = ends.into_iter().flatten().min();
         Frame {
             names: Names::Path(path),
@@ -181,21 +197,29 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
     frames.collect()
 }
 
-/// Returns each line that names a file: where it begins, the path, and where the file begins.
-fn claude_headers(text: &str) -> impl Iterator<Item = (usize, &str, usize)> {
-    let behind_hook = text.strip_prefix(CLAUDE_HOOK);
-    let behind_hook = behind_hook.filter(|rest| rest.starts_with(CLAUDE_FILE));
-    let first = behind_hook.map(|rest| text.len() - rest.len());
-    let lines = first.into_iter().chain(lines_with(text, CLAUDE_FILE));
-    lines.filter_map(move |header| {
-        let line = text[header + CLAUDE_FILE.len()..].split('\n').next()?;
-        let named = line.strip_suffix(':')?;
-        let behind = header + CLAUDE_FILE.len() + line.len();
+/// Returns each line that names a file: where it begins, the path, and where the file begins. Files of several directories
+/// come one behind the other, each behind the words of the hook that brings it.
+fn claude_headers(text: &str) -> Vec<(usize, &str, usize)> {
+    let is_hook = text.starts_with(CLAUDE_HOOK);
+    let hooks =
+        lines_with(text, CLAUDE_HOOK).filter(|at| is_hook || text[..*at].ends_with(REMINDER));
+    let hooks = hooks.map(|at| (at, at + CLAUDE_HOOK.len()));
+    let hooks = hooks.filter(|(_, behind)| text[*behind..].starts_with(CLAUDE_FILE));
+    let mut lines: Vec<_> = lines_with(text, CLAUDE_FILE)
+        .map(|at| (at, at))
+        .chain(hooks)
+        .collect();
+    lines.sort_unstable();
+    let headers = lines.into_iter().filter_map(|(header, named)| {
+        let line = text[named + CLAUDE_FILE.len()..].split('\n').next()?;
+        let path = line.strip_suffix(':')?;
+        let behind = named + CLAUDE_FILE.len() + line.len();
         let begin = behind + "\n\n".len();
         text[behind..]
             .starts_with("\n\n")
-            .then_some((header, without_label(named), begin))
-    })
+            .then_some((header, without_label(path), begin))
+    });
+    headers.collect()
 }
 
 /// Returns the path of `PATH (label)`.
@@ -374,6 +398,24 @@ mod tests {
     }
 
     #[test]
+    fn claude_code_gives_agents_md_of_several_directories_one_behind_the_other() {
+        check(
+            Profile::ClaudeCode,
+            "tool.call hook additional context: Contents of /w/p/a/AGENTS.md:\n\none\n\n\ntool.call hook additional \
+             context: Contents of /w/p/b/AGENTS.md:\n\ntwo\n\n\ntool.call hook additional context: \
+             <persisted-output>\nOutput too large (97.7KB). Full output saved to: /h/x.txt\n\nPreview (first 2KB):\n\
+             Contents of /w/p/c/AGENTS.md:\n\nthree\n...\n</persisted-output>\n\ntool.call hook additional context: \
+             Contents of /w/p/d/AGENTS.md:\n\nfour\n",
+            &[
+                (Names::Path("/w/p/a/AGENTS.md"), "one"),
+                (Names::Path("/w/p/b/AGENTS.md"), "two"),
+                (Names::Path("/w/p/c/AGENTS.md"), "three"),
+                (Names::Path("/w/p/d/AGENTS.md"), "four"),
+            ],
+        );
+    }
+
+    #[test]
     fn claude_code_says_which_files_are_gone() {
         let text = "<system-reminder>\nInstruction files were re-read when this session started; these differ.\n\n\
                     Contents of /w/A.md (x):\n\none\n\nInstructions no longer present: /w/B.md\n\n\
@@ -474,6 +516,14 @@ mod tests {
         let anew = "<system-reminder>\nInstruction files were re-read when this session started; these differ:\n\n\
                     Contents of /w/A.md:\n\none\n</system-reminder>";
         check(&format!("1\thello\n\n{anew}"), &["one"]);
+        let hook = |name: &str| {
+            let file = format!(
+                "tool.call hook additional context: Contents of /w/{name}/AGENTS.md:\n\n{name}\n"
+            );
+            format!("<system-reminder>\n{file}\n</system-reminder>")
+        };
+        let both = format!("1\thello\n\n{}\n\n{}\n\n{more}", hook("one"), hook("two"));
+        check(&both, &["one", "two"]);
         check("nothing", &[]);
     }
 }

@@ -26,7 +26,7 @@ const MESSAGES_MAX: usize = 200_000;
 const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
-const STATE_VERSION: u32 = 5;
+const STATE_VERSION: u32 = 6;
 
 /// A request, as far as the record holds it.
 #[derive(Debug)]

@@ -521,6 +521,47 @@ fn of_a_long_file_below_the_beginning_is_given() {
 }
 
 #[test]
+fn files_below_that_are_read_in_one_step_are_each_given() {
+    let below = |name: &str| format!("/w/project/{name}/AGENTS.md");
+    let [one, two] = ["one", "two"].map(body);
+    let pin = Sample::of(Source::Transcript)
+        .file_below(&below("one"), &one)
+        .file_below(&below("two"), &two);
+    let given = |name: &str, text: &str| {
+        format!(
+            "tool.call hook additional context: Contents of {}:\n\n{text}",
+            below(name)
+        )
+    };
+    let check = |build: &dyn Fn(&mut Transcript)| {
+        let mut transcript = Transcript::default();
+        build(&mut transcript);
+        transcript.request();
+        let row = row(
+            &known(std::slice::from_ref(&pin)),
+            Source::Transcript,
+            0,
+            &transcript.record(),
+        );
+        assert_eq!(outcomes(&row), "AsPinned: Given Given");
+    };
+    check(&|transcript| {
+        let text = [given("two", &two), given("one", &one)].join("\n\n");
+        transcript.message("system", json!([{ "type": "text", "text": text }]));
+    });
+    // A model that takes no message of the system.
+    check(&|transcript| {
+        for (name, text) in [("one", &one), ("two", &two)] {
+            let given = given(name, text);
+            transcript.result(&format!(
+                "1\thi\n2\n\n<system-reminder>\n{given}\n</system-reminder>\n\n<system-reminder>\n<total_tokens>14999985 \
+                 tokens left</total_tokens>\n</system-reminder>"
+            ));
+        }
+    });
+}
+
+#[test]
 fn what_was_given_has_its_size() {
     let pin = Sample::of(Source::Transcript)
         .file(AGENTS, &body("AGENTS"))

@@ -5,7 +5,7 @@ use ctxpin_model::resource::Status;
 use serde_json::json;
 
 use crate::planted::outcomes;
-use crate::scene::{Sample, Transcript, body, known, rollout, row, said, shown};
+use crate::scene::{Sample, Transcript, became, body, known, rollout, row, said, shown};
 
 const CLAUDE: &str = "/w/project/.claude/skills";
 const AGENTS: &str = "/w/project/.agents/skills";
@@ -353,6 +353,52 @@ fn a_used_skill_is_the_one_that_the_client_names() {
          .claude/skills/three/SKILL.md: SeenElsewhere; .claude/skills/one/SKILL.md: NotAskedFor; \
          .claude/skills/two/SKILL.md: NotAskedFor",
     );
+}
+
+#[test]
+fn the_words_with_which_a_skill_is_used_are_no_part_of_it() {
+    let long = body("LONG");
+    let sample = Sample::of(Source::Transcript)
+        .skill(CLAUDE, "long", "Is long", &long)
+        .skill(CLAUDE, "short", "Is short", "Body\n")
+        .skill(
+            CLAUDE,
+            "with",
+            "Has it",
+            &format!("{long}\n\nARGUMENTS: more\n"),
+        );
+    let check = |name: &str, text: &str, expected: [&str; 3]| {
+        let known = known(std::slice::from_ref(&sample));
+        let used = used(&format!("{CLAUDE}/{name}"), text);
+        let row = row(&known, Source::Transcript, 0, &used);
+        let outcomes = ["long", "short", "with"].map(|name| {
+            let path = format!("{CLAUDE}/{name}/SKILL.md");
+            let results = row.resources.iter();
+            let results = results.filter(|result| result.path.as_ref() == Some(&path));
+            results.map(became).collect::<Vec<_>>().join(" ")
+        });
+        assert_eq!(outcomes, expected, "{text}");
+    };
+    let none = "NotAskedFor";
+    for words in ["EXTRA words", "one\n\nARGUMENTS: two", "<system-reminder>"] {
+        let behind = |text: &str| format!("{text}\n\nARGUMENTS: {words}");
+        check("long", &behind(&long), ["Given", none, none]);
+        check("short", &behind("Body\n"), [none, "Given", none]);
+        let with = format!("{long}\n\nARGUMENTS: more");
+        check("with", &behind(&with), [none, none, "Given"]);
+        check("with", &with, [none, none, "Given"]);
+        // Other words behind the text are not of the person.
+        check(
+            "long",
+            &format!("{long}More.\n\nARGUMENTS: {words}"),
+            ["Foreign Given", none, none],
+        );
+        check(
+            "short",
+            &behind("Other\n"),
+            [none, "Foreign NotAskedFor", none],
+        );
+    }
 }
 
 #[test]
