@@ -331,6 +331,13 @@ impl Known {
         owners.any(|owner| self.resource(*owner).source == *source)
     }
 
+    /// Returns whether a text is that of an instruction file that every request has.
+    pub(crate) fn is_of_due_file(&self, text: usize) -> bool {
+        let owners = self.texts[text].owners.iter();
+        let mut owners = owners.map(|owner| self.resource(*owner));
+        owners.any(|owner| owner.kind == Kind::InstructionFile && owner.is_due)
+    }
+
     /// Returns where a skill of an unknown source is. Returns `None` if it is none of the project and of the person: the
     /// clients have skills of their own, and plugins bring some.
     pub(crate) fn unknown_skill(&self, path: &str) -> Option<SkillPlace> {

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::findings::{Finding, look};
 use crate::known::Known;
-use crate::record::transcript::{Hash, Row, Run};
+use crate::record::transcript::{Files, Hash, Row, Run};
 use crate::record::{Line, Lines, Role, Said, plugin, rollout, transcript};
 use crate::spelled;
 
@@ -42,6 +42,7 @@ pub struct Request<'r> {
     pub gaps: Vec<Gap>,
     /// Whether the client has compacted the conversation since the turn began. Some clients read their files anew then.
     pub is_compacted: bool,
+    pub(crate) files: Files,
     /// What was found in it, in its order.
     pub found: Vec<Found<'r>>,
 }
@@ -128,6 +129,7 @@ struct Pending {
     /// When it was made, if a prompt of before may follow in the record.
     at: Option<String>,
     is_compacted: bool,
+    files: Files,
     messages: usize,
     #[serde(with = "spelled::list")]
     gaps: Vec<Gap>,
@@ -452,6 +454,7 @@ impl<'k> Reading<'k> {
             turn,
             at: request.at,
             is_compacted: self.state.is_compacted,
+            files: request.files,
             messages: self.state.request.len(),
             gaps,
         };
@@ -514,6 +517,7 @@ impl<'k> Reading<'k> {
                         turn: self.state.turn.clone(),
                         at: None,
                         is_compacted: self.state.is_compacted,
+                        files: Files::Given,
                         messages: self.state.request.len(),
                         gaps: Vec::from_iter(
                             self.state.is_parent_missing.then_some(Gap::ParentNotRead),
@@ -569,6 +573,7 @@ impl<'k> Reading<'k> {
                         turn,
                         at: None,
                         is_compacted: self.state.is_compacted,
+                        files: Files::Given,
                         messages,
                         gaps,
                     },
@@ -681,6 +686,7 @@ impl<'k> Reading<'k> {
             turn: pending.turn.as_deref(),
             client_version: self.state.client_version,
             is_compacted: pending.is_compacted,
+            files: pending.files,
             gaps,
             found,
         });

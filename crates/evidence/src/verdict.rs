@@ -18,6 +18,7 @@ use crate::known::{
     Described, Known, KnownResource, KnownSnapshot, ResourceNumber, SkillPlace, Standing,
 };
 use crate::reading::Request;
+use crate::record::transcript::Files;
 
 /// The greatest size of the resources of one row, as JSON, in bytes. Worse ones come first. The rest of a row is small.
 const RESOURCES_BYTES_MAX: usize = ROW_BYTES_MAX - 32 * 1024;
@@ -67,18 +68,22 @@ impl<'k> Turn<'k> {
         self.ids.update(&request.id);
         self.client_version = request.client_version.or(self.client_version);
         self.requests += 1;
-        self.whole += u64::from(request.gaps.is_empty());
-        self.gaps.extend(&request.gaps);
+        let pin = self.pin.filter(|pin| self.is_same_profile(*pin));
+        let client = self.source.profile();
+        let compared = pin.map(|pin| Compared::new(self.known, client, pin, request));
+        let may_lack_files = compared.as_ref().is_some_and(Compared::may_lack_files);
+        let lacking = may_lack_files.then_some(Gap::Cut);
+        let gaps: Vec<_> = request.gaps.iter().copied().chain(lacking).collect();
+        self.whole += u64::from(gaps.is_empty());
+        self.gaps.extend(&gaps);
         self.gaps.sort_unstable();
         self.gaps.dedup();
-        let Some(pin) = self.pin.filter(|pin| self.is_same_profile(*pin)) else {
+        let Some(compared) = compared else {
             return;
         };
-        let compared = Compared::new(self.known, self.source.profile(), pin, request);
         let results = compared.results();
         // What is missing of a request may have a text, or replace one. The request for a summary has all messages.
-        let mut gaps = request.gaps.iter();
-        let is_known = gaps.all(|gap| *gap == Gap::Compaction);
+        let is_known = gaps.iter().all(|gap| *gap == Gap::Compaction);
         let is_certain = |outcome| is_known || !matches!(outcome, Outcome::Absent | Outcome::Stale);
         let differs = |outcome: Outcome| outcome.deviates() && is_certain(outcome);
         for (subject, result) in results {
@@ -258,6 +263,20 @@ impl<'c> Compared<'c> {
             }
         }
         compared
+    }
+
+    /// Returns whether nobody can tell if the client chose to give no instruction files to the subagent.
+    fn may_lack_files(&self) -> bool {
+        self.request.files == Files::Unsaid && !self.has_files()
+    }
+
+    /// Returns whether the client gave an instruction file that every request of a session has.
+    fn has_files(&self) -> bool {
+        let mut given = self.places().filter(|(_, _, is_given)| *is_given);
+        given.any(|(_, what, _)| match what {
+            What::Text { text, .. } => self.known.is_of_due_file(*text),
+            _ => false,
+        })
     }
 
     fn note(&mut self, place: Place, what: &What, is_instruction: bool) {
@@ -445,6 +464,7 @@ impl<'c> Compared<'c> {
                 Some(body.filter(|body| body.0 > listed.0).unwrap_or(listed))
             }
             (false, false) => body,
+            (false, true) if self.request.files == Files::Never && !self.has_files() => body,
             (false, true) => match body? {
                 (Outcome::NotAskedFor | Outcome::SeenElsewhere, _) => {
                     let bytes = resource

@@ -7,6 +7,7 @@
 //! plain text as a list of one block.
 
 use ctxpin_model::client_version::ClientVersion;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -15,6 +16,10 @@ use super::{Role, Said, id, version};
 
 /// What a prompt begins with by which a subagent hands its work back. It belongs to the turn of the prompt before.
 const HAND_BACK: &str = "<task-notification>";
+
+/// What the source of a subagent's requests begins with: an agent of Claude Code itself, or another one.
+const BUILT_IN: &str = "agent:builtin:";
+const CUSTOM: &str = "agent:custom";
 
 /// The hash of a message or of a shape.
 pub type Hash = [u8; 32];
@@ -50,6 +55,31 @@ pub struct Row {
     pub content: Vec<Value>,
 }
 
+/// Whether a request has the instruction files that its session has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Files {
+    #[default]
+    Given,
+    /// It is of a subagent to which Claude Code never gives them.
+    Never,
+    /// It is of a subagent whose definition decides, which the record does not have (`omitClaudeMd`).
+    Unsaid,
+}
+
+impl Files {
+    /// Returns what the source of a request says. Compared with 2.1.307 and 2.1.332.
+    fn of(source: &str) -> Self {
+        match source.strip_prefix(BUILT_IN) {
+            Some("Explore" | "Plan") => Self::Never,
+            Some("claude" | "fork" | "general-purpose" | "statusline-setup") => Self::Given,
+            Some(_) => Self::Unsaid,
+            None if source.starts_with(CUSTOM) => Self::Unsaid,
+            None => Self::Given,
+        }
+    }
+}
+
 /// What a request consists of.
 #[derive(Debug)]
 pub struct Request {
@@ -65,6 +95,7 @@ pub struct Request {
     pub shape: Option<Hash>,
     /// Whether the client left out something that it sent.
     pub is_cut: bool,
+    pub files: Files,
 }
 
 /// Parses a line. Returns `None` if it is broken.
@@ -122,6 +153,9 @@ fn request(value: &Value) -> Option<Request> {
         tail: tail.collect::<Option<_>>()?,
         shape: hash(&value["shapeHash"]),
         is_cut: !value["cut"].is_null(),
+        files: value["querySource"]
+            .as_str()
+            .map_or(Files::Given, Files::of),
     })
 }
 

@@ -562,6 +562,63 @@ fn files_below_that_are_read_in_one_step_are_each_given() {
 }
 
 #[test]
+fn a_subagent_may_have_no_files() {
+    let below = "/w/project/sub/CLAUDE.md";
+    let [first, second, in_sub] = ["EARLIER", "AGENTS", "BELOW"].map(body);
+    let sample = |text: &str| {
+        Sample::of(Source::Transcript)
+            .file(AGENTS, text)
+            .file_below(below, &in_sub)
+    };
+    let known = known(&[sample(&first), sample(&second)]);
+    let check = |source: &str, files: &[(&str, &str)], expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.user(&["Look for it."]);
+        if !files.is_empty() {
+            transcript.files(files);
+        }
+        transcript.request_of(source);
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        let gaps = row.gaps.iter().map(|gap| format!(" {gap:?}"));
+        let shown = format!("{}{}", outcomes(&row), gaps.collect::<String>());
+        assert_eq!(shown, expected, "{source} {files:?}");
+    };
+    let none = "AsPinned: NotAskedFor NotAskedFor";
+    check("agent:builtin:Explore", &[], none);
+    check("agent:builtin:Plan", &[], none);
+    // What it reads brings files.
+    let with_below = [(below, &*in_sub)];
+    check(
+        "agent:builtin:Explore",
+        &with_below,
+        "AsPinned: Given NotAskedFor",
+    );
+    let unknown = "Incomplete: Absent NotAskedFor Cut";
+    for source in ["agent:custom", "agent:custom:x", "agent:builtin:web"] {
+        check(source, &[], unknown);
+        check(source, &with_below, "Incomplete: Absent Given Cut");
+    }
+    let absent = "Deviates: Absent NotAskedFor";
+    for source in [
+        "agent:builtin:general-purpose",
+        "agent:default",
+        "sdk",
+        "repl_main_thread",
+    ] {
+        check(source, &[], absent);
+    }
+    // One that has some of them has all.
+    for source in ["agent:builtin:Explore", "agent:custom", "sdk"] {
+        check(source, &[(AGENTS, &second)], "AsPinned: Given NotAskedFor");
+        check(
+            source,
+            &[(AGENTS, &first)],
+            "Deviates: Stale Absent NotAskedFor",
+        );
+    }
+}
+
+#[test]
 fn what_was_given_has_its_size() {
     let pin = Sample::of(Source::Transcript)
         .file(AGENTS, &body("AGENTS"))

@@ -219,6 +219,12 @@ impl Transcript {
         self.message("user", json!([block]));
     }
 
+    /// Adds a request of a subagent, or of something else that Claude Code names so.
+    pub fn request_of(&mut self, source: &str) {
+        self.request();
+        self.lines.last_mut().unwrap()["querySource"] = json!(source);
+    }
+
     /// Adds a request with all messages so far.
     pub fn request(&mut self) {
         let shape = json!({ "system": [{ "type": "text", "text": "You are." }], "tools": [] });
