@@ -17,7 +17,7 @@ use crate::record::transcript::{Files, Hash, Row, Run};
 use crate::record::{Line, Lines, Role, Said, plugin, rollout, transcript};
 use crate::spelled;
 
-pub use crate::record::rollout::Parent;
+pub use crate::record::rollout::{Parent, parent, reviewed};
 
 /// The greatest number of messages of one record that are kept. What refers to more is not whole.
 const MESSAGES_MAX: usize = 200_000;
@@ -96,6 +96,8 @@ pub struct State {
     is_full: bool,
     /// Whether the last item was made by the model.
     is_answering: bool,
+    /// Whether a review has begun, of which the record has no request.
+    is_reviewing: bool,
     pending: Option<Pending>,
     lines: LineCounts,
 }
@@ -192,6 +194,7 @@ impl<'k> Reading<'k> {
             is_parent_missing: false,
             is_full: false,
             is_answering: false,
+            is_reviewing: false,
             pending: None,
             lines: LineCounts::default(),
         };
@@ -485,17 +488,19 @@ impl<'k> Reading<'k> {
                 let role = Role::Instruction;
                 self.state.system = self.keep(None, &[Said { role, text }], None);
             }
-            Entry::Turn(turn) => {
+            Entry::Review => {
                 self.flush(None, told);
-                self.state.is_answering = false;
-                if turn.is_some() && turn != self.state.turn {
-                    self.state.turn = turn;
-                    self.state.is_compacted = false;
-                }
+                self.state.is_reviewing = true;
+            }
+            Entry::Turn(turn) => self.begin_rollout_turn(turn, told),
+            Entry::TurnContext(turn) => {
+                self.state.is_reviewing = false;
+                self.begin_rollout_turn(turn, told);
             }
             Entry::TurnEnd => {
                 self.flush(None, told);
                 self.state.is_answering = false;
+                self.state.is_reviewing = false;
             }
             Entry::Compacted(items) => {
                 self.flush(Some(Gap::Compaction), told);
@@ -509,7 +514,9 @@ impl<'k> Reading<'k> {
                 }
             }
             Entry::Item(item) => {
-                if item.is_answer && !self.state.is_answering {
+                if item.is_answer && self.state.is_reviewing {
+                    self.flush(None, told);
+                } else if item.is_answer && !self.state.is_answering {
                     self.flush(None, told);
                     let id = self.state.session.clone().unwrap_or_default();
                     self.state.pending = Some(Pending {
@@ -535,6 +542,15 @@ impl<'k> Reading<'k> {
             }
         }
         true
+    }
+
+    fn begin_rollout_turn(&mut self, turn: Option<String>, told: &mut impl FnMut(&Request<'_>)) {
+        self.flush(None, told);
+        self.state.is_answering = false;
+        if turn.is_some() && turn != self.state.turn {
+            self.state.turn = turn;
+            self.state.is_compacted = false;
+        }
     }
 
     /// Tells the request that was waiting for what follows it.
@@ -770,13 +786,5 @@ impl State {
         }
         lines.reverse();
         lines
-    }
-}
-
-/// Returns the record that a forked session's own record goes on from, by the first line of that.
-pub fn parent(first_line: &[u8]) -> Option<Parent> {
-    match rollout::entry(first_line)? {
-        rollout::Entry::Session(session) => session.parent,
-        _ => None,
     }
 }

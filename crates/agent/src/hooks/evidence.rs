@@ -71,6 +71,8 @@ pub(super) struct Subject {
     pub session: String,
     /// The client's id of the subagent whose record it is.
     pub subagent: Option<String>,
+    /// The client's id of the review of the session whose record it is. Its turn is one of the session.
+    pub review: Option<String>,
     /// Where the record is. `None` if a plugin hands over what the requests have.
     pub record: Option<record::Place>,
     /// Whether the client says that the turn has ended.
@@ -261,7 +263,7 @@ impl Evidence {
         let Some(chat) = subject.chat(asking).await? else {
             return Ok(Taken::Now);
         };
-        if subject.subagent.is_none() {
+        if subject.part().is_none() {
             subject.tell_parent(asking, &chat, &origin).await?;
         }
         let parents = subject.parents(asking, origin.sessions).await?;
@@ -450,8 +452,8 @@ impl Evidence {
     }
 
     fn path(&self, subject: &Subject) -> PathBuf {
-        let subagent = subject.subagent.as_deref().unwrap_or_default();
-        let name = [subject.client.as_str(), &subject.session, subagent].join("\n");
+        let part = subject.part().unwrap_or_default();
+        let name = [subject.client.as_str(), &subject.session, part].join("\n");
         let name = BlobHash::of(name.as_bytes()).hex();
         let readings = self.state_directory.join("readings");
         readings.join(format!("{name}.json"))
@@ -467,7 +469,8 @@ impl Subject {
                 home,
                 path: subagent.record,
             }),
-            subagent: Some(subagent.id),
+            subagent: (!subagent.is_review).then(|| subagent.id.clone()),
+            review: subagent.is_review.then_some(subagent.id),
             is_ended: true,
             rereads: Vec::new(),
             ..self.clone()
@@ -483,10 +486,19 @@ impl Subject {
         }
     }
 
+    /// Returns the client's id of the subagent or of the review whose record it is, if it is not that of the session.
+    pub fn part(&self) -> Option<&str> {
+        self.subagent.as_deref().or(self.review.as_deref())
+    }
+
+    /// Returns the id that the record has.
+    fn thread(&self) -> &str {
+        self.part().unwrap_or(&self.session)
+    }
+
     /// Opens the record. Returns `None` if there is none.
     fn open(&self, place: &record::Place) -> Result<Option<Record>, HandInError> {
-        let id = self.subagent.as_ref().unwrap_or(&self.session);
-        match Record::open(place, id) {
+        match Record::open(place, self.thread()) {
             Ok(record) => Ok(Some(record)),
             Err(Unreadable::Missing) => Ok(None),
             Err(reason) => Err(unread(place, &reason)),
@@ -586,13 +598,16 @@ fn is(error: &ClientError, name: ProblemName) -> bool {
 }
 
 /// Returns where an earlier reading of a record ended, and of which sessions the record has messages. Returns `None` if
-/// the record is as that reading left it.
+/// the record is as that reading left it, or if it was taken for that of a review and is none.
 fn begun(
     subject: &Subject,
     place: &record::Place,
     record: &Record,
     path: &Path,
 ) -> std::io::Result<Option<(Option<HandedIn>, Origin)>> {
+    if subject.review.is_some() && !record.is_review_of(&subject.session)? {
+        return Ok(None);
+    }
     let kept = kept(path).filter(|kept| kept.record == place.path);
     if let Some(kept) = &kept
         && let Some(state) = &kept.reading
@@ -647,7 +662,7 @@ fn read(
     drop(portion);
     let state = reading.state();
     let named = state.session();
-    if named.is_some_and(|named| named != subject.session && subject.subagent.is_none()) {
+    if named.is_some_and(|named| named != subject.thread() && subject.subagent.is_none()) {
         return Err("it names another session".into());
     }
     let is_last = state.position() == position || record.bytes <= state.position();

@@ -399,15 +399,25 @@ impl Hooks {
             None => None,
         };
         if let Some(turn) = event.call.turn.clone() {
-            lock(self.known(&event, &session).await).turn = Some(turn.clone());
+            let known = self.known(&event, &session).await;
+            lock(known).turn = Some(turn.clone());
+            let named = event.call.record.as_deref();
+            let review =
+                named.and_then(|named| Subagent::review(event.client, &event.call.session, named));
+            let is_review = review.is_some();
+            if let Some(review) = review {
+                lock(known).began(review);
+                keep_read(&self.kept_reads, name(&event), &session);
+            }
             let read = has_read_unseen.then(unseen);
             let deed = Deed::Turn { turn, at, read };
             self.behind(event.clone(), arrived, deed, fresh).await?;
             let is_read = session.is_read.swap(false, Ordering::Relaxed);
             let known = self.known(&event, &session).await;
             let has_subagents = !lock(known).subagents.is_empty();
-            // A turn or a subagent that somebody broke off has no end.
-            if !is_read || has_subagents {
+            // A turn or a subagent that somebody broke off has no end. A review has its record read at the next event, which
+            // names that of the session again.
+            if !is_review && (!is_read || has_subagents) {
                 self.read_behind(event, session).await?;
             }
         }
@@ -612,12 +622,15 @@ impl Hooks {
             let known = lock(known);
             (known.rereads.clone(), known.subagents.clone())
         };
-        let ended = subagents.iter().filter(|subagent| subagent.has_ended);
+        // The session goes on, or ends, behind its review.
+        let is_over = |subagent: &Subagent| subagent.has_ended || subagent.is_review;
+        let ended = subagents.iter().filter(|subagent| is_over(subagent));
         let ended: HashSet<_> = ended.map(|subagent| subagent.id.clone()).collect();
         let subject = Subject {
             client: event.client,
             session: call.session.clone(),
             subagent: call.subagent.clone(),
+            review: None,
             record,
             is_ended: matches!(
                 call.event,
@@ -633,7 +646,7 @@ impl Hooks {
             let begins = matches!(call.event, HookEvent::SessionStart | HookEvent::Prompt);
             let left = subagents
                 .into_iter()
-                .filter(|subagent| subagent.has_ended || begins)
+                .filter(|subagent| is_over(subagent) || begins)
                 .map(|left| subjects[0].of_subagent(left));
             let left: Vec<_> = left.collect();
             subjects.extend(left);
@@ -656,10 +669,12 @@ impl Hooks {
                 let Outcome { taken, shown } = evidence
                     .hand_in_insistently(&asking, &subject, &session.held, timeline)
                     .await;
-                let Some(subagent) = &subject.subagent else {
-                    if shown.is_some_and(|shown| session.has_shown(&event.recent, shown)) {
-                        keep_read(&kept_reads, name(&event), &session);
-                    }
+                if subject.subagent.is_none()
+                    && shown.is_some_and(|shown| session.has_shown(&event.recent, shown))
+                {
+                    keep_read(&kept_reads, name(&event), &session);
+                }
+                let Some(part) = subject.part() else {
                     let is_read = taken != Taken::Not && subject.is_ended;
                     session.is_read.fetch_or(is_read, Ordering::Relaxed);
                     continue;
@@ -668,9 +683,9 @@ impl Hooks {
                     // One that goes on behind a start tells of its end.
                     HookEvent::SessionStart => taken != Taken::Not,
                     // A client may write the end of the record later than it tells of it.
-                    _ => taken == Taken::Before && ended.contains(subagent),
+                    _ => taken == Taken::Before && ended.contains(part),
                 };
-                if is_over && session.lost(subagent) {
+                if is_over && session.lost(part) {
                     keep_read(&kept_reads, name(&event), &session);
                 }
             }

@@ -31,6 +31,9 @@ const SUBAGENTS_MAX: usize = 64;
 /// How many turns of a session with a compaction are known at once. Their evidence is seldom late by more.
 const REREADS_MAX: usize = 64;
 
+/// The length of Codex's id of a thread, which the name of its record ends with.
+const THREAD_BYTES: usize = 36;
+
 /// The extension of a file with what is kept of a session, and of one that notes a start of which nobody was told.
 const KEPT: &str = "json";
 const MISSED: &str = "missed";
@@ -74,6 +77,9 @@ pub(super) struct Subagent {
     /// Whether the client has told of its end. It may write the rest of the record later.
     #[serde(default)]
     pub has_ended: bool,
+    /// Whether it is a review of Codex, whose prompt and turn are those of the session.
+    #[serde(default)]
+    pub is_review: bool,
 }
 
 impl Subagent {
@@ -92,6 +98,24 @@ impl Subagent {
             id: id.to_owned(),
             record,
             has_ended: false,
+            is_review: false,
+        })
+    }
+
+    /// Returns the review that a prompt of a session of Codex begins, by the record that the prompt names. That of a review
+    /// has the name of another thread.
+    pub fn review(client: Profile, session: &str, named: &str) -> Option<Self> {
+        let record = Path::new(named);
+        let stem = record.file_stem()?.to_str()?;
+        if client != Profile::Codex || stem.ends_with(session) {
+            return None;
+        }
+        let id = stem.get(stem.len().checked_sub(THREAD_BYTES)?..)?;
+        Some(Self {
+            id: id.to_owned(),
+            record: record.to_owned(),
+            has_ended: false,
+            is_review: true,
         })
     }
 }

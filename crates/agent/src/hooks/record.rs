@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use ctxpin_evidence::reading::{Parent, Reading, parent};
+use ctxpin_evidence::reading::{Parent, Reading, parent, reviewed};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_private_files::below;
 use serde::Deserialize;
@@ -185,11 +185,20 @@ impl Record {
     }
 
     fn parent(&self) -> io::Result<Option<Parent>> {
+        Ok(parent(&self.first_line()?))
+    }
+
+    /// Returns whether the record is that of a review of a session.
+    pub fn is_review_of(&self, session: &str) -> io::Result<bool> {
+        Ok(reviewed(&self.first_line()?).as_deref() == Some(session))
+    }
+
+    fn first_line(&self) -> io::Result<Vec<u8>> {
         let mut line = Vec::new();
         let mut file = &self.file;
         file.seek(SeekFrom::Start(0))?;
         BufReader::new(file.take(FIRST_LINE_BYTES_MAX)).read_until(b'\n', &mut line)?;
-        Ok(parent(&line))
+        Ok(line)
     }
 }
 

@@ -18,8 +18,13 @@ pub enum Entry {
     Item(Item),
     /// The items that replace those before.
     Compacted(Vec<Item>),
-    /// A turn begins, with its id.
+    /// A turn begins, with its id. It may be one of a review.
     Turn(Option<String>),
+    /// A turn makes requests from here on, with its id.
+    TurnContext(Option<String>),
+    /// A review begins, which runs in a thread with a record of its own. What this one says of it until the turn ends was
+    /// in no request.
+    Review,
     /// A turn has ended.
     TurnEnd,
     /// A line of another kind.
@@ -35,6 +40,8 @@ pub struct Session {
     /// The system prompt. Codex sends it, or a part of it.
     pub instructions: Value,
     pub parent: Option<Parent>,
+    /// The session of which this is a review.
+    pub reviewed: Option<String>,
 }
 
 /// The record that a forked session goes on from.
@@ -76,7 +83,8 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
         "session_meta" => Some(Entry::Session(Session {
             id: payload["id"].as_str().and_then(id),
             client_version: version(&payload["cli_version"]),
-            parent: parent(&payload),
+            parent: parent_in(&payload),
+            reviewed: reviewed_in(&payload),
             instructions: payload["base_instructions"]["text"].take(),
         })),
         "response_item" => {
@@ -94,19 +102,45 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
             let items = items.into_iter().map(item);
             Some(Entry::Compacted(items.collect::<Option<_>>()?))
         }
-        "turn_context" => Some(Entry::Turn(payload["turn_id"].as_str().and_then(id))),
+        "turn_context" => Some(Entry::TurnContext(payload["turn_id"].as_str().and_then(id))),
         _ => Some(match payload["type"].as_str() {
             Some("task_started" | "turn_started") => {
                 Entry::Turn(payload["turn_id"].as_str().and_then(id))
             }
             Some("task_complete" | "turn_complete" | "turn_aborted") => Entry::TurnEnd,
+            Some("item_completed") if payload["item"]["type"] == "EnteredReviewMode" => {
+                Entry::Review
+            }
             _ => Entry::Other,
         }),
     }
 }
 
+/// Returns the session of Codex of which a record is a review, by the first line of the record.
+pub fn reviewed(first_line: &[u8]) -> Option<String> {
+    match entry(first_line)? {
+        Entry::Session(session) => session.reviewed,
+        _ => None,
+    }
+}
+
+/// Returns the record that a forked session's own record goes on from, by the first line of that.
+pub fn parent(first_line: &[u8]) -> Option<Parent> {
+    match entry(first_line)? {
+        Entry::Session(session) => session.parent,
+        _ => None,
+    }
+}
+
+/// Returns the session that a review is of.
+fn reviewed_in(payload: &Value) -> Option<String> {
+    let is_review = payload["source"]["subagent"] == "review";
+    let session = payload["session_id"].as_str().filter(|_| is_review);
+    session.and_then(id)
+}
+
 /// Returns the record that a session goes on from.
-fn parent(payload: &Value) -> Option<Parent> {
+fn parent_in(payload: &Value) -> Option<Parent> {
     let base = &payload["history_base"];
     let forked_from = payload["forked_from_id"].as_str();
     let session = base["thread_id"].as_str().or(forked_from)?;

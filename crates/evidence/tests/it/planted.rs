@@ -424,6 +424,44 @@ fn the_last_request_of_a_rollout_is_told_when_its_turn_has_ended() {
 }
 
 #[test]
+fn what_a_rollout_says_of_a_review_was_in_no_request() {
+    let known = known(&[Sample::of(Source::Rollout)]);
+    let event = |payload: Value| json!({ "type": "event_msg", "payload": payload });
+    let begun = |id: &str| event(json!({ "type": "task_started", "turn_id": id }));
+    let review = |kind: &str| event(json!({ "type": "item_completed", "item": { "type": kind } }));
+    let item = |item: Value| json!({ "type": "response_item", "payload": item });
+    let ended = || event(json!({ "type": "task_complete" }));
+    let context = |id: &str| json!({ "type": "turn_context", "payload": { "turn_id": id } });
+    let check = |end: Vec<Value>| {
+        let first = vec![
+            json!({ "type": "session_meta", "payload": { "id": "session-1" } }),
+            begun("t1"),
+            context("t1"),
+            item(said("user", "Do it.")),
+            item(said("assistant", "Done.")),
+            ended(),
+            review("EnteredReviewMode"),
+            begun("of the review"),
+            item(said("user", "<user_action>")),
+            review("ExitedReviewMode"),
+            item(said("assistant", "It is right.")),
+        ];
+        let last = [
+            begun("t2"),
+            context("t2"),
+            item(said("user", "More.")),
+            item(said("assistant", "Done.")),
+        ];
+        let lines = first.iter().chain(&end).chain(&last);
+        let record: String = lines.map(|line| format!("{line}\n")).collect();
+        assert_eq!(turns_of(&known, Source::Rollout, &record), "t1 t2 ");
+    };
+    check(vec![ended()]);
+    // A process that was killed has ended no turn.
+    check(Vec::new());
+}
+
+#[test]
 fn a_turn_without_a_pin_of_its_client_has_no_findings() {
     let known = known(&[Sample::of(Source::Rollout).file(AGENTS, &body("AGENTS"))]);
     let check = |pin, expected| {

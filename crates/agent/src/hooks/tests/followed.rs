@@ -608,6 +608,42 @@ async fn a_subagent_that_nobody_ended_is_caught_up() {
     assert_eq!(read.subagents, []);
 }
 
+#[tokio::test]
+async fn a_review_of_codex_has_a_turn_of_its_session() {
+    let followed = Followed::new().await;
+    let session = "01a2242b-a6dd-7b63-bd99-f1f210c60a39";
+    let begin = async |thread: &str, turn: &str| {
+        let (mut event, arrived) = followed.event(session, HookEvent::Prompt, turn);
+        event.call.record = Some(followed.record(thread).to_str().unwrap().into());
+        followed.hooks.turn(event, arrived, None).await.unwrap();
+        followed.settle().await;
+    };
+    followed.start(session).await;
+    followed.write(session, "session_meta", &json!({"id": session}));
+    let [review, guardian] = ["a794-7e83-9948-f668cb548cf1", "b1c2-7e83-9948-f668cb548cf1"]
+        .map(|end| format!("01a2242b-{end}"));
+    for (thread, kind) in [
+        (&review, json!("review")),
+        (&guardian, json!({"other": "guardian"})),
+    ] {
+        let source = json!({"subagent": kind});
+        let meta = json!({"id": thread, "session_id": session, "source": source});
+        followed.write(thread, "session_meta", &meta);
+        begin(thread, thread).await;
+        followed.request(thread, thread);
+    }
+    assert_eq!(followed.rows(), 0);
+    followed.stop(session).await;
+    assert_eq!(lock(&followed.kept).rows.len(), 1);
+    assert_eq!(lock(&followed.kept).rows[0].1, "1");
+    // Once nothing has changed since, they are forgotten.
+    followed.stop(session).await;
+    let (_, arrived) = followed.event(session, HookEvent::Stop, "");
+    let read = lock(arrived.session.read.get().unwrap()).clone();
+    assert_eq!(read.subagents, []);
+    assert_eq!(followed.rows(), 1);
+}
+
 #[test]
 fn the_subagents_of_a_session_have_a_bound() {
     let beside = Subagent::of(Profile::ClaudeCode, "a1", "/h/p/s.jsonl").unwrap();
