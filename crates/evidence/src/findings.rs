@@ -205,6 +205,12 @@ impl Look<'_> {
             }
             let inside = given[next..].iter();
             let inside = inside.take_while(|hit| hit.at < frame.range.end);
+            if inside.clone().next().is_none()
+                && let Some(filled) = self.filled(frame, &mut findings.steps)
+            {
+                found.push(filled);
+                continue;
+            }
             found.extend(self.unknown(frame, inside));
         }
         if let Some(own) = own {
@@ -323,12 +329,26 @@ impl Look<'_> {
         found
     }
 
+    /// Returns the text of a used skill in which the client has filled places.
+    fn filled(&self, frame: &Frame<'_>, steps: &mut u64) -> Option<Finding> {
+        let skill = self.skill(frame)?;
+        let source = &self.known.resource(skill).source;
+        let shown = &self.text[frame.range.clone()];
+        let [first, last] = without_arguments(self.client, shown);
+        let shown = [shown, last, first].into_iter();
+        let text = shown
+            .filter_map(|shown| self.known.filled(source, shown, steps))
+            .next()?;
+        let skill = Some(skill);
+        Some(self.finding(What::Text { text, skill }, true, frame.range.start))
+    }
+
     /// Returns what a piece of a frame is that no long known text covers. A piece of blanks is nothing.
     fn rest(&self, frame: &Frame<'_>, begin: usize, end: usize) -> Option<Finding> {
         let piece = self.text.get(begin..end.max(begin))?;
         let is_skill = matches!(frame.names, Names::Skill(_));
         let piece = match is_skill {
-            true => without_arguments(self.client, piece),
+            true => without_arguments(self.client, piece)[0],
             false => piece,
         };
         let text = piece.trim();

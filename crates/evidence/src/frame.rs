@@ -144,11 +144,14 @@ pub fn behind_result(client: Profile, text: &str) -> Option<usize> {
     own.min().map(|first| begin + first)
 }
 
-/// Returns a part of a used skill's text without the words behind it with which the skill is used.
-pub fn without_arguments(client: Profile, text: &str) -> &str {
-    let arguments = text.find(CLAUDE_ARGUMENTS);
-    let arguments = arguments.filter(|_| client == Profile::ClaudeCode);
-    arguments.map_or(text, |at| &text[..at])
+/// Returns a part of a used skill's text without the words behind it with which the skill is used: up to the first place
+/// where they may begin, and up to the last one.
+pub fn without_arguments(client: Profile, text: &str) -> [&str; 2] {
+    let places = [text.find(CLAUDE_ARGUMENTS), text.rfind(CLAUDE_ARGUMENTS)];
+    places.map(|at| {
+        let at = at.filter(|_| client == Profile::ClaudeCode);
+        at.map_or(text, |at| &text[..at])
+    })
 }
 
 /// Returns the frames of a string from where the client's own words begin.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::edited::{Edited, starts};
+use crate::filled::{has_places, shown_bytes};
 use crate::finder::{Finder, TooLarge, WINDOW_BYTES};
 
 /// Everything that is known of the snapshots of one chat. The snapshots are numbered as they were given, from 0.
@@ -33,6 +34,8 @@ pub struct Known {
     pub(crate) snapshots: Vec<KnownSnapshot>,
     /// The versions of each instruction file of Claude Code, the oldest first, by its source.
     versions: HashMap<String, Vec<Version>>,
+    /// The texts of each skill in which Claude Code fills places, with their numbers, the oldest first.
+    filled: HashMap<String, Vec<(usize, Arc<str>)>>,
     /// The absolute paths below which a path is named relative to them, the longest first.
     roots: Vec<String>,
     /// The client's homes.
@@ -131,8 +134,6 @@ pub(crate) struct KnownResource {
     pub is_due: bool,
     /// Where the client cuts it.
     pub cut_at: Option<u64>,
-    /// Whether the client puts something in place of words of the text, so that it cannot be found.
-    pub is_template: bool,
     /// The place among all resources of the snapshot.
     pub order: usize,
     pub standing: Standing,
@@ -182,6 +183,7 @@ impl Known {
             mut homes,
             numbers,
             versions,
+            filled,
             ..
         } = builder;
         let finder = Finder::new(&key, &texts)?;
@@ -234,6 +236,7 @@ impl Known {
             name_numbers,
             snapshots,
             versions,
+            filled,
             roots,
             homes,
             digest,
@@ -274,6 +277,18 @@ impl Known {
             }
         }
         shown
+    }
+
+    /// Returns the number of the text of a skill that a client shows with its places filled. Of several that fit, the one
+    /// with the most between its places counts, and of these the newest.
+    pub(crate) fn filled(&self, source: &str, shown: &str, steps: &mut u64) -> Option<usize> {
+        let texts = self.filled.get(source)?.iter();
+        let fitting = texts.filter_map(|(number, text)| {
+            *steps += (text.len() + shown.len()) as u64;
+            Some((shown_bytes(text, shown)?, *number))
+        });
+        let best = fitting.max_by_key(|(bytes, _)| *bytes);
+        best.map(|(_, number)| number)
     }
 
     /// Returns the newest snapshot that has a resource at a path relative to the working directory.
@@ -496,6 +511,7 @@ struct Builder {
     names: Vec<Name>,
     name_numbers: HashMap<String, usize>,
     versions: HashMap<String, Vec<Version>>,
+    filled: HashMap<String, Vec<(usize, Arc<str>)>>,
     roots: Vec<String>,
     homes: Vec<String>,
 }
@@ -538,6 +554,9 @@ impl Builder {
                 self.version(resource, bodies, &texts);
             }
             let is_skill = resource.kind == Kind::Skill;
+            if let Some(text) = texts.first().filter(|_| is_noted && is_skill) {
+                self.fillable(&resource.source, *text);
+            }
             let is_due = match is_skill {
                 true => listed.contains(resource.source.as_str()),
                 false => resource.applies.is_none(),
@@ -559,7 +578,6 @@ impl Builder {
                 texts,
                 is_due,
                 cut_at: forms.cut_at,
-                is_template: is_skill && (forms.given.contains('$') || forms.given.contains("!`")),
                 order: order(resource),
                 standing: Standing::Pinned,
             });
@@ -588,7 +606,6 @@ impl Builder {
                 texts: Vec::new(),
                 is_due: false,
                 cut_at: None,
-                is_template: false,
                 order: order(resource),
                 standing: match resource.status {
                     Status::Excluded => Standing::LeftOut,
@@ -629,6 +646,16 @@ impl Builder {
             text: *text,
             starts: OnceLock::new(),
         });
+    }
+
+    /// Keeps the text of a skill if the client fills places in it.
+    fn fillable(&mut self, source: &str, number: usize) {
+        let text = &self.texts[number];
+        if has_places(text) {
+            let texts = self.filled.entry(source.to_owned()).or_default();
+            texts.retain(|(known, _)| *known != number);
+            texts.push((number, Arc::clone(text)));
+        }
     }
 
     /// Returns the number of a skill with its description, which is a new one for a new description.

@@ -13,6 +13,7 @@
 
 pub mod candidates;
 mod edited;
+mod filled;
 pub mod finder;
 pub mod findings;
 mod frame;

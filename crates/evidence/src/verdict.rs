@@ -749,7 +749,6 @@ impl<'c> Compared<'c> {
             Some(Standing::Unusable | Standing::Invalid) => Outcome::KnownUnusable,
             None if foreign.is_below => Outcome::KnownNotPinned,
             _ if self.is_replaced(kind, source.unwrap_or_default(), place) => Outcome::Superseded,
-            Some(Standing::Pinned) if pinned.is_some_and(|skill| skill.is_template) => return None,
             Some(Standing::Pinned) | None => Outcome::Foreign,
         };
         let result = ResourceResult {

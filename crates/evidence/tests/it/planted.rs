@@ -305,10 +305,13 @@ fn a_skill_that_is_used_is_compared() {
         "AsPinned: NotAskedFor NotAskedFor",
     );
     // Claude Code puts what was asked in its place.
+    let ask = "/w/project/.claude/skills/ask";
+    let asked = format!("{}what was asked", body("ASK"));
+    check(ask, &asked, "AsPinned: Given NotAskedFor");
     check(
-        "/w/project/.claude/skills/ask",
+        ask,
         &body("FILLED"),
-        "AsPinned: NotAskedFor NotAskedFor",
+        "Deviates: Foreign NotAskedFor NotAskedFor",
     );
 }
 

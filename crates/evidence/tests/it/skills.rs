@@ -402,6 +402,42 @@ fn the_words_with_which_a_skill_is_used_are_no_part_of_it() {
 }
 
 #[test]
+fn a_used_skill_whose_places_are_filled_is_known() {
+    let text = |word: &str| format!("{word} do it for $ARGUMENTS, on !`date`.\n{}", body(word));
+    let filled = |word: &str| format!("{word} do it for ARGY, on Friday.\n{}", body(word));
+    let earlier = Sample::of(Source::Transcript).skill(CLAUDE, "ask", "Asks", &text("OLD"));
+    let pinned = Sample::of(Source::Transcript).skill(CLAUDE, "ask", "Asks", &text("NEW"));
+    let check = |texts: &[&str], expected: &str| {
+        let mut transcript = Transcript::default();
+        for text in texts {
+            let used = format!("Base directory for this skill: {CLAUDE}/ask\n\n{text}");
+            transcript.user(&[&used]);
+        }
+        transcript.request();
+        let known = known(&[earlier.clone(), pinned.clone()]);
+        let row = row(&known, Source::Transcript, 1, &transcript.record());
+        let outcomes = row.resources.iter().map(became).collect::<Vec<_>>();
+        assert_eq!(
+            format!("{:?}: {}", row.verdict, outcomes.join(" ")),
+            expected,
+            "{texts:?}"
+        );
+    };
+    let [old, new] = ["OLD", "NEW"].map(filled);
+    check(&[&new], "AsPinned: Given");
+    check(&[&format!("{new}\n\nARGUMENTS: more")], "AsPinned: Given");
+    check(
+        &[&format!("{new}\n\nARGUMENTS: a\n\nARGUMENTS: b")],
+        "AsPinned: Given",
+    );
+    check(&[&text("NEW")], "AsPinned: Given");
+    check(&[&old], "Deviates: Stale NotAskedFor");
+    check(&[&old, &new], "AsPinned: Superseded Given");
+    check(&[&format!("{new}More.")], "Deviates: Foreign NotAskedFor");
+    check(&[&filled("OTHER")], "Deviates: Foreign NotAskedFor");
+}
+
+#[test]
 fn a_file_of_codex_that_cannot_be_pinned_has_its_place() {
     let sample = Sample::of(Source::Rollout)
         .unpinned("/w/project/AGENTS.md", Status::Invalid)
