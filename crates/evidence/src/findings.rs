@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::edited::{Edited, edited};
 use crate::finder::Hit;
 use crate::frame::{
-    Frame, Names, all_withdrawn, behind_result, frames_from, role, withdrawn, without_arguments,
+    Frame, Names, all_withdrawn, behind_result, frames_from, hook_output, role, withdrawn,
+    without_arguments,
 };
 use crate::known::{Known, ResourceNumber, SkillPlace};
 use crate::listing::{Item, Origin, Share, items, share};
@@ -171,6 +172,8 @@ impl Look<'_> {
         };
         let frames = own.map(|own| frames_from(self.client, self.text, own));
         let frames = frames.unwrap_or_default();
+        // What a hook prints is not given as a file, also where the client's own words stand.
+        let hook_output = hook_output(self.client, self.text).filter(|_| is_instruction);
         let mut found = Vec::new();
         // The hits that a frame gives. One in the frame of a skill that never had the text is not given by it.
         let mut given = Vec::new();
@@ -182,9 +185,10 @@ impl Look<'_> {
                 text: hit.text,
                 skill: skill.filter(|_| !is_other),
             };
-            let is_given = (is_instruction || frame.is_some()) && !is_other;
+            let is_printed = hook_output.is_some_and(|begin| hit.at >= begin);
+            let is_given = (is_instruction && !is_printed || frame.is_some()) && !is_other;
             found.push(self.finding(what, is_given, hit.at));
-            if !is_other {
+            if is_given {
                 given.push(*hit);
             }
         }

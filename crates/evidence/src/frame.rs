@@ -56,6 +56,9 @@ const CLAUDE_WITHDRAWN: &str = "Instructions no longer present: ";
 /// What comes before the `AGENTS.md` of directories in which Claude Code reads a file: in a message of the system, or in
 /// reminders if the model takes none.
 const CLAUDE_HOOK: &str = "tool.call hook additional context: ";
+/// What stands behind the name of a hook whose words Claude Code brings, and what follows it.
+const HOOK: &str = " hook ";
+const HOOK_KINDS: [&str; 3] = ["additional context: ", "success: ", "blocking error"];
 /// What comes before Claude Code's list of skills.
 pub const CLAUDE_SKILLS: &str =
     "The following skills are available for use with the Skill tool:\n\n";
@@ -178,17 +181,15 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
     let withdrawn = format!("\n{CLAUDE_WITHDRAWN}");
     let mut withdraws = Ahead::new(text, &withdrawn);
     let mut cuts = Ahead::new(text, CLAUDE_CUT_END);
-    let next_hook = format!("\n{CLAUDE_HOOK}");
-    let mut hooks = text
-        .starts_with(CLAUDE_HOOK)
-        .then(|| Ahead::new(text, &next_hook));
+    let hooks: Vec<_> = claude_hooks(text).collect();
     let headers = claude_headers(text);
     let nexts = headers.iter().skip(1).map(|(header, ..)| Some(*header));
     let frames = headers.iter().zip(nexts.chain([None]));
     let frames = frames.map(|((header, path, begin), next)| {
         let is_cut = text[..*header].ends_with(CLAUDE_CUT);
         let cut = cuts.from(*begin).filter(|_| is_cut);
-        let hook = hooks.as_mut().and_then(|hooks| hooks.from(*begin));
+        let hook = hooks.partition_point(|hook| hook < begin);
+        let hook = hooks.get(hook).copied();
         let ends = [next, closes.from(*begin), withdraws.from(*begin), cut, hook];
         let end = ends.into_iter().flatten().min();
         Frame {
@@ -200,12 +201,32 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
     frames.collect()
 }
 
+/// Returns where what hooks print begins in a string at an instruction place. The client's files have frames behind that.
+pub fn hook_output(client: Profile, text: &str) -> Option<usize> {
+    let mut hooks = claude_hooks(text).filter(|at| !text[*at..].starts_with(CLAUDE_HOOK));
+    hooks.next().filter(|_| client == Profile::ClaudeCode)
+}
+
+/// Returns where each line begins with which a message of the system brings the words of a hook.
+fn claude_hooks(text: &str) -> impl Iterator<Item = usize> {
+    let is_system = !text.starts_with(REMINDER);
+    let words = text.match_indices(HOOK).filter(move |_| is_system);
+    words.filter_map(|(at, _)| {
+        let mut kinds = HOOK_KINDS.iter();
+        let begin = text[..at].rfind(char::is_whitespace);
+        let begin = begin.map_or(0, |before| before + 1);
+        let is_line = begin == 0 || text.as_bytes()[begin - 1] == b'\n';
+        let is_hook = begin < at && kinds.any(|kind| text[at + HOOK.len()..].starts_with(kind));
+        (is_line && is_hook).then_some(begin)
+    })
+}
+
 /// Returns each line that names a file: where it begins, the path, and where the file begins. Files of several directories
 /// come one behind the other, each behind the words of the hook that brings it.
 fn claude_headers(text: &str) -> Vec<(usize, &str, usize)> {
-    let is_hook = text.starts_with(CLAUDE_HOOK);
+    let is_system = !text.starts_with(REMINDER);
     let hooks =
-        lines_with(text, CLAUDE_HOOK).filter(|at| is_hook || text[..*at].ends_with(REMINDER));
+        lines_with(text, CLAUDE_HOOK).filter(|at| is_system || text[..*at].ends_with(REMINDER));
     let hooks = hooks.map(|at| (at, at + CLAUDE_HOOK.len()));
     let hooks = hooks.filter(|(_, behind)| text[*behind..].starts_with(CLAUDE_FILE));
     let mut lines: Vec<_> = lines_with(text, CLAUDE_FILE)
@@ -416,6 +437,30 @@ mod tests {
                 (Names::Path("/w/p/d/AGENTS.md"), "four"),
             ],
         );
+    }
+
+    #[test]
+    fn what_a_hook_prints_ends_a_file() {
+        let text = "PostToolUse:Read hook additional context: one\n\ntool.call hook additional context: Contents of \
+                    /w/p/AGENTS.md:\n\ntwo\n\n\nPostToolUse:Read hook additional context: three";
+        check(
+            Profile::ClaudeCode,
+            text,
+            &[(Names::Path("/w/p/AGENTS.md"), "two")],
+        );
+        assert_eq!(hook_output(Profile::ClaudeCode, text), Some(0));
+        let output = |text: &str| hook_output(Profile::ClaudeCode, text);
+        let behind = "# Environment\nIt is.\n\nSessionStart:startup hook success: # Root";
+        assert_eq!(output(behind), behind.find("SessionStart"));
+        for none in [
+            "my own hook success: b",
+            " hook success: b",
+            "Stop hook fails",
+            &text[47..80],
+        ] {
+            assert_eq!(output(none), None, "{none}");
+        }
+        assert_eq!(hook_output(Profile::Codex, behind), None);
     }
 
     #[test]

@@ -180,12 +180,22 @@ impl Item {
         match value.as_array() {
             // The type of a content is no text of it.
             Some(contents) if role != Role::Tool => {
-                for content in contents {
+                for (number, content) in contents.iter().enumerate() {
+                    let role = match self.is_hook_output(number) {
+                        true => Role::Tool,
+                        false => role,
+                    };
                     strings(&content["text"], role, &mut said);
                 }
             }
             _ => strings(value, role, &mut said),
         }
         said
+    }
+
+    /// Returns whether a hook printed the content of this number, which Codex gives as its own words.
+    fn is_hook_output(&self, number: usize) -> bool {
+        let kinds = &self.value["internal_chat_message_metadata_passthrough"]["content_item_kinds"];
+        kinds[number] == "hooks.additional_context"
     }
 }

@@ -660,6 +660,55 @@ fn a_subagent_may_have_no_files() {
 }
 
 #[test]
+fn what_a_hook_prints_is_not_what_the_client_gives() {
+    let [agents, in_sub] = ["AGENTS", "BELOW"].map(body);
+    let sub = "/w/project/sub/AGENTS.md";
+    let pin = Sample::of(Source::Transcript)
+        .file(AGENTS, &agents)
+        .file_below(sub, &in_sub);
+    let check = |text: &str, expected: &str| {
+        let mut transcript = Transcript::default();
+        transcript.message("system", json!([{ "type": "text", "text": text }]));
+        transcript.request();
+        let row = row(
+            &known(std::slice::from_ref(&pin)),
+            Source::Transcript,
+            0,
+            &transcript.record(),
+        );
+        assert_eq!(outcomes(&row), expected, "{text}");
+    };
+    let environment = "# Environment\nYou have been invoked in the following environment:";
+    check(
+        &format!("SessionStart:startup hook success: {agents}\n\n{environment}"),
+        "Deviates: Absent NotAskedFor",
+    );
+    check(
+        &format!("{environment}\n\nUserPromptSubmit hook success: {agents}{in_sub}"),
+        "Deviates: Absent SeenElsewhere",
+    );
+    let given = format!("tool.call hook additional context: Contents of {sub}:\n\n{in_sub}");
+    let printed = format!("PostToolUse:Read hook additional context: {agents}");
+    check(&format!("{printed}\n\n{given}"), "Deviates: Absent Given");
+    check(&format!("{given}\n\n{printed}"), "Deviates: Absent Given");
+
+    let pin = Sample::of(Source::Rollout).file(AGENTS, &agents);
+    let check = |kind: &str, text: &str, expected: &str| {
+        let mut item = said("developer", text);
+        item["internal_chat_message_metadata_passthrough"] =
+            json!({ "content_item_kinds": [kind] });
+        let known = known(std::slice::from_ref(&pin));
+        let row = row(&known, Source::Rollout, 0, &rollout(&[item]));
+        assert_eq!(outcomes(&row), expected, "{kind} {text}");
+    };
+    let framed = codex_files(&agents)["content"][0]["text"].clone();
+    for text in [&agents, framed.as_str().unwrap()] {
+        check("hooks.additional_context", text, "Deviates: Absent");
+        check("unknown", text, "AsPinned: Given");
+    }
+}
+
+#[test]
 fn what_was_given_has_its_size() {
     let pin = Sample::of(Source::Transcript)
         .file(AGENTS, &body("AGENTS"))
