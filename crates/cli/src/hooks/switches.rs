@@ -109,10 +109,12 @@ mod tests {
         // The person's own in a project lie at the top of the repository as well.
         let file = set(above.join("settings.local.json"), off);
         assert_eq!(found(), Some(file));
-        let file = set(package.join("settings.local.json"), "no JSON");
-        assert_ne!(found(), Some(file));
+        let broken = set(package.join("settings.local.json"), "no JSON");
+        assert_ne!(found(), Some(broken));
         let on = r#"{"disableAllHooks": false}"#;
         set(package.join("settings.local.json"), on);
+        assert_eq!(found(), Some(file));
+        set(above.join("settings.local.json"), on);
         assert_eq!(found(), None);
     }
 
