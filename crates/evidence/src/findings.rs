@@ -24,6 +24,9 @@ use crate::spelled;
 /// The greatest number of findings in one message. An honest one has as many as a chat has files and skills.
 const FINDINGS_MAX: usize = 4_096;
 
+/// What Claude Code puts before a file that a person mentions, and before one that it shows again behind a compaction.
+const READ_RESULT: &str = "Result of calling the Read tool:\n";
+
 /// Something that was found in a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
@@ -237,20 +240,28 @@ impl Look<'_> {
         if is_instruction {
             self.at_skills(&mut found);
         }
-        if self.role == Role::Tool && self.client == Profile::ClaudeCode {
-            self.at_numbered(&mut found, &mut findings.steps);
+        if self.client == Profile::ClaudeCode {
+            let shown = match self.role {
+                Role::Tool => Some(0),
+                _ => self.text.find(READ_RESULT),
+            };
+            if let Some(from) = shown {
+                self.at_numbered(from, &mut found, &mut findings.steps);
+            }
         }
         found.sort_by_key(|finding| finding.at);
         found.truncate(FINDINGS_MAX + 1 - findings.found.len().min(FINDINGS_MAX));
         findings.found.extend(found);
     }
 
-    /// Looks at the lines that a tool shows with their numbers.
-    fn at_numbered(&self, found: &mut Vec<Finding>, steps: &mut u64) {
-        *steps += self.text.len() as u64;
-        for numbered in numbered(self.text) {
+    /// Looks at the lines that a tool shows with their numbers, from a place of the text on.
+    fn at_numbered(&self, from: usize, found: &mut Vec<Finding>, steps: &mut u64) {
+        let shown = &self.text[from..];
+        *steps += shown.len() as u64;
+        for numbered in numbered(shown) {
             let hits = self.known.finder.find(&numbered.text, steps);
-            found.extend(hits.iter().map(|hit| self.seen(hit.text, numbered.at)));
+            let at = from + numbered.at;
+            found.extend(hits.iter().map(|hit| self.seen(hit.text, at)));
         }
     }
 

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(found(), Some(file));
         // The person's own in a project lie at the top of the repository as well.
         let file = set(above.join("settings.local.json"), off);
-        assert_eq!(found(), Some(file));
+        assert_eq!(found(), Some(file.clone()));
         let broken = set(package.join("settings.local.json"), "no JSON");
         assert_ne!(found(), Some(broken));
         let on = r#"{"disableAllHooks": false}"#;

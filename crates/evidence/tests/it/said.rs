@@ -36,7 +36,7 @@ fn a_text_that_the_pin_does_not_have_may_be_said() {
 #[test]
 fn a_text_that_a_tool_shows_with_numbers_is_seen_elsewhere() {
     let known = known(&edited(Source::Transcript));
-    let check = |is_tool: bool, expected: &str| {
+    let check = |begin: Option<&str>, expected: &str| {
         let mut transcript = Transcript::default();
         transcript.files(&[(AGENTS, body("PRESENT").trim())]);
         let text = body("NEW");
@@ -45,14 +45,19 @@ fn a_text_that_a_tool_shows_with_numbers_is_seen_elsewhere() {
             .map(|(line, number)| format!("{number}\t{line}"))
             .collect();
         let text = lines.join("\n");
-        match is_tool {
-            true => transcript.result(&text),
-            false => transcript.user(&[&text]),
+        match begin {
+            None => transcript.result(&text),
+            Some(begin) => transcript.user(&[&format!("{begin}{text}\n6\t\n</system-reminder>")]),
         }
         transcript.request();
         let row = row(&known, Source::Transcript, 1, &transcript.record());
         assert_eq!(outcomes(&row), expected);
     };
-    check(true, "AsPinned: SeenElsewhere Given");
-    check(false, "AsPinned: Given");
+    check(None, "AsPinned: SeenElsewhere Given");
+    // A file that a person mentions.
+    check(
+        Some("<system-reminder>\nResult of calling the Read tool:\n"),
+        "AsPinned: SeenElsewhere Given",
+    );
+    check(Some("<system-reminder>\n"), "AsPinned: Given");
 }
