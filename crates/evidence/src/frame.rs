@@ -39,6 +39,8 @@ const CLAUDE_FILE: &str = "Contents of ";
 
 /// What Claude Code writes before and behind the beginning of a file that it cuts.
 const CLAUDE_CUT: &str = "\n\nPreview (first 2KB):\n";
+const CLAUDE_REST: &str = "\n\n> Only the start of this file is shown. For the rest, call Read on ";
+const CLAUDE_REST_END: &str = " and a limit.";
 const CLAUDE_CUT_END: &str = "\n...\n</persisted-output>";
 /// What stands between a reminder's beginning and its first file.
 const CLAUDE_OPENINGS: [&str; 8] = [
@@ -192,6 +194,8 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
         let hook = hooks.get(hook).copied();
         let ends = [next, closes.from(*begin), withdraws.from(*begin), cut, hook];
         let end = ends.into_iter().flatten().min();
+        let content = &text[*begin..end.unwrap_or(text.len())];
+        let end = claude_rest(content).map(|rest| begin + rest).or(end);
         Frame {
             names: Names::Path(path),
             range: *begin..end.unwrap_or(text.len()),
@@ -199,6 +203,13 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
         }
     });
     frames.collect()
+}
+
+/// Returns where the line begins that ends a long file and says how to read the rest of it.
+fn claude_rest(content: &str) -> Option<usize> {
+    let at = content.rfind(CLAUDE_REST)?;
+    let line = content[at..].trim();
+    (!line.contains('\n') && line.ends_with(CLAUDE_REST_END)).then_some(at)
 }
 
 /// Returns where what hooks print begins in a string at an instruction place. The client's files have frames behind that.
@@ -418,6 +429,25 @@ mod tests {
             Profile::ClaudeCode,
             "tool.call hook additional context: more",
             &[],
+        );
+    }
+
+    #[test]
+    fn claude_code_gives_the_first_lines_of_a_long_file() {
+        let rest = "\n\n> Only the start of this file is shown. For the rest, call Read on /w/p/a b.md with offset=2 and a limit.";
+        check(
+            Profile::ClaudeCode,
+            &format!(
+                "<system-reminder>\nContents of /w/p/a b.md:\n\none{rest}\n</system-reminder>"
+            ),
+            &[(Names::Path("/w/p/a b.md"), "one")],
+        );
+        // What stands behind such a line is the file's.
+        let more = format!("one{rest}\nmore");
+        check(
+            Profile::ClaudeCode,
+            &format!("<system-reminder>\nContents of /w/p/a b.md:\n\n{more}\n</system-reminder>"),
+            &[(Names::Path("/w/p/a b.md"), &more)],
         );
     }
 

@@ -76,6 +76,9 @@ const CUT: &str = "<persisted-output>\n";
 const SHOWN: &str = "\n\nPreview (first 2KB):\n";
 const CUT_END: &str = "\n...\n</persisted-output>";
 
+/// What the newest version says behind the lines that it gives of another long file, up to the number of the next line.
+const REST: &str = "\n\n> Only the start of this file is shown. For the rest, call Read on ";
+
 /// What may stand behind that text in the same message.
 const BEHIND: [&str; 4] = [
     AFTER,
@@ -645,7 +648,8 @@ pub fn on_demand(request: &Value) -> Vec<String> {
                 }
                 blocks.push(rest.to_owned());
             } else if let Some(block) = reminder.filter(|block| block.starts_with(&BLOCK[2..])) {
-                blocks.push(block.to_owned());
+                let rest = block.rfind(REST).unwrap_or(block.len());
+                blocks.push(block[..rest].to_owned());
             } else if text.starts_with(&BLOCK[2..]) {
                 let text = text.split(AFTER).next().unwrap_or_default();
                 let mut parts = text.split(BLOCK);

@@ -43,6 +43,10 @@ const DIGEST: &str = "00000000000000000000000000000000";
 /// its second half.
 const SHOWN_UNITS_MAX: usize = 2_000;
 
+/// The longest text of another file below or of a rule that comes whole with a file, in UTF-16 code units. Of a longer one
+/// come the lines that fit, and a first line that does not fit is cut. Compared with 2.1.332; 2.1.307 gives all.
+const COMING_UNITS_MAX: usize = 150_000;
+
 /// What separates two files.
 const BETWEEN: &str = "\n\n";
 
@@ -287,7 +291,8 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
             let body = file.body().and_then(|body| bodies.get(&body));
             let whole = body.filter(|body| body.ends_with(reading.text.as_bytes()));
             let begins = whole.map_or(0, |whole| whole.len() - reading.text.len());
-            (begins + shown.len()) as u64
+            let skipped = shown.as_ptr() as usize - reading.text.as_ptr() as usize;
+            (begins + skipped + shown.len()) as u64
         });
         Forms {
             cut_at,
@@ -297,28 +302,48 @@ pub(super) fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s
     forms.collect()
 }
 
-/// Returns what Claude Code shows of a file that comes alone: all, or the beginning of a long one that an `AGENTS.md` below
-/// the working directory brings.
+/// Returns what Claude Code shows of a file that comes alone: all, or the beginning of a long one that comes with others.
 fn shown<'r>(snapshot: &Snapshot, file: &Resource, reading: &'r Reading) -> &'r str {
     let text = reading.text.as_str();
+    if file.applies.is_none() {
+        return text;
+    }
+    if !is_of_agents_md(snapshot, file) {
+        return first_lines(text);
+    }
     let begins = on_demand_begins(&file.source);
-    let is_long = units(&begins) + units(text) > AGENTS_MD_UNITS_MAX;
-    match is_long && is_of_agents_md(snapshot, file) {
+    match units(&begins) + units(text) > AGENTS_MD_UNITS_MAX {
         true => beginning(&begins, text),
         false => text,
     }
 }
 
-/// Returns the part of a text that Claude Code shows if it cuts it, behind the line that names its file.
-fn beginning<'r>(begins: &str, text: &'r str) -> &'r str {
-    let whole = begins.to_owned() + text;
-    let mut left = SHOWN_UNITS_MAX;
-    let end = whole.char_indices().find(|(_, c)| {
+/// Returns a text, or the lines of a long one that fit, without the blanks before it.
+fn first_lines(text: &str) -> &str {
+    let trimmed = trim(text);
+    if units(trimmed) <= COMING_UNITS_MAX {
+        return text;
+    }
+    let fits = at_unit(trimmed, COMING_UNITS_MAX);
+    let is_line = trimmed[fits..].starts_with('\n');
+    let line_end = trimmed[..fits].rfind('\n').filter(|_| !is_line);
+    &trimmed[..line_end.unwrap_or(fits)]
+}
+
+/// Returns where so many UTF-16 code units of a text end, in bytes.
+fn at_unit(text: &str, mut left: usize) -> usize {
+    let end = text.char_indices().find(|(_, c)| {
         let fits = c.len_utf16() <= left;
         left = left.saturating_sub(c.len_utf16());
         !fits
     });
-    let head = &whole[..end.map_or(whole.len(), |(at, _)| at)];
+    end.map_or(text.len(), |(at, _)| at)
+}
+
+/// Returns the part of a text that Claude Code shows if it cuts it, behind the line that names its file.
+fn beginning<'r>(begins: &str, text: &'r str) -> &'r str {
+    let whole = begins.to_owned() + text;
+    let head = &whole[..at_unit(&whole, SHOWN_UNITS_MAX)];
     let line_end = head.rfind('\n');
     let line_end = line_end.filter(|at| units(&head[..*at]) > SHOWN_UNITS_MAX / 2);
     let shown = line_end.unwrap_or(head.len());
@@ -352,7 +377,11 @@ impl<'s> Room<'s> {
         // Here the blanks around a text stay.
         let text = begins.clone() + &reading.text;
         if !is_of_agents_md(self.snapshot, file) {
-            return Some(text);
+            let shown = first_lines(&reading.text);
+            return Some(match shown.len() < reading.text.len() {
+                true => begins + shown,
+                false => text,
+            });
         }
         let units = units(&text);
         if units <= AGENTS_MD_UNITS_MAX && units <= self.left {

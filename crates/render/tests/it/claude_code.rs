@@ -253,13 +253,32 @@ fn of_a_long_agents_md_below_only_the_beginning_is_shown() {
     let titled = format!("---\ntitle: x\n---\n{}", "x".repeat(room + 1));
     assert_eq!(agents_md(&titled).1, Some(17 + kept as u64));
 
-    // No other file is cut.
-    let rule = given(
-        "/w/api",
-        "/w/api/.claude/r/AGENTS.md",
-        &"x".repeat(room + 1),
+    // Of another file come the lines that fit.
+    let rule = |body: &str| {
+        let source = "/w/api/.claude/r/AGENTS.md";
+        let (text, cut_at) = given("/w/api", source, body);
+        let begins = format!("Contents of {source}:\n\n");
+        (text.strip_prefix(&begins).unwrap().to_owned(), cut_at)
+    };
+    let whole = "x".repeat(150_000);
+    for whole in [&whole, &format!("{whole}\n")] {
+        assert_eq!(rule(whole), (whole.clone(), None));
+    }
+    assert_eq!(rule(&(whole.clone() + "x")), (whole.clone(), Some(150_000)));
+    let lines = |count: usize| format!("{}\n", "y".repeat(99)).repeat(count);
+    let shown = lines(1_500);
+    let shown = shown.trim_end();
+    assert_eq!(
+        rule(&(lines(1_500) + "w")),
+        (shown.to_owned(), Some(149_999))
     );
-    assert_eq!(rule.1, None);
+    let blank = format!("\n\n  {}\n{}", lines(1_000), "x".repeat(150_000));
+    let shown = format!("{}\n", lines(1_000).trim_end());
+    assert_eq!(rule(&blank), (shown, Some(100_004)));
+    let full = lines(1_499) + &"z".repeat(100);
+    assert_eq!(rule(&(full.clone() + "\nw")), (full, Some(150_000)));
+    let emoji = format!("{}\n", "\u{1f600}".repeat(49)).repeat(4_000);
+    assert_eq!(rule(&emoji).0.lines().count(), 1_515);
 }
 
 #[test]
