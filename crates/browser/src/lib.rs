@@ -226,6 +226,18 @@ impl Chromium {
         Ok(())
     }
 
+    /// Waits until the page has been drawn as it is now. What a `ResizeObserver` changes is drawn too.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the page is not drawn within a minute.
+    pub async fn drawn(&mut self) -> Result<()> {
+        // An observer runs in a frame behind the callbacks of that frame.
+        let frames = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn())))";
+        self.evaluate(frames).await?;
+        Ok(())
+    }
+
     /// Clicks the element of a selector.
     ///
     /// # Errors

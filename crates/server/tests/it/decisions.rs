@@ -125,7 +125,9 @@ async fn a_toast_covers_nothing_that_cannot_be_scrolled_from_under_it() -> Resul
             browser
                 .until("document.querySelector('.toast [data-keys=u]') !== null")
                 .await?;
+            browser.drawn().await?;
             browser.evaluate(&format!("scrollTo(0, {end})")).await?;
+            browser.drawn().await?;
             let under = browser.evaluate(UNDER_A_TOAST).await?;
             assert_eq!(under, serde_json::json!([]), "{path} {width}");
             browser.click(".toast [data-keys=u]").await?;

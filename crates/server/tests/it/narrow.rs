@@ -93,11 +93,8 @@ async fn a_toast_covers_nothing_however_many_lines_it_has() -> Result<()> {
                  '<div class=toast><p>{words}</p><button>Undo</button></div>'"
             ))
             .await?;
-        // The page moves behind the frame in which the toast has its height.
-        let settled = format!(
-            "new Promise((settle) => requestAnimationFrame(() => requestAnimationFrame(() => settle({covered}))))"
-        );
-        assert_eq!(browser.evaluate(&settled).await?, Value::Bool(false));
+        browser.drawn().await?;
+        assert_eq!(browser.evaluate(covered).await?, Value::Bool(false));
         let height = browser
             .evaluate("document.querySelector('.toast').offsetHeight")
             .await?;
