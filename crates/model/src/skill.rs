@@ -4,6 +4,7 @@
 //! if it has no usable name or description.
 
 pub mod files;
+mod mistake;
 mod yaml;
 
 use serde::de::DeserializeOwned;
@@ -129,14 +130,18 @@ pub fn directory_warning(name: &str, source: &str) -> Option<Warning> {
 fn yaml_text(text: &str) -> Result<String, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines();
-    if lines.next().is_none_or(|line| line.trim_end() != "---") {
+    let is_border = |line: &str| line.trim_end() == "---";
+    if !lines.next().is_some_and(is_border) {
         return Err("no frontmatter: the first line must be `---`".into());
     }
+    if !lines.clone().any(is_border) {
+        let line = 1 + mistake::lines_of_mapping(lines);
+        return Err(format!(
+            "line {line}: the frontmatter has no end: close it with a line `---` below this one"
+        ));
+    }
     let mut yaml = String::new();
-    for line in lines {
-        if line.trim_end() == "---" {
-            return Ok(yaml);
-        }
+    for line in lines.take_while(|line| !is_border(line)) {
         yaml.push_str(line);
         yaml.push('\n');
         if yaml.len() > FRONTMATTER_BYTES_MAX {
@@ -146,7 +151,7 @@ fn yaml_text(text: &str) -> Result<String, String> {
             ));
         }
     }
-    Err("the frontmatter has no end: close it with a line `---`".into())
+    Ok(yaml)
 }
 
 /// The keys and values of a frontmatter, with the warnings that arose while parsing it.
@@ -159,11 +164,15 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    fn warning(&self, code: Code, key: &str) -> Warning {
-        // If a key occurs twice, the last one counts.
+    /// Returns the line of a key. If it occurs twice, the last one counts.
+    fn line(&self, key: &str) -> Option<u64> {
         let line = self.lines.iter().rfind(|(known, _)| known == key);
+        line.map(|(_, line)| *line)
+    }
+
+    fn warning(&self, code: Code, key: &str) -> Warning {
         Warning {
-            line: line.map(|(_, line)| *line),
+            line: self.line(key),
             ..Warning::new(code)
         }
     }
@@ -176,7 +185,7 @@ fn validate(
     frontmatter: &mut Frontmatter,
 ) -> Result<(), String> {
     check_optional(fields, &mut frontmatter.warnings);
-    let description = required_text(&fields.values, "description");
+    let description = required_text(fields, "description");
     let description = description.or_else(|refusal| substitute.ok_or(refusal));
     let name = choose_name(fields, directory, &mut frontmatter.warnings);
     frontmatter.name = name.as_ref().ok().cloned();
@@ -280,17 +289,19 @@ fn check_optional(fields: &Fields, warnings: &mut Vec<Warning>) {
     }
 }
 
-fn required_text(fields: &Map<String, Value>, key: &str) -> Result<String, String> {
-    match fields.get(key) {
-        None => Err(format!("`{key}` is missing")),
-        Some(Value::Null) => Err(format!("`{key}` is empty")),
-        Some(value) => match scalar(value) {
-            Some(text) if text.trim().is_empty() => Err(format!("`{key}` is empty")),
-            Some(text) if text.contains('\0') => Err(format!("`{key}` contains a NUL character")),
-            Some(text) => Ok(text),
-            None => Err(format!("`{key}` must be a string")),
-        },
-    }
+fn required_text(fields: &Fields, key: &str) -> Result<String, String> {
+    let Some(value) = fields.values.get(key) else {
+        return Err(mistake::missing(key, &fields.lines));
+    };
+    let fault = match scalar(value) {
+        _ if value.is_null() => "is empty",
+        None => "must be a text",
+        Some(text) if text.trim().is_empty() => "is empty",
+        Some(text) if text.contains('\0') => "contains a NUL character",
+        Some(text) => return Ok(text),
+    };
+    let fault = format!("`{key}` {fault}");
+    Err(yaml::at_line(fields.line(key), &fault))
 }
 
 /// Returns a scalar as text, because YAML reads values such as `version: 1.0` as numbers.

@@ -95,7 +95,7 @@ fn a_skill_without_a_usable_file_is_refused() {
     check_refused("# Title\n", "no frontmatter: the first line must be `---`");
     check_refused(
         "---\nname: pdf-tools\n",
-        "the frontmatter has no end: close it with a line `---`",
+        "line 2: the frontmatter has no end: close it with a line `---` below this one",
     );
     check_refused(
         "---\n---\n",
@@ -106,15 +106,12 @@ fn a_skill_without_a_usable_file_is_refused() {
         "the frontmatter must be a mapping of keys to values",
     );
     check_refused("---\nname: pdf-tools\n---\n", "`description` is missing");
-    check_refused("---\ndescription:\n---\n", "`description` is empty");
-    check_refused("---\ndescription: ' '\n---\n", "`description` is empty");
-    check_refused(
-        "---\ndescription: [a]\n---\n",
-        "`description` must be a string",
-    );
+    let empty = "line 2: `description` is empty";
+    check_refused("---\ndescription:\n---\n", empty);
+    check_refused("---\ndescription: ' '\n---\n", empty);
     check_refused(
         "---\ndescription: \"a\\0b\"\n---\n",
-        "`description` contains a NUL character",
+        "line 2: `description` contains a NUL character",
     );
     let refusal = parse(b"---\nname: \xff\n---\n", "x", None).refusal;
     assert_eq!(
@@ -156,7 +153,7 @@ fn yaml_errors_are_plain_and_have_the_lines_of_the_file() {
     );
     check_refused(
         "---\nname: *b\n---\n",
-        "line 2: an alias (`*name`) has no anchor (`&name`)",
+        "line 2: a value that begins with `*` must be quoted",
     );
     check_refused(
         "---\nname: a\n description: x\n---\n",
@@ -186,6 +183,125 @@ fn yaml_errors_are_plain_and_have_the_lines_of_the_file() {
         }
         assert!(refusal.contains("line "), "{text}: {refusal}");
     }
+}
+
+#[test]
+fn a_mistake_has_its_own_line_and_its_cure() {
+    let check =
+        |yaml: &str, expected: &str| check_refused(&format!("---\n{yaml}\n---\n"), expected);
+    let no_colon = "line 2: a colon is missing after `name`";
+    check("name deploy\ndescription: [a, b]", no_colon);
+    check("name deploy\ndescription: Deploys: all.", no_colon);
+    check("name deploy", no_colon);
+    check(
+        "name: deploy\ndescription Deploys.",
+        "line 3: a colon is missing after `description`",
+    );
+    // YAML takes these words for a key.
+    check(
+        "name: deploy\ndescription Use it: often.",
+        "line 3: a colon is missing after `description`",
+    );
+    check(
+        "name: deploy\nDescription: Deploys.",
+        "line 3: write `description` in small letters",
+    );
+    let no_blank = "line 2: a blank is missing after the colon of `name`";
+    check("name:deploy\ndescription: Deploys.", no_blank);
+    check("name:deploy", no_blank);
+    check(
+        "name: deploy\ndescription:Use it: often.",
+        "line 3: a blank is missing after the colon of `description`",
+    );
+    let no_key = "line 5: a key and a colon must begin this line, as in `name: deploy`; indent the line if it belongs \
+                  to the value above, or close the frontmatter with a line `---` above it";
+    check(
+        "name: deploy\ndescription: Deploys.\n\nText goes on.",
+        no_key,
+    );
+    check(
+        "name: deploy\ndescription: |\n  Deploys.\nall of it",
+        no_key,
+    );
+    check(
+        "name: \"deploy\ndescription: \"Deploys.\"",
+        "line 2: a quote is not closed",
+    );
+    check(
+        "name: deploy\ndescription: 'Deploys.\nlicense: MIT",
+        "line 3: a quote is not closed",
+    );
+    check(
+        "name: deploy\nallowed-tools: [Read, Write\ndescription: Deploys.",
+        "line 3: a bracket is not closed",
+    );
+    check(
+        "\"name\": \"deploy\",\n\"description\": \"Deploys.\"",
+        "line 2: remove the comma behind the value",
+    );
+    check(
+        "name: 'deploy',\ndescription: Deploys.",
+        "line 2: remove the comma behind the value",
+    );
+    check(
+        "name: deploy\ndescription: [Deploys]",
+        "line 3: `description` must be a text",
+    );
+    check(
+        "name: deploy\ndescription:\n  - Deploys.",
+        "line 3: `description` must be a text",
+    );
+    check(
+        "name: deploy\ndescription:\n\tDeploys.",
+        "line 4: YAML does not allow a tab here; use spaces",
+    );
+    check(
+        "name: deploy\ndescription: *Deploys* all.",
+        "line 3: a value that begins with `*` must be quoted",
+    );
+    // ctxpin quotes a value with a bare colon by itself. What else is wrong is the reason.
+    check(
+        "name: deploy\ndescription: Use it: often.\n  And again.\nlicense: [MIT",
+        "line 5: a bracket is not closed",
+    );
+}
+
+#[test]
+fn a_frontmatter_without_an_end_has_the_line_of_its_last_key() {
+    let check = |text: &str, line: u64| {
+        let expected = format!(
+            "line {line}: the frontmatter has no end: close it with a line `---` below this one"
+        );
+        check_refused(text, &expected);
+    };
+    check(
+        "---\nname: a\ndescription: Does it.\n\n# Title\n\nNote: this.\n",
+        3,
+    );
+    check(
+        "---\nname: a\nallowed-tools:\n- Read\n  - Write\n----\nText\n",
+        5,
+    );
+    check(
+        &format!("---\nname: a\n# Title\n{}", "Text\n".repeat(20_000)),
+        2,
+    );
+    check("---\n", 1);
+}
+
+#[test]
+fn what_is_no_mistake_stays_as_it_is() {
+    // Typographic quotes are a part of the value, and a comma in a plain one.
+    let frontmatter = check(
+        "---\nname: pdf-tools\ndescription: “Reads PDFs”,\n---\n",
+        &[],
+    );
+    assert_eq!(frontmatter.description.as_deref(), Some("“Reads PDFs”,"));
+    let frontmatter = check(
+        "\u{feff}---\nname: pdf-tools\ndescription: \"Reads\n  note: PDFs\"\nmetadata: {\n  a: b,\n}\n---\n",
+        &[],
+    );
+    assert_eq!(frontmatter.description.as_deref(), Some("Reads note: PDFs"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 use serde_saphyr::Error;
 
-use super::Fields;
+use super::{Fields, mistake};
 use crate::limits::cut;
 use crate::warning::{Code, Warning, line_of};
 
@@ -25,12 +25,16 @@ pub(super) fn read(yaml: &str) -> Result<Fields, String> {
     match parse(yaml) {
         Ok(fields) => Ok(fields),
         Err(Fault::Final(refusal)) => Err(refusal),
-        Err(Fault::Syntax(refusal)) => {
+        Err(Fault::Syntax { line, reason }) => {
             let (quoted, warnings) = quoted(yaml);
             if warnings.is_empty() {
-                return Err(refusal);
+                return Err(refusal(yaml, line, reason));
             }
-            let mut fields = parse(&quoted).map_err(|_| refusal)?;
+            // What is wrong besides the quotes, which ctxpin adds by itself.
+            let mut fields = parse(&quoted).map_err(|fault| match fault {
+                Fault::Final(refusal) => refusal,
+                Fault::Syntax { line, reason } => refusal(yaml, line, reason),
+            })?;
             fields.warnings.extend(warnings);
             fields.lines = lines_of_keys(yaml);
             Ok(fields)
@@ -40,8 +44,11 @@ pub(super) fn read(yaml: &str) -> Result<Fields, String> {
 
 /// The reason why a frontmatter cannot be parsed, as a message for its author.
 enum Fault {
-    /// Quoting values may help.
-    Syntax(String),
+    /// Quoting values may help. The line in the file is known if the parser names one.
+    Syntax {
+        line: Option<u64>,
+        reason: &'static str,
+    },
     /// Quoting values does not help.
     Final(String),
 }
@@ -74,7 +81,7 @@ fn parse(yaml: &str) -> Result<Fields, Fault> {
         }
         Ok(_) => {
             let reason = "the frontmatter must be a mapping of keys to values";
-            return Err(Fault::Syntax(reason.into()));
+            return Err(Fault::Syntax { line: None, reason });
         }
         Err(error) => return Err(fault(&error)),
     };
@@ -169,7 +176,7 @@ const FAULTS: [(&str, &str); 11] = [
     ),
     (
         "unknown anchor",
-        "an alias (`*name`) has no anchor (`&name`)",
+        "a value that begins with `*` must be quoted",
     ),
     (
         "sequence entries",
@@ -199,8 +206,7 @@ fn control_character(yaml: &str) -> Option<String> {
 /// Translates an error of the YAML parser for the author of a skill.
 fn fault(error: &Error) -> Fault {
     let location = error.location();
-    let place = location.map(|location| format!("line {}: ", location.line() + LINES_BEFORE));
-    let place = place.unwrap_or_default();
+    let line = location.map(|location| location.line() + LINES_BEFORE);
     let mut cause = error;
     if let Error::AliasError { error: aliased, .. } = error {
         cause = aliased;
@@ -215,12 +221,32 @@ fn fault(error: &Error) -> Fault {
             | Error::AliasReplayCounterOverflow { .. }
     );
     if is_excess || said.contains("limit exceeded") {
-        let reason = "the frontmatter is nested too deeply or too long";
-        return Fault::Final(format!("{place}{reason}"));
+        return Fault::Final(at_line(
+            line,
+            "the frontmatter is nested too deeply or too long",
+        ));
     }
     let known = FAULTS.iter().find(|(words, _)| said.contains(words));
     let reason = known.map_or(UNKNOWN_FAULT, |(_, reason)| reason);
-    Fault::Syntax(format!("{place}{reason}"))
+    Fault::Syntax { line, reason }
+}
+
+/// Returns the message for the author: about the line at which the form of a mapping breaks, if it is not below the one
+/// at which the parser failed.
+fn refusal(yaml: &str, line: Option<u64>, reason: &str) -> String {
+    let mistake = mistake::find(yaml).map(|(at, reason)| (at + LINES_BEFORE, reason));
+    match mistake.filter(|(at, _)| line.is_none_or(|line| *at <= line)) {
+        Some((at, reason)) => at_line(Some(at), &reason),
+        None => at_line(line, reason),
+    }
+}
+
+/// Returns a message for the author about a line of the file, if it is known.
+pub(super) fn at_line(line: Option<u64>, reason: &str) -> String {
+    match line {
+        Some(line) => format!("line {line}: {reason}"),
+        None => reason.to_owned(),
+    }
 }
 
 /// Returns each key of the outermost mapping, with its line in the file.
@@ -280,6 +306,8 @@ fn quoted(yaml: &str) -> (String, Vec<Warning>) {
             warnings.push(Warning::new(Code::ValueUnquoted).at_line(line).about(name));
             let escaped = whole.replace('\\', "\\\\").replace('"', "\\\"");
             quoted.push_str(&format!("{key}: \"{escaped}\"\n"));
+            // The lines below keep their numbers.
+            last.iter().for_each(|_| quoted.push('\n'));
         } else {
             quoted.push_str(line);
             quoted.push('\n');

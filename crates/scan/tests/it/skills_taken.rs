@@ -90,7 +90,7 @@ fn codex_passes_over_what_its_parser_refuses() {
         &[
             ("ok", "ok"),
             ("ok2", "shadowed by ok/SKILL.md; Codex lists both"),
-            ("empty", "`description` is empty"),
+            ("empty", "line 3: `description` is empty"),
             ("noname", "ok"),
             ("num", "ok"),
             (
@@ -127,7 +127,7 @@ fn opencode_wants_texts_and_each_key_once() {
             ),
             (
                 "empty",
-                "the tool gives it to its model, but `description` is empty",
+                "the tool gives it to its model, but line 3: `description` is empty",
             ),
             ("noname", no_text),
             ("num", no_text),
