@@ -17,14 +17,14 @@ pub const BULK_CHANGES_MAX: usize = 1_000;
 pub enum PinMove {
     /// To the agent's head.
     Refresh {
-        /// The head that the caller has seen; the move fails if the agent has another one.
+        /// The head that the caller has seen. The move fails if the agent has one that is another to the chat.
         head: Option<SnapshotId>,
     },
     /// To the pin with the selected parts of the agent's head.
     Sources {
         /// At least one selector of what to take.
         selectors: Vec<Selector>,
-        /// The head that the caller has seen; the move fails if the agent has another one.
+        /// The head that the caller has seen. The move fails if the agent has one that is another to the chat.
         head: Option<SnapshotId>,
     },
     /// To the pin with these pending changes taken from the agent's head. The pin stays if the chat has none
@@ -32,7 +32,7 @@ pub enum PinMove {
     Changes {
         /// The ids of the changes, sorted.
         changes: Vec<PendingChangeId>,
-        /// The head that the caller has seen; the move fails if the agent has another one.
+        /// The head that the caller has seen. The move fails if the agent has one that is another to the chat.
         head: SnapshotId,
     },
     /// Keep the pin. The caller has seen this head and declines it.
@@ -82,8 +82,8 @@ pub struct BulkMove {
     pub decision: Decision,
 }
 
-/// A chat as the caller has seen it. The chat does not move if its pin or its agent's head has changed
-/// since.
+/// A chat as the caller has seen it. The chat does not move if its pin has changed since, or its agent's head in what
+/// the chat compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenChat {
     pub chat: ChatId,

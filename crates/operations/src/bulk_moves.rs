@@ -22,8 +22,9 @@ use crate::service::Service;
 /// The time after which the remaining chats are left alone, so that the results are not lost with the request.
 const TIME_MAX: Duration = Duration::from_secs(30);
 
-/// Carries out a decision on each chat, in order, and returns what it did to each. A chat whose pin or head is not
-/// the one that the caller has seen stays as it is, and so does the rest after 30 seconds. Each move is a
+/// Carries out a decision on each chat, in order, and returns what it did to each. A chat stays as it is if its pin is
+/// not the one that the caller has seen, or its head differs from that in what the chat compares. So does the rest
+/// after 30 seconds. Each move is a
 /// transaction with an audit line of its own. A user has one bulk move at a time, which counts as one move for the
 /// rate limit.
 ///

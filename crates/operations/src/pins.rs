@@ -1,6 +1,7 @@
 //! Moves of a chat's pin on request.
 
 use ctxpin_model::access::Operation;
+use ctxpin_model::agent::Head;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::{ChatChange, ChatRecord};
 use ctxpin_model::compose::{Inseparable, Selector, partial};
@@ -34,7 +35,8 @@ use crate::service::Service;
 ///
 /// # Errors
 ///
-/// Returns [`Error::PreconditionFailed`] if the pin or the head is not the expected one; [`Error::NoHead`] if a
+/// Returns [`Error::PreconditionFailed`] if the pin is not the expected one, or if the head differs from the expected
+/// one in what the chat compares; [`Error::NoHead`] if a
 /// move needs a head and there is none; [`Error::ObservedChat`] if the move chooses the pin of an observed chat;
 /// [`Error::OtherProfile`] if a part of a head is asked for that other rules
 /// have made; [`Error::Invalid`] if the request does not fit the chat, such as a rollback
@@ -257,7 +259,10 @@ pub(crate) async fn move_once(
 fn plan_from_record(chat: &ChatRecord, request: &PinMove) -> Result<Option<Plan>> {
     match request {
         PinMove::Refresh { head } => {
-            require_head(chat, *head)?;
+            let present = chat.head.ok_or_else(|| no_head(chat))?.snapshot;
+            if head.is_some_and(|seen| seen != present) {
+                return Ok(None);
+            }
             let prepared = Prepared::head_from_record(chat)?;
             Ok(prepared.map(|prepared| Plan::Move {
                 prepared: Box::new(prepared),
@@ -297,15 +302,24 @@ fn require_pin(chat: &ChatRecord, only_from: Option<SnapshotId>) -> Result<()> {
     }
 }
 
-/// Checks that the head is the one that the caller has seen.
-fn require_head(chat: &ChatRecord, seen: Option<SnapshotId>) -> Result<()> {
+/// Returns the head, if its diff is the one that the caller has seen: that of this head, or that of another head of
+/// the agent which is the same to the chat.
+async fn seen_head(
+    ground: &mut Ground<'_>,
+    chat: &ChatRecord,
+    seen: Option<SnapshotId>,
+) -> Result<Head> {
     let head = chat.head.ok_or_else(|| no_head(chat))?;
-    match seen {
-        Some(seen) if seen != head.snapshot => Err(Error::PreconditionFailed(format!(
-            "the head is now {}; read the diff again",
+    let Some(seen) = seen.filter(|seen| *seen != head.snapshot) else {
+        return Ok(head);
+    };
+    let seen = ground.agent_head(seen).await?;
+    match seen.is_some_and(|seen| seen.hashes.same(head.hashes, chat.tools)) {
+        true => Ok(head),
+        false => Err(Error::PreconditionFailed(format!(
+            "the head is now {}, which differs; read the diff again",
             head.snapshot
         ))),
-        _ => Ok(()),
     }
 }
 
@@ -313,7 +327,7 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
     let pin = chat.pin.as_ref().map(|pin| pin.pin);
     match request {
         PinMove::Refresh { head } => {
-            require_head(chat, *head)?;
+            seen_head(ground, chat, *head).await?;
             let prepared = Prepared::head(ground, chat).await?;
             Ok(Plan::Move {
                 prepared: Box::new(prepared),
@@ -321,12 +335,12 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
             })
         }
         PinMove::Sources { selectors, head } => {
-            require_head(chat, *head)?;
+            seen_head(ground, chat, *head).await?;
             let selectors = selectors.clone();
             plan_partial(ground, chat, |_, _| selectors).await
         }
         PinMove::Changes { changes, head } => {
-            require_head(chat, Some(*head))?;
+            seen_head(ground, chat, Some(*head)).await?;
             let (changes, with_tools) = (changes.clone(), chat.tools.pins_tools());
             let choose = move |pinned: &Snapshot, head: &Snapshot| {
                 pending_change::selectors(pinned, head, with_tools, &changes)
@@ -334,19 +348,17 @@ async fn plan(ground: &mut Ground<'_>, chat: &ChatRecord, request: &PinMove) -> 
             plan_partial(ground, chat, choose).await
         }
         PinMove::Decline(head) => {
-            require_head(chat, Some(*head))?;
+            let head = seen_head(ground, chat, Some(*head)).await?;
             if pin.is_none() {
                 return Err(Error::Invalid("the chat has no pin to keep".into()));
             }
-            let head = chat.head.ok_or_else(|| no_head(chat))?;
             Ok(match chat.declined == Some(head.hashes) {
                 true => Plan::Stay,
                 false => Plan::Decide(Decision::Decline, head.target()),
             })
         }
         PinMove::Undecline(head) => {
-            require_head(chat, Some(*head))?;
-            let head = chat.head.ok_or_else(|| no_head(chat))?;
+            let head = seen_head(ground, chat, Some(*head)).await?;
             Ok(match chat.drift() {
                 Some(drift) if drift.declined => Plan::Decide(Decision::Undecline, head.target()),
                 _ => Plan::Stay,

@@ -74,10 +74,15 @@ impl Shop {
             fs::create_dir_all(path.parent().unwrap())?;
             fs::write(path, format!("{begin}Edition {}.\n", self.edition))?;
         }
+        self.send();
+        Ok(())
+    }
+
+    /// Pushes the workspace as it is.
+    fn send(&self) {
         let push = ["push", "--server", &self.served.url, "--token-file"];
         self.bench
             .ok(&self.app, &[&push[..], &[&self.agent]].concat());
-        Ok(())
     }
 
     /// Runs a line of a shell with the owner's token, and returns what it prints.
@@ -336,6 +341,17 @@ async fn a_copied_command_does_what_its_button_does() -> Result<()> {
         }
         assert_eq!(context, shop.state(commanded)?, "{command}");
     }
+
+    // A command holds if a push changes nothing of what its page showed.
+    shop.push()?;
+    shop.visit(&action("/chats/CHAT", "", ""), pressed).await?;
+    let command = shop.copied("#decision [value=all]").await?;
+    let unused = shop.app.join(".agents/skills/unused/SKILL.md");
+    fs::create_dir_all(unused.parent().unwrap())?;
+    fs::write(unused, "No frontmatter.\n")?;
+    shop.send();
+    shop.shell(&command)?;
+    assert_eq!(shop.state(pressed)?[6], false, "{command}");
     shop.browser.no_errors()?;
     Ok(())
 }

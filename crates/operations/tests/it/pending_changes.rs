@@ -22,7 +22,7 @@ use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, chat, user};
 use ctxpin_testing::workspace::Workspace;
 
-use crate::scene::{Scene, refusal};
+use crate::scene::{Scene, agents_md, refusal};
 
 ctxpin_testing::on_both_databases!(
     equal_changes_of_two_workspaces_are_one,
@@ -39,6 +39,7 @@ ctxpin_testing::on_both_databases!(
     a_bulk_move_declines_and_takes_that_back,
     a_bulk_move_leaves_what_was_not_seen,
     a_bulk_move_leaves_what_belongs_to_others,
+    a_bulk_move_takes_a_head_whose_diff_was_seen,
     a_bulk_move_is_undone_where_nobody_moved_since,
     chats_are_archived_together,
     a_request_about_many_chats_counts_once,
@@ -556,6 +557,31 @@ fn words(results: Vec<(ChatId, Result<(), Error>)>) -> Vec<&'static str> {
         refused => refusal(refused),
     });
     words.collect()
+}
+
+async fn a_bulk_move_takes_a_head_whose_diff_was_seen(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chats = [scene.chat().await, scene.chat().await];
+    let two = agents_md("two");
+    scene.push(&two).await;
+    let seen = [seen_now(&chats[0]).await, seen_now(&chats[1]).await];
+    let newest = PageRequest::newest(10);
+    let list = pending_changes::list(scene.service, scene.owner, true, &newest).await;
+    let id = list.unwrap().page.items[0].change.id;
+    let unused = two.broken("skills/pdf/SKILL.md", "no text");
+    let newest = scene.push(&unused).await.head.unwrap().snapshot;
+    for (seen, decision) in seen
+        .into_iter()
+        .zip([Decision::TakeAll, Decision::Take(vec![id])])
+    {
+        let told = decide(scene.service, scene.owner, vec![seen], decision).await;
+        let moved = BulkOutcome::Moved {
+            pin: newest,
+            policy: Policy::Manual,
+        };
+        assert_eq!(told, [Told::Done(moved)]);
+    }
 }
 
 async fn a_bulk_move_is_undone_where_nobody_moved_since(test: &TestService) {

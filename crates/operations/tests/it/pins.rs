@@ -2,9 +2,12 @@
 
 use ctxpin_model::access::ActorRef;
 use ctxpin_model::chat::ChatCreate;
+use ctxpin_model::compose::Selector;
+use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::pin::Reason;
 use ctxpin_model::pin_move::PinMove;
 use ctxpin_model::policy::Policy;
+use ctxpin_model::tools_mode::ToolsMode;
 use ctxpin_operations::pins;
 use ctxpin_testing::chats::{TestChat, given};
 use ctxpin_testing::databases::TestService;
@@ -14,6 +17,8 @@ use crate::scene::{Scene, agents_md, assert_sound, refusal, rendered};
 ctxpin_testing::on_both_databases!(
     a_refresh_takes_the_head_with_its_error,
     a_refresh_of_a_given_head_takes_no_other,
+    a_head_whose_diff_was_seen_is_taken,
+    a_head_whose_tools_count_is_another_one,
     a_refresh_without_agent_or_head_leaves_the_pin,
     a_refresh_where_nothing_differs_appends_nothing,
     a_refresh_is_of_the_agent_that_the_chat_has_now,
@@ -79,6 +84,68 @@ async fn a_refresh_of_a_given_head_takes_no_other(test: &TestService) {
     let request = PinMove::Refresh { head: Some(third) };
     chat.move_to(request).await.unwrap();
     assert_eq!(chat.snapshot().await, Some(third));
+}
+
+async fn a_head_whose_diff_was_seen_is_taken(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let first = scene.push(&agents_md("one")).await.head.unwrap().snapshot;
+    let all = |head| PinMove::Refresh { head: Some(head) };
+    let some = |head| PinMove::Sources {
+        selectors: vec![Selector {
+            subject: None,
+            source: "/w/AGENTS.md".into(),
+        }],
+        head: Some(head),
+    };
+    let decline = PinMove::Decline;
+    let requests: [&dyn Fn(SnapshotId) -> PinMove; 3] = [&all, &some, &decline];
+    let mut chats = Vec::new();
+    for _ in requests {
+        chats.push(scene.chat().await);
+    }
+    let broken = |error| agents_md("two").broken("skills/pdf/SKILL.md", error);
+    let seen = scene.push(&broken("it has no frontmatter")).await;
+    let seen = seen.head.unwrap().snapshot;
+    let newest = scene.push(&broken("its frontmatter is no YAML")).await;
+    let newest = newest.head.unwrap().snapshot;
+    assert_ne!(newest, seen);
+    for (chat, request) in chats.iter().zip(requests) {
+        // A head that the agent never had was not seen, and neither was that of another content.
+        for other in [first, SnapshotId::of(b"none")] {
+            let moved = chat.move_to(request(other)).await;
+            assert_eq!(refusal(moved), "precondition-failed");
+        }
+        chat.move_to(request(seen)).await.unwrap();
+    }
+    assert_eq!(chats[0].snapshot().await, Some(newest));
+    assert_eq!(chats[1].snapshot().await, Some(newest));
+    assert_eq!(chats[2].snapshot().await, Some(first));
+    assert!(chats[2].record().await.drift().unwrap().declined);
+    chats[2].move_to(PinMove::Undecline(seen)).await.unwrap();
+    assert!(!chats[2].record().await.drift().unwrap().declined);
+    // What nobody has seen does not come along.
+    let unseen = agents_md("two").skill("pdf", "Reads PDFs.", &[]);
+    scene.push(&unseen).await;
+    for request in requests {
+        let moved = chats[2].move_to(request(newest)).await;
+        assert_eq!(refusal(moved), "precondition-failed");
+    }
+}
+
+async fn a_head_whose_tools_count_is_another_one(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let (live, pinned) = (scene.chat().await, scene.chat().await);
+    pinned.tools(ToolsMode::Pinned).await.unwrap();
+    let seen = scene.push(&agents_md("two")).await.head.unwrap().snapshot;
+    let tools = agents_md("two").server("tracker", &["search"]);
+    let newest = scene.push(&tools).await.head.unwrap().snapshot;
+    let request = PinMove::Refresh { head: Some(seen) };
+    let moved = pinned.move_to(request.clone()).await;
+    assert_eq!(refusal(moved), "precondition-failed");
+    // The diff of a chat with live tools has none.
+    live.move_to(request).await.unwrap();
+    assert_eq!(live.snapshot().await, Some(newest));
 }
 
 async fn a_refresh_without_agent_or_head_leaves_the_pin(test: &TestService) {

@@ -40,7 +40,8 @@ pub struct BulkMove {
     pub undecline: Option<bool>,
 }
 
-/// A chat as the caller has seen it. Its result is `precondition-failed` if the pin or the head is another one.
+/// A chat as the caller has seen it. Its result is `precondition-failed` if the pin is another one, or if the head's
+/// diff from the one that was seen is not empty.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SeenChat {

@@ -92,7 +92,8 @@ pub struct Context {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContextMove {
-    /// Refresh only if this snapshot is still the head. The response is 412 if it is not.
+    /// Refresh only if this snapshot is still the head, or if the head's diff from it is empty, as after a push of a
+    /// skill that is not used. Otherwise, the response is 412.
     #[serde(
         default,
         deserialize_with = "present",
@@ -116,7 +117,7 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub mode: Option<String>,
-    /// Keep the pin and decline this snapshot. The response is 412 if it is no longer the head.
+    /// Keep the pin and decline this snapshot. The response is 412 under the condition of `head`.
     #[serde(
         default,
         deserialize_with = "present",
@@ -124,7 +125,7 @@ pub struct ContextMove {
     )]
     #[schema(value_type = String, required = false)]
     pub decline: Option<String>,
-    /// Take back that this snapshot was declined. The response is 412 if it is no longer the head.
+    /// Take back that this snapshot was declined. The response is 412 under the condition of `head`.
     #[serde(
         default,
         deserialize_with = "present",

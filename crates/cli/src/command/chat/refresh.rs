@@ -3,7 +3,9 @@
 use clap::Args;
 use ctxpin_client::Client;
 use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::agents::{Head, TimelineHead};
 use ctxpin_protocol::http::context::{Context, ContextMove, KindAndSource, Selector};
+use ctxpin_protocol::http::page::{PAGE_ITEMS_MAX, PageQuery};
 use ctxpin_protocol::problem::ProblemName;
 
 use super::drift;
@@ -56,10 +58,11 @@ impl Refresh {
     async fn attempt(&self, client: &Client, chat: ChatId) -> Result<(), Attempt> {
         let before = client.context(chat).await.map_err(Failure::from)?;
         let head = match &self.head {
-            Some(named) => Some(head_named(&before, named)?),
+            Some(named) => Some(head_named(client, chat, &before, named).await?),
             None => before.head.as_ref().map(|head| head.snapshot.clone()),
         };
-        if self.sources.is_empty() && head.is_some() && head == before.pin.snapshot {
+        let is_pinned = |head: &Head| before.pin.snapshot.as_ref() == Some(&head.snapshot);
+        if self.sources.is_empty() && before.head.as_ref().is_some_and(is_pinned) {
             self.tell(
                 "nothing to take: the chat is pinned to its agent's latest push\n",
                 &before,
@@ -153,19 +156,31 @@ impl From<Failure> for Attempt {
     }
 }
 
-/// Returns the agent's head, if `named` is its hash or the beginning of it.
-fn head_named(context: &Context, named: &str) -> Result<String, Failure> {
+/// Returns the newest head of the chat's agent whose hash is `named` or begins so. The server decides whether the
+/// agent's latest push has the same diff.
+async fn head_named(
+    client: &Client,
+    chat: ChatId,
+    context: &Context,
+    named: &str,
+) -> Result<String, Failure> {
     match &context.head {
         Some(head) if say::hash_starts_with(&head.snapshot, named) => Ok(head.snapshot.clone()),
-        Some(head) => Err(Failure::new(format!(
-            "{} is not the agent's latest push, which is {}",
-            say::line(named),
-            say::hash(&head.snapshot)
-        ))
-        .hint(Hint::run(
-            NextCommand::ChatDiff,
-            "shows that push; then decide again",
-        ))),
+        Some(head) => {
+            let mut heads = newest_heads(client, chat).await?.into_iter();
+            let seen = heads.find(|head| say::hash_starts_with(&head.snapshot, named));
+            seen.map(|head| head.snapshot).ok_or_else(|| {
+                Failure::new(format!(
+                    "{} is not the agent's latest push, which is {}",
+                    say::line(named),
+                    say::hash(&head.snapshot)
+                ))
+                .hint(Hint::run(
+                    NextCommand::ChatDiff,
+                    "shows that push; then decide again",
+                ))
+            })
+        }
         None => Err(
             Failure::new("the chat's agent has pushed nothing, or it has none")
                 .hint(Hint::run(
@@ -178,6 +193,18 @@ fn head_named(context: &Context, named: &str) -> Result<String, Failure> {
                 )),
         ),
     }
+}
+
+/// Returns the newest heads of a chat's agent.
+async fn newest_heads(client: &Client, chat: ChatId) -> Result<Vec<TimelineHead>, Failure> {
+    let Some(agent) = client.chat(chat).await?.agent_id else {
+        return Ok(Vec::new());
+    };
+    let page = PageQuery {
+        limit: Some(PAGE_ITEMS_MAX),
+        ..PageQuery::default()
+    };
+    Ok(client.agent_heads(agent.into(), &page).await?.items)
 }
 
 fn pinned_now(context: &Context) -> String {
@@ -213,7 +240,7 @@ impl Decline {
         let chat = chat_choice::chat(connected, self.chat.named()).await?;
         let context = client.context(chat).await?;
         let head = match (&self.head, &context.head) {
-            (Some(named), _) => Some(head_named(&context, named)?),
+            (Some(named), _) => Some(head_named(client, chat, &context, named).await?),
             (None, Some(head)) if self.is_possible(&context) => Some(head.snapshot.clone()),
             _ => None,
         };

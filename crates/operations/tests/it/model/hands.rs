@@ -528,7 +528,11 @@ impl Hands<'_> {
     }
 
     fn head(&self, chat: usize, seen: Seen) -> Option<SnapshotId> {
-        let head = self.model.head_of(&self.model.chats[chat]);
+        let chat = &self.model.chats[chat];
+        let head = match seen {
+            Seen::Earlier(back) => self.model.earlier_head(chat, back),
+            Seen::Any | Seen::Present | Seen::Another => self.model.head_of(chat),
+        };
         seen_as(seen, head.map(|content| content.snapshot().addresses().id))
     }
 }
@@ -536,7 +540,7 @@ impl Hands<'_> {
 fn seen_as(seen: Seen, present: Option<SnapshotId>) -> Option<SnapshotId> {
     match seen {
         Seen::Any => None,
-        Seen::Present => Some(present.unwrap_or_else(another)),
+        Seen::Present | Seen::Earlier(_) => Some(present.unwrap_or_else(another)),
         Seen::Another => Some(another()),
     }
 }

@@ -209,6 +209,13 @@ impl Lifecycle {
         self.agents[chat.agent?].head()
     }
 
+    /// Returns a head of a chat's agent, counted back from the present one, or the first.
+    pub fn earlier_head(&self, chat: &Chat, back: usize) -> Option<&Content> {
+        let heads = &self.agents[chat.agent?].heads;
+        let at = heads.len().checked_sub(1)?.saturating_sub(back);
+        heads.get(at).map(|(content, _)| content)
+    }
+
     pub fn is_head_settled(&self, chat: &Chat) -> bool {
         chat.agent
             .is_some_and(|agent| self.agents[agent].is_settled)
@@ -519,6 +526,10 @@ impl Lifecycle {
         match head {
             Some(_) if self.head_of(chat).is_none() => Some(Answer::Refused("no-head")),
             Some(Seen::Another) => moved_on,
+            Some(Seen::Earlier(back)) => {
+                let (seen, head) = (self.earlier_head(chat, back)?, self.head_of(chat)?);
+                moved_on.filter(|_| !seen.same(head, chat.tools))
+            }
             _ => None,
         }
     }

@@ -35,6 +35,8 @@ pub enum Pushed {
 pub enum Seen {
     Any,
     Present,
+    /// A head of the agent, counted back from the present one.
+    Earlier(usize),
     Another,
 }
 
@@ -43,7 +45,7 @@ impl Seen {
     pub fn or_present(self) -> Self {
         match self {
             Self::Any => Self::Present,
-            Self::Present | Self::Another => self,
+            Self::Present | Self::Earlier(_) | Self::Another => self,
         }
     }
 }
@@ -198,6 +200,11 @@ fn seen() -> impl Strategy<Value = Seen> {
     prop_oneof![5 => Just(Seen::Any), 2 => Just(Seen::Present), 1 => Just(Seen::Another)]
 }
 
+/// Returns a head that a caller claims to have seen.
+fn seen_head() -> impl Strategy<Value = Seen> {
+    prop_oneof![4 => seen(), 1 => (1..4_usize).prop_map(Seen::Earlier)]
+}
+
 fn sketch() -> impl Strategy<Value = Sketch> {
     // One state past the texts is a broken file.
     let things = prop::collection::vec((0..THINGS, 0..=VARIANTS), 0..7);
@@ -313,10 +320,10 @@ fn of_pins() -> impl Strategy<Value = Step> {
         unknown,
     };
     prop_oneof![
-        3 => (who(), seen(), seen()).prop_map(|(chat, head, pin)| Step::Refresh { chat, head, pin }),
+        3 => (who(), seen_head(), seen()).prop_map(|(chat, head, pin)| Step::Refresh { chat, head, pin }),
         4 => take.prop_map(picks),
-        2 => (who(), seen()).prop_map(|(chat, head)| Step::Decline { chat, head }),
-        1 => (who(), seen()).prop_map(|(chat, head)| Step::Undecline { chat, head }),
+        2 => (who(), seen_head()).prop_map(|(chat, head)| Step::Decline { chat, head }),
+        1 => (who(), seen_head()).prop_map(|(chat, head)| Step::Undecline { chat, head }),
         3 => (who(), 0..5_usize).prop_map(|(chat, back)| Step::Rollback { chat, back }),
         2 => (who(), seen()).prop_map(|(chat, pin)| Step::Clear { chat, pin }),
     ]
