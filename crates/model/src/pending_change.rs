@@ -30,7 +30,7 @@ pub struct PendingChangeId([u8; 16]);
 
 impl PendingChangeId {
     /// Returns the id of a change between two snapshots.
-    fn of(change: &Change<'_>, pinned: &Snapshot, head: &Snapshot) -> Self {
+    pub fn of(change: &Change<'_>, pinned: &Snapshot, head: &Snapshot) -> Self {
         let mut hasher = Sha256::new();
         let mut add = |bytes: &[u8]| {
             hasher.update((bytes.len() as u64).to_be_bytes());

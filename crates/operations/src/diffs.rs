@@ -12,6 +12,7 @@ use ctxpin_model::diff::{Change, Subject, changes};
 use ctxpin_model::hash::{BlobHash, SnapshotId};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::mode::Mode;
+use ctxpin_model::pending_change::PendingChangeId;
 use ctxpin_model::resource::{Bodies, Resource, ResourceId};
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
@@ -272,6 +273,13 @@ impl DiffView {
         differences
             .map(|(index, found)| (changes[*index], found.as_ref()))
             .collect()
+    }
+
+    /// Returns the id of a change of the view. `None` if a side is missing, so that there are no changes.
+    pub fn id_of(&self, change: &Change<'_>) -> Option<PendingChangeId> {
+        let Compared { pinned, head, .. } = &*self.compared;
+        let ((_, pinned), (_, head)) = (pinned.as_ref()?, head.as_ref()?);
+        Some(PendingChangeId::of(change, pinned, head))
     }
 
     /// Returns about how many bytes the view has.

@@ -47,12 +47,12 @@ function filledCommand({ dataset, form }) {
 }
 
 /**
- * Returns what a command calls the value of a field. The box of a change has a kind before the path, and that of a chat
- * its pin and its head behind the id.
+ * Returns what a command calls the value of a field. The box of a change in a diff has its id and a kind before the path,
+ * and that of a chat its pin and its head behind the id.
  */
 function wordOf({ name, type, value }) {
   if (name === "chat") return value.split(" ")[0];
-  return type === "checkbox" ? value.trim().replace(/^\w+ /, "") : value.trim();
+  return type === "checkbox" ? value.trim().replace(/^\w+ (\w+ )?/, "") : value.trim();
 }
 
 /** Returns a text as one word of a shell. */

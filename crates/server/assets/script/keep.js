@@ -5,6 +5,8 @@
 const KEEP_SECONDS = 365 * 24 * 60 * 60;
 
 document.addEventListener("click", (event) => {
+  // The page shows what is so now, with the choices that are still possible.
+  if (event.target.closest("[data-again]")) keepTyped();
   const button = event.target.closest("[data-keep]");
   if (!button) return;
   const [name, word] = button.dataset.keep.split("=");

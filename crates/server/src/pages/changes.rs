@@ -36,6 +36,7 @@ use super::parts::rail::Stand;
 use super::parts::sums::Sums;
 use super::parts::text::Text;
 use super::parts::time::Time;
+use super::typed::Typed;
 use crate::api_error::{ApiResult, sentence};
 use crate::app::App;
 use crate::params::{PathParams, QueryParams};
@@ -292,6 +293,7 @@ fn diff_form<'v>(
         pin: diff.pinned().map(|pin| pin.to_string()),
         head: diff.head().map(|head| head.to_string()),
         layout,
+        typed: Typed::default(),
         views: None,
         is_within: true,
         has_rows: true,

@@ -22,7 +22,7 @@ use super::frame::{Frame, html};
 use super::local_path::{form_path, local_path};
 use super::parts::text::Text;
 use super::told::Told;
-use super::unsent::{SentForm, delete_unsent};
+use super::unsent::{InVain, SentForm, delete_unsent};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 
@@ -131,7 +131,7 @@ pub(crate) async fn show_problems(
     request.extensions_mut().insert(caller.clone());
     let sent = SentForm::default();
     request.extensions_mut().insert(sent.clone());
-    let delete_unsent = delete_unsent(request.headers());
+    let mut delete_unsent = delete_unsent(request.headers());
     let wants = Wants::read(request.headers());
     let choices = Choices::read(request.headers());
     let path = request.uri().path_and_query().map(ToString::to_string);
@@ -147,7 +147,7 @@ pub(crate) async fn show_problems(
                 connection.unwrap_or_default().note_refused();
                 let page = if is_read { path } else { back };
                 let mut response = see_other(&sign_in_path(page.as_deref()));
-                if let Some(cookie) = sent.kept() {
+                if let Some(cookie) = sent.kept(InVain::SignedOut) {
                     response.headers_mut().insert(SET_COOKIE, cookie);
                 }
                 response
@@ -178,7 +178,13 @@ pub(crate) async fn show_problems(
                     is_passing: status == StatusCode::SERVICE_UNAVAILABLE,
                     back: back.as_deref().filter(|_| !is_read),
                 };
-                with_status(html(&page), status)
+                let mut response = with_status(html(&page), status);
+                // The page shows what is so now, with the choices that are still possible.
+                if let Some(cookie) = sent.kept(InVain::Stale).filter(|_| told.is_stale) {
+                    response.headers_mut().insert(SET_COOKIE, cookie);
+                    delete_unsent = None;
+                }
+                response
             }
             (_, Wants::Fragment) => with_status(html(&Failed { told: &told }), response.status()),
         };

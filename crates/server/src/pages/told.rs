@@ -64,7 +64,8 @@ impl Told {
 }
 
 /// What a person hears who decided about something that is not so any more.
-const STALE: &str = "The workspace or the pin changed while you were reading. Nothing was moved.";
+pub(super) const STALE: &str =
+    "The workspace or the pin changed while you were reading. Nothing was moved.";
 
 /// The digits of a hash that the pages show.
 const SHORT_HASH_DIGITS: usize = 12;

@@ -1,5 +1,5 @@
-//! A form that came after its session had ended. A cookie keeps it in the browser until the same user has signed in
-//! again. Then the page of the form is filled with it.
+//! A form that was sent in vain: its session had ended, or what its page showed was not so any more. A cookie keeps it
+//! in the browser until the same user sees the page of the form again, which is then filled with it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,7 +9,7 @@ use ctxpin_model::id::UserId;
 use url::form_urlencoded::{self, Serializer};
 
 use super::fields::Fields;
-use super::told::Told;
+use super::told::{STALE, Told};
 use super::typed::FailedForm;
 use crate::app::App;
 use crate::page_session::{cookie, cookie_text, own_origin, user_of_page_value};
@@ -22,10 +22,43 @@ const UNSENT_SECONDS: u64 = 15 * 60;
 /// The most bytes of the cookie's value. Browsers keep 4,096 of a cookie.
 const UNSENT_BYTES_MAX: usize = 3_800;
 
-/// The form of a request, as the value of the cookie that keeps it. It is an extension of the request, and a clone
+/// Why a form was sent in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InVain {
+    SignedOut,
+    Stale,
+}
+
+impl InVain {
+    /// Returns the word in the cookie.
+    fn word(self) -> &'static str {
+        match self {
+            Self::SignedOut => "signed-out",
+            Self::Stale => "stale",
+        }
+    }
+
+    /// Returns what the page of the form says.
+    fn words(self) -> &'static str {
+        match self {
+            Self::SignedOut => "Your session had ended. Look at what is here, and send it again.",
+            Self::Stale => STALE,
+        }
+    }
+}
+
+/// The form of a request, from which the cookie that keeps it is made. It is an extension of the request, and a clone
 /// shares it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SentForm(Arc<OnceLock<HeaderValue>>);
+pub(crate) struct SentForm(Arc<OnceLock<Sent>>);
+
+/// What a form has sent.
+#[derive(Debug)]
+struct Sent {
+    /// The user, the page and the fields, as a part of the cookie's value.
+    value: String,
+    is_secure: bool,
+}
 
 impl SentForm {
     /// Notes what a form of the page `page` has sent with the page's value `page_value`.
@@ -43,19 +76,19 @@ impl SentForm {
         value.append_pair("action", parts.uri.path());
         value.extend_pairs(typed());
         let value = value.finish();
-        if value.len() > UNSENT_BYTES_MAX {
-            return;
-        }
-        let text = cookie_text(UNSENT_COOKIE, &value, UNSENT_SECONDS, origin.is_secure);
-        if let Ok(cookie) = HeaderValue::from_str(&text) {
+        if value.len() <= UNSENT_BYTES_MAX {
+            let is_secure = origin.is_secure;
             // A request has one form.
-            let _ = self.0.set(cookie);
+            let _ = self.0.set(Sent { value, is_secure });
         }
     }
 
     /// Returns the value of `Set-Cookie` that keeps the form. `None` if it holds nothing or too much.
-    pub fn kept(&self) -> Option<HeaderValue> {
-        self.0.get().cloned()
+    pub fn kept(&self, why: InVain) -> Option<HeaderValue> {
+        let Sent { value, is_secure } = self.0.get()?;
+        let value = format!("why={}&{value}", why.word());
+        let text = cookie_text(UNSENT_COOKIE, &value, UNSENT_SECONDS, *is_secure);
+        HeaderValue::from_str(&text).ok()
     }
 }
 
@@ -72,6 +105,9 @@ impl UnsentForm {
         let value = cookie(&parts.headers, UNSENT_COOKIE)?;
         let mut pairs = form_urlencoded::parse(value.as_bytes()).into_owned();
         let mut next = |expected: &str| pairs.next().filter(|(name, _)| name == expected);
+        let (_, why) = next("why")?;
+        let mut reasons = [InVain::SignedOut, InVain::Stale].into_iter();
+        let why = reasons.find(|reason| reason.word() == why)?;
         let (_, user) = next("user")?;
         let (_, page) = next("page")?;
         let (_, action) = next("action")?;
@@ -79,10 +115,9 @@ impl UnsentForm {
             action,
             fields: pairs.collect(),
             told: Told {
-                detail: "Your session had ended. Look at what is here, and send it again."
-                    .to_owned(),
+                detail: why.words().to_owned(),
                 field: None,
-                is_stale: false,
+                is_stale: why == InVain::Stale,
             },
         };
         let form = Arc::new(form);

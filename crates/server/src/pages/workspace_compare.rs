@@ -19,6 +19,7 @@ use super::frame::{Frame, Place, html};
 use super::parts::lines::Layout;
 use super::parts::text::Text;
 use super::parts::time::Time;
+use super::typed::Typed;
 use super::workspaces::agent_id;
 use crate::api_error::ApiResult;
 use crate::app::App;
@@ -133,6 +134,7 @@ fn render(
             pin: diff.pinned().map(|id| id.to_string()),
             head: diff.head().map(|id| id.to_string()),
             layout,
+            typed: Typed::default(),
             is_within: false,
             has_rows: true,
             views: Some(format!("from={}&to={}&", from.seq, to.seq)),

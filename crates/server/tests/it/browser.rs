@@ -111,6 +111,16 @@ pub fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
     )
 }
 
+/// Returns the value of the box that chooses a change, by what stands behind the id of the change.
+pub fn box_value<'p>(page: &'p str, resource: &str) -> &'p str {
+    let mut values = page.split(" name=\"source\" value=\"").skip(1);
+    let value = values.find_map(|rest| {
+        let (value, _) = rest.split_once('"')?;
+        value.ends_with(&format!(" {resource}")).then_some(value)
+    });
+    value.unwrap_or_else(|| panic!("no box of {resource} in {page}"))
+}
+
 /// Returns the text between two others.
 pub fn between<'p>(page: &'p str, before: &str, after: &str) -> &'p str {
     let found = page

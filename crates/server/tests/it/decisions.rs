@@ -95,6 +95,49 @@ async fn the_only_change_shows_its_lines_at_once() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_tick_stands_for_what_was_seen() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Chat").await;
+    let two = |skill| edition("Be quick.").skill("pdf", skill, &[]);
+    agent.push(&two("Reads PDFs.")).await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    browser.until(LIVE).await?;
+    let tick = "document.querySelectorAll('input[name=source]').forEach((box) => box.click())";
+    browser.evaluate(tick).await?;
+    agent.push(&two("Reads and writes PDFs.")).await;
+    browser
+        .until("document.getElementById('held').textContent === 'This has changed, show'")
+        .await?;
+    browser.click("#decision [value=chosen]").await?;
+    let ticked =
+        "[...document.querySelectorAll('input[name=source]')].map((box) => box.checked).join()";
+    let words = "document.querySelector('#decision [value=chosen]').textContent";
+    let is_kept = format!("{ticked} === 'true,false' && {words} === 'Take 1 of 2'");
+    browser.until(&is_kept).await?;
+    browser.evaluate("window.isBefore = true").await?;
+    browser.click(".toast [data-again]").await?;
+    browser
+        .until(&format!("window.isBefore === undefined && {is_kept}"))
+        .await?;
+    browser.until(LIVE).await?;
+    // A push that changes nothing of it changes nothing on the page, and the decision holds.
+    let head = server.client.context(chat).await?.head.unwrap().snapshot;
+    let unused = two("Reads and writes PDFs.").broken("skills/csv/SKILL.md", "no text");
+    agent.push(&unused).await;
+    let newest = server.client.context(chat).await?.head.unwrap().snapshot;
+    assert_ne!(newest, head);
+    browser.click("#decision [value=chosen]").await?;
+    browser
+        .until("document.querySelector('.toast p').textContent === 'Took AGENTS.md.'")
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
 /// Lists what can be pressed, but lies under a toast.
 const UNDER_A_TOAST: &str = "[...document.querySelectorAll('a, button, summary, input')].filter((element) => {
     if (element.closest('.toasts') || !element.checkVisibility({ visibilityProperty: true })) return false;

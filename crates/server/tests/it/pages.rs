@@ -8,7 +8,7 @@ use ctxpin_testing::workspace::Workspace;
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, LOCATION, ORIGIN};
 
-use crate::browser::{Browser, between, create_chat, hidden, page_value};
+use crate::browser::{Browser, between, box_value, create_chat, hidden, page_value};
 use crate::enrolment::enrolled;
 use crate::server::{Agent, Server};
 
@@ -308,8 +308,7 @@ async fn a_chat_is_decided_without_javascript() {
 
     let page = browser.page(&path).await;
     let (pin, head) = (hidden(&page, "pin"), hidden(&page, "head"));
-    let source = "instruction_file /srv/shop/AGENTS.md";
-    assert!(page.contains(&format!("value=\"{source}\"")), "{page}");
+    let source = box_value(&page, "instruction_file /srv/shop/AGENTS.md");
     let some = [
         ("move", "chosen"),
         ("source", source),

@@ -8,9 +8,9 @@ use reqwest::StatusCode;
 use reqwest::header::{LOCATION, REFERER, SET_COOKIE};
 use uuid::Uuid;
 
-use crate::browser::{Browser, page_value};
-use crate::flows::sign_in;
-use crate::server::Server;
+use crate::browser::{Browser, box_value, create_chat, hidden, page_value};
+use crate::flows::{edition, sign_in};
+use crate::server::{Agent, Server};
 
 async fn user(server: &Server, name: &str) -> Uuid {
     let user = UserCreate {
@@ -111,6 +111,53 @@ async fn a_form_without_the_script_is_filled_again_for_its_user_alone() {
         assert_eq!(refused.status(), StatusCode::SEE_OTHER);
         assert_eq!(refused.headers().contains_key(SET_COOKIE), is_kept);
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn choices_of_a_page_that_has_changed_are_kept_where_they_are_the_same() {
+    let server = Server::start().await;
+    let mut browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    let two = |skill| edition("Be quick.").skill("pdf", skill, &[]);
+    agent.push(&two("Reads PDFs.")).await;
+    let (path, moves) = (format!("/chats/{chat}"), format!("/chats/{chat}/moves"));
+    let page = browser.page(&path).await;
+    let file = "instruction_file /w/AGENTS.md";
+    let skill = "skill /w/.agents/skills/pdf/SKILL.md";
+    let (file_box, skill_box) = (box_value(&page, file), box_value(&page, skill));
+    agent.push(&two("Reads and writes PDFs.")).await;
+    let fields = [
+        ("page", page_value(&page)),
+        ("pin", hidden(&page, "pin").to_owned()),
+        ("head", hidden(&page, "head").to_owned()),
+        ("source", file_box.to_owned()),
+        ("source", skill_box.to_owned()),
+        ("move", "chosen".to_owned()),
+    ];
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .collect();
+    let referer = server.url.join(&path).unwrap();
+    let form = browser.form(&moves, &fields);
+    let refused = form.header(REFERER, referer.as_str()).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::PRECONDITION_FAILED);
+    let cookie = refused.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    let refused = refused.text().await.unwrap();
+    let back = format!("<a class=\"button\" href=\"{path}\">Look again</a>");
+    assert!(refused.contains(&back), "{refused}");
+    browser.cookies += &format!("; {}", cookie.split(';').next().unwrap());
+    let page = browser.page(&path).await;
+    let said = "The workspace or the pin changed while you were reading. Nothing was moved.";
+    assert!(page.contains(said), "{page}");
+    let is_ticked = |value: &str| page.contains(&format!("value=\"{value}\" checked>"));
+    assert_eq!(box_value(&page, file), file_box);
+    assert!(is_ticked(file_box));
+    assert_ne!(box_value(&page, skill), skill_box);
+    assert!(!is_ticked(box_value(&page, skill)));
     server.stop().await;
 }
 

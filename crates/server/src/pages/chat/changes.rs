@@ -138,11 +138,14 @@ fn render<'v>(
     } = page;
     let page_value = frame.page_value().to_owned();
     let short = head.short.clone();
+    let action = format!("/chats/{}/moves", head.id);
+    let typed = frame.typed(&action);
     let directory = directory(&view);
     let stand = Stand::of(&line);
     let diff = compared.map(|(diff, changes)| DiffForm {
         page_value: &page_value,
-        action: format!("/chats/{}/moves", head.id),
+        typed,
+        action,
         short: &short,
         pin: diff.pinned().map(|id| id.to_string()),
         head: diff.head().map(|id| id.to_string()),

@@ -5,7 +5,7 @@ use askama::filters::HtmlSafe;
 use ctxpin_model::diff::effect::{Cause, Effect, Sides};
 use ctxpin_model::diff::texts::{Difference, FileDifference, Lines, Stored};
 use ctxpin_model::diff::{Change, Subject, Verb};
-use ctxpin_model::hash::HASH_PREFIX;
+use ctxpin_model::hash::{BlobHash, HASH_PREFIX};
 use ctxpin_model::resource::{Content, Kind, ResourceId};
 use ctxpin_model::treatment::Removed;
 use ctxpin_operations::diffs::{DiffRequest, DiffView};
@@ -17,6 +17,7 @@ use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
 use crate::pages::parts::sums::Sums;
 use crate::pages::parts::text::Text;
+use crate::pages::typed::Typed;
 
 /// The number of changed lines of a text above which the page folds it.
 const FOLDED_LINES: u64 = 2_000;
@@ -30,6 +31,9 @@ const TEXTS_MAX: usize = 1_000;
 
 /// The most bytes of lines of a change that is requested alone.
 const ALONE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// The digits of a change's id that tell it from other changes of the same resource.
+const CHANGE_DIGITS: usize = 12;
 
 /// The part of a comparison that a query asks for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,6 +95,8 @@ pub(in crate::pages) struct DiffForm<'v> {
     pub pin: Option<String>,
     pub head: Option<String>,
     pub layout: Layout,
+    /// The form as it was sent before, if it was sent in vain.
+    pub typed: Typed,
     /// The start of the query of the links that choose the layout.
     pub views: Option<String>,
     pub entries: Vec<Entry<'v>>,
@@ -122,8 +128,9 @@ pub(in crate::pages) struct Entry<'v> {
     pub key: String,
     /// The id by which the change can be requested alone.
     pub id: Option<String>,
-    /// The kind and the source, by which a form takes the change.
-    pub selector: String,
+    /// The id of the change, which tells it from a later one of the same resource, with the kind and the source by
+    /// which a form takes it.
+    choice: String,
     pub path: ShownPath,
     pub kind: &'static str,
     pub verb: Verb,
@@ -240,7 +247,7 @@ pub(in crate::pages) fn entries<'v>(
         let content = content.as_deref().unwrap_or("-");
         Entry {
             seen: format!("{}@{}", path.whole, content.get(..16).unwrap_or(content)),
-            selector: format!("{} {}", change.subject.as_str(), change.source()),
+            choice: choice(view, change),
             kind: kind_word(change.subject),
             verb: change.verb,
             verb_word: verb_word(change.verb),
@@ -262,6 +269,13 @@ pub(in crate::pages) fn entries<'v>(
         }
     });
     entries.collect()
+}
+
+/// Returns the value of the box that chooses a change.
+fn choice(view: &DiffView, change: &Change<'_>) -> String {
+    let id = view.id_of(change).map(|id| id.to_string());
+    let id = id.unwrap_or_default();
+    format!("{id} {} {}", change.subject.as_str(), change.source())
 }
 
 /// Returns how many bytes of comments and invisible characters the renderer removes from the head's text, if there
@@ -376,6 +390,15 @@ fn facts(file: &FileDifference) -> Vec<String> {
     facts
 }
 
+impl Entry<'_> {
+    /// Returns the id of the box that chooses the change. That of a later change of the same resource has another one,
+    /// so that nobody ticks what they have not seen.
+    fn box_id(&self) -> String {
+        let change = self.choice.get(..CHANGE_DIGITS).unwrap_or_default();
+        format!("take-{}-{change}", self.key)
+    }
+}
+
 impl<'v> ShownFile<'v> {
     fn table(&self, layout: &Layout) -> Option<LinesTable<'_>> {
         let Lines::Hunks(hunks) = &self.difference.lines else {
@@ -475,10 +498,15 @@ impl<'v> DiffForm<'v> {
         self.foot.as_ref().is_some_and(|foot| foot.may_take)
     }
 
-    /// Returns what the page compares. Two pages of equal versions show the same differences.
+    /// Returns what the page shows. Two pages of equal versions show the same differences from the same pin, maybe to
+    /// another head.
     fn version(&self) -> String {
-        let (pin, head) = (digits(self.pin.as_deref()), digits(self.head.as_deref()));
-        format!("{pin}..{head}.{}", self.layout.word())
+        let pin = digits(self.pin.as_deref());
+        let entries = self.entries.iter();
+        let shown = entries.flat_map(|entry| [&entry.choice].into_iter().chain(entry.sentences));
+        let shown: Vec<_> = shown.map(String::as_str).collect();
+        let shown = BlobHash::of(shown.join("\n").as_bytes()).to_string();
+        format!("{pin}..{}.{}", digits(Some(&shown)), self.layout.word())
     }
 
     /// Returns whether the tree shows the folder of an entry: only if the previous entry is in another folder.

@@ -39,6 +39,7 @@ use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::sums::Sums;
 use crate::pages::parts::text::Text;
 use crate::pages::parts::time::Time;
+use crate::pages::typed::Typed;
 use crate::params::{PathParams, QueryParams};
 
 /// The page of a chat's history.
@@ -414,6 +415,7 @@ fn render(
             pin: diff.pinned().map(|id| id.to_string()),
             head: diff.head().map(|id| id.to_string()),
             layout,
+            typed: Typed::default(),
             is_within: false,
             has_rows: true,
             views: Some(format!("from={}&to={}&", from.seq, to.seq)),

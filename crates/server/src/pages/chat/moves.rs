@@ -69,7 +69,12 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
         },
         Some("chosen") => ContextMove {
             head: field("head"),
-            sources: Some(fields.all("source").map(selector).collect()),
+            sources: Some(
+                fields
+                    .all("source")
+                    .map(selector)
+                    .collect::<Result<_, _>>()?,
+            ),
             ..ContextMove::default()
         },
         Some("decline") => ContextMove {
@@ -108,14 +113,15 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
     }
 }
 
-/// Reads the kind and the source of a box.
-fn selector(text: &str) -> Selector {
-    match text.split_once(' ') {
-        Some((kind, source)) => Selector::Resource(KindAndSource {
+/// Reads the kind and the source of a box, which stand behind the id of the change.
+fn selector(text: &str) -> Result<Selector, InvalidMember> {
+    let mut parts = text.splitn(3, ' ').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some(kind), Some(source)) => Ok(Selector::Resource(KindAndSource {
             kind: kind.to_owned(),
             source: source.to_owned(),
-        }),
-        None => Selector::Source(text.to_owned()),
+        })),
+        _ => Err(incomplete("source")),
     }
 }
 
@@ -199,7 +205,7 @@ mod tests {
         };
         check("move=all&head=HEAD", Some(None));
         check(
-            "move=chosen&head=HEAD&source=skill+%2Fw%2Fa+b&source=facts+",
+            "move=chosen&head=HEAD&source=0a+skill+%2Fw%2Fa+b&source=0b+facts+",
             Some(None),
         );
         check(
@@ -220,7 +226,8 @@ mod tests {
             "",
             "move=all",
             "move=chosen&head=HEAD",
-            "move=chosen&source=skill+a",
+            "move=chosen&source=0a+skill+a",
+            "move=chosen&head=HEAD&source=skill",
             "move=decline",
             "move=undecline",
             "move=rollback&head=HEAD",
