@@ -175,6 +175,10 @@ async fn pages_tell_what_a_turn_really_had() {
         .header("ctxpin-fragment", "true");
     let part = part.send().await.unwrap().text().await.unwrap();
     assert!(part.contains("/srv/shop/api/AGENTS.md"), "{part}");
+    // Nobody takes a turn without evidence for one that is as pinned.
+    let none = browser.page(&format!("{path}/{}", turn + 1)).await;
+    assert!(none.contains("<b>No evidence was handed in</b>"), "{none}");
+    assert!(none.contains("ctxpin hook status"), "{none}");
     // A search tells what was in force, and beside it what was really given.
     for (name, text) in [("given", RULES), ("foreign", NOBODYS)] {
         let hash = BlobHash::of(text.as_bytes());
