@@ -91,6 +91,8 @@ struct Move {
     clock: Time,
     ago: Time,
     is_current: bool,
+    /// Whether an earlier move went to the present pin, so that there is no way back to it.
+    is_same: bool,
     /// Whether the move is chosen to be compared from, and to.
     is_from: bool,
     is_to: bool,
@@ -148,6 +150,7 @@ pub(crate) async fn page(
         frame, head, line, ..
     } = page;
     let present = line.chat.pin_seq;
+    let pin = line.chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     let changes = history::changes(&app.service, caller.credential, chat, &found.items).await?;
     let mut pins = 0..;
     let entries = found.items.iter().zip(&changes);
@@ -157,15 +160,17 @@ pub(crate) async fn page(
         }
         HistoryEntry::Move(record) => {
             let is_current = record.seq == present;
+            let is_same = !is_current && record.snapshot.is_some() && record.snapshot == pin;
             let back_to = earlier_of(record, &found.items);
             let index = pins.next();
             Entry::Move(Box::new(Move {
                 is_from: index == Some(1),
                 is_to: index == Some(0),
                 is_current,
+                is_same,
                 back: record
                     .snapshot
-                    .filter(|_| !is_current && head.may_move && !head.is_observed),
+                    .filter(|_| !is_current && !is_same && head.may_move && !head.is_observed),
                 ..Move::new(record, back_to, changes.as_ref(), &head.short, frame.now)
             }))
         }
@@ -208,6 +213,7 @@ impl Move {
             clock: Time::clock(record.at, now),
             ago: Time::ago(record.at, now),
             is_current: false,
+            is_same: false,
             is_from: false,
             is_to: false,
         }
@@ -329,7 +335,11 @@ fn named(changes: &PinChanges) -> String {
 
 /// Returns who made a move, and by which door.
 pub(crate) fn who(record: &PinRecord) -> String {
-    who_at(record.actor_name.as_deref(), record.door)
+    match (record.reason, record.door, record.actor_name.as_deref()) {
+        // A client tells of its start by a hook, or by a request of its own.
+        (Reason::Observe, Door::Api, Some(name)) => format!("{name}, by the client"),
+        (_, door, name) => who_at(name, door),
+    }
 }
 
 /// Returns the name of an actor, and the door.
@@ -339,7 +349,8 @@ fn who_at(name: Option<&str>, door: Door) -> String {
         Door::Api | Door::Page | Door::Agent => "somebody who is deleted",
     });
     match door {
-        Door::Api => format!("{name}, by the API"),
+        // The command line and hooks call the API too.
+        Door::Api => format!("{name}, by command or API"),
         Door::Page => format!("{name}, on the page"),
         Door::Agent => format!("agent {name}"),
         Door::System => name.to_owned(),

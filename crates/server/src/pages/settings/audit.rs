@@ -237,7 +237,7 @@ fn in_words(action: &str) -> String {
 /// Returns the word for a way into the server.
 fn word_of(door: Door) -> &'static str {
     match door {
-        Door::Api => "API",
+        Door::Api => "command or API",
         Door::Page => "page",
         Door::Agent => "agent",
         Door::System => "server",
