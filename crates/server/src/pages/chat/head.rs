@@ -9,6 +9,7 @@ use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::reading::next_reading;
+use ctxpin_model::resource::Status;
 use ctxpin_operations::{chats, contexts};
 use ctxpin_protocol::problem::ProblemName;
 
@@ -64,7 +65,7 @@ impl Tab {
             // An archived chat shows no drift.
             Self::Changes if is_archived => Some(0),
             Self::Changes => Some(view.changes().len() as u64),
-            Self::Context => Some(pinned.count() as u64),
+            Self::Context => Some(pinned.filter(|one| one.status == Status::Ok).count() as u64),
             Self::Prompt => None,
             Self::Turns => u64::try_from(view.chat.turn_count).ok(),
             Self::History => u64::try_from(view.chat.pin_seq).ok(),

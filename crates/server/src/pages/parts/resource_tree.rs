@@ -19,6 +19,8 @@ use super::text::Text;
 #[template(path = "parts/resource_tree.html")]
 pub(crate) struct ResourceTree {
     roots: Vec<Root>,
+    /// How many resources are in use, in words.
+    pub count: String,
     /// The size of everything in use.
     pub total: Size,
     /// How many files and servers are in use besides those in `roots`.
@@ -81,6 +83,7 @@ impl ResourceTree {
             .filter(|resource| resource.status == Status::Ok)
             .collect();
         let total = used.iter().map(|resource| resource.total_bytes()).sum();
+        let count = counted(used.len() as u64, "resource");
         let mut roots: Vec<Root> = Vec::new();
         let mut before = 0;
         let (mut room, mut more) = (ListRoom::new(ITEMS_MAX), 0);
@@ -122,6 +125,7 @@ impl ResourceTree {
         }
         Self {
             roots,
+            count,
             total: Size(total),
             more: Number(more),
             command,
