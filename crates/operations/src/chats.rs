@@ -460,6 +460,20 @@ pub async fn counts(
     Ok(account.chat_counts(&mut transaction, agent, owner).await?)
 }
 
+/// Returns the summaries of these chats. Leaves out chats that the caller may not read.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`] if the token may not read.
+pub async fn summaries_of(
+    service: &Service,
+    credential: Credential,
+    chats: &[ChatId],
+) -> Result<Vec<ChatSummary>> {
+    let (mut transaction, account) = read_account(service, credential, Operation::ChatList).await?;
+    Ok(account.chat_summaries_of(&mut transaction, chats).await?)
+}
+
 /// Returns the titles of these chats. Leaves out chats that the caller may not read.
 ///
 /// # Errors

@@ -65,8 +65,6 @@ pub struct PendingItem {
     pub change: PendingChange,
     /// When the first of its chats began to drift.
     pub since: Moment,
-    /// When the change came to the first of its workspaces. `None` if their newest heads do not tell.
-    pub came_at: Option<Moment>,
     pub chat_count: usize,
     /// How many of the chats are observed. Their clients take the change, and no request.
     pub observed_count: usize,
@@ -128,7 +126,6 @@ pub async fn list(
     let items = cursors.items.iter();
     let items = items.filter_map(|cursor| collected.item(*cursor));
     let mut items: Vec<_> = items.collect();
-    date(service, credential, &mut items).await?;
     count_lines(service, credential, &mut items).await?;
     Ok(PendingList {
         page: cursors.with(items),
@@ -137,8 +134,77 @@ pub async fn list(
     })
 }
 
-/// Returns a page of the chats that have not taken a pending change, newest first. It is empty if no chat has the
-/// change any more.
+/// A pending change with the newest of the chats that have not taken it.
+pub type ChangeWithChats<'c> = (&'c PendingChange, &'c [PendingChat]);
+
+/// Returns when each change came to the first of the workspaces of its 20 newest chats. `None` stands for a change of
+/// which the newest heads of these workspaces do not tell.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`] if the token may not read.
+pub async fn dates(
+    service: &Service,
+    credential: Credential,
+    changes: &[ChangeWithChats<'_>],
+) -> Result<Vec<Option<Moment>>> {
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let newest = |chats: &&[PendingChat]| chats.len().min(CHATS_TOLD_MAX);
+    let changes = changes.iter();
+    let changes = changes.map(|(change, chats)| (*change, &chats[..newest(chats)]));
+    let changes: Vec<_> = changes.collect();
+    let caller = service.caller(credential);
+    let mut transaction = service.database.read().await?;
+    let account = transaction
+        .grant_account_within(&caller, Operation::PendingChangeList)
+        .await?;
+    let chats = changes.iter().flat_map(|(_, chats)| *chats);
+    let chats = chats.map(|chat| &chat.drifted);
+    let mut heads = account
+        .recent_heads(&mut transaction, chats, HEADS_MAX)
+        .await?;
+    let ids = heads.iter().map(|head| head.snapshot).collect();
+    let entries = account
+        .snapshot_entry_counts(&mut transaction, &ids)
+        .await?;
+    let mut left = HEAD_ENTRIES_MAX;
+    let fitting = heads.iter().take_while(|head| {
+        let entries = entries.get(&head.snapshot).copied().unwrap_or_default();
+        left = left.saturating_sub(1 + entries);
+        left > 0
+    });
+    heads.truncate(fitting.count());
+    let snapshots = account.snapshots_of_heads(&mut transaction, &heads).await?;
+    drop(transaction);
+    Ok(snapshots.disclose(|snapshots| {
+        let dates = changes.iter().map(|(change, chats)| {
+            let mut agents = BTreeSet::new();
+            let dates = chats.iter().filter_map(|chat| {
+                let agent = chat
+                    .drifted
+                    .chat
+                    .agent
+                    .filter(|agent| agents.insert(*agent))?;
+                let heads = heads.iter().filter(|head| head.agent == agent);
+                came_at(change, &chat.place, heads, snapshots)
+            });
+            dates.min()
+        });
+        dates.collect()
+    }))
+}
+
+/// The chats that have not taken a pending change.
+#[derive(Debug, Clone)]
+pub struct ChatsOfChange {
+    /// `None` if no chat has the change any more.
+    pub change: Option<PendingChange>,
+    pub page: Page<PendingChat, IdCursor>,
+}
+
+/// Returns a pending change with a page of the chats that have not taken it, newest first.
 ///
 /// # Errors
 ///
@@ -149,14 +215,17 @@ pub async fn chats(
     own: bool,
     id: PendingChangeId,
     page: &PageRequest<IdCursor>,
-) -> Result<Page<PendingChat, IdCursor>> {
+) -> Result<ChatsOfChange> {
     let collected = Collected::collect(service, credential, own).await?;
     let change = collected.found.get(id);
     let chats = change.map_or_else(Vec::new, |change| collected.chats(&change.places));
     let chats = page.of_sorted(chats, |(drifted, _)| drifted.chat.id.uuid());
     let chats = chats.into_iter().map(pending_chat).collect();
     let cursor = |chat: &PendingChat| chat.drifted.chat.id.uuid();
-    Ok(Page::of(chats, page, cursor))
+    Ok(ChatsOfChange {
+        change: change.map(without_places),
+        page: Page::of(chats, page, cursor),
+    })
 }
 
 /// Returns some of the pending changes, and the newest chats that have not taken one of them, at most `limit`.
@@ -358,7 +427,6 @@ impl Collected {
         let workspaces: BTreeSet<_> = chats.iter().map(|(chat, _)| chat.chat.agent).collect();
         Some(PendingItem {
             since: cursor.since,
-            came_at: None,
             chat_count: chats.len(),
             observed_count: chats
                 .iter()
@@ -375,56 +443,6 @@ impl Collected {
             change: without_places(change),
         })
     }
-}
-
-/// Finds out when each change came to the first of its workspaces, as far as their newest heads tell.
-async fn date(service: &Service, credential: Credential, items: &mut [PendingItem]) -> Result<()> {
-    if items.is_empty() {
-        return Ok(());
-    }
-    let caller = service.caller(credential);
-    let mut transaction = service.database.read().await?;
-    let account = transaction
-        .grant_account_within(&caller, Operation::PendingChangeList)
-        .await?;
-    let chats = items.iter().flat_map(|item| &item.chats);
-    let chats = chats.map(|chat| &chat.drifted);
-    let mut heads = account
-        .recent_heads(&mut transaction, chats, HEADS_MAX)
-        .await?;
-    let ids = heads.iter().map(|head| head.snapshot).collect();
-    let entries = account
-        .snapshot_entry_counts(&mut transaction, &ids)
-        .await?;
-    let mut left = HEAD_ENTRIES_MAX;
-    let fitting = heads.iter().take_while(|head| {
-        let entries = entries.get(&head.snapshot).copied().unwrap_or_default();
-        left = left.saturating_sub(1 + entries);
-        left > 0
-    });
-    heads.truncate(fitting.count());
-    let snapshots = account.snapshots_of_heads(&mut transaction, &heads).await?;
-    drop(transaction);
-    let dates = snapshots.disclose(|snapshots| {
-        let dates = items.iter().map(|item| {
-            let mut agents = BTreeSet::new();
-            let dates = item.chats.iter().filter_map(|chat| {
-                let agent = chat
-                    .drifted
-                    .chat
-                    .agent
-                    .filter(|agent| agents.insert(*agent))?;
-                let heads = heads.iter().filter(|head| head.agent == agent);
-                came_at(&item.change, &chat.place, heads, snapshots)
-            });
-            dates.min()
-        });
-        dates.collect::<Vec<_>>()
-    });
-    for (item, date) in items.iter_mut().zip(dates) {
-        item.came_at = date;
-    }
-    Ok(())
 }
 
 /// Returns when a change came to a workspace with these heads, the newest first: with the head since which the

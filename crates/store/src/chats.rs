@@ -454,6 +454,31 @@ impl<R> Granted<Account, R> {
         Ok(titles)
     }
 
+    /// Returns the summaries of these chats. Leaves out chats that the caller may not read.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn chat_summaries_of(
+        &self,
+        transaction: &mut Transaction,
+        chats: &[ChatId],
+    ) -> Result<Vec<ChatSummary>> {
+        let owner = self.reads_of();
+        let transaction = self.within(transaction)?;
+        let mut summaries = Vec::with_capacity(chats.len());
+        for chunk in chats.chunks(CHUNK) {
+            let mut query = select_summary(transaction)
+                .push(" where c.id in ")
+                .list(chunk);
+            if let Some(owner) = &owner {
+                query = query.push(" and c.owner_id = ").value(owner);
+            }
+            summaries.extend(query.all(Row::take).await?);
+        }
+        Ok(summaries)
+    }
+
     /// Returns how many chats the caller may read, by state: all, or only those of an agent or an owner.
     ///
     /// # Errors

@@ -216,8 +216,12 @@ async fn a_change_is_as_old_as_its_content_in_the_workspace(test: &TestService) 
     let mut two = Two::new(test).await;
     let dates = async |two: &Two<'_>| {
         let list = two.list().await;
-        let since = |path: &str| (item(&list, path).came_at, item(&list, path).since);
-        (since("AGENTS.md"), since(".agents/skills/notes/SKILL.md"))
+        let (file, skill) = ("AGENTS.md", ".agents/skills/notes/SKILL.md");
+        let items = [item(&list, file), item(&list, skill)];
+        let changes = items.map(|item| (&item.change, &*item.chats));
+        let dates = pending_changes::dates(two.scene.service, two.scene.owner, &changes).await;
+        let dates = dates.unwrap();
+        ((dates[0], items[0].since), (dates[1], items[1].since))
     };
     let pushed_at = async |two: &Two<'_>| {
         let head = two.chats[0].record().await.head;
@@ -296,10 +300,10 @@ async fn the_chats_of_a_change_are_paged(test: &TestService) {
     let id = two.list().await.page.items[0].change.id;
     let mut page = PageRequest::newest(2);
     let first = pending_changes::chats(service, owner, true, id, &page).await;
-    let first = first.unwrap();
+    let first = first.unwrap().page;
     page = page.on(first.next.unwrap());
     let second = pending_changes::chats(service, owner, true, id, &page).await;
-    let second = second.unwrap();
+    let second = second.unwrap().page;
     assert_eq!(second.next, None);
     let told = first.items.iter().chain(&second.items);
     let told: Vec<_> = told.map(|pending| pending.drifted.chat.id).collect();
@@ -308,7 +312,8 @@ async fn the_chats_of_a_change_are_paged(test: &TestService) {
     assert_eq!(told, expected);
     let unknown: PendingChangeId = "00000000000000000000000000000000".parse().unwrap();
     let none = pending_changes::chats(service, owner, true, unknown, &page).await;
-    assert!(none.unwrap().items.is_empty());
+    let none = none.unwrap();
+    assert!(none.change.is_none() && none.page.items.is_empty());
 }
 
 async fn an_auditor_sees_the_changes_of_all(test: &TestService) {
@@ -342,7 +347,7 @@ async fn lines_are_counted_for_those_who_may_read_them(test: &TestService) {
     // The counts are kept, so that no text is read again.
     let before = service.counts();
     assert_eq!(counted(&two.list().await), expected);
-    assert_eq!((service.counts() - before).statements, 6);
+    assert_eq!((service.counts() - before).statements, 4);
     let (_, auditor) = user(service, owner, "auditor", "auditor", "read").await;
     let untold = counted(&list(service, auditor).await);
     assert_eq!(untold, [("instruction_file", None), ("skill", None)]);

@@ -55,7 +55,8 @@ pub(crate) async fn chats(
     let id = pending_change_id("change", path.text("change"))?;
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let own = query.own.unwrap_or_default();
-    let chats = pending_changes::chats(&app.service, credential, own, id, &asked).await?;
+    let found = pending_changes::chats(&app.service, credential, own, id, &asked).await?;
+    let chats = found.page;
     let next = chats.next.map(|next| next.to_string());
     let items = chats.items.iter().filter_map(wire_chat).collect();
     Ok(Json(Page { items, next }))

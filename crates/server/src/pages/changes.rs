@@ -1,6 +1,7 @@
 //! The inbox: the changes that the caller's chats have not taken. An equal change is one item over all workspaces.
 
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use axum::extract::State;
@@ -17,7 +18,7 @@ use ctxpin_model::pending_change::{PendingChange, PendingChangeId, path};
 use ctxpin_model::reading::taken_by_clients;
 use ctxpin_operations::diffs::{self, DiffRequest, DiffView};
 use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
-use ctxpin_operations::{history, overview};
+use ctxpin_operations::{chats, history, overview};
 use serde::Deserialize;
 
 use super::bulk::{Choice, seen_chat};
@@ -123,6 +124,11 @@ struct ChangePage<'v> {
     kind: String,
     /// Whether the pins lack the resource.
     is_new: bool,
+    /// When the change came to the first of its workspaces. `None` if their newest heads do not tell.
+    came_at: Option<Time>,
+    /// Whether the change is in several workspaces.
+    has_workspaces: bool,
+    /// Since when the first of the chats has been behind.
     since: Option<Time>,
     may_decide: bool,
     /// When the clients take the change by themselves. `None` if a chat that is not observed can take it.
@@ -191,9 +197,15 @@ pub(crate) async fn list(
     QueryParams(query): QueryParams<InboxQuery>,
 ) -> ApiResult<Response> {
     let asked = request(query.cursor.as_deref(), query.before.as_deref())?;
-    let mut found = pending_changes::list(&app.service, caller.credential, true, &asked).await?;
+    let found = pending_changes::list(&app.service, caller.credential, true, &asked).await?;
+    let changes = found.page.items.iter();
+    let changes: Vec<_> = changes.map(|item| (&item.change, &*item.chats)).collect();
+    let dates = pending_changes::dates(&app.service, caller.credential, &changes).await?;
+    let items = found.page.items.iter().zip(dates);
+    let items = items.map(|(item, came_at)| (item, came_at.unwrap_or(item.since)));
+    let mut items: Vec<_> = items.collect();
     // Parts of the list follow each other by the time of the drift.
-    found.page.items.sort_by_key(|item| Reverse(began_at(item)));
+    items.sort_by_key(|(_, began_at)| Reverse(*began_at));
     require_items(&asked.part, &found.page.items)?;
     let recent = match found.page.items.is_empty() {
         true => history::recent(&app.service, caller.credential, RECENT_MAX).await?,
@@ -222,11 +234,9 @@ pub(crate) async fn list(
         waiting: counted(found.chat_count as u64, "chat"),
         is_complete: found.is_complete,
         pager,
-        items: found
-            .page
-            .items
-            .iter()
-            .map(|item| Item::new(item, now))
+        items: items
+            .into_iter()
+            .map(|(item, began_at)| Item::new(item, began_at, now))
             .collect(),
         diff: None,
         frame,
@@ -313,9 +323,13 @@ pub(crate) async fn page(
     let newest = PageRequest::newest(CHATS_SHOWN_MAX);
     let found = pending_changes::chats(&app.service, caller.credential, true, id, &newest).await?;
     let decided = query.decided(id, caller);
-    let Some(first) = found.items.first() else {
+    let (Some(change), Some(first)) = (&found.change, found.page.items.first()) else {
         return show_decided(app, caller, decided).await;
     };
+    let dated = [(change, &*found.page.items)];
+    let dates = pending_changes::dates(&app.service, caller.credential, &dated).await?;
+    let ids: Vec<_> = found.page.items.iter().map(id_of).collect();
+    let summaries = chats::summaries_of(&app.service, caller.credential, &ids).await?;
     let next = match decided {
         Some(_) => next(app, caller, Some(id)).await?,
         None => None,
@@ -325,19 +339,16 @@ pub(crate) async fn page(
     let frame = Frame::read(app, caller, Place::Changes, "Changes").await?;
     let layout = layout(query.view.as_deref()).unwrap_or(caller.choices.layout);
     let weight = diff.weight();
-    let (chats, has_more) = (found.items, found.next.is_some());
+    let concerned = Concerned {
+        came_at: dates.into_iter().flatten().next(),
+        rows: rows(&found.page.items, &summaries, &frame),
+        has_more: found.page.next.is_some(),
+        chats: found.page.items,
+    };
     let render = move || {
         let changes = shown_changes(&diff, &first);
         let form = diff_form(&diff, &changes, &first, layout);
-        render(
-            frame.wide(),
-            id,
-            &chats,
-            has_more,
-            &changes,
-            form,
-            (decided, next),
-        )
+        render(frame.wide(), id, concerned, &changes, form, (decided, next))
     };
     app.build_response(caller.credential, weight, render)
         .await?
@@ -351,7 +362,7 @@ async fn show_decided(
 ) -> ApiResult<Response> {
     let next = next(app, caller, None).await?;
     let frame = Frame::read(app, caller, Place::Changes, "Changes").await?;
-    let next = next.map(|item| Item::new(&item, frame.now));
+    let next = next.map(|item| Item::new(&item, item.since, frame.now));
     // What nobody knows to be decided may never have been there.
     let status = match decided {
         Some(_) => StatusCode::OK,
@@ -377,16 +388,33 @@ async fn next(
     Ok(items.find(|item| Some(item.change.id) != except))
 }
 
+/// The chats that a change concerns.
+struct Concerned {
+    chats: Vec<PendingChat>,
+    /// The chats that are still there.
+    rows: Vec<ChatRow>,
+    /// Whether there are more.
+    has_more: bool,
+    /// When the change came to the first of their workspaces, if that is known.
+    came_at: Option<Moment>,
+}
+
 fn render(
     frame: Frame,
     id: PendingChangeId,
-    chats: &[PendingChat],
-    has_more: bool,
+    concerned: Concerned,
     changes: &[TextChange<'_>],
     diff: DiffForm<'_>,
     (decided, next): (Option<String>, Option<PendingItem>),
 ) -> ApiResult<Response> {
     let now = frame.now;
+    let Concerned {
+        chats,
+        rows,
+        has_more,
+        came_at,
+    } = concerned;
+    let workspaces: BTreeSet<_> = chats.iter().map(|chat| chat.drifted.chat.agent).collect();
     let facts = chats
         .first()
         .is_some_and(|chat| chat.place.resource.is_none());
@@ -405,7 +433,9 @@ fn render(
         id,
         // After an undo, the others wait again.
         decided: decided.filter(|_| !may_take),
-        next: next.map(|item| Item::new(&item, now)),
+        next: next.map(|item| Item::new(&item, item.since, now)),
+        came_at: came_at.map(|at| Time::ago(at, now)),
+        has_workspaces: has_more || workspaces.len() > 1,
         take: command("Take for all", "take", id),
         take_chosen: command("Take for the chosen", "take", id).filled(CHOSEN),
         keep: command("Keep the pins", "decline", id).filled(CHOSEN),
@@ -417,7 +447,7 @@ fn render(
             .map(|since| Time::span(since, now)),
         may_decide: frame.may(Operation::PinMove),
         taken_by_clients: (!may_take).then(|| sentence(taken_by_clients(clients))),
-        rows: chats.iter().map(|chat| row(chat, &frame)).collect(),
+        rows,
         has_more,
         diff,
         frame: frame.about(&path),
@@ -434,23 +464,28 @@ fn command(label: &'static str, verb: &str, change: PendingChangeId) -> Command 
     Command::new(label, format!("ctxpin change {verb} {}", &id[..ID_DIGITS]))
 }
 
-/// Returns the row of a chat. The agent's last request is not read, so nothing is said about it.
-fn row(pending: &PendingChat, frame: &Frame) -> ChatRow {
-    let seen = seen_chat(pending);
-    let summary = ChatSummary {
-        owner_name: String::new(),
-        chat: pending.drifted.chat.clone(),
-        workspace: Some(pending.drifted.workspace.clone()),
-        agent_seen_at: Some(frame.now),
-        pinned_seq: None,
-        last_turn_at: None,
-        last_delivery: None,
-    };
+fn id_of(pending: &PendingChat) -> ChatId {
+    pending.drifted.chat.id
+}
+
+/// Returns the rows of chats, as all lists show them. Leaves out a chat that is deleted by now.
+fn rows(chats: &[PendingChat], summaries: &[ChatSummary], frame: &Frame) -> Vec<ChatRow> {
+    let summaries = summaries.iter();
+    let summaries: BTreeMap<_, _> = summaries.map(|line| (line.chat.id, line)).collect();
+    let rows = chats.iter().filter_map(|pending| {
+        let line = summaries.get(&id_of(pending))?;
+        Some(row(pending, line, frame))
+    });
+    rows.collect()
+}
+
+/// Returns the row of a chat, whose box sends what the change was collected from.
+fn row(pending: &PendingChat, line: &ChatSummary, frame: &Frame) -> ChatRow {
     let row = ChatRow {
         end: RowEnd::Workspace(pending.drifted.workspace.clone()),
-        ..ChatRow::new(&summary, frame)
+        ..ChatRow::new(line, frame)
     };
-    match seen {
+    match seen_chat(pending) {
         Some(seen) => row.choosing(Choice::value(seen.chat, Some(seen.pin), Some(seen.head))),
         None => row,
     }
@@ -506,13 +541,8 @@ impl Recent {
     }
 }
 
-/// Returns when a change began, as far as that is known.
-fn began_at(item: &PendingItem) -> Moment {
-    item.came_at.unwrap_or(item.since)
-}
-
 impl Item {
-    fn new(item: &PendingItem, now: Moment) -> Self {
+    fn new(item: &PendingItem, began_at: Moment, now: Moment) -> Self {
         let PendingChange { verb, .. } = item.change;
         Self {
             id: item.change.id,
@@ -530,7 +560,7 @@ impl Item {
             is_unread: item.change.effect == Effect::None,
             sums: Sums(item.lines.unwrap_or_default()),
             place: place(item),
-            since: Time::span(began_at(item), now),
+            since: Time::span(began_at, now),
             may_take: item.observed_count < item.chat_count,
             keep: keep(item),
             take_command: command("Take", "take", item.change.id),
