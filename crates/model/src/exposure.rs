@@ -62,12 +62,16 @@ pub struct ChatExposure {
     pub title: Option<String>,
     /// The workspace of the chat's agent.
     pub workspace: Option<String>,
+    pub is_archived: bool,
     /// The periods in which the pin held it, newest first.
     pub periods: Vec<ExposedPeriod>,
     /// The turns that had it in force. `None` if no turn had.
     pub turns: Option<ExposedTurns>,
     /// The turns whose requests really had it, by their evidence. `None` if no turn has such evidence.
     pub given: Option<ExposedTurns>,
+    /// The turns that had it in force and are `as-pinned` by their evidence, which does not list it as given. What was
+    /// due was given then; whether the rest was, nobody knows. `None` if there is no such turn.
+    pub unlisted: Option<ExposedTurns>,
 }
 
 /// A period in which a chat's pin held a content, a context or a snapshot.

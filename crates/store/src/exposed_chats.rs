@@ -3,12 +3,14 @@
 
 use std::collections::HashMap;
 
+use ctxpin_model::evidence::Verdict;
 use ctxpin_model::evidence_key::ForeignName;
 use ctxpin_model::exposure::{
     ChatExposure, ExposedPeriod, ExposedPlace, ExposedTurns, HashKind, KnownHash, joined,
 };
 use ctxpin_model::hash::{AnyHash, HashBeginning};
 use ctxpin_model::id::{ChatId, UserId};
+use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
 use crate::database::Transaction;
@@ -81,7 +83,7 @@ const EXPOSED: &str = "select p.chat_id from held_by g join chat_pins p on p.sna
 /// Adds the chats of `owner`, as `own`.
 fn of_owner<'q>(query: Query<'q>, owner: &UserId) -> Query<'q> {
     query
-        .push("with own as materialized (select id, title, agent_id from chats where owner_id = ")
+        .push("with own as materialized (select id, title, agent_id, archived_at from chats where owner_id = ")
         .value(owner)
         .push(")")
 }
@@ -133,7 +135,10 @@ fn chats<'q>(
     };
     let query = proved(query, texts, foreign);
     query
-        .push(" select c.id, c.title, (select a.workspace from agents a where a.id = c.agent_id) from (")
+        .push(
+            " select c.id, c.title, (select a.workspace from agents a where a.id = c.agent_id), \
+              c.archived_at from (",
+        )
         .push(exposed)
         .push(" union select chat_id from proved) e join ")
         .push(readable)
@@ -225,9 +230,11 @@ impl<R> Granted<Account, R> {
                 chat: row.take()?,
                 title: row.take()?,
                 workspace: row.take()?,
+                is_archived: row.take::<Option<Moment>>()?.is_some(),
                 periods: Vec::new(),
                 turns: None,
                 given: None,
+                unlisted: None,
             })
         };
         let found = chats(query, owner.as_ref(), foreign.as_ref(), page);
@@ -242,7 +249,9 @@ impl<R> Granted<Account, R> {
         let given = turns_given(transaction, hash, foreign.as_ref(), &ids).await?;
         for exposed in &mut found.items {
             exposed.periods = joined(periods.remove(&exposed.chat).unwrap_or_default());
-            exposed.turns = turns.get(&exposed.chat).copied();
+            let turns = turns.get(&exposed.chat).copied();
+            exposed.turns = turns.map(|turns| turns.in_force);
+            exposed.unlisted = turns.and_then(|turns| turns.unlisted);
             exposed.given = given.get(&exposed.chat).copied();
         }
         Ok(found)
@@ -280,19 +289,44 @@ async fn periods(
     Ok(periods)
 }
 
+/// The turns of a chat that had a hash in force.
+#[derive(Clone, Copy)]
+struct TurnsInForce {
+    in_force: ExposedTurns,
+    /// Those that are `as-pinned` by evidence that does not list the hash.
+    unlisted: Option<ExposedTurns>,
+}
+
 /// Reads which turns of these chats had the hash in force.
 async fn turns(
     transaction: &mut Transaction,
     hash: AnyHash,
     ids: &[ChatId],
-) -> Result<HashMap<ChatId, ExposedTurns>> {
-    let query = in_own(of_chats(transaction.query("").bind(&hash), ids)).push(
-        " select t.chat_id, cast(count(*) as bigint), cast(min(t.number) as bigint), \
-           cast(max(t.number) as bigint) from own cross join turns t where t.chat_id = own.id \
-           and (t.snapshot_id in (select snapshot_id from given) \
-             or t.tools_snapshot in (select snapshot_id from tooled)) group by t.chat_id",
-    );
-    Ok(query.all(turns_of_chat).await?.into_iter().collect())
+) -> Result<HashMap<ChatId, TurnsInForce>> {
+    let query = in_own(of_chats(transaction.query("").bind(&hash), ids));
+    let query = proved(query, OWN_TEXTS, None)
+        .push(
+            " select x.chat_id, cast(count(*) as bigint), cast(min(x.number) as bigint), \
+               cast(max(x.number) as bigint), cast(count(x.unlisted) as bigint), \
+               cast(min(x.unlisted) as bigint), cast(max(x.unlisted) as bigint) from (\
+               select t.chat_id, t.number, case when p.turn is null \
+                 and t.snapshot_id in (select snapshot_id from given) and t.evidence_verdict = ",
+        )
+        .value(&Verdict::AsPinned)
+        .push(
+            " then t.number end as unlisted from own cross join turns t \
+               left join proved p on p.chat_id = t.chat_id and p.turn = t.number \
+               where t.chat_id = own.id and (t.snapshot_id in (select snapshot_id from given) \
+                 or t.tools_snapshot in (select snapshot_id from tooled))) x group by x.chat_id",
+        );
+    let read = |row: &mut Row| {
+        let (chat, in_force) = turns_of_chat(row)?;
+        let count = row.take()?;
+        let ends = Option::zip(row.take()?, row.take()?);
+        let unlisted = ends.map(|(first, last)| ExposedTurns { count, first, last });
+        Ok((chat, TurnsInForce { in_force, unlisted }))
+    };
+    Ok(query.all(read).await?.into_iter().collect())
 }
 
 /// Reads in which turns of these chats the requests had the hash, or a foreign text of this name, by their evidence.

@@ -72,7 +72,7 @@ impl Exposure {
             let first = chat.periods.first();
             table.row([
                 say::id(chat.chat_id),
-                chat.title.clone().unwrap_or_default(),
+                title(chat),
                 first
                     .map(place)
                     .unwrap_or_else(|| elsewhere(chat).to_owned()),
@@ -81,7 +81,7 @@ impl Exposure {
                     .unwrap_or_default(),
                 first.map(|period| until(period, now)).unwrap_or_default(),
                 turns(chat.turns.as_ref()),
-                turns(chat.given.as_ref()),
+                given(chat),
             ]);
             for period in chat.periods.iter().skip(1) {
                 table.row([
@@ -164,6 +164,28 @@ fn elsewhere(chat: &ChatExposure) -> &'static str {
     match &chat.turns {
         Some(_) => "the turn's tools",
         None => "no pin",
+    }
+}
+
+/// Returns the title of a chat, and whether the chat is archived.
+fn title(chat: &ChatExposure) -> String {
+    let title = chat.title.clone().unwrap_or_default();
+    match chat.archived {
+        true => format!("{title} (archived)").trim_start().to_owned(),
+        false => title,
+    }
+}
+
+/// Returns the turns that really had the text, and those of which the evidence does not say.
+fn given(chat: &ChatExposure) -> String {
+    match (&chat.given, &chat.unlisted) {
+        (given, None) => turns(given.as_ref()),
+        (None, unlisted) => format!("as pinned, not listed: {}", turns(unlisted.as_ref())),
+        (given, unlisted) => format!(
+            "{}; as pinned, not listed: {}",
+            turns(given.as_ref()),
+            turns(unlisted.as_ref())
+        ),
     }
 }
 

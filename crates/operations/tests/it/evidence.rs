@@ -42,6 +42,7 @@ ctxpin_testing::on_both_databases!(
     the_audit_log_has_a_line_for_each_row,
     a_list_reads_no_rows,
     an_exposure_tells_which_requests_had_a_text,
+    an_exposure_tells_of_which_requests_the_evidence_does_not_say,
     replicas_hand_in_rows_at_once,
     rows_against_archiving_and_deleting,
 );
@@ -554,6 +555,44 @@ async fn rows_against_archiving_and_deleting(test: &TestService) {
             chat.delete().await.unwrap();
         }
     }
+}
+
+async fn an_exposure_tells_of_which_requests_the_evidence_does_not_say(test: &TestService) {
+    let turn = Turn::new(test).await;
+    let (service, owner) = (turn.scene.service, turn.scene.owner);
+    let unlisted = async || {
+        let hash = AnyHash::of(b"One.\n");
+        let page = PageRequest::newest(9);
+        let found = exposures::chats(service, owner, hash, &page).await;
+        let found = found.unwrap().items.remove(0);
+        (found.given, found.unlisted, found.is_archived)
+    };
+    let of = |first, last| {
+        Some(ExposedTurns {
+            count: 1 + last as u64 - first as u64,
+            first,
+            last,
+        })
+    };
+    turn.chat.turn().await.unwrap();
+    turn.chat.turn().await.unwrap();
+    assert_eq!(unlisted().await, (None, None, false));
+    turn.add(row("1")).await.unwrap();
+    let second = add(service, owner, turn.chat.id, (2, turn.key), row("2"));
+    second.await.unwrap();
+    assert_eq!(unlisted().await, (None, of(1, 2), false));
+    let listing = Row {
+        resources: vec![file("/w/AGENTS.md", "One.\n", Outcome::Given)],
+        ..row("3")
+    };
+    let listed = add(service, owner, turn.chat.id, (2, turn.key), listing);
+    listed.await.unwrap();
+    assert_eq!(unlisted().await, (of(2, 2), of(1, 1), false));
+    // What deviates may have been given or not.
+    let planted = foreign(&evidence::key(service, owner).await.unwrap(), "a.md", "A.");
+    turn.add(deviating("4", planted)).await.unwrap();
+    turn.chat.archive(true).await.unwrap();
+    assert_eq!(unlisted().await, (of(2, 2), None, true));
 }
 
 async fn an_exposure_tells_which_requests_had_a_text(test: &TestService) {

@@ -33,9 +33,11 @@ pub fn chat_exposure(exposed: exposure::ChatExposure) -> ChatExposure {
         chat_id: exposed.chat.uuid(),
         title: exposed.title,
         workspace: exposed.workspace,
+        archived: exposed.is_archived,
         periods: exposed.periods.into_iter().map(period).collect(),
         turns: exposed.turns.map(exposed_turns),
         given: exposed.given.map(exposed_turns),
+        unlisted: exposed.unlisted.map(exposed_turns),
     }
 }
 

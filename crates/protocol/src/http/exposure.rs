@@ -30,6 +30,7 @@ pub struct ChatExposure {
     /// The workspace of the chat's agent; absent for a chat without an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
+    pub archived: bool,
     /// The periods in which the chat's pin held it, newest first. They cover the newest 100 of the pins that held it.
     pub periods: Vec<ExposedPeriod>,
     /// The turns that had it in force; null if no turn had.
@@ -38,6 +39,10 @@ pub struct ChatExposure {
     /// The turns whose requests really had it, by their evidence; absent if no turn has such evidence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given: Option<ExposedTurns>,
+    /// The turns that had it in force and are `as-pinned` by their evidence, which does not list it as given: what was
+    /// due was given then, and whether the rest was is not known. Absent if there is no such turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlisted: Option<ExposedTurns>,
 }
 
 /// A period in which a chat's pin held a content, a context or a snapshot.

@@ -111,6 +111,9 @@ struct Row {
     is_by_tools: bool,
     /// The turns whose requests really had the content, by their evidence, and the page of the first.
     given: Option<(String, String)>,
+    /// The turns that were as pinned, by evidence that does not list it, and the page of the first.
+    unlisted: Option<(String, String)>,
+    is_archived: bool,
     periods: Vec<Period>,
     more_periods: usize,
 }
@@ -326,6 +329,13 @@ impl SearchPage {
     }
 }
 
+impl Exposed {
+    /// Returns whether the evidence of a turn leaves open whether the content was given.
+    fn has_unlisted(&self) -> bool {
+        self.kind == Some(HashKind::Content) && self.rows.iter().any(|row| row.unlisted.is_some())
+    }
+}
+
 /// Returns the path of the chats that had a head in force.
 pub(super) fn exposed_path(head: &Head) -> String {
     format!("/search?q={}", head.snapshot)
@@ -355,6 +365,10 @@ impl Row {
     fn new(exposed: &ChatExposure, now: Moment) -> Self {
         let periods = exposed.periods.iter().take(PERIODS_SHOWN_MAX);
         let title = exposed.title.clone();
+        let linked = |turns: ExposedTurns| {
+            let path = format!("/chats/{}/turns/{}", exposed.chat, turns.first);
+            (turns_named(turns), path)
+        };
         Self {
             chat: exposed.chat,
             title: title.unwrap_or_else(|| "Untitled".to_owned()),
@@ -362,10 +376,9 @@ impl Row {
             short_id: ShortId::of_id(exposed.chat, "chat's id"),
             turns: exposed.turns.map(turns_named),
             is_by_tools: exposed.periods.is_empty() && exposed.turns.is_some(),
-            given: exposed.given.map(|given| {
-                let path = format!("/chats/{}/turns/{}", exposed.chat, given.first);
-                (turns_named(given), path)
-            }),
+            given: exposed.given.map(linked),
+            unlisted: exposed.unlisted.map(linked),
+            is_archived: exposed.is_archived,
             periods: periods.map(|period| Period::new(period, now)).collect(),
             more_periods: exposed.periods.len().saturating_sub(PERIODS_SHOWN_MAX),
         }
