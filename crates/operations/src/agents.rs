@@ -1,6 +1,7 @@
 //! Agents: an owner creates, reads and deletes them, and rotates their tokens. What an agent does itself is in
 //! [`crate::pushes`].
 
+use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use ctxpin_model::access::{Actor, Operation, Scope, Scopes};
 use ctxpin_model::agent::{AgentCounts, AgentRecord, AgentState, Head};
 use ctxpin_model::agent::{AgentRequest, Replaces};
 use ctxpin_model::audit::AuditObject;
+use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::{AgentId, TokenId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
@@ -222,6 +224,21 @@ pub async fn list_by_state(
         read_account(service, credential, Operation::AgentList).await?;
     let agents = account.agents(&mut transaction, state, page).await?;
     Ok((agents, account.agent_counts(&mut transaction).await?))
+}
+
+/// Returns how many resources of these agents' heads are too large, unreadable or invalid. Leaves out heads without any.
+///
+/// # Errors
+///
+/// Returns [`Error::Store`](crate::error::Error::Store) if the token may not read.
+pub async fn unusable_counts(
+    service: &Service,
+    credential: Credential,
+    agents: &[AgentRecord],
+) -> Result<BTreeMap<SnapshotId, u64>> {
+    let (mut transaction, account) =
+        read_account(service, credential, Operation::AgentList).await?;
+    Ok(account.unusable_counts(&mut transaction, agents).await?)
 }
 
 /// An agent with the notes on its workspace.

@@ -1,5 +1,6 @@
 //! Agents, their sessions and their heads.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use ctxpin_model::snapshot::Addresses;
 use ctxpin_model::treatment::TreatedSnapshot;
 use ctxpin_model::warning::{self, Note};
 
-use crate::database::Transaction;
+use crate::database::{CHUNK, Transaction};
 use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, right::Body, right::Write};
 use crate::query::Query;
@@ -365,6 +366,37 @@ impl<R> Granted<Agent, R> {
             })
             .await?;
         Ok(Page::of(heads, page, |head: &Head| head.seq))
+    }
+}
+
+impl<R> Granted<Account, R> {
+    /// Returns how many resources of the heads of these agents are too large, unreadable or invalid. Leaves out heads
+    /// without any.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn unusable_counts(
+        &self,
+        transaction: &mut Transaction,
+        agents: &[AgentRecord],
+    ) -> Result<BTreeMap<SnapshotId, u64>> {
+        let heads = agents.iter().filter_map(|agent| agent.head);
+        let heads: BTreeSet<_> = heads.map(|head| head.snapshot).collect();
+        let transaction = self.within(transaction)?;
+        let mut counts = BTreeMap::new();
+        for chunk in Vec::from_iter(heads).chunks(CHUNK) {
+            let query = transaction
+                .query(
+                    "select snapshot_id, cast(count(*) as bigint) from snapshot_resources \
+                     where status in ('oversize', 'unreadable', 'invalid') and snapshot_id in ",
+                )
+                .list(chunk)
+                .push(" group by snapshot_id");
+            let found = query.all(|row| Ok((row.take::<SnapshotId>()?, row.take::<u64>()?)));
+            counts.extend(found.await?);
+        }
+        Ok(counts)
     }
 }
 

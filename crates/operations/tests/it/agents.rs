@@ -13,6 +13,7 @@ use crate::scene::{Scene, agents_md};
 
 ctxpin_testing::on_both_databases!(
     agents_are_listed_and_counted_by_their_state,
+    a_list_counts_what_the_heads_cannot_use,
     each_reader_counts_the_agents_that_they_may_read,
 );
 
@@ -76,6 +77,20 @@ async fn agents_are_listed_and_counted_by_their_state(test: &TestService) {
         (AgentState::New, vec![new]),
     ])
     .await;
+}
+
+async fn a_list_counts_what_the_heads_cannot_use(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let (service, owner) = (scene.service, scene.owner);
+    let mut sound = scene.other_agent().await;
+    sound.push(service, &agents_md("one")).await.unwrap();
+    let broken = agents_md("one").broken("skills/pdf/SKILL.md", "it has no frontmatter");
+    let head = scene.push(&broken).await.head.unwrap().snapshot;
+    let newest = PageRequest::newest(9);
+    let agents = agents::list(service, owner, &newest).await.unwrap();
+    assert_eq!(agents.items.len(), 2);
+    let counts = agents::unusable_counts(service, owner, &agents.items).await;
+    assert_eq!(counts.unwrap(), [(head, 1)].into());
 }
 
 async fn each_reader_counts_the_agents_that_they_may_read(test: &TestService) {

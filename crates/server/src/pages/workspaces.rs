@@ -108,6 +108,8 @@ struct Workspace {
     /// When the last push was refused, and the limit that it exceeds.
     refusal: Option<(Time, &'static str)>,
     pushed: Option<Time>,
+    /// How many resources of the head are unusable, in the list of workspaces. `None` if all are usable.
+    unusable: Option<Number>,
 }
 
 /// A head of a workspace.
@@ -145,6 +147,8 @@ pub(crate) async fn list(
     let (agents, counts) =
         agents::list_by_state(&app.service, caller.credential, state, &asked).await?;
     require_items(&asked.part, &agents.items)?;
+    let (service, credential) = (&app.service, caller.credential);
+    let unusable = agents::unusable_counts(service, credential, &agents.items).await?;
     let frame = Frame::read(&app, &caller, Place::Workspaces, "Workspaces").await?;
     let now = frame.now;
     html(&WorkspacesPage {
@@ -153,7 +157,12 @@ pub(crate) async fn list(
         rows: agents
             .items
             .iter()
-            .map(|agent| Workspace::new(agent, now))
+            .map(|agent| Workspace {
+                unusable: agent
+                    .head
+                    .and_then(|head| unusable.get(&head.snapshot).copied().map(Number)),
+                ..Workspace::new(agent, now)
+            })
             .collect(),
         pager: Pager::of(&agents, |name, place| path_of(state, Some((name, *place)))),
         frame,
@@ -354,6 +363,7 @@ impl Workspace {
                 .refused
                 .map(|refused| (Time::ago(refused.at, now), exceeded(refused.limit))),
             pushed: agent.head.map(|head| Time::ago(head.received_at, now)),
+            unusable: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The page of a chat's context, and of what its file has.
 
 use ctxpin_model::resource::{Kind, Resource, Status};
+use ctxpin_protocol::http::context::ContextMove;
 use ctxpin_protocol::http::people::TokenCreate;
 use ctxpin_testing::workspace::Workspace;
 
@@ -138,5 +139,60 @@ async fn workspaces_and_contexts_say_why_a_skill_is_not_used_and_what_to_do() {
     let page = read_only.page(&path).await;
     let takes = "by now: sign in with a token that may write, and take the change.";
     assert_eq!(page.matches(takes).count(), 2, "{page}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn lists_say_the_same_of_a_chat() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let workspace = |text| Workspace::with_agents_md("/w", text);
+    agent.push(&workspace("Be kind.\n")).await;
+    create_chat(&server, Some(agent.id), "A chat").await;
+    agent.push(&workspace("Be quick.\n")).await;
+    let unused = workspace("Be quick.\n").broken("skills/pdf/SKILL.md", "It has no description");
+    agent.push(&unused).await;
+    let inbox = browser.page("/").await;
+    let change = between(&inbox, "href=\"/changes/", "\"");
+    let change = browser.page(&format!("/changes/{change}")).await;
+    for page in [browser.page("/chats").await, change.clone()] {
+        assert!(page.contains("aria-label=\"Behind by 2 heads\""), "{page}");
+    }
+    let sentence = between(&change, "<p class=\"sentence\">", "</p>");
+    assert!(
+        sentence.starts_with("Instruction file. The workspace changed <time"),
+        "{sentence}"
+    );
+    let workspaces = browser.page("/workspaces").await;
+    let unusable = format!("href=\"/workspaces/{}#unused\">1 unusable</a>", agent.id);
+    assert!(workspaces.contains(&unusable), "{workspaces}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn no_way_leads_back_to_where_the_pin_is() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&editions()[0]).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    let first = server.client.context(chat).await.unwrap().pin.snapshot;
+    agent.push(&editions()[1]).await;
+    let moves = [
+        ContextMove::default(),
+        ContextMove {
+            snapshot: first,
+            ..ContextMove::default()
+        },
+    ];
+    for to in &moves {
+        let moved = server.client.context_move(chat, to, None).await;
+        moved.unwrap();
+    }
+    let page = browser.page(&format!("/chats/{chat}/history")).await;
+    assert_eq!(page.matches("value=\"rollback\"").count(), 1, "{page}");
+    assert!(page.contains("pin 1, the same as now"), "{page}");
+    assert!(page.contains("admin, by command or API"), "{page}");
     server.stop().await;
 }
