@@ -24,4 +24,5 @@ mod polynomial;
 pub mod reading;
 mod record;
 mod spelled;
+mod turn;
 pub mod verdict;

@@ -13,9 +13,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::findings::{Finding, look};
 use crate::known::Known;
-use crate::record::transcript::{Files, Hash, Row, Run};
+use crate::record::transcript::{Files, Hash, Row, Run, SaidBy};
 use crate::record::{Line, Lines, Role, Said, plugin, rollout, transcript};
 use crate::spelled;
+use crate::turn::AtTurn;
 
 pub use crate::record::rollout::{Parent, parent, reviewed};
 
@@ -26,7 +27,7 @@ const MESSAGES_MAX: usize = 200_000;
 const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
-const STATE_VERSION: u32 = 6;
+const STATE_VERSION: u32 = 7;
 
 /// A request, as far as the record holds it.
 #[derive(Debug)]
@@ -82,9 +83,7 @@ pub struct State {
     /// The id of the last request.
     last: Option<String>,
     requests: u64,
-    turn: Option<String>,
-    /// Whether the conversation was compacted since the turn began.
-    is_compacted: bool,
+    turn: AtTurn,
     /// Whether the record was broken before the next request.
     is_broken: bool,
     /// Whether a message was not the one whose hash the record states.
@@ -186,8 +185,7 @@ impl<'k> Reading<'k> {
             system: None,
             last: None,
             requests: 0,
-            turn: None,
-            is_compacted: false,
+            turn: AtTurn::default(),
             is_broken: false,
             is_changed: false,
             is_fault_told: false,
@@ -353,7 +351,7 @@ impl<'k> Reading<'k> {
             Some(Entry::Boundary) => {
                 self.flush(None, told);
                 self.run = None;
-                self.state.is_compacted = true;
+                self.state.turn.is_compacted = true;
             }
             Some(Entry::Sent {
                 hash,
@@ -371,10 +369,8 @@ impl<'k> Reading<'k> {
                 self.settle(&row);
                 self.flush(None, told);
                 self.state.is_answering = row.role == "assistant";
-                if let Some(prompt) = &row.prompt
-                    && self.state.turn.as_ref() != Some(prompt)
-                {
-                    self.begin_turn(Some(prompt.clone()));
+                if self.state.turn.begin_at(&row) {
+                    self.leave_faults();
                 }
                 let hash = self.run_hash(&row, place);
                 let before = self.run_last.and_then(|last| self.state.marked_at(last));
@@ -392,6 +388,7 @@ impl<'k> Reading<'k> {
     /// 2.1.307 and 2.1.332 may write the prompt later than its first request.
     fn settle(&mut self, row: &transcript::Row) {
         if let (Some(pending), Some(prompt)) = (&mut self.state.pending, &row.prompt)
+            && row.said_by == SaidBy::Conversation
             && row.at.is_some()
             && row.at <= pending.at
             && pending.turn.as_ref() != Some(prompt)
@@ -401,10 +398,8 @@ impl<'k> Reading<'k> {
         }
     }
 
-    fn begin_turn(&mut self, turn: Option<String>) {
-        self.state.turn = turn;
-        self.state.is_compacted = false;
-        // A fault between two turns may be of either, and the turn before has its row.
+    /// Leaves faults to the turn before. One between two turns may be of either, and the turn before has its row.
+    fn leave_faults(&mut self) {
         if self.state.is_fault_told {
             self.state.is_broken = false;
             self.state.is_changed = false;
@@ -449,14 +444,14 @@ impl<'k> Reading<'k> {
         self.state.last = Some(request.id.clone());
         self.state.session = request.session;
         self.state.client_version = request.client_version;
-        let turn = self.state.turn.clone();
+        let turn = self.state.turn.id.clone();
         // Behind an answer, the prompt may be still to come.
         let is_waiting = request.at.is_some() && (self.state.is_answering || turn.is_none());
         let pending = Pending {
             id: request.id,
             turn,
             at: request.at,
-            is_compacted: self.state.is_compacted,
+            is_compacted: self.state.turn.is_compacted,
             files: request.files,
             messages: self.state.request.len(),
             gaps,
@@ -505,7 +500,7 @@ impl<'k> Reading<'k> {
             Entry::Compacted(items) => {
                 self.flush(Some(Gap::Compaction), told);
                 self.shorten(0);
-                self.state.is_compacted = true;
+                self.state.turn.is_compacted = true;
                 self.state.is_broken = false;
                 self.state.is_parent_missing = false;
                 for item in items {
@@ -521,9 +516,9 @@ impl<'k> Reading<'k> {
                     let id = self.state.session.clone().unwrap_or_default();
                     self.state.pending = Some(Pending {
                         id: format!("{id}:{}", place.at),
-                        turn: self.state.turn.clone(),
+                        turn: self.state.turn.id.clone(),
                         at: None,
-                        is_compacted: self.state.is_compacted,
+                        is_compacted: self.state.turn.is_compacted,
                         files: Files::Given,
                         messages: self.state.request.len(),
                         gaps: Vec::from_iter(
@@ -547,9 +542,8 @@ impl<'k> Reading<'k> {
     fn begin_rollout_turn(&mut self, turn: Option<String>, told: &mut impl FnMut(&Request<'_>)) {
         self.flush(None, told);
         self.state.is_answering = false;
-        if turn.is_some() && turn != self.state.turn {
-            self.state.turn = turn;
-            self.state.is_compacted = false;
+        if turn.is_some() && turn != self.state.turn.id {
+            self.state.turn.begin(turn);
         }
     }
 
@@ -567,8 +561,9 @@ impl<'k> Reading<'k> {
             None => return false,
             Some(Entry::Other) => self.state.lines.passed_over += 1,
             Some(Entry::System(system)) => {
-                if system.turn != self.state.turn {
-                    self.begin_turn(system.turn.clone());
+                if system.turn != self.state.turn.id {
+                    self.state.turn.begin(system.turn.clone());
+                    self.leave_faults();
                 }
                 self.state.session = system.session;
                 self.state.client_version = system.client_version;
@@ -588,7 +583,7 @@ impl<'k> Reading<'k> {
                         id,
                         turn,
                         at: None,
-                        is_compacted: self.state.is_compacted,
+                        is_compacted: self.state.turn.is_compacted,
                         files: Files::Given,
                         messages,
                         gaps,

@@ -14,7 +14,8 @@ use sha2::{Digest as _, Sha256};
 use super::json::{kind, parse, strings};
 use super::{Role, Said, id, version};
 
-/// What a prompt begins with by which a subagent hands its work back. It belongs to the turn of the prompt before.
+/// What a prompt begins with by which a subagent or a command hands its work back. It belongs to the turn of the prompt
+/// before.
 const HAND_BACK: &str = "<task-notification>";
 
 /// What the source of a subagent's requests begins with: an agent of Claude Code itself, or another one.
@@ -48,11 +49,23 @@ pub struct Row {
     pub role: String,
     /// The id that all lines of one answer of the model have.
     pub message: Option<String>,
-    /// The id of the person's prompt. `None` where a subagent hands its work back.
+    /// The id of the prompt.
     pub prompt: Option<String>,
+    pub said_by: SaidBy,
     /// When it was made, as the client writes times. Later ones are greater.
     pub at: Option<String>,
     pub content: Vec<Value>,
+}
+
+/// Who says a line of the conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaidBy {
+    /// A person, or the model.
+    Conversation,
+    /// A tool, or the client beside what somebody says.
+    Aside,
+    /// Work that went on behind a turn hands its result back.
+    HandBack,
 }
 
 /// Whether a request has the instruction files that its session has.
@@ -169,12 +182,19 @@ fn row(mut value: Value) -> Option<Row> {
     };
     let first = content.first().and_then(|block| block["text"].as_str());
     let is_hand_back = first.is_some_and(|text| text.starts_with(HAND_BACK));
-    let prompt = value["promptId"].as_str().filter(|_| !is_hand_back);
+    let is_result = content
+        .first()
+        .is_some_and(|block| block["type"] == "tool_result");
     Some(Row {
         role,
         at: value["timestamp"].as_str().and_then(id),
         message: message["id"].as_str().and_then(id),
-        prompt: prompt.and_then(id),
+        prompt: value["promptId"].as_str().and_then(id),
+        said_by: match is_hand_back {
+            true => SaidBy::HandBack,
+            false if is_result || value["isMeta"] == true => SaidBy::Aside,
+            false => SaidBy::Conversation,
+        },
         content,
     })
 }
@@ -278,6 +298,7 @@ mod tests {
             role: role.into(),
             message: message.map(str::to_owned),
             prompt: None,
+            said_by: SaidBy::Conversation,
             at: None,
             content: blocks.as_array().cloned().unwrap_or_default(),
         }
