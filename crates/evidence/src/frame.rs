@@ -83,6 +83,13 @@ const OPENCODE_FILE: &str = "Instructions from: ";
 /// What opencode's system text goes on with behind the files.
 const OPENCODE_BEHIND: &str = "\nSkills provide specialized instructions";
 
+/// What opencode puts around the text of a skill that is used: before the name, before the text, and before the directory.
+const OPENCODE_SKILL: &str = "<skill_content name=\"";
+const OPENCODE_SKILL_BEGIN: &str = "\">\n# Skill: ";
+const OPENCODE_SKILL_BASE: &str = "\n\nBase directory for this skill: ";
+/// What the directory began with in 1.17.0.
+const FILE_URL: &str = "file://";
+
 /// Returns the role of a string, by the role that the request gives it and by the frame that it begins with.
 pub fn role(client: Profile, given: Role, text: &str) -> Role {
     let is_frame = given == Role::User
@@ -132,6 +139,7 @@ pub fn all_withdrawn(client: Profile, text: &str) -> Option<usize> {
 pub fn behind_result(client: Profile, text: &str) -> Option<usize> {
     let openings: &[&str] = match client {
         Profile::ClaudeCode => &CLAUDE_OPENINGS,
+        Profile::Opencode if text.starts_with(OPENCODE_SKILL) => return Some(0),
         Profile::Opencode => &[OPENCODE_FILE],
         Profile::Codex | Profile::Neutral => return None,
     };
@@ -324,7 +332,25 @@ fn codex(text: &str) -> Vec<Frame<'_>> {
     vec![frame(names, range)]
 }
 
+/// Returns the text of a skill of opencode that is used. The files of the skill follow its directory.
+fn opencode_skill(text: &str) -> Option<Frame<'_>> {
+    let named = text.strip_prefix(OPENCODE_SKILL)?;
+    let (_, headed) = named.split_once(OPENCODE_SKILL_BEGIN)?;
+    let (_, content) = headed.split_once("\n\n")?;
+    let begin = text.len() - content.len();
+    let (content, base) = content.rsplit_once(OPENCODE_SKILL_BASE)?;
+    let directory = base.split('\n').next().unwrap_or_default();
+    Some(Frame {
+        names: Names::Skill(directory.strip_prefix(FILE_URL).unwrap_or(directory)),
+        range: begin..begin + content.len(),
+        is_closed: true,
+    })
+}
+
 fn opencode(text: &str) -> Vec<Frame<'_>> {
+    if text.starts_with(OPENCODE_SKILL) {
+        return opencode_skill(text).into_iter().collect();
+    }
     let mut ends = [OPENCODE_BEHIND, REMINDER_END].map(|end| Ahead::new(text, end));
     let headers: Vec<_> = lines_with(text, OPENCODE_FILE).collect();
     let nexts = headers.iter().skip(1).copied().map(Some);

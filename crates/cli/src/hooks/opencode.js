@@ -1,9 +1,9 @@
 // Written by `ctxpin hook install opencode`, which replaces it, and `ctxpin hook uninstall opencode` deletes it.
 //
 // It tells ctxpin of your sessions: their ids, those of your prompts, and the directory. What opencode puts before the
-// conversation of each request (its system text), and the instruction files that it has added to the results of tools
-// in the conversation, go to the ctxpin process that watches the directory, which compares them with the pin and keeps
-// no text. opencode goes on whatever happens here.
+// conversation of each request (its system text), the instruction files that it has added to the results of tools in the
+// conversation, and the skills that were used there, go to the ctxpin process that watches the directory, which compares
+// them with the pin and keeps no text. opencode goes on whatever happens here.
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 
@@ -40,7 +40,10 @@ const OWN_AGENTS = ["title", "summary", "compaction"]
 // How opencode begins the instruction files that it adds to what was read.
 const FILES_BEGIN = "<system-reminder>\nInstructions from: "
 
-// The files that were added in the conversation go along up to this size, the newest ones.
+// The tool of the model that gives the text of a skill.
+const SKILL_TOOL = "skill"
+
+// The files and skills in the conversation go along up to this size, the newest ones.
 const ADDED_CHARACTERS_MAX = 262144
 
 // The one error of an answer behind which opencode keeps what the answer has.
@@ -83,16 +86,22 @@ function ask(message) {
   })
 }
 
-// Returns the instruction files that a conversation has besides the system text: behind the results of tools that opencode
-// has not cleared since, and behind files that a prompt names.
-function filesAdded(messages) {
+// Returns the result of a tool that a conversation has, unless opencode has cleared it since.
+function resultOf({ status, time, output }) {
+  return status === "completed" && !time.compacted ? output : undefined
+}
+
+// Returns what a conversation has besides the system text: the instruction files behind the results of tools and behind
+// files that a prompt names, and the skills that were used. Of a result that opencode has cut, nothing is known.
+function textsAdded(messages) {
   const texts = []
   for (const { info, parts } of messages) {
     if (info.error && info.error.name !== BROKEN_OFF) continue
-    for (const { type, state, synthetic, text } of parts) {
-      const isHeld = type === "tool" ? state.status === "completed" && !state.time.compacted : synthetic
-      const said = type === "tool" ? state.output : text
-      const begin = isHeld && typeof said === "string" ? said.indexOf(FILES_BEGIN) : -1
+    for (const { type, tool, state, synthetic, text } of parts) {
+      const said = type === "tool" ? resultOf(state) : synthetic && text
+      if (typeof said !== "string") continue
+      const isSkill = type === "tool" && tool === SKILL_TOOL && !state.metadata?.truncated
+      const begin = isSkill ? 0 : said.indexOf(FILES_BEGIN)
       if (begin >= 0) texts.push(said.slice(begin))
     }
   }
@@ -187,7 +196,7 @@ export const Ctxpin = async ({ client, directory }) => {
     // The conversation as the next request has it: also that of a fork, or of a session of an earlier process.
     "experimental.chat.messages.transform": async (input, output) => {
       const known = sessions.get(output.messages.at(-1)?.info.sessionID)
-      if (known) known.added = filesAdded(output.messages)
+      if (known) known.added = textsAdded(output.messages)
     },
     event: async ({ event }) => {
       if (event.type === "session.idle") queue(event.properties?.sessionID, "Stop", {})

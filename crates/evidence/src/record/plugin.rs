@@ -2,8 +2,8 @@
 //!
 //! `{"type": "system", "session": ID, "turn": ID, "request": ID, "version": VERSION, "texts": [TEXT, ...], "added": [TEXT,
 //! ...], "is_cut": BOOLEAN}` says what one request has: the system text, as the client is about to send it; the
-//! instruction files that the client has added to results of tools in the conversation, and whether there are more than
-//! go along; and the version with which the session began.
+//! instruction files that the client has added to results of tools in the conversation and the results with the texts of
+//! used skills, and whether there are more than go along; and the version with which the session began.
 
 use ctxpin_model::client_version::ClientVersion;
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub struct System {
     pub request: String,
     pub client_version: Option<ClientVersion>,
     pub texts: Vec<String>,
-    /// The ends of results of tools, with the files that the client has added there.
+    /// The ends of results of tools, with the files that the client has added there, and whole results with skills.
     pub added: Vec<String>,
     /// Whether some of these are left out.
     pub is_cut: bool,

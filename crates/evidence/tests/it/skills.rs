@@ -285,6 +285,52 @@ fn opencode_takes_one_of_two_skills_of_one_name() {
 }
 
 #[test]
+fn opencode_gives_a_used_skill_as_the_result_of_a_tool() {
+    let sample = |text: &str| Sample::of(Source::Plugin).skill(AGENTS, "deploy", "Deploys", text);
+    let [earlier, pinned, unknown] = ["EARLIER", "PINNED", "UNKNOWN"].map(body);
+    let samples = [sample(&earlier), sample(&pinned)];
+    let used = |directory: &str, text: &str| {
+        format!(
+            "<skill_content name=\"deploy\">\n# Skill: deploy\n\n{}\n\nBase directory for this skill: {directory}\nRelative \
+             paths.\n\n<skill_files>\n<file>{AGENTS}/deploy/a.md</file>\n</skill_files>\n</skill_content>",
+            text.trim()
+        )
+    };
+    let check = |added: &[String], expected: &str| {
+        let list = format!(
+            "<available_skills>\n<skill><name>deploy</name><description>Deploys</description><location>{AGENTS}/deploy/\
+             SKILL.md</location></skill></available_skills>"
+        );
+        let system = json!({ "type": "system", "request": "1", "texts": [list], "added": added });
+        check(Source::Plugin, &samples, &format!("{system}\n"), expected);
+    };
+    let deploy = format!("{AGENTS}/deploy");
+    let given = ".agents/skills/deploy/SKILL.md: Given in message 0";
+    check(&[used(&deploy, &pinned)], &format!("AsPinned: {given}"));
+    let url = format!("file://{deploy}");
+    check(&[used(&url, &pinned)], &format!("AsPinned: {given}"));
+    let stale = ".agents/skills/deploy/SKILL.md: Stale";
+    check(
+        &[used(&deploy, &earlier)],
+        &format!("Deviates: {stale}; {given}"),
+    );
+    let both = [used(&deploy, &earlier), used(&deploy, &pinned)];
+    check(
+        &both,
+        &format!("AsPinned: .agents/skills/deploy/SKILL.md: Superseded; {given}"),
+    );
+    check(
+        &[used(&deploy, &unknown)],
+        &format!("Deviates: .agents/skills/deploy/SKILL.md: Foreign; {given}"),
+    );
+    // It is opencode's own, or a plugin's.
+    check(
+        &[used("/srv/skills/deploy", &unknown)],
+        &format!("AsPinned: {given}"),
+    );
+}
+
+#[test]
 fn a_used_skill_is_the_one_that_the_client_names() {
     let long = body("LONG");
     let sample = Sample::of(Source::Transcript)

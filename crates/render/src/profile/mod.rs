@@ -215,7 +215,8 @@ pub fn forms<'s>(snapshot: &'s Snapshot, bodies: &Bodies) -> Vec<Forms<'s>> {
         let whole = String::from_utf8_lossy(body);
         let given = match settings {
             Some(Settings::ClaudeCode(_)) => skill_text(body),
-            Some(Settings::Codex(_) | Settings::Opencode(_)) | None => whole.trim().to_owned(),
+            Some(Settings::Opencode(_)) => opencode::skill_text(body),
+            Some(Settings::Codex(_)) | None => whole.trim().to_owned(),
         };
         let delivered = treat::skill(body, Renderer::CURRENT).text;
         Some(Forms::whole(skill, given, delivered))

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 
+use ctxpin_model::claude_code::trim;
 use ctxpin_model::profile::{OpencodeSettings, SkillPermission};
 use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
@@ -13,6 +14,9 @@ use crate::{prompt, sanitise, treat};
 
 /// What stands between two files.
 const BETWEEN: &str = "\n";
+
+/// What stands before and behind the frontmatter of a skill.
+const FENCE: &str = "---";
 
 /// Returns the part of the system prompt with the instruction files, and the list of skills, which is sorted by
 /// name. An empty file gives nothing.
@@ -133,6 +137,20 @@ pub(super) fn delivered_on_demand(
 fn text(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned()
+}
+
+/// Returns what opencode (1.18.33) gives its model when it uses a skill: the `SKILL.md` without frontmatter and without the blanks
+/// around it.
+pub(super) fn skill_text(body: &[u8]) -> String {
+    let whole = text(body);
+    let content = match whole.strip_prefix(FENCE) {
+        Some(rest) if !rest.starts_with('-') => {
+            let end = rest.split_once(&format!("\n{FENCE}"));
+            end.map_or("", |(_, content)| content)
+        }
+        Some(_) | None => &whole,
+    };
+    trim(content).to_owned()
 }
 
 fn part(file: &Resource, text: &str) -> String {

@@ -423,6 +423,26 @@ fn each_file_has_the_form_of_the_tool_and_the_one_of_the_prompt() {
 }
 
 #[test]
+fn opencode_gives_a_used_skill_without_frontmatter() {
+    let check = |text: &str, expected: &str| {
+        let mut sample = Sample::default().skill_of("deploy", text);
+        sample.snapshot.facts.rules = Some(Rules::newest(Settings::Opencode(
+            OpencodeSettings::defaults("/home/ada/.config/opencode"),
+        )));
+        let forms = forms(&sample.snapshot, &sample.bodies);
+        assert_eq!(forms[0].given, expected, "{text:?}");
+    };
+    check(
+        "---\nname: a\ndescription: b --- c\n---\n\n# Body\n---\nmore\n",
+        "# Body\n---\nmore",
+    );
+    check("\u{feff}---\r\nname: a\r\n---\r\nBody\r\n", "Body");
+    check("---\nname: a\n", "");
+    check("----\nBody", "----\nBody");
+    check(" Body ", "Body");
+}
+
+#[test]
 fn each_list_of_skills_has_a_form_for_descriptions() {
     // Each was seen in the list of Claude Code 2.1.332, Codex 0.171.0 or opencode 1.18.33.
     let written = "two  blanks\ttab &lt;x>\n\nand  a line\n";

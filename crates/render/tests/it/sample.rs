@@ -29,11 +29,17 @@ impl Sample {
     }
 
     pub fn skill(self, name: &str, description: &str) -> Self {
+        let body = format!("---\nname: {name}\ndescription: {description}\n---\n");
+        let mut sample = self.skill_of(name, &body);
+        let skill = sample.snapshot.resources.last_mut().unwrap();
+        skill.description = Some(description.to_owned());
+        sample
+    }
+
+    pub fn skill_of(self, name: &str, body: &str) -> Self {
         let source = format!("/srv/.agents/skills/{name}/SKILL.md");
         let mut resource = Resource::new(Kind::Skill, source, Status::Ok);
         resource.name = Some(name.to_owned());
-        resource.description = Some(description.to_owned());
-        let body = format!("---\nname: {name}\ndescription: {description}\n---\n");
         self.with_body(resource, body.as_bytes())
     }
 
