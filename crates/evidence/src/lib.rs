@@ -12,6 +12,7 @@
 //! This crate is pure: it reads from what it is given, and knows no file, clock, network or database.
 
 pub mod candidates;
+mod compared;
 mod edited;
 mod filled;
 pub mod finder;
