@@ -30,8 +30,8 @@ use super::heads::Heads;
 use super::held::Held;
 use super::pins::Pins;
 use super::read::{Reread, Subagent};
-use super::record::{self, Origin, PORTION_BYTES, Record, Taken, Unreadable};
-use super::rows::{Rows, Said};
+use super::record::{self, BLOCK_BYTES, Origin, PORTION_BYTES, Record, Taken, Unreadable};
+use super::rows::{RequestIds, Rows, Said};
 use super::state_files::StateFiles;
 use crate::blocking::blocking;
 use crate::handed_in;
@@ -75,6 +75,8 @@ pub(super) struct Subject {
     pub review: Option<String>,
     /// Where the record is. `None` if a plugin hands over what the requests have.
     pub record: Option<record::Place>,
+    /// Whether the session starts. Its client may have read a record that somebody has rewritten.
+    pub is_started: bool,
     /// Whether the client says that the turn has ended.
     pub is_ended: bool,
     /// What the client read within turns.
@@ -107,15 +109,15 @@ impl HandInError {
 }
 
 /// What is kept of a reading. No text of the record is in it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct HandedIn {
-    /// The record, by its path.
-    record: PathBuf,
     /// The number of the last request of which the server has a row, or which needs none.
     requests: u64,
-    /// Where the reading ended, and a hash of the bytes before.
+    /// Which requests these are.
+    ids: RequestIds,
+    /// Where the reading ended, and the hashes of the blocks before.
     end: u64,
-    before: String,
+    blocks: Vec<String>,
     /// `None` if it is too large, or if requests at its end must be read again.
     reading: Option<State>,
     /// Whether the last requests are of no turn that the server knows. Such a turn may be recorded soon.
@@ -252,9 +254,9 @@ impl Evidence {
         let record = Arc::new(record);
         let path = self.path(&subject);
         let begun = blocking({
-            let (subject, place) = (Arc::clone(&subject), Arc::clone(&place));
+            let subject = Arc::clone(&subject);
             let (record, path) = (Arc::clone(&record), path.clone());
-            move || begun(&subject, &place, &record, &path)
+            move || begun(&subject, &record, &path)
         });
         let begun = begun.await.map_err(|error| unread(&place, &error))?;
         let Some((kept, origin)) = begun else {
@@ -597,26 +599,36 @@ fn is(error: &ClientError, name: ProblemName) -> bool {
     error.problem_name() == Some(name)
 }
 
-/// Returns where an earlier reading of a record ended, and of which sessions the record has messages. Returns `None` if
-/// the record is as that reading left it, or if it was taken for that of a review and is none.
+/// Returns where an earlier reading of a record ended, and of which sessions the record has messages. If somebody has
+/// rewritten it since, the reading begins anew. Returns `None` if the record is as that reading left it, or if it was taken
+/// for that of a review and is none.
 fn begun(
     subject: &Subject,
-    place: &record::Place,
     record: &Record,
     path: &Path,
 ) -> std::io::Result<Option<(Option<HandedIn>, Origin)>> {
     if subject.review.is_some() && !record.is_review_of(&subject.session)? {
         return Ok(None);
     }
-    let kept = kept(path).filter(|kept| kept.record == place.path);
-    if let Some(kept) = &kept
-        && let Some(state) = &kept.reading
-        && state.position() == record.bytes
-        && !(subject.is_ended && state.is_waiting())
-        && is_at(record, kept)?
-    {
-        return Ok(None);
-    }
+    let bytes = record.bytes()?;
+    let kept = match kept(path) {
+        Some(kept) if is_at(record, &kept, subject.is_started)? => {
+            let state = kept.reading.as_ref();
+            let is_read = state.is_some_and(|state| {
+                let is_told = !(subject.is_ended && state.is_waiting());
+                state.position() == bytes && is_told
+            });
+            if is_read {
+                return Ok(None);
+            }
+            Some(kept)
+        }
+        Some(HandedIn { ids, .. }) => Some(HandedIn {
+            ids,
+            ..HandedIn::default()
+        }),
+        None => None,
+    };
     Ok(Some((kept, record.origin(&subject.session)?)))
 }
 
@@ -632,14 +644,15 @@ fn read(
     let failed = |error: std::io::Error| error.to_string();
     let source = subject.source().ok_or("the client writes no record")?;
     let known = &compared.known;
-    let kept = match kept {
-        // Otherwise, somebody has rewritten the record.
-        Some(kept) if is_at(record, &kept).map_err(failed)? => Some(kept),
-        _ => None,
-    };
-    let handed_in = kept.as_ref().map_or(0, |kept| kept.requests);
-    let is_open = kept.as_ref().is_some_and(|kept| kept.is_open);
-    let resumed = kept.and_then(|kept| Reading::resume(known, kept.reading?).ok());
+    let HandedIn {
+        requests: handed_in,
+        ids,
+        mut blocks,
+        reading: state,
+        is_open,
+        ..
+    } = kept.unwrap_or_default();
+    let resumed = state.and_then(|state| Reading::resume(known, state).ok());
     let mut reading = match resumed {
         Some(reading) => reading,
         None => {
@@ -651,12 +664,15 @@ fn read(
     let mut rows = Rows::new(subject.subagent.as_deref(), source, compared, stamps);
     rows.rereads = &subject.rereads;
     rows.handed_in = handed_in;
+    rows.ids = ids;
     rows.last = handed_in;
     rows.is_open = is_open;
     let (from, position) = (reading.state().offset(), reading.state().position());
     // What was read behind the offset is read again, to go on with the message that it belongs to.
     let bytes = position - from + PORTION_BYTES;
-    let mut portion = record.portion(from, bytes).map_err(failed)?;
+    // The client may go on writing.
+    let until = record.bytes().map_err(failed)?;
+    let mut portion = record.portion(from, until, bytes).map_err(failed)?;
     let read = reading.read(&mut portion, &mut |request| rows.add(request));
     read.map_err(failed)?;
     drop(portion);
@@ -665,21 +681,25 @@ fn read(
     if named.is_some_and(|named| named != subject.thread() && subject.subagent.is_none()) {
         return Err("it names another session".into());
     }
-    let is_last = state.position() == position || record.bytes <= state.position();
+    let is_last = state.position() == position || until <= state.position();
     if is_last && subject.is_ended {
         reading.end_turn(&mut |request| rows.add(request));
     }
     let state = reading.state().clone();
     let end = state.offset();
-    let before = record.before(end).map_err(failed)?;
-    let (requests, is_open) = (rows.last, rows.is_open);
+    // The last block need not be whole, and a reading that begins anew may end before.
+    blocks.pop();
+    blocks.truncate(usize::try_from(end / BLOCK_BYTES).unwrap_or(usize::MAX));
+    let more = record.blocks(blocks.len(), end).map_err(failed)?;
+    blocks.extend(more.iter().flatten().map(BlobHash::hex));
+    let (requests, is_open, ids) = (rows.last, rows.is_open, rows.ids.clone());
     let (rows, uncompared) = rows.made();
     Ok(Portion {
         handed_in: HandedIn {
-            record: place.path.clone(),
             requests,
+            ids,
             end,
-            before: before.map(|hash| hash.hex()).unwrap_or_default(),
+            blocks,
             reading: Some(state),
             is_open,
         },
@@ -703,10 +723,15 @@ fn kept(path: &Path) -> Option<HandedIn> {
     serde_json::from_slice(&json).ok()
 }
 
-/// Returns whether a record goes on where the reading of it ended.
-fn is_at(record: &Record, kept: &HandedIn) -> std::io::Result<bool> {
-    let before = record.before(kept.end)?;
-    Ok(before.is_some_and(|before| before.hex() == kept.before))
+/// Returns whether a record goes on where the reading of it ended, by the last block before, or by all if `is_whole`.
+fn is_at(record: &Record, kept: &HandedIn, is_whole: bool) -> std::io::Result<bool> {
+    let from = match is_whole {
+        true => 0,
+        false => kept.blocks.len().saturating_sub(1),
+    };
+    let blocks = record.blocks(from, kept.end)?;
+    let blocks = blocks.map(|blocks| blocks.iter().map(BlobHash::hex).collect::<Vec<_>>());
+    Ok(blocks.is_some_and(|blocks| blocks == kept.blocks[from..]))
 }
 
 fn keep(path: &Path, handed_in: HandedIn) -> std::io::Result<()> {

@@ -632,6 +632,7 @@ impl Hooks {
             subagent: call.subagent.clone(),
             review: None,
             record,
+            is_started: call.event == HookEvent::SessionStart,
             is_ended: matches!(
                 call.event,
                 HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd

@@ -17,8 +17,8 @@ const RECORD_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// After how many bytes a reading ends, at the end of a line. What it found is handed in before the next one begins.
 pub(super) const PORTION_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How many bytes before the end of a reading tell whether the record was rewritten.
-const TAIL_BYTES: u64 = 4096;
+/// The size of the blocks whose hashes tell whether a record was rewritten, in bytes.
+pub(super) const BLOCK_BYTES: u64 = 1024 * 1024;
 
 /// The longest first line that is searched for the parent of a record, in bytes.
 const FIRST_LINE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -54,7 +54,6 @@ pub(super) struct Place {
 #[derive(Debug)]
 pub(super) struct Record {
     file: File,
-    pub bytes: u64,
 }
 
 /// Why a record is not read.
@@ -92,31 +91,43 @@ impl Record {
 
     fn at(home: &Path, path: &Path) -> Result<Self, Unreadable> {
         let file = below::open(home, path)?;
-        let bytes = file.metadata()?.len();
-        match bytes <= RECORD_BYTES_MAX {
-            true => Ok(Self { file, bytes }),
+        let record = Self { file };
+        match record.bytes()? <= RECORD_BYTES_MAX {
+            true => Ok(record),
             false => Err(Unreadable::TooLong),
         }
     }
 
-    /// Returns a hash of the bytes before a place, or `None` if the record is shorter.
-    pub fn before(&self, end: u64) -> io::Result<Option<BlobHash>> {
-        if end > self.bytes {
-            return Ok(None);
-        }
-        let mut tail = Vec::new();
-        let mut file = &self.file;
-        file.seek(SeekFrom::Start(end.saturating_sub(TAIL_BYTES)))?;
-        file.take(end.min(TAIL_BYTES)).read_to_end(&mut tail)?;
-        Ok(Some(BlobHash::of(&tail)))
+    /// Returns its present size, in bytes. Its client may be writing it.
+    pub fn bytes(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 
-    /// Returns the record from a place on, up to the first line that ends behind this many bytes.
-    pub fn portion(&self, from: u64, bytes: u64) -> io::Result<impl BufRead> {
+    /// Returns a hash of each block before a place, from one on: the last one ends there. Returns `None` if the record is
+    /// shorter.
+    pub fn blocks(&self, from: usize, end: u64) -> io::Result<Option<Vec<BlobHash>>> {
+        if end > self.bytes()? {
+            return Ok(None);
+        }
+        let begin = (from as u64).saturating_mul(BLOCK_BYTES);
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(begin))?;
+        let mut left = file.take(end.saturating_sub(begin));
+        let mut hashes = Vec::new();
+        let mut block = Vec::new();
+        while left.by_ref().take(BLOCK_BYTES).read_to_end(&mut block)? > 0 {
+            hashes.push(BlobHash::of(&block));
+            block.clear();
+        }
+        Ok(Some(hashes))
+    }
+
+    /// Returns the record from a place on and up to another, or up to the first line that ends behind this many bytes.
+    pub fn portion(&self, from: u64, until: u64, bytes: u64) -> io::Result<impl BufRead> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(from))?;
         Ok(Portion {
-            record: BufReader::new(file),
+            record: BufReader::new(file.take(until.saturating_sub(from))),
             left: bytes,
             is_over: false,
         })
@@ -138,7 +149,7 @@ impl Record {
         for (record, bytes) in parents.into_iter().rev() {
             let mut file = &record.file;
             file.seek(SeekFrom::Start(0))?;
-            let bytes = bytes.unwrap_or(record.bytes);
+            let bytes = bytes.unwrap_or(record.bytes()?);
             reading.read_parent(&mut BufReader::new(file.take(bytes)))?;
         }
         Ok(())
@@ -156,7 +167,7 @@ impl Record {
         file.seek(SeekFrom::Start(0))?;
         let mut sessions: Vec<String> = Vec::new();
         let (mut named, mut last) = (None, None);
-        let mut is_over = self.bytes <= COPIED_BYTES_MAX;
+        let mut is_over = self.bytes()? <= COPIED_BYTES_MAX;
         let is_other = |of: &String| of != session && is_name(of);
         for line in BufReader::new(file.take(COPIED_BYTES_MAX)).split(b'\n') {
             let Ok(line) = serde_json::from_slice::<TranscriptLine>(&line?) else {
@@ -294,6 +305,8 @@ impl<R: BufRead> BufRead for Portion<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
     use crate::hooks::NAME_BYTES_MAX;
 
@@ -338,6 +351,47 @@ mod tests {
         check(&format!("{forked}\n"), &["a"], Some("a"));
         let based = r#"{"type":"session_meta","payload":{"id":"own","forked_from_id":"a","history_base":{"thread_id":"b"}}}"#;
         check(&format!("{based}\n"), &["b"], Some("a"));
+    }
+
+    #[test]
+    fn a_portion_ends_where_the_record_did() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("own.jsonl");
+        fs::write(&path, "one\ntwo\n").unwrap();
+        let record = Record::at(home.path(), &path).unwrap();
+        let until = record.bytes().unwrap();
+        let mut file = File::options().append(true).open(&path).unwrap();
+        file.write_all(b"three\n").unwrap();
+        let mut read = String::new();
+        let mut portion = record.portion(4, until, 100).unwrap();
+        portion.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "two\n");
+    }
+
+    #[test]
+    fn blocks_tell_every_change() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("own.jsonl");
+        let block = usize::try_from(BLOCK_BYTES).unwrap();
+        let blocks = |bytes: &[u8], from: usize, end: usize| {
+            fs::write(&path, bytes).unwrap();
+            let record = Record::at(home.path(), &path).unwrap();
+            record.blocks(from, end as u64).unwrap()
+        };
+        let text = vec![b'x'; 2 * block + 1];
+        let all = blocks(&text, 0, text.len()).unwrap();
+        assert_eq!(all.len(), 3);
+        assert_eq!(blocks(&text, 1, text.len()).unwrap(), all[1..]);
+        assert_eq!(blocks(&text, 0, block).unwrap(), all[..1]);
+        assert_eq!(blocks(&text, 0, 0).unwrap(), []);
+        assert_eq!(blocks(&text, 0, text.len() + 1), None);
+        for (place, changed) in [(0, 0), (block - 1, 0), (block, 1), (2 * block, 2)] {
+            let mut text = text.clone();
+            text[place] = b'y';
+            let blocks = blocks(&text, 0, text.len()).unwrap();
+            let differ = (0..3).filter(|number| blocks[*number] != all[*number]);
+            assert_eq!(differ.collect::<Vec<_>>(), [changed]);
+        }
     }
 
     #[test]

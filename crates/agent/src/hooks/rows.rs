@@ -1,15 +1,38 @@
 //! The rows of evidence that one reading of a record gives, one for each turn and each pin that it is compared with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use ctxpin_evidence::candidates::Candidates;
 use ctxpin_evidence::reading::Request;
 use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::{Row, Source, Verdict};
 use ctxpin_model::hash::SnapshotId;
+use serde::{Deserialize, Serialize};
 
 use super::compared::{Compared, Stamps};
 use super::read::Reread;
+
+/// How many requests of a record are known by their ids.
+const IDS_MAX: usize = 100_000;
+
+/// How many digits of an id are kept.
+const ID_DIGITS: usize = 16;
+
+/// The ids of the requests of which the server has a row. A record that was rewritten has some of them once more.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct RequestIds(HashSet<String>);
+
+impl RequestIds {
+    fn has(&self, id: &str) -> bool {
+        id.get(..ID_DIGITS).is_some_and(|id| self.0.contains(id))
+    }
+
+    fn note(&mut self, id: &str) {
+        let id = id.get(..ID_DIGITS).filter(|_| self.0.len() < IDS_MAX);
+        self.0.extend(id.map(str::to_owned));
+    }
+}
 
 /// What the requests of a turn say.
 pub(super) struct Said {
@@ -29,6 +52,7 @@ pub(super) struct Rows<'r> {
     pub rereads: &'r [Reread],
     /// The number of the last request that was handed in before.
     pub handed_in: u64,
+    pub ids: RequestIds,
     pub last: u64,
     pub is_open: bool,
     /// By the number of the turn and of the snapshot.
@@ -51,6 +75,7 @@ impl<'r> Rows<'r> {
             stamps,
             rereads: &[],
             handed_in: 0,
+            ids: RequestIds::default(),
             last: 0,
             is_open: false,
             turns: BTreeMap::new(),
@@ -75,6 +100,10 @@ impl<'r> Rows<'r> {
         // Turns are recorded in their order, so those before will not be known any more.
         self.is_open = false;
         self.last = request.number;
+        if self.ids.has(&request.id) {
+            return;
+        }
+        self.ids.note(&request.id);
         let stamp = &turns[place];
         let next = turns.get(place + 1);
         let mut rereads = self.rereads.iter();

@@ -1,5 +1,7 @@
 //! Sessions that are followed at a server which answers.
 
+mod rewritten;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 
