@@ -61,7 +61,8 @@ function within(milliseconds, promise) {
   })
 }
 
-// Runs ctxpin with a message. Resolves to its answer, or to undefined if nobody watches the directory, or rejects.
+// Runs ctxpin with a message. Resolves to its answer, to null if nobody watches the directory, or to undefined if ctxpin did
+// not answer in time, or rejects.
 function ask(message) {
   return new Promise((resolve, reject) => {
     // A repository may have set variables and the directory. Neither goes along, and no shell is in between.
@@ -132,7 +133,7 @@ export const Ctxpin = async ({ client, directory }) => {
     if (!known) return Promise.resolve()
     known.waiting += 1
     known.last = known.last
-      .then(() => tell(session, event, more))
+      .then(() => (known.isFollowed === false && event === "Given" ? undefined : tell(session, event, more)))
       .catch(() => {})
       .finally(() => (known.waiting -= 1))
     return known.last
@@ -140,13 +141,13 @@ export const Ctxpin = async ({ client, directory }) => {
 
   function give(session, given) {
     const known = sessions.get(session)
-    if (!known.isFollowed || known.waiting >= WAITING_MAX) return
+    if (known.waiting >= WAITING_MAX) return
     if (charactersOf(given.texts) + charactersOf(given.added) <= GIVEN_CHARACTERS_MAX) queue(session, "Given", { given })
   }
 
   async function start(session) {
     if (sessions.size >= SESSIONS_MAX) sessions.delete(sessions.keys().next().value)
-    const known = { chat: undefined, version: undefined, isFollowed: false, turns: [], systems: [], added: [], waiting: 0, last: Promise.resolve() }
+    const known = { chat: undefined, version: undefined, isFollowed: undefined, turns: [], systems: [], added: [], waiting: 0, last: Promise.resolve() }
     sessions.set(session, known)
     const asked = client.session.get({ path: { id: session } })
     const info = (await within(SESSION_MILLISECONDS_MAX, Promise.resolve(asked)))?.data
@@ -156,7 +157,8 @@ export const Ctxpin = async ({ client, directory }) => {
     const told = tell(session, "SessionStart", { source, ...parent })
     const note = (answer) => {
       known.chat = answer?.chat
-      known.isFollowed = Boolean(answer)
+      // On a busy machine, opencode may make the first request before ctxpin has answered.
+      if (answer !== undefined) known.isFollowed = Boolean(answer)
     }
     known.last = told.then(note).catch(() => {})
   }

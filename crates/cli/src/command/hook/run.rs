@@ -125,18 +125,18 @@ impl Run {
         let input = tokio::task::spawn_blocking(input).await;
         let input = input.map_err(Failure::of)??;
         if data.hooks_paused().exists() {
-            return self.note_missed(&data, &input);
+            return self.not_followed(&data, &input);
         }
         // A session is followed on a full disk too.
         let _ = directory_create(&data.hooks());
         let _ = note_call(&data.hook_called(self.tool));
         let Some(call) = self.call(&data, &input)? else {
-            return self.note_missed(&data, &input);
+            return self.not_followed(&data, &input);
         };
         let reply = match asked(&data, self.tool, &input, &call).await {
             Ok(Some(reply)) => reply,
             // Nobody watches the directory, so the session is none of ctxpin's business.
-            Ok(None) => return self.note_missed(&data, &input),
+            Ok(None) => return self.not_followed(&data, &input),
             Err(error) if call.event == HookEvent::SessionStart => {
                 let failure = Failure::from(error);
                 let message = format!("ctxpin does not follow this session: {}", failure.message());
@@ -153,6 +153,14 @@ impl Run {
             let _ = name_chat(chat);
         }
         self.answer(&reply)
+    }
+
+    /// Says that nobody follows the session, to a plugin that would hand over what its requests have, and notes a start.
+    fn not_followed(&self, data: &DataDirectory, input: &Input) -> Result<(), Failure> {
+        if self.tool == Profile::Opencode {
+            say::print("null\n")?;
+        }
+        self.note_missed(data, input)
     }
 
     /// Notes a start that nobody was told of, for a process that follows the session later.
