@@ -32,5 +32,8 @@ pub fn start_with(level: &str) {
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
+        // Its complaint about a log that cannot be written, such as on a full disk, goes to standard error too, and ends the
+        // program if that fails.
+        .log_internal_errors(false)
         .try_init();
 }

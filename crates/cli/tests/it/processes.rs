@@ -26,6 +26,19 @@ fn case_b01_timeouts_stand_in_order() {
     }
 }
 
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "x\n");
+    // Each write to this file fails as on a full disk.
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut up = bench.command(&app, &["up"]);
+    up.env("CTXPIN_LOG", "info").stderr(full);
+    let mut up = Running::output_of(&mut up);
+    up.until(|line| line.contains("/api/v1/openapi.json").then_some(()));
+    assert_eq!(up.terminate(), Some(0));
+}
+
 /// Returns the command under a shell that ignores SIGHUP, as `nohup` does.
 fn without_hang_up(command: &Command) -> Command {
     let mut shell = Command::new("sh");
