@@ -193,6 +193,26 @@ fn turns(turns: Option<&ExposedTurns>) -> String {
     match turns {
         None => "none".to_owned(),
         Some(turns) if turns.count == 1 => turns.first.to_string(),
-        Some(turns) => format!("{}, {} to {}", turns.count, turns.first, turns.last),
+        Some(turns) if turns.last.abs_diff(turns.first) + 1 == turns.count => {
+            format!("{} to {}", turns.first, turns.last)
+        }
+        Some(turns) => format!("{} of {} to {}", turns.count, turns.first, turns.last),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_are_numbered() {
+        let check = |count, first, last, expected: &str| {
+            let exposed = ExposedTurns { count, first, last };
+            assert_eq!(turns(Some(&exposed)), expected);
+        };
+        check(1, 3, 3, "3");
+        check(4, 1, 4, "1 to 4");
+        check(3, 1, 7, "3 of 1 to 7");
+        assert_eq!(turns(None), "none");
     }
 }
