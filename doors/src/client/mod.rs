@@ -330,6 +330,14 @@ impl Client {
         }
     }
 
+    /// Returns whether the model has a tool that gives it the text of a skill.
+    pub fn uses_skills(self) -> bool {
+        match self {
+            Self::ClaudeCode | Self::Opencode => true,
+            Self::Codex => false,
+        }
+    }
+
     /// Returns whether such a command can fork a session.
     pub fn forks(self) -> bool {
         match self {

@@ -13,6 +13,7 @@ mod search;
 mod speed;
 mod terminal;
 mod together;
+mod woken;
 
 use std::path::Path;
 
@@ -30,6 +31,8 @@ pub enum Story {
     Prompts,
     /// Prompts to one process.
     Together,
+    /// Work behind a turn, which wakes the session when the turn has ended.
+    Woken,
     /// A person at the terminal interface.
     Terminal,
     /// Files that the tool reads and ctxpin does not, and other things that are planted.
@@ -64,6 +67,7 @@ impl Sessions<'_> {
                 Story::Plants => plants::WORKING,
                 Story::Prompts
                 | Story::Together
+                | Story::Woken
                 | Story::Terminal
                 | Story::Absence
                 | Story::Container
@@ -73,6 +77,7 @@ impl Sessions<'_> {
             let compared = match story {
                 Story::Prompts => prompts::differences(&place).await,
                 Story::Together => together::differences(&place).await,
+                Story::Woken => woken::differences(&place).await,
                 Story::Terminal => terminal::differences(&place).await,
                 Story::Plants => plants::differences(&place).await,
                 Story::Absence => absence::differences(&place).await,

@@ -15,7 +15,7 @@ use super::place::{Files, More, Place, write};
 use super::prompts::SAY;
 use super::search::Outcomes;
 use crate::client::{Client, From};
-use crate::standin::{READ, RUN};
+use crate::standin::{READ, RUN, USE};
 
 /// The directory in which the tool works, in the project.
 pub const WORKING: &str = "work";
@@ -68,6 +68,10 @@ pub async fn differences(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
                 .map(|what| format!("a file below, in a fork: {what}")),
         );
     }
+    if sessions.client.uses_skills() && sessions.client.has_evidence(sessions.version) {
+        let found = used(place).await?;
+        differences.extend(found.iter().map(|what| format!("a used skill: {what}")));
+    }
     if sessions.client.writes_record() && sessions.client.has_evidence(sessions.version) {
         let found = edited(place).await?;
         differences.extend(found.iter().map(|what| format!("an edited record: {what}")));
@@ -107,6 +111,49 @@ async fn below_in_fork(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
         return Ok(vec!["the turn is not recorded".to_owned()]);
     };
     Ok(differences_in(place, turn, &Outcomes::from(expected)))
+}
+
+/// Edits a skill that the model has used, and goes on with the session. Returns what the evidence does not say as it must: the
+/// conversation keeps the earlier text.
+async fn used(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
+    let sessions = place.sessions;
+    let client = sessions.client;
+    let (_, skills) = client.instruction_places();
+    let path = format!("{WORKING}/{skills}/greet/SKILL.md");
+    let edited = SKILL.replace("oldest", "youngest");
+    let more = match client {
+        Client::ClaudeCode => More::arguments(&["--allowedTools", "Skill"]),
+        Client::Codex | Client::Opencode => More::default(),
+    };
+    let files = |text: &str| Files::from([(path.clone(), text.to_owned())]);
+    replace(place, &files(SKILL))?;
+    let session = place.ask(None, &format!("{USE}greet"), &more).await?;
+    replace(place, &files(&edited))?;
+    let from = From::Resume(session.clone());
+    for _ in 0..if client.tells_end_of_turn(sessions.version) {
+        1
+    } else {
+        2
+    } {
+        place.ask(Some(&from), SAY, &more).await?;
+    }
+    sessions.standin.take()?;
+    let turns = recorded(place, &session, 2, 2).await?;
+    let expected = |texts: &[(&str, Outcome)]| {
+        let texts = texts.iter().map(|(text, outcome)| {
+            let content = BlobHash::of(text.as_bytes());
+            ((path.clone(), Some(content)), *outcome)
+        });
+        texts.collect::<Outcomes>()
+    };
+    let expected = [
+        expected(&[(SKILL, Outcome::Given)]),
+        expected(&[(SKILL, Outcome::Stale), (&edited, Outcome::Given)]),
+    ];
+    let turns = turns.iter().zip(&expected);
+    Ok(turns
+        .flat_map(|(turn, expected)| differences_in(place, turn, expected))
+        .collect())
 }
 
 /// Edits a session's record between two prompts, and returns what the evidence does not say as it must. It is the client's

@@ -55,14 +55,15 @@ pub async fn differences(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
 }
 
 /// A process that takes prompts as lines of JSON.
-struct Process {
+pub struct Process {
     process: Child,
     input: ChildStdin,
     output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Process {
-    fn start(command: Command) -> anyhow::Result<Self> {
+    /// Starts the tool with a command.
+    pub fn start(command: Command) -> anyhow::Result<Self> {
         let mut process = tokio::process::Command::from(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -79,13 +80,18 @@ impl Process {
     }
 
     /// Gives a prompt, and returns the session that answers.
-    async fn ask(&mut self, question: &str) -> anyhow::Result<String> {
+    pub async fn ask(&mut self, question: &str) -> anyhow::Result<String> {
         let content = json!([{ "type": "text", "text": question }]);
         let prompt = json!({ "type": "user", "message": { "role": "user", "content": content } });
         self.input
             .write_all(format!("{prompt}\n").as_bytes())
             .await?;
         self.input.flush().await?;
+        self.answer().await
+    }
+
+    /// Waits for the next answer, and returns the session that gives it.
+    pub async fn answer(&mut self) -> anyhow::Result<String> {
         let answer = timeout(ANSWER_TIME_MAX, self.result()).await;
         answer.context("the tool does not answer")?
     }
@@ -101,7 +107,8 @@ impl Process {
         }
     }
 
-    async fn end(self) -> anyhow::Result<()> {
+    /// Ends the tool, and waits for that.
+    pub async fn end(self) -> anyhow::Result<()> {
         let Self {
             mut process, input, ..
         } = self;

@@ -42,7 +42,9 @@ impl Api {
         let content = &last["content"];
         let blocks = content.as_array().into_iter().flatten().rev();
         let texts = blocks.filter_map(|block| block["text"].as_str());
-        texts.chain(content.as_str()).collect()
+        let texts = texts.chain(content.as_str());
+        // A message may have several prompts, each with a line end but the last.
+        texts.map(str::trim_end).collect()
     }
 
     /// Returns the id of a subagent that a request says to have started and whose answer was not awaited. Only Codex needs
@@ -70,17 +72,21 @@ impl Api {
 fn messages(reply: Reply<'_>) -> String {
     let call = reply.wish.and_then(|wish| match wish {
         Wish::Read(path) => Some(("Read", json!({ "file_path": path }))),
-        Wish::Run(command) => {
-            let input = json!({ "command": command, "description": "Runs a command" });
+        Wish::Run(command) | Wish::RunBehind(command) => {
+            let input = json!({
+                "command": command, "description": "Runs a command",
+                "run_in_background": matches!(wish, Wish::RunBehind(_)),
+            });
             Some(("Bash", input))
         }
-        Wish::Delegate(prompt) => {
+        Wish::Delegate(prompt) | Wish::DelegateBehind(prompt) => {
             let input = json!({
                 "description": "Answers", "prompt": prompt, "subagent_type": "general-purpose",
-                "run_in_background": false,
+                "run_in_background": matches!(wish, Wish::DelegateBehind(_)),
             });
             Some(("Agent", input))
         }
+        Wish::Use(skill) => Some(("Skill", json!({ "skill": skill }))),
         Wish::Await(_) => None,
     });
     let (content, delta, stop) = match call {
@@ -124,15 +130,16 @@ fn messages(reply: Reply<'_>) -> String {
 fn completions(reply: Reply<'_>) -> String {
     let call = reply.wish.and_then(|wish| match wish {
         Wish::Read(path) => Some(("read", json!({ "filePath": path }))),
-        Wish::Run(command) => {
+        Wish::Run(command) | Wish::RunBehind(command) => {
             let input = json!({ "command": command, "description": "Runs a command" });
             Some(("bash", input))
         }
-        Wish::Delegate(prompt) => {
+        Wish::Delegate(prompt) | Wish::DelegateBehind(prompt) => {
             let input =
                 json!({ "description": "Answers", "prompt": prompt, "subagent_type": "general" });
             Some(("task", input))
         }
+        Wish::Use(skill) => Some(("skill", json!({ "name": skill }))),
         Wish::Await(_) => None,
     });
     let (delta, finish_reason) = match call {
@@ -185,15 +192,17 @@ fn responses(request: &Value, reply: Reply<'_>) -> String {
             "exec_command",
             &json!({ "cmd": format!("cat '{path}'") }),
         ),
-        Some(Wish::Run(command)) => call("call_1", "exec_command", &json!({ "cmd": command })),
-        Some(Wish::Delegate(prompt)) => {
+        Some(Wish::Run(command) | Wish::RunBehind(command)) => {
+            call("call_1", "exec_command", &json!({ "cmd": command }))
+        }
+        Some(Wish::Delegate(prompt) | Wish::DelegateBehind(prompt)) => {
             subagents(call("call_1", "spawn_agent", &json!({ "message": prompt })))
         }
         Some(Wish::Await(id)) => {
             let awaited = json!({ "targets": [id] });
             subagents(call(AWAITED, "wait_agent", &awaited))
         }
-        None => json!({
+        Some(Wish::Use(_)) | None => json!({
             "id": "msg_1", "type": "message", "status": "completed", "role": "assistant",
             "content": content,
         }),

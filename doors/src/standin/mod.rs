@@ -30,8 +30,17 @@ pub const READ_TWICE: &str = "Read twice the file ";
 /// What begins a question that the model answers by running a command first.
 pub const RUN: &str = "Run the command ";
 
+/// What begins a question that the model answers by running a command whose end it does not await.
+pub const RUN_BEHIND: &str = "Run behind this the command ";
+
+/// What begins a question that the model answers by using a skill first.
+pub const USE: &str = "Use the skill ";
+
 /// What begins a question that the model hands to a subagent.
 pub const DELEGATE: &str = "Let somebody else answer: ";
+
+/// What begins a question that the model hands to a subagent whose answer it does not await.
+pub const DELEGATE_BEHIND: &str = "Let somebody else answer behind this: ";
 
 /// What begins a question that the model answers by reading a file first, and that leaves no room in its context.
 pub const FILL: &str = "Read the long file ";
@@ -123,7 +132,13 @@ impl Standin {
 enum Wish<'q> {
     Read(&'q str),
     Run(&'q str),
+    /// Runs a command whose end wakes the session. Only Claude Code can.
+    RunBehind(&'q str),
+    /// Uses a skill. Codex has no tool for that.
+    Use(&'q str),
     Delegate(&'q str),
+    /// Starts a subagent whose answer wakes the session. Only Claude Code can.
+    DelegateBehind(&'q str),
     /// Waits for the subagent of this id, where a tool does not do that by itself.
     Await(&'q str),
 }
@@ -150,7 +165,10 @@ impl<'q> Reply<'q> {
             wish(READ).map(|path| (Wish::Read(path), TOKENS, 1)),
             wish(READ_TWICE).map(|path| (Wish::Read(path), TOKENS, 2)),
             wish(RUN).map(|command| (Wish::Run(command), TOKENS, 1)),
+            wish(RUN_BEHIND).map(|command| (Wish::RunBehind(command), TOKENS, 1)),
+            wish(USE).map(|skill| (Wish::Use(skill), TOKENS, 1)),
             wish(DELEGATE).map(|prompt| (Wish::Delegate(prompt), TOKENS, 1)),
+            wish(DELEGATE_BEHIND).map(|prompt| (Wish::DelegateBehind(prompt), TOKENS, 1)),
             wish(FILL).map(|path| (Wish::Read(path), TOKENS_FULL, 1)),
         ];
         let (wish, tokens, times) = wishes.into_iter().flatten().next()?;
