@@ -70,7 +70,9 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
     };
     if random.random_bool(0.3) {
         let root = format!("{{base}}/{PROJECT}");
-        config += &format!("[projects.\"{root}\"]\ntrust_level = \"trusted\"\n");
+        let level = ["trusted", "trusted", "untrusted"].choose(random);
+        let level = level.copied().unwrap_or("trusted");
+        config += &format!("[projects.\"{root}\"]\ntrust_level = \"{level}\"\n");
     }
     workspace.write(CONFIG, config);
     for directory in workspace.directories() {

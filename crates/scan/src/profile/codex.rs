@@ -129,6 +129,8 @@ struct Configuration {
     settings: CodexSettings,
     /// The directories whose instruction files count, from the project's root to the working directory.
     chain: Vec<PathBuf>,
+    /// The directory for which the person said that the project is not trusted.
+    untrusted: Option<PathBuf>,
     /// The files in which members stand whose texts the model gets.
     texts: BTreeMap<&'static str, PathBuf>,
     skills: SkillMembers,
@@ -151,7 +153,16 @@ impl Configuration {
         let mut settings = CodexSettings::defaults(source_text(home).0);
         settings.root_markers = markers.unwrap_or(settings.root_markers);
         let chain = chain(working, &settings.root_markers);
-        let trusted: Vec<_> = trusted(&config.trust, &chain, working).collect();
+        let repository = repository::main_root(working);
+        let trust = Trusting {
+            said: &config.trust,
+            working,
+            root: chain.first().map(PathBuf::as_path),
+            repository: repository.as_deref(),
+        };
+        let untrusted = trust.untrusted().map(Path::to_owned);
+        let trusted = chain.iter().filter(|directory| trust.counts(directory));
+        let trusted: Vec<_> = trusted.collect();
         for directory in trusted {
             config.change(layer(&directory.join(FOLDER), CONFIG_NAME));
         }
@@ -172,6 +183,7 @@ impl Configuration {
         Self {
             settings,
             chain,
+            untrusted,
             texts: config.texts,
             skills: SkillMembers {
                 rules,
@@ -265,20 +277,39 @@ fn layer(request: &Request, directory: &Path, name: &str, gathering: &mut Gather
     })
 }
 
-/// Returns the directories of a chain whose configuration counts. What is said of a directory itself decides, then what
-/// is said of the chain's root, then of the repository's. If the working directory is said not to be trusted, none does.
-fn trusted<'c>(
-    trust: &BTreeMap<String, bool>,
-    chain: &'c [PathBuf],
-    working: &Path,
-) -> impl Iterator<Item = &'c PathBuf> {
-    let said = |directory: &Path| trust.get(directory.to_string_lossy().as_ref()).copied();
-    let repository = repository::main_root(working);
-    let root = chain.first().and_then(|root| said(root));
-    let root = root.or_else(|| said(repository.as_deref()?));
-    let counts = said(working) != Some(false);
-    let chain = chain.iter().filter(move |_| counts);
-    chain.filter(move |directory| said(directory).or(root) == Some(true))
+/// Whom the person trusts, and where a session stands.
+struct Trusting<'a> {
+    /// Whether a directory is trusted, by its path.
+    said: &'a BTreeMap<String, bool>,
+    working: &'a Path,
+    /// The project's root.
+    root: Option<&'a Path>,
+    /// The root of the repository: of a worktree, that of the main one.
+    repository: Option<&'a Path>,
+}
+
+impl Trusting<'_> {
+    fn said(&self, directory: &Path) -> Option<bool> {
+        self.said.get(directory.to_string_lossy().as_ref()).copied()
+    }
+
+    /// Returns the directory for which the project is not trusted. What is said of the working directory decides, then
+    /// what is said of the project's root, then of the repository's.
+    fn untrusted(&self) -> Option<&Path> {
+        let places = [Some(self.working), self.root, self.repository];
+        let mut places = places.into_iter().flatten();
+        let decisive = places.find(|place| self.said(place).is_some())?;
+        (self.said(decisive) == Some(false)).then_some(decisive)
+    }
+
+    /// Returns whether the configuration of a directory of the project counts. What is said of it decides, then what is
+    /// said of the project's root, then of the repository's. If the working directory is not trusted, none does.
+    fn counts(&self, directory: &Path) -> bool {
+        let root = || self.root.and_then(|root| self.said(root));
+        let repository = || self.repository.and_then(|root| self.said(root));
+        let is_trusted = self.said(directory).or_else(root).or_else(repository);
+        is_trusted == Some(true) && self.said(self.working) != Some(false)
+    }
 }
 
 /// Returns the directories from the project's root to the working directory. Without a root, that is the
@@ -346,7 +377,8 @@ impl Search<'_> {
         }
     }
 
-    /// Adds the instruction files of the project. If there is a name that Codex cannot look at, it gives none of them.
+    /// Adds the instruction files of the project. Codex gives none of them if the person does not trust the project, or if
+    /// there is a name that it cannot look at.
     fn project_files(
         &self,
         boundaries: &mut Boundaries,
@@ -363,12 +395,18 @@ impl Search<'_> {
             failure = failure.or_else(|| self.failure(directory)).or(unreadable);
             found.extend(file);
         }
-        let reason = failure.as_ref().map(|path| {
+        let untrusted = self.configuration.untrusted.as_ref().map(|directory| {
+            let directory = source_text(directory).0;
+            format!("your Codex does not trust {directory} (`trust_level`), and so gives its model no file of the project")
+        });
+        let failure = failure.map(|path| {
             format!("Codex cannot look at {path}, and so gives its model no file of the project")
         });
+        let reason = untrusted.or(failure);
         for mut file in found {
-            if let Some(reason) = &reason {
-                file.refuse(Status::Excluded, reason.as_str());
+            let is_unreadable = file.resource.status == Status::Unreadable;
+            if let Some(reason) = reason.as_ref().filter(|_| !is_unreadable) {
+                file.resource.demote(Status::Excluded, reason.as_str());
             }
             gathering.add(file);
         }

@@ -310,8 +310,49 @@ fn the_projects_configuration_counts_where_the_person_trusts_the_project() {
     // Where the working directory is not trusted, no file counts.
     let none = said(&w, &[("project", true), ("project/pkg/web", false)]);
     w.write("home/.codex/config.toml", none);
-    let found = w.check(&["ok project/AGENTS.md"]);
+    let found = w.check(&["excluded project/AGENTS.md"]);
     assert_eq!(settings(&found).bytes_max, 32 * 1024);
+}
+
+#[test]
+fn a_project_that_is_not_trusted_gives_no_instruction_file() {
+    let w = workspace(&[
+        ("home/.codex/AGENTS.md", "mine"),
+        ("project/AGENTS.md", "top"),
+        ("project/pkg/web/AGENTS.md", "working"),
+    ]);
+    w.write("project/pkg/AGENTS.md", b"a\xff");
+    w.skill("project/.agents/skills/one");
+    let check = |trust: &[(&str, bool)], untrusted: Option<&str>| {
+        w.write("home/.codex/config.toml", said(&w, trust));
+        let [status, of_pkg] = match untrusted {
+            Some(_) => ["excluded"; 2],
+            None => ["ok", "invalid"],
+        };
+        let found = w.check(&[
+            "ok home/.codex/AGENTS.md",
+            &format!("{status} project/AGENTS.md"),
+            &format!("{of_pkg} project/pkg/AGENTS.md"),
+            &format!("{status} project/pkg/web/AGENTS.md"),
+            "ok project/.agents/skills/one/SKILL.md",
+        ]);
+        if let Some(untrusted) = untrusted {
+            let expected = format!(
+                "your Codex does not trust {} (`trust_level`), and so gives its model no file of the project",
+                w.text(untrusted)
+            );
+            assert_eq!(w.error(&found, "project/pkg/AGENTS.md"), expected);
+        }
+    };
+    check(&[], None);
+    check(&[("project", false)], Some("project"));
+    check(&[("project/pkg/web", false)], Some("project/pkg/web"));
+    let both = [("project", true), ("project/pkg/web", false)];
+    check(&both, Some("project/pkg/web"));
+    check(&[("project", false), ("project/pkg/web", true)], None);
+    // What is said of a directory between or above decides nothing.
+    check(&[("project/pkg", false)], None);
+    check(&[("", false)], None);
 }
 
 /// Returns a configuration that says of directories whether they are trusted.
@@ -345,6 +386,9 @@ fn trust_of_the_main_repository_counts_in_its_worktrees() {
     let but = said(&w, &[("project", true), ("tree", false)]);
     w.write("home/.codex/config.toml", but);
     w.check(&[]);
+    w.write("tree/AGENTS.md", "working");
+    w.write("home/.codex/config.toml", said(&w, &[("project", false)]));
+    w.check(&["excluded tree/AGENTS.md"]);
 }
 
 #[test]
