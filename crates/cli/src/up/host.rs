@@ -35,6 +35,9 @@ const PORT_WAIT_MAX: Duration = Duration::from_secs(10);
 /// Maximum time for a server in another process to become ready.
 const JOIN_WAIT_MAX: Duration = Duration::from_secs(60);
 
+/// Pause between two attempts of a process that takes over to write a file.
+const WRITE_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The settings of the user's server.
 #[derive(Clone)]
 pub struct Plan {
@@ -123,7 +126,8 @@ impl Plan {
         host.task.await.map_err(broken)?
     }
 
-    /// Runs the server in this process, which holds the lock until the server ends.
+    /// Runs the server in this process, which holds the lock until the server ends. `port` is that of the predecessor,
+    /// if there is one.
     async fn lead(
         self,
         lock: Lock,
@@ -137,12 +141,20 @@ impl Plan {
             ))
             .hint(Hint::run(NextCommand::Up, "starts it again")));
         }
-        lock_note(&self.data.server_lock(), &lock)?;
-        // The file of the predecessor is no longer valid.
-        file_remove(&self.data)?;
+        let takes_over = port.is_some();
+        let lock_path = self.data.server_lock();
+        let noted = written(takes_over, || lock_note(&lock_path, &lock));
+        tokio::select! {
+            noted = noted => noted?,
+            () = shutdown.cancelled() => return Err(stopped()),
+        }
         let port = match port {
+            // The address in the file of the predecessor stays valid.
             Some(port) => listen_at(port).await?,
-            None => self.listen().await?,
+            None => {
+                file_remove(&self.data)?;
+                self.listen().await?
+            }
         };
         let address = port
             .listener
@@ -171,19 +183,22 @@ impl Plan {
             public_urls: Vec::new(),
         };
         let mut running = Running::start(port, settings);
+        let begin = async {
+            until_ready(&server.url).await?;
+            written(takes_over, || server.write(&self.data)).await
+        };
         tokio::select! {
             answer = &mut running.task => {
                 answer.map_err(broken)??;
                 return Err(stopped());
             }
-            ready = until_ready(&server.url) => ready?,
+            begun = begin => begun?,
             () = shutdown.cancelled() => {
                 running.shutdown.cancel();
                 running.task.await.map_err(broken)??;
                 return Err(stopped());
             }
         }
-        server.write(&self.data)?;
         let task = tokio::spawn(running.attend(self.data, lock, shutdown));
         Ok(Host { server, task })
     }
@@ -263,6 +278,24 @@ impl Running {
         match answer? {
             Ok(()) if !shutdown.is_cancelled() => Err(Failure::new("the server stopped by itself")),
             answer => answer,
+        }
+    }
+}
+
+/// Writes a file. A process that takes over tries until it can, on a full disk say: the agents of its server have
+/// nobody else.
+async fn written(takes_over: bool, write: impl Fn() -> Result<(), Failure>) -> Result<(), Failure> {
+    let mut is_told = false;
+    loop {
+        match write() {
+            Err(failure) if takes_over => {
+                if !is_told {
+                    note(&format!("{}; ctxpin tries until it can", failure.message()));
+                    is_told = true;
+                }
+                tokio::time::sleep(WRITE_INTERVAL).await;
+            }
+            result => return result,
         }
     }
 }

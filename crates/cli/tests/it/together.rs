@@ -53,6 +53,33 @@ fn directories_share_a_server_that_outlives_whoever_started_it() {
     assert_eq!(down.matches("stopped watching").count(), 2, "{down}");
 }
 
+/// Blocks the file that says where the server is, as a full disk does, and takes it over.
+#[test]
+fn a_server_is_taken_over_before_its_file_can_be_written() {
+    let bench = Bench::new();
+    let first = bench.workspace("first", "First.\n");
+    let second = bench.workspace("second", "Second.\n");
+    bench.ok(&first, &["up", "--detach"]);
+    bench.ok(&second, &["up", "--detach"]);
+    let file = bench.data().join("server.json");
+    let kept = fs::read(&file).unwrap();
+    let mut watch = bench.start(&second, &["watch", "--json"]);
+    watch.until(|line| line.contains("\"ready\"").then_some(()));
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    bench.kill(&first);
+    fs::write(second.join("AGENTS.md"), "Changed.\n").unwrap();
+    watch.until(|line| line.contains("\"dirty\":true").then_some(()));
+
+    fs::remove_dir(&file).unwrap();
+    let leader = bench.pid(&second).as_raw_nonzero().get();
+    bench.ok(&first, &["up", "--detach"]);
+    let server = fs::read(&file).unwrap();
+    assert_ne!(server, kept);
+    let server: serde_json::Value = serde_json::from_slice(&server).unwrap();
+    assert_eq!(server["pid"], leader);
+}
+
 #[test]
 fn nothing_is_lost_when_everything_is_killed() {
     let bench = Bench::new();
