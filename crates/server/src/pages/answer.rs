@@ -27,6 +27,7 @@ pub(crate) struct Toast {
 
 /// The form that undoes a write.
 pub(crate) struct Undo {
+    pub way: Way,
     /// The path that the form is sent to.
     pub action: String,
     /// The names and values of its fields.
@@ -35,10 +36,48 @@ pub(crate) struct Undo {
     pub command: String,
 }
 
+/// Whether a form undoes a write, or does again what was undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    Undo,
+    Redo,
+}
+
+impl Way {
+    /// Reads the verb of a form. `None` if it does something else.
+    pub fn of(verb: Option<&str>) -> Option<Self> {
+        [Self::Undo, Self::Redo]
+            .into_iter()
+            .find(|way| Some(way.verb()) == verb)
+    }
+
+    /// Returns what a form calls it.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Undo => "undo",
+            Self::Redo => "redo",
+        }
+    }
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Undo => "Undo",
+            Self::Redo => "Redo",
+        }
+    }
+
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Undo => Self::Redo,
+            Self::Redo => Self::Undo,
+        }
+    }
+}
+
 impl Undo {
     /// Returns the button that copies the command.
     pub fn copy(&self) -> Command {
-        Command::new("Undo", &*self.command)
+        Command::new(self.way.label(), &*self.command)
     }
 }
 

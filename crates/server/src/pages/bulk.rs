@@ -17,7 +17,7 @@ use ctxpin_protocol::convert::bulk_moves::pending_change_id;
 use ctxpin_protocol::convert::members::{InvalidMember, count, hash};
 use ctxpin_protocol::problem::ProblemName;
 
-use super::answer::{Toast, Undo};
+use super::answer::{Toast, Undo, Way};
 use super::decided::Decided;
 use super::fields::{Fields, incomplete};
 use super::form::{PageForm, Wants};
@@ -107,7 +107,8 @@ pub(crate) async fn chats(State(app): State<App>, form: PageForm) -> ApiResult<R
         Some("undecline") => Decision::Undecline,
         Some("archive") => return archive(&app, form, &chosen, true).await,
         Some("unarchive") => return archive(&app, form, &chosen, false).await,
-        Some("undo") => return undo(&app, form).await,
+        Some("undo") => return undo(&app, form, Way::Undo).await,
+        Some("redo") => return undo(&app, form, Way::Redo).await,
         _ => return Err(incomplete("move").into()),
     };
     let chats = chosen.iter().filter_map(|choice| choice.seen).collect();
@@ -294,6 +295,7 @@ async fn decide(
         let command = moved.collect::<Vec<_>>().join("; ");
         back.push(("move", opposite.to_owned()));
         Undo {
+            way: Way::Undo,
             command,
             action: "/chats/moves".to_owned(),
             fields: back,
@@ -323,13 +325,17 @@ fn undoing(opposite: &str, value: &str) -> String {
 }
 
 /// Moves pins back, each to where it was before a decision or its undo, unless somebody has moved it since.
-async fn undo(app: &App, form: PageForm) -> ApiResult<Response> {
+async fn undo(app: &App, form: PageForm, way: Way) -> ApiResult<Response> {
     let texts: Vec<_> = form.fields.all("back").collect();
     count("back", texts.len(), BULK_CHATS_MAX)?;
     let back: Vec<MoveBack> = texts.into_iter().map(read_back).collect::<Result<_, _>>()?;
     let results = bulk_moves::bulk_rollback(&app.service, form.caller.credential, &back).await?;
     let (moved, failures) = sorted(results);
-    let done = format!("Undone for {}.", counted(moved.len() as u64, "chat"));
+    let done = match way {
+        Way::Undo => "Undone",
+        Way::Redo => "Redone",
+    };
+    let done = format!("{done} for {}.", counted(moved.len() as u64, "chat"));
     let forward = back.into_iter().filter(|back| moved.contains(&back.chat));
     let forward = forward.map(|back| {
         back_value(MoveBack {
@@ -345,9 +351,12 @@ async fn undo(app: &App, form: PageForm) -> ApiResult<Response> {
     let toast = Toast {
         done,
         undo: (!moved.is_empty()).then(|| Undo {
+            way: way.opposite(),
             command,
             action: "/chats/moves".to_owned(),
-            fields: fields.chain([("move", "undo".to_owned())]).collect(),
+            fields: fields
+                .chain([("move", way.opposite().verb().to_owned())])
+                .collect(),
         }),
         page_value: form.caller.page_value.clone(),
         address: None,
@@ -411,6 +420,7 @@ async fn archive(
     let commands = changed.iter();
     let commands = commands.map(|chat| undoing(opposite, &chat.to_string()));
     let undo = (!changed.is_empty()).then(|| Undo {
+        way: Way::Undo,
         command: commands.collect::<Vec<_>>().join("; "),
         action: "/chats/moves".to_owned(),
         fields: back,

@@ -66,10 +66,20 @@ async fn chats_are_decided_with_keys_alone() -> Result<()> {
     browser
         .until("document.querySelector('.toast [data-keys=u]') !== null && document.querySelector('#diff') === null")
         .await?;
-    press_all(&mut browser, &["u"]).await?;
-    browser
-        .until("document.querySelector('#diff') !== null")
-        .await?;
+    // An undo can be undone, and says so.
+    for (toast, has_diff) in [
+        ("Undone. Redo", true),
+        ("Redone. Undo", false),
+        ("Undone. Redo", true),
+    ] {
+        press_all(&mut browser, &["u"]).await?;
+        let shown = "[...document.querySelectorAll('.toast :is(p, [data-keys=u])')].map(({ textContent }) => textContent).join(' ')";
+        browser
+            .until(&format!(
+                "(document.querySelector('#diff') !== null) === {has_diff} && {shown} === '{toast}'"
+            ))
+            .await?;
+    }
     browser.follow(".tabs a[href$='/context']").await?;
     browser.until(LIVE).await?;
     press_all(&mut browser, &["d"]).await?;

@@ -17,7 +17,7 @@ use super::head::chat_id;
 use super::history::what_it_changed;
 use crate::api_error::ApiResult;
 use crate::app::App;
-use crate::pages::answer::{Toast, Undo};
+use crate::pages::answer::{Toast, Undo, Way};
 use crate::pages::fields::{Fields, incomplete};
 use crate::pages::form::PageForm;
 use crate::pages::parts::command::{chat_command, rollback_command};
@@ -34,6 +34,7 @@ pub(crate) async fn post(
     let pin = form.fields.filled("pin");
     let pin: Option<SnapshotId> = pin.map(|pin| hash("pin", pin)).transpose()?;
     let request = requested(&form.fields)?;
+    let way = Way::of(form.fields.get("move")).unwrap_or(Way::Undo);
     let credential = form.caller.credential;
     let policy_before = match request {
         PinMove::Rollback(_) | PinMove::Undo { .. } => {
@@ -46,13 +47,13 @@ pub(crate) async fn post(
     let policy = moved.chat.policy;
     let policy_before = policy_before.unwrap_or(policy);
     let new_policy = (policy != policy_before).then_some(policy);
-    let done = match sentence(&request, new_policy) {
+    let done = match sentence(&request, way, new_policy) {
         Some(sentence) => sentence,
         None => taken(&app, credential, chat, moved.chat.pin_seq).await?,
     };
     let toast = Toast {
         done,
-        undo: undo(chat, &request, policy_before, pin, after),
+        undo: undo(chat, &request, way, policy_before, pin, after),
         page_value: form.caller.page_value,
         address: None,
     };
@@ -89,7 +90,7 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
             snapshot: field("snapshot"),
             ..ContextMove::default()
         },
-        Some("undo") => ContextMove {
+        Some("undo" | "redo") => ContextMove {
             snapshot: field("snapshot"),
             policy: field("policy"),
             ..ContextMove::default()
@@ -100,8 +101,10 @@ fn requested(fields: &Fields) -> Result<PinMove, InvalidMember> {
     match fields.get("move") {
         Some("decline") if wanted.decline.is_none() => Err(incomplete("head")),
         Some("undecline") if wanted.undecline.is_none() => Err(incomplete("head")),
-        Some("rollback" | "undo") if wanted.snapshot.is_none() => Err(incomplete("snapshot")),
-        Some("undo") if wanted.policy.is_none() => Err(incomplete("policy")),
+        Some("rollback" | "undo" | "redo") if wanted.snapshot.is_none() => {
+            Err(incomplete("snapshot"))
+        }
+        Some("undo" | "redo") if wanted.policy.is_none() => Err(incomplete("policy")),
         Some("all" | "chosen") if wanted.head.is_none() => Err(incomplete("head")),
         // A page whose button and boxes disagree must not take more than its reader chose.
         Some("all") if fields.get("source").is_some() => {
@@ -125,15 +128,18 @@ fn selector(text: &str) -> Result<Selector, InvalidMember> {
     }
 }
 
-/// Returns what a move did, in words, with the policy if it changed that. `None` if only the pins before and after it
-/// tell.
-fn sentence(request: &PinMove, new_policy: Option<Policy>) -> Option<String> {
+/// Returns what a move did, in words, with the policy if it changed that. `way` says what an undo is. `None` if only
+/// the pins before and after it tell.
+fn sentence(request: &PinMove, way: Way, new_policy: Option<Policy>) -> Option<String> {
     let done = match request {
         PinMove::Refresh { .. } | PinMove::Changes { .. } | PinMove::Sources { .. } => return None,
         PinMove::Decline(_) => "The pin is kept. The next change asks again.",
         PinMove::Undecline(_) => "The changes wait again.",
         PinMove::Rollback(_) => "Rolled back.",
-        PinMove::Undo { .. } => "Undone.",
+        PinMove::Undo { .. } => match way {
+            Way::Undo => "Undone.",
+            Way::Redo => "Redone.",
+        },
         PinMove::Render => "Rendered again.",
     };
     Some(match (new_policy, request) {
@@ -158,16 +164,21 @@ async fn taken(app: &App, credential: Credential, chat: ChatId, seq: i64) -> Api
 fn undo(
     chat: ChatId,
     request: &PinMove,
+    way: Way,
     policy: Policy,
     pin: Option<SnapshotId>,
     after: Option<SnapshotId>,
 ) -> Option<Undo> {
+    let way = match request {
+        PinMove::Undo { .. } => way.opposite(),
+        _ => Way::Undo,
+    };
     let (field, snapshot, back) = match request {
         PinMove::Refresh { .. }
         | PinMove::Sources { .. }
         | PinMove::Changes { .. }
         | PinMove::Rollback(_)
-        | PinMove::Undo { .. } => ("snapshot", pin?, "undo"),
+        | PinMove::Undo { .. } => ("snapshot", pin?, way.verb()),
         PinMove::Decline(head) => ("head", *head, "undecline"),
         PinMove::Undecline(head) => ("head", *head, "decline"),
         PinMove::Render => return None,
@@ -175,8 +186,9 @@ fn undo(
     let id = chat.to_string();
     let short = last_digits(&id);
     Some(Undo {
+        way,
         command: match back {
-            "undo" => rollback_command(short, snapshot, policy),
+            "undo" | "redo" => rollback_command(short, snapshot, policy),
             verb => chat_command(verb, short),
         },
         action: format!("/chats/{chat}/moves"),
@@ -200,7 +212,9 @@ mod tests {
         let check = |body: &str, expected: Option<Option<&str>>| {
             let body = body.replace("HEAD", HEAD);
             let request = requested(&Fields::read(body.as_bytes()));
-            let sentence = request.ok().map(|request| sentence(&request, None));
+            let sentence = request
+                .ok()
+                .map(|request| sentence(&request, Way::Undo, None));
             assert_eq!(sentence.as_ref().map(Option::as_deref), expected, "{body}");
         };
         check("move=all&head=HEAD", Some(None));

@@ -21,7 +21,7 @@ use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
-use crate::pages::answer::{Toast, Undo, elsewhere};
+use crate::pages::answer::{Toast, Undo, Way, elsewhere};
 use crate::pages::chats::title_or_words;
 use crate::pages::done::saying;
 use crate::pages::fields::{Fields, incomplete};
@@ -296,6 +296,7 @@ fn undo(before: &ChatRecord, change: &ChatChange) -> Option<Undo> {
     let id = before.id.to_string();
     let short = last_digits(&id);
     Some(Undo {
+        way: Way::Undo,
         command: match (field.0, &*field.1) {
             ("archived", "false") => chat_command("unarchive", short),
             ("archived", _) => chat_command("archive", short),

@@ -13,7 +13,7 @@ use super::{Tab, TabLink, tabs};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::pages::PageCaller;
-use crate::pages::answer::{Toast, Undo};
+use crate::pages::answer::{Toast, Undo, Way};
 use crate::pages::cursor::{CursorQuery, require_items};
 use crate::pages::fields::{Fields, incomplete};
 use crate::pages::form::PageForm;
@@ -167,6 +167,7 @@ pub(crate) async fn change(
         Err(error) => return shown_again(app, form, error).await,
     };
     let undone = change.disabled.map(|disabled| Undo {
+        way: Way::Undo,
         command: disabling(!disabled, user).command,
         action: format!("/settings/users/{user}"),
         fields: vec![("disabled", (!disabled).to_string())],
