@@ -16,3 +16,20 @@ document.addEventListener("pointermove", (event) => {
   line.classList.toggle("late", part > 0.8);
   line.firstElementChild.textContent = timeWords(at, "clock", new Date());
 });
+
+/** Writes the times of an axis as those of the reader's zone, and moves the ticks of days to the midnights there. */
+function showTicks() {
+  for (const tick of document.querySelectorAll("[data-tick]")) {
+    const date = new Date(tick.dataset.at);
+    if (tick.dataset.tick === "clock") {
+      tick.textContent = `${weekday.format(date)} ${clockTime(date)}`;
+      continue;
+    }
+    const [from, to] = tick.closest("[data-map]").dataset.map.split("/").map(Date.parse);
+    const line = tick.previousElementSibling;
+    const x = (100 * (date.getTime() + date.getTimezoneOffset() * MINUTE_MS - from)) / (to - from);
+    tick.setAttribute("x", `${x}%`);
+    for (const end of ["x1", "x2"]) line.setAttribute(end, `${x}%`);
+    for (const part of [tick, line]) part.setAttribute("visibility", x < 0 || x > 100 ? "hidden" : "visible");
+  }
+}

@@ -53,6 +53,7 @@ function showTimes() {
     if (time.firstChild.data !== words) time.firstChild.data = words;
     time.title = exact.format(date);
   }
+  showTicks();
 }
 
 function startTimes() {

@@ -47,6 +47,8 @@ pub(super) struct Map {
     ranges: Vec<RangeLink>,
     axis: Axis,
     lanes: Lanes,
+    /// The class and the meaning of each mark of the lanes besides the colours of heads.
+    legend: Vec<(&'static str, &'static str)>,
     /// What the map leaves out, in sentences.
     gaps: Vec<String>,
 }
@@ -63,6 +65,29 @@ impl Lanes {
             Self::Chats(lanes) => !lanes.is_empty(),
             Self::Crowds(lanes) => !lanes.is_empty(),
         }
+    }
+
+    /// Returns the marks that the lanes of chats have, each with its meaning. The lane of a crowd has its name.
+    fn legend(&self) -> Vec<(&'static str, &'static str)> {
+        let Self::Chats(lanes) = self else {
+            return Vec::new();
+        };
+        let has = |stand| {
+            let mut bands = lanes.iter().flat_map(|lane| &lane.lane.bands);
+            bands.any(|band| band.stand == stand)
+        };
+        let has_declined = lanes.iter().any(|lane| lane.lane.declined.is_some());
+        let marks = [
+            (has(StepStand::Unpinned), "unpinned", "no pin"),
+            (
+                has(StepStand::Elsewhere),
+                "elsewhere",
+                "no head of this workspace: some of its changes were taken, or the pin is another workspace's",
+            ),
+            (has_declined, "declined", "declines the newest head"),
+        ];
+        let marks = marks.into_iter().filter(|(has, ..)| *has);
+        marks.map(|(_, class, words)| (class, words)).collect()
     }
 }
 
@@ -173,6 +198,7 @@ impl Map {
                 bands: range.bands(&heads),
                 declined: None,
             }),
+            legend: lanes.legend(),
             lanes,
             gaps,
         }))

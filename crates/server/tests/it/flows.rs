@@ -11,6 +11,7 @@ use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke, UserChange, UserCr
 use ctxpin_protocol::http::turns::TurnBegin;
 use ctxpin_testing::workspace::Workspace;
 use reqwest::Method;
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::browser::create_chat;
@@ -395,6 +396,36 @@ async fn the_script_writes_times_as_the_server_does() -> Result<()> {
         let found = browser.evaluate(&words(days, form)).await?;
         assert_eq!(found, expected, "{days} {form}");
     }
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_ticks_of_a_map_are_in_the_zone_of_the_reader() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let mut browser = signed_in(&server, "/").await?;
+    let zone = json!({ "timezoneId": "Asia/Kolkata" });
+    browser.call("Emulation.setTimezoneOverride", zone).await?;
+    // The time at the place of each tick, in the words of its label.
+    let agree = "(() => {
+        const [from, to] = document.querySelector('.map').dataset.map.split('/').map(Date.parse);
+        const ticks = [...document.querySelectorAll('.map .when')].filter((tick) => tick.checkVisibility({ visibilityProperty: true }));
+        return ticks.length > 3 && ticks.every((tick) => {
+            const at = new Date(from + (parseFloat(tick.getAttribute('x')) / 100) * (to - from) + 30_000);
+            const time = at.toTimeString().slice(0, 5);
+            const words = tick.textContent;
+            return words.includes(':') ? words.endsWith(` ${time}`) : time === '00:00' && parseInt(words) === at.getDate();
+        });
+    })()";
+    for range in ["24h", "7d"] {
+        let path = format!("/workspaces/{}?range={range}", agent.id);
+        browser.open(server.url.join(&path)?.as_str()).await?;
+        browser.until(LIVE).await?;
+        assert_eq!(browser.evaluate(agree).await?, true, "{range}");
+    }
+    browser.no_errors()?;
     server.stop().await;
     Ok(())
 }

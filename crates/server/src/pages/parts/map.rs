@@ -8,14 +8,44 @@ use askama::filters::HtmlSafe;
 use ctxpin_model::history::StepStand;
 use ctxpin_model::moment::Moment;
 
-/// The number of ticks of the axis.
-const TICKS: u32 = 7;
+/// The most ticks of the axis, whose labels have room on a phone if every second one is shown.
+const TICKS_MAX: i64 = 7;
+
+const HOUR: i64 = 60 * 60;
+
+const DAY: i64 = 24 * HOUR;
+
+/// The steps between ticks, in seconds. Ticks are at whole multiples, so that their labels have no rest. Steps of more
+/// days are multiples of the last one.
+const STEPS: [i64; 15] = [
+    60,
+    2 * 60,
+    5 * 60,
+    10 * 60,
+    15 * 60,
+    30 * 60,
+    HOUR,
+    2 * HOUR,
+    4 * HOUR,
+    6 * HOUR,
+    12 * HOUR,
+    DAY,
+    2 * DAY,
+    4 * DAY,
+    7 * DAY,
+];
+
+/// How far from both ends of the axis, in percent, a label has room.
+const LABEL_MARGIN: f64 = 5.0;
 
 /// The number of colours of heads.
 const COLOURS: i64 = 6;
 
 /// The share of the width, in percent, from which a band has room for a number.
 const NUMBER_WIDTH_MIN: f64 = 3.0;
+
+/// The share of the width, in percent, from which a band has room for two words, also on a phone.
+const WORDS_WIDTH_MIN: f64 = 20.0;
 
 /// The share of the width, in percent, below which nobody sees a band. So the most bands of a lane are bounded.
 const BAND_WIDTH_MIN: f64 = 0.1;
@@ -119,6 +149,22 @@ impl fmt::Display for Range {
 
 impl HtmlSafe for Range {}
 
+impl Range {
+    /// Returns the ticks of the axis, and whether they are less than a day apart.
+    fn ticks(self) -> (Vec<Moment>, bool) {
+        let (from, to) = (self.from.utc().timestamp(), self.to.utc().timestamp());
+        let is_few = |step: &i64| (to - from) / step <= TICKS_MAX;
+        let weeks = (2..).map(|weeks| weeks * 7 * DAY);
+        let mut steps = STEPS.into_iter().chain(weeks);
+        let step = steps.find(is_few).unwrap_or(DAY);
+        let first = from + (-from).rem_euclid(step);
+        let ticks = (0..=TICKS_MAX).map(|tick| first + tick * step);
+        let ticks = ticks.take_while(|at| *at <= to);
+        let ticks = ticks.filter_map(|at| Moment::from_unix_micros(at * 1_000_000));
+        (ticks.collect(), step < DAY)
+    }
+}
+
 /// Returns a stand in words.
 pub(crate) fn stand_words(stand: StepStand) -> String {
     match stand {
@@ -142,7 +188,12 @@ impl Lane {
     fn words(&self) -> String {
         let mut words: Vec<_> = self.bands.iter().map(|band| band.stand).collect();
         words.dedup();
-        let mut words: Vec<_> = words.into_iter().map(stand_words).collect();
+        let words = words.into_iter().map(stand_words).enumerate();
+        let inner = words.map(|(index, words)| match index {
+            0 => words,
+            _ => words.to_lowercase(),
+        });
+        let mut words: Vec<_> = inner.collect();
         if let Some((_, head)) = self.declined {
             words.push(format!("declines head {head}"));
         }
@@ -166,9 +217,18 @@ impl Lane {
                 f,
                 "<rect class=\"{class}\" x=\"{start:.1}%\" y=\"{y}\" width=\"{width:.1}%\" height=\"16\" rx=\"3\"><title>{words}, from {from}</title></rect>"
             )?;
-            if let (StepStand::Head(head), true) = (band.stand, width > NUMBER_WIDTH_MIN) {
-                let (x, y) = (start + 0.5, y + 12);
-                write!(f, "<text x=\"{x:.1}%\" y=\"{y}\">{head}</text>")?;
+            let (x, y) = (start + 0.5, y + 12);
+            match band.stand {
+                StepStand::Head(head) if width > NUMBER_WIDTH_MIN => {
+                    write!(f, "<text x=\"{x:.1}%\" y=\"{y}\">{head}</text>")?;
+                }
+                StepStand::Unpinned if width > WORDS_WIDTH_MIN => {
+                    write!(f, "<text x=\"{x:.1}%\" y=\"{y}\">no pin</text>")?;
+                }
+                StepStand::Elsewhere if width > WORDS_WIDTH_MIN => {
+                    write!(f, "<text x=\"{x:.1}%\" y=\"{y}\">no head</text>")?;
+                }
+                StepStand::Head(_) | StepStand::Unpinned | StepStand::Elsewhere => {}
             }
         }
         if let Some((at, head)) = self.declined {
@@ -200,24 +260,23 @@ impl fmt::Display for Axis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(lane) = self;
         f.write_str("<svg height=\"44\" role=\"img\" aria-label=\"The heads of the workspace\">")?;
-        let step = Duration::from_secs_f64(lane.range.seconds() / f64::from(TICKS));
-        let is_short = step < Duration::from_secs(24 * 60 * 60);
-        let mut before = String::new();
-        for tick in 0..TICKS {
-            let at = lane.range.from.after(step * tick);
+        let (ticks, is_short) = lane.range.ticks();
+        for at in ticks {
             let x = lane.range.place(at);
-            let form = if is_short { "%a %H:%M" } else { "%-d %b" };
-            let day = at.utc().format(form).to_string();
-            // The ticks of a few minutes have a minute in common.
-            if day == before {
+            if !(LABEL_MARGIN..=100.0 - LABEL_MARGIN).contains(&x) {
                 continue;
             }
+            let (form, tick) = match is_short {
+                true => ("%a %H:%M", "clock"),
+                false => ("%-d %b", "day"),
+            };
+            let at = at.utc();
+            let (words, date) = (at.format(form), at.format("%Y-%m-%dT%H:%M:%SZ"));
             write!(
                 f,
                 "<line class=\"grid\" x1=\"{x:.2}%\" y1=\"16\" x2=\"{x:.2}%\" y2=\"20\"/>\
-                 <text class=\"when\" x=\"{x:.2}%\" y=\"12\">{day}</text>"
+                 <text class=\"when\" x=\"{x:.2}%\" y=\"12\" data-at=\"{date}\" data-tick=\"{tick}\">{words}</text>"
             )?;
-            before = day;
         }
         lane.write_bands(f, 24)?;
         f.write_str("</svg>")
@@ -319,7 +378,7 @@ mod tests {
         ]);
         assert_eq!(
             lane.words(),
-            "No pin, then Head 1, then No head of this workspace"
+            "No pin, then head 1, then no head of this workspace"
         );
         let svg = lane.to_string();
         assert!(
@@ -334,6 +393,50 @@ mod tests {
             "{svg}"
         );
         assert!(lane.words().ends_with("then declines head 2"));
+    }
+
+    #[test]
+    fn a_tick_is_at_the_time_that_its_label_says() {
+        let check = |seconds: i64, expected: &[&str]| {
+            // Sat 28 Nov 2026, 11:37:41 UTC.
+            let to = 1_795_865_861;
+            let lane = Lane {
+                range: Range {
+                    from: at(to - seconds),
+                    to: at(to),
+                },
+                bands: Vec::new(),
+                declined: None,
+            };
+            let svg = Axis(lane).to_string();
+            let ticks: Vec<_> = svg.split("data-at=\"").skip(1).collect();
+            let words = ticks.iter().map(|tick| tick.split(['>', '<']).nth(1));
+            let words: Vec<_> = words.map(Option::unwrap_or_default).collect();
+            assert_eq!(words, expected, "{seconds}: {svg}");
+            for (tick, words) in ticks.iter().zip(words) {
+                let (date, _) = tick.split_once('"').unwrap();
+                let time = words.split_once(' ').filter(|_| words.contains(':'));
+                let time = time.map_or("00:00", |(_, time)| time);
+                assert!(date.ends_with(&format!("T{time}:00Z")), "{date} {words}");
+            }
+        };
+        check(20, &[]);
+        let minutes = ["33", "34", "35", "36", "37"].map(|minute| format!("Sat 11:{minute}"));
+        check(5 * 60, &minutes.each_ref().map(String::as_str));
+        let hours = [
+            "Fri 16:00",
+            "Fri 20:00",
+            "Sat 00:00",
+            "Sat 04:00",
+            "Sat 08:00",
+        ];
+        check(DAY, &hours);
+        let days = [
+            "22 Nov", "23 Nov", "24 Nov", "25 Nov", "26 Nov", "27 Nov", "28 Nov",
+        ];
+        check(7 * DAY, &days);
+        let weeks = ["22 Oct", "29 Oct", "5 Nov", "12 Nov", "19 Nov", "26 Nov"];
+        check(40 * DAY, &weeks);
     }
 
     #[test]
