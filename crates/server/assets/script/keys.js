@@ -32,9 +32,11 @@ function currentRow() {
   return focused?.closest("[data-row]") ?? focused?.closest(".row, .file")?.querySelector("[data-row]");
 }
 
-/** Returns the elements of a selector that can be seen. */
+/** Returns the elements of a selector that can be seen, and those of a row that show when it is pointed at. */
 function visible(selector) {
-  return [...document.querySelectorAll(selector)].filter((element) => element.checkVisibility());
+  return [...document.querySelectorAll(selector)].filter((element) =>
+    element.checkVisibility({ visibilityProperty: !element.closest(".row") }),
+  );
 }
 
 function focusRow(row) {
@@ -45,13 +47,41 @@ function goRow(step) {
   const rows = visible("[data-row]");
   if (rows.length === 0) return false;
   const at = rows.indexOf(currentRow());
-  const next = at < 0 ? (step > 0 ? 0 : rows.length - 1) : at + step;
+  const next = at < 0 ? (step > 0 ? firstInView(rows) : rows.length - 1) : at + step;
   const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
   focusRow(row);
   // A file of a diff begins below the bar; a row of a list just has to be visible, with all of its lines.
   if (row.closest(".file")) row.closest(".file").scrollIntoView({ block: "start" });
   else (row.closest(".row, .lane") ?? row).scrollIntoView({ block: "nearest" });
   return true;
+}
+
+/** Returns the number of the first row that is not above the window. */
+function firstInView(rows) {
+  const at = rows.findIndex((row) => row.getBoundingClientRect().top >= 0);
+  return at < 0 ? rows.length - 1 : at;
+}
+
+// Back keeps the place: the row from which the reader left has the focus again, and is open if it was.
+document.addEventListener("click", (event) => {
+  const turn = event.target.closest("details.turn");
+  const row = event.target.closest("[data-row]") ?? turn?.querySelector("[data-row]");
+  if (!row || event.target.closest("[data-more]")) return;
+  const isOpen = row === event.target.closest("summary") ? !turn.open : Boolean(turn);
+  history.replaceState({ row: nameOf(row), isOpen }, "");
+});
+
+function nameOf(row) {
+  return row.getAttribute("href") ?? row.parentElement.id;
+}
+
+function returnToRow() {
+  const [{ type }] = performance.getEntriesByType("navigation");
+  if (type === "navigate" || !history.state?.row) return;
+  const row = visible("[data-row]").find((one) => nameOf(one) === history.state.row);
+  if (!row) return;
+  if (history.state.isOpen) row.parentElement.open = true;
+  focusRow(row);
 }
 
 /**

@@ -11,6 +11,7 @@ showAddress();
 
 startTimes();
 startKeys();
+returnToRow();
 showSeen();
 restoreTyped();
 countChoices();

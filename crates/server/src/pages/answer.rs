@@ -9,7 +9,7 @@ use super::done::saying;
 use super::form::Wants;
 use super::frame::html;
 use super::parts::command::Command;
-use super::parts::text::Text;
+use super::parts::text::PathText;
 use crate::api_error::ApiResult;
 
 /// What a write has done.

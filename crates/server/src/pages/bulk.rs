@@ -26,7 +26,7 @@ use super::parts::command::{chat_command, rollback_command};
 use super::parts::number::counted;
 use super::parts::resource_name::resource_name;
 use super::parts::short_id::{ShortId, last_digits};
-use super::parts::text::Text;
+use super::parts::text::{PathText, Text};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 use crate::params::PathParams;

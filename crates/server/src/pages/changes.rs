@@ -35,7 +35,7 @@ use super::parts::number::{Number, counted};
 use super::parts::pager::Pager;
 use super::parts::rail::Stand;
 use super::parts::sums::Sums;
-use super::parts::text::Text;
+use super::parts::text::{PathText, Text};
 use super::parts::time::Time;
 use super::typed::Typed;
 use crate::api_error::{ApiResult, sentence};

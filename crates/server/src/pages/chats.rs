@@ -23,7 +23,7 @@ use super::parts::number::{Number, counted};
 use super::parts::pager::Pager;
 use super::parts::rail::{Rail, SCAN_INCOMPLETE, Stand, is_away};
 use super::parts::short_id::ShortId;
-use super::parts::text::Text;
+use super::parts::text::{PathText, Text};
 use super::parts::time::Time;
 use super::parts::verdict::{LastSaid, Proof};
 use crate::api_error::ApiResult;

@@ -21,7 +21,7 @@ use super::fields::Fields;
 use super::form::PageForm;
 use super::frame::{Frame, Place, html};
 use super::parts::command::Command;
-use super::parts::text::Text;
+use super::parts::text::PathText;
 use super::parts::time::Time;
 use crate::api_error::ApiResult;
 use crate::app::App;

@@ -20,7 +20,7 @@ use super::caller::{Choices, FoundCaller, PageCaller};
 use super::form::Wants;
 use super::frame::{Frame, html};
 use super::local_path::{form_path, local_path};
-use super::parts::text::Text;
+use super::parts::text::{PathText, Text};
 use super::told::Told;
 use super::unsent::{InVain, SentForm, delete_unsent};
 use crate::api_error::{ApiError, ApiResult};

@@ -17,7 +17,7 @@ use super::chat::diff::{DiffForm, Part, Texts, entries};
 use super::form::Wants;
 use super::frame::{Frame, Place, html};
 use super::parts::lines::Layout;
-use super::parts::text::Text;
+use super::parts::text::PathText;
 use super::parts::time::Time;
 use super::typed::Typed;
 use super::workspaces::agent_id;

@@ -12,7 +12,7 @@ use super::caller::PageCaller;
 use super::form::PageForm;
 use super::frame::{Frame, Place, html};
 use super::parts::number::counted;
-use super::parts::text::Text;
+use super::parts::text::PathText;
 use super::workspaces::agent_id;
 use crate::api_error::ApiResult;
 use crate::app::App;

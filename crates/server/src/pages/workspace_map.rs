@@ -18,7 +18,7 @@ use super::caller::PageCaller;
 use super::chats::title_of;
 use super::parts::map::{Axis, Band, CROWD_STEPS, Crowd, Lane, Range, Step, stand_words};
 use super::parts::number::{Number, counted};
-use super::parts::text::Text;
+use super::parts::text::PathText;
 use super::parts::time::Time;
 use super::search::exposed_path;
 use crate::api_error::ApiResult;

@@ -30,7 +30,7 @@ use super::parts::pager::Pager;
 use super::parts::rail::{Rail, Stand};
 use super::parts::resource_tree::{Marks, ResourceTree};
 use super::parts::short_id::ShortId;
-use super::parts::text::Text;
+use super::parts::text::{PathText, Text};
 use super::parts::time::Time;
 use super::parts::unused::{Cure, Unused, UnusedList};
 use super::search::exposed_path;

@@ -6,6 +6,7 @@
 use anyhow::Result;
 use ctxpin_browser::Chromium;
 use ctxpin_testing::workspace::Workspace;
+use serde_json::{Value, json};
 
 use crate::browser::create_chat;
 use crate::flows::signed_in;
@@ -39,6 +40,75 @@ pub const OVERFLOW: &str = "(() => {
     if (document.documentElement.scrollWidth > width) found.push(`scrolls to ${document.documentElement.scrollWidth}`);
     return found;
 })()";
+
+/// Opens the turns of a list, which then load what they hold.
+const OPEN: &str =
+    "document.querySelectorAll('details.turn').forEach((turn) => { turn.open = true })";
+
+/// Lists the words that break within, with the elements they are in. What is longer than our words may break.
+const BROKEN: &str = r"(() => {
+    const found = [];
+    const range = document.createRange();
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        const text = texts.currentNode;
+        const element = text.parentElement;
+        if (element.closest('.unseen, pre, .lines') || !element.checkVisibility({ visibilityProperty: true })) continue;
+        for (const { 0: word, index } of text.data.matchAll(/(?<![\p{L}\d_])\p{L}{2,20}(?![\p{L}\d_])/gu)) {
+            range.setStart(text, index);
+            range.setEnd(text, index + word.length);
+            const lines = new Set(Array.from(range.getClientRects(), ({ top }) => Math.round(top)));
+            if (lines.size > 1) found.push(`${word} breaks in ${element.outerHTML.slice(0, 150)}`);
+        }
+    }
+    return found.slice(0, 3);
+})()";
+
+/// Lists the numbers and nouns that do not agree.
+const PLURALS: &str = r"(() => {
+    const nouns = 'lines|chats|heads|changes|requests|tokens|tools|files|turns|pins|days|servers|workspaces';
+    const labels = Array.from(document.querySelectorAll('[aria-label]'), (element) => element.ariaLabel);
+    const words = [document.querySelector('main').textContent, ...labels].join('\n');
+    return words.match(new RegExp(`(?<![\\d.,:] ?)1 (${nouns})\\b.*`, 'g')) ?? [];
+})()";
+
+/// What a reader of the screen can do something with, as Chromium's accessibility tree calls it.
+const CONTROLS: [&str; 9] = [
+    "button",
+    "link",
+    "checkbox",
+    "radio",
+    "textbox",
+    "searchbox",
+    "combobox",
+    "DisclosureTriangle",
+    "image",
+];
+
+/// Returns what is wrong with the names in the accessibility tree of a page.
+async fn misnamed(browser: &mut Chromium) -> Result<Vec<String>> {
+    let tree = browser
+        .call("Accessibility.getFullAXTree", json!({}))
+        .await?;
+    let nodes = tree["nodes"].as_array().into_iter().flatten();
+    let mut faults = Vec::new();
+    for node in nodes.filter(|node| node["ignored"] != true) {
+        let role = node["role"]["value"].as_str().unwrap_or_default();
+        let name = node["name"]["value"].as_str().unwrap_or_default().trim();
+        if !CONTROLS.contains(&role) {
+            continue;
+        }
+        let word = name.split([' ', ':']).next().unwrap_or_default();
+        if name.is_empty() {
+            faults.push(format!("a {role} has no name"));
+        } else if name != word && name.ends_with(&format!(": {word}")) {
+            faults.push(format!("a {role} says one thing twice: {name}"));
+        } else if role == "button" && name == "Copy" {
+            faults.push("a button does not say what it copies".to_owned());
+        }
+    }
+    Ok(faults)
+}
 
 /// A payment service with instructions, skills and servers, of which some cannot be used.
 fn shop() -> Content {
@@ -84,6 +154,10 @@ fn shop() -> Content {
 async fn faults(browser: &mut Chromium, number: usize) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     browser.evaluate(&format!("{AXE}; true")).await?;
+    browser.evaluate(OPEN).await?;
+    browser
+        .until("document.querySelector('details.turn > [data-version] > a[data-more]') === null")
+        .await?;
     for (index, width) in WIDTHS.into_iter().enumerate() {
         browser.resize(width, 900).await?;
         let theme = ["light", "dark"][(number + index) % 2];
@@ -93,13 +167,17 @@ async fn faults(browser: &mut Chromium, number: usize) -> Result<Vec<String>> {
             ("prefers-reduced-motion", "reduce"),
         ];
         browser.prefer(&preferences).await?;
-        for script in [RUN, OVERFLOW] {
+        for script in [RUN, OVERFLOW, BROKEN] {
             let found = browser.evaluate(script).await?;
             for fault in found.as_array().into_iter().flatten() {
                 faults.push(format!("{width} {theme}: {fault}"));
             }
         }
     }
+    let found = browser.evaluate(PLURALS).await?;
+    let found = found.as_array().into_iter().flatten();
+    faults.extend(found.map(Value::to_string));
+    faults.extend(misnamed(browser).await?);
     Ok(faults)
 }
 

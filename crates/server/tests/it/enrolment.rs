@@ -176,7 +176,7 @@ async fn an_open_page_shows_the_workspace_that_its_code_has_connected() -> Resul
     browser
         .until("document.querySelector('.enrol-code') !== null && document.getElementById('stream').dataset.stream === 'live'")
         .await?;
-    let shown = "document.querySelector('.enrol-code button')?.textContent";
+    let shown = "document.querySelector('.enrol-code code')?.textContent";
     let code = browser.evaluate(shown).await?;
     let code = code.as_str().expect("a code").to_owned();
     // Other news leave the code where it is.

@@ -197,6 +197,16 @@ async fn keys_go_through_a_long_list_and_to_its_next_page() -> Result<()> {
         browser.until(LIVE).await?;
         press_all(&mut browser, &["j", "j"]).await?;
         assert_eq!(focus(&mut browser).await?, "Chat 8");
+        // The way back leads to the row.
+        press_all(&mut browser, &["Enter"]).await?;
+        browser
+            .until("document.querySelector('#diff') !== null")
+            .await?;
+        browser.evaluate("history.back()").await?;
+        browser
+            .until("document.querySelector('#diff') === null && document.activeElement?.textContent === 'Chat 8'")
+            .await?;
+        browser.until(LIVE).await?;
         // And back, from the last row.
         for _ in 0..9 {
             browser.press("j").await?;

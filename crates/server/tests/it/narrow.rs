@@ -124,3 +124,50 @@ async fn the_label_of_a_token_is_whole() -> Result<()> {
     server.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_choice_moves_no_button() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let workspace = |text: &str| Workspace::with_agents_md("/w", text);
+    agent.push(&workspace("Be kind.\n")).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    let skills = workspace("Be quick.\n").skill("triage", "Sorts issues.", &[]);
+    agent.push(&skills).await;
+    let mut browser = phone(&server, &format!("/chats/{chat}")).await?;
+    let buttons = |state: &str| {
+        format!(
+            "document.getElementById('decision').dataset.chosen === '{state}' &&
+             [...document.querySelectorAll('.foot [type=submit]')]
+                .filter((button) => button.checkVisibility({{ visibilityProperty: true }}))
+                .map((button) => [button.textContent, ...Object.values(button.getBoundingClientRect().toJSON())])"
+        )
+    };
+    let names = |found: &Value| {
+        let found = found.as_array().into_iter().flatten();
+        found.map(|one| one[0].clone()).collect::<Vec<_>>()
+    };
+    let places = |found: &Value| {
+        let found = found.as_array().into_iter().flatten();
+        let places = found.map(|one| one.as_array().map(|one| one[1..].to_vec()));
+        places.collect::<Vec<_>>()
+    };
+    let before = browser.evaluate(&buttons("none")).await?;
+    assert_eq!(names(&before), ["Take all", "Keep the pin"]);
+    browser
+        .evaluate("document.querySelector('.diff-tree [type=checkbox]').click()")
+        .await?;
+    let after = browser.evaluate(&buttons("some")).await?;
+    assert_eq!(names(&after), ["Take 1 of 2", "Keep the pin"]);
+    assert_eq!(places(&before), places(&after));
+    // A key presses the button that is to be seen.
+    browser.press("t").await?;
+    browser
+        .until("document.querySelector('.toast p')?.textContent.startsWith('Took ')")
+        .await?;
+    let context = server.client.context(chat).await.unwrap();
+    assert!(context.pin.dirty, "one of two changes was taken");
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}

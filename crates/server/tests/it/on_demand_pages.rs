@@ -24,6 +24,7 @@ async fn a_context_says_which_files_bring_which_instructions() {
     agent.push(&workspace).await;
     let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
     let page = browser.page(&format!("/chats/{chat}/context")).await;
+    let page = page.replace("<wbr>", "");
     for text in [
         "Given with files that match src/**/*.ts, src/**/*.tsx",
         "Given when a file below pay is read",

@@ -271,7 +271,7 @@ async fn connects_a_workspace(server: &Server, browser: &Browser<'_>, page: &str
     let made = browser.post("/workspaces/new", &fields).await;
     assert_eq!(made.status(), StatusCode::OK);
     let made = made.text().await.unwrap();
-    let code = between(&made, "class=\"word\" data-copy=\"", "\"").to_owned();
+    let code = between(&made, "enrol-code\"><code>", "</code>").to_owned();
     let shown = steady(&made).replace(&code, "CODE");
     check_golden("workspace-new-code", &shown);
     let address = between(&made, "data-address=\"", "\"").to_owned();

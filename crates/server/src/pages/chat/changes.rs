@@ -28,7 +28,7 @@ use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::rail::Stand;
 use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
 use crate::pages::parts::short_id::ShortId;
-use crate::pages::parts::text::Text;
+use crate::pages::parts::text::PathText;
 use crate::pages::parts::unused::Cure;
 use crate::params::{PathParams, QueryParams};
 

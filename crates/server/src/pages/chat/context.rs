@@ -36,7 +36,7 @@ use crate::pages::parts::resource_name::name_from;
 use crate::pages::parts::resource_tree::{Marks, ResourceTree};
 use crate::pages::parts::room::{ListRoom, TextRoom};
 use crate::pages::parts::short_id::ShortId;
-use crate::pages::parts::text::Text;
+use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::unused::{Cure, Taker, Unused, UnusedList};
 use crate::params::{PathParams, QueryParams};
 

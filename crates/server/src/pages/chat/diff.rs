@@ -16,7 +16,7 @@ use crate::pages::parts::lines::{Gap, Layout, LinesTable, weight};
 use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
 use crate::pages::parts::sums::Sums;
-use crate::pages::parts::text::Text;
+use crate::pages::parts::text::{PathText, Text};
 use crate::pages::typed::Typed;
 
 /// The number of changed lines of a text above which the page folds it.

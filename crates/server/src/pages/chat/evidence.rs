@@ -12,7 +12,7 @@ use crate::pages::parts::outcome::Became;
 use crate::pages::parts::resource_name::resource_name;
 use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
 use crate::pages::parts::short_id::ShortId;
-use crate::pages::parts::text::Text;
+use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::verdict::Said;
 
 /// The evidence of a turn.

@@ -22,7 +22,7 @@ use crate::pages::parts::command::{Command, chat_command};
 use crate::pages::parts::number::{Number, counted};
 use crate::pages::parts::rail::{Rail, Stand};
 use crate::pages::parts::short_id::{ShortId, last_digits};
-use crate::pages::parts::text::Text;
+use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::time::Time;
 use crate::pages::parts::unused::Taker;
 use crate::pages::parts::verdict::LastSaid;

@@ -37,7 +37,7 @@ use crate::pages::parts::pager::Pager;
 use crate::pages::parts::resource_name::resource_name;
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::sums::Sums;
-use crate::pages::parts::text::Text;
+use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::time::Time;
 use crate::pages::typed::Typed;
 use crate::params::{PathParams, QueryParams};

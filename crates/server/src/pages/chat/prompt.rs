@@ -19,7 +19,7 @@ use crate::pages::parts::command::Command;
 use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::resource_name::name_from;
 use crate::pages::parts::room::TextRoom;
-use crate::pages::parts::text::Text;
+use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::time::Time;
 use crate::params::PathParams;
 
@@ -130,7 +130,7 @@ pub(crate) async fn page(
             turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
             prompt: PromptText::new(&bytes, renderer, &view, format!("/chats/{chat}/prompt/raw")),
             pinned: pin.map(|pin| Time::ago(pin.pinned_at, frame.now)),
-            copy: Command::new("Copy", format!("ctxpin prompt {}", head.short)),
+            copy: Command::new("Copy the prompt", format!("ctxpin prompt {}", head.short)),
             frame,
             head,
         })

@@ -30,7 +30,7 @@ use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::{Command, chat_command};
 use crate::pages::parts::number::counted;
 use crate::pages::parts::short_id::last_digits;
-use crate::pages::parts::text::Text;
+use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::word_choice::WordChoice;
 use crate::pages::typed::Typed;
 use crate::params::{PathParams, QueryParams};

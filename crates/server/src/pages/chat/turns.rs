@@ -31,7 +31,7 @@ use crate::pages::parts::command::Command;
 use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::pager::Pager;
 use crate::pages::parts::short_id::ShortId;
-use crate::pages::parts::text::Text;
+use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::time::Time;
 use crate::pages::parts::verdict::{LastSaid, Said, Unproved};
 use crate::params::{PathParams, QueryParams};
@@ -256,7 +256,7 @@ pub(crate) async fn turn(
                 PromptText::new(&bytes, renderer, &context, whole)
             }),
             copy: Command::new(
-                "Copy",
+                "Copy the prompt",
                 format!("ctxpin chat turns {number} --prompt --chat {}", head.short),
             ),
             advice: (is_alarm && head.may_change)

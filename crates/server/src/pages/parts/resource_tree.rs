@@ -12,7 +12,7 @@ use super::conditions::when;
 use super::glyph::{Glyph, Share};
 use super::number::{Number, Size, counted};
 use super::room::{ITEMS_MAX, ListRoom};
-use super::text::Text;
+use super::text::{PathText, Text};
 
 /// The resources in use, in the order of the prompt.
 #[derive(Template)]

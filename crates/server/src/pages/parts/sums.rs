@@ -30,18 +30,25 @@ impl fmt::Display for Sums {
             removed: minus,
         } = self.0;
         f.write_str("<span class=\"sums\">")?;
-        let lines = "<span class=\"unseen\"> lines</span></span>";
         if plus > 0 {
-            write!(f, "<span class=\"plus\">+{plus}{lines}")?;
+            write_lines(f, "plus", '+', plus)?;
         }
         if plus > 0 && minus > 0 {
             f.write_str(" ")?;
         }
         if minus > 0 {
-            write!(f, "<span class=\"minus\">−{minus}{lines}")?;
+            write_lines(f, "minus", '−', minus)?;
         }
         f.write_str("</span>")
     }
+}
+
+fn write_lines(f: &mut fmt::Formatter<'_>, class: &str, sign: char, count: u64) -> fmt::Result {
+    let noun = if count == 1 { "line" } else { "lines" };
+    write!(
+        f,
+        "<span class=\"{class}\">{sign}{count}<span class=\"unseen\"> {noun}</span></span>"
+    )
 }
 
 impl HtmlSafe for Sums {}

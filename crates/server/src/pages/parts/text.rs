@@ -20,6 +20,32 @@ impl<T: AsRef<str>> fmt::Display for Text<T> {
 
 impl<T: AsRef<str>> HtmlSafe for Text<T> {}
 
+/// The most places at which a path may break. What a hostile path has besides breaks where the line ends.
+const BREAKS_MAX: usize = 40;
+
+/// A text from outside that is, or names, a path: escaped as [`Text`], it may break behind each `/`. It is for what an
+/// element shows, and not for an attribute.
+pub(crate) struct PathText<T>(pub T);
+
+impl<T: AsRef<str>> fmt::Display for PathText<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut breaks = 0;
+        let mut may_break = false;
+        for part in self.0.as_ref().split_inclusive('/') {
+            if may_break && breaks < BREAKS_MAX {
+                f.write_str("<wbr>")?;
+                breaks += 1;
+            }
+            Text(part).fmt(f)?;
+            // No line ends with the `/` that begins a path.
+            may_break = !part.ends_with(" /") && part != "/";
+        }
+        Ok(())
+    }
+}
+
+impl<T: AsRef<str>> HtmlSafe for PathText<T> {}
+
 fn write_character(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
     match character {
         '<' => f.write_str("&lt;"),
@@ -61,5 +87,17 @@ mod tests {
         check("a\u{202E}b\u{2069}", "a[U+202E]b[U+2069]");
         check("a\r\0", "a[U+000D][U+0000]");
         check("zero\u{200B}width\u{E0041}", "zero[U+200B]width[U+E0041]");
+    }
+
+    #[test]
+    fn a_path_breaks_behind_its_directories() {
+        let check = |text: &str, expected: &str| assert_eq!(PathText(text).to_string(), expected);
+        check("AGENTS.md", "AGENTS.md");
+        check("/work/a/AGENTS.md", "/work/<wbr>a/<wbr>AGENTS.md");
+        check("crates/<b>", "crates/<wbr>&lt;b&gt;");
+        check("shadowed by /w/a.md", "shadowed by /w/<wbr>a.md");
+        check("////", "////");
+        let shown = PathText("a/".repeat(2_048)).to_string();
+        assert_eq!(shown.matches("<wbr>").count(), BREAKS_MAX);
     }
 }

@@ -9,7 +9,7 @@ use super::glyph::Glyph;
 use super::number::Number;
 use super::resource_name::name_from;
 use super::room::ListRoom;
-use super::text::Text;
+use super::text::{PathText, Text};
 
 /// The most resources that a page lists as not used.
 const SHOWN_MAX: usize = 200;
