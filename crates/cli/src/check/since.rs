@@ -1,6 +1,7 @@
 //! The findings of an earlier commit, so that only new findings are reported.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -14,6 +15,9 @@ use tokio::process::Command;
 
 use super::{Finding, findings};
 use crate::say::{self, Failure, Hint};
+
+/// The variable with the number of settings that git takes from its environment.
+const COUNT: &str = "GIT_CONFIG_COUNT";
 
 /// The findings of a commit, with the number of times that each occurs.
 pub struct Before(BTreeMap<Key, usize>);
@@ -160,14 +164,16 @@ impl CheckedOut {
         let mut into = OsString::from("--prefix=");
         into.push(&project);
         into.push("/");
+        let off = filters_off(root, &index).await?;
         for arguments in [
             vec![OsStr::new("read-tree"), OsStr::new(&commit)],
             vec![OsStr::new("checkout-index"), OsStr::new("--all"), &into],
         ] {
-            let said = git(root, &index, arguments).await?;
+            let said = git_with(root, &index, &off, arguments).await?;
             if !said.status.success() {
                 return Err(Failure::new(format!("git cannot check out {revision}"))
-                    .because(String::from_utf8_lossy(&said.stderr).trim()));
+                    .because(String::from_utf8_lossy(&said.stderr).trim())
+                    .hint(Hint::say("a partial clone may lack its files")));
             }
         }
         Ok(Self {
@@ -177,10 +183,36 @@ impl CheckedOut {
     }
 }
 
-/// Runs git on a repository with a separate index. Large files stay pointers, and no program of the repository runs.
+/// Returns settings that turn off all filters of a repository, as its own, the person's and the machine's configuration
+/// name them.
+async fn filters_off(root: &Path, index: &Path) -> Result<Vec<(String, &'static str)>, Failure> {
+    let pattern = r"^filter\..*\.(smudge|process|required)$";
+    let arguments = ["config", "--null", "--name-only", "--get-regexp", pattern];
+    let named = git(root, index, arguments).await?;
+    let names = String::from_utf8_lossy(&named.stdout).into_owned();
+    let names = names.split_terminator('\0');
+    let off = names.map(|name| match name.ends_with(".required") {
+        true => (name.to_owned(), "false"),
+        false => (name.to_owned(), ""),
+    });
+    Ok(off.collect())
+}
+
+/// Runs git on a repository with a separate index.
 async fn git<A: AsRef<OsStr>>(
     root: &Path,
     index: &Path,
+    arguments: impl IntoIterator<Item = A>,
+) -> Result<Output, Failure> {
+    git_with(root, index, &[], arguments).await
+}
+
+/// Runs git as [`git`] does, with more settings. No program of the repository runs, also none that would fetch what a
+/// partial clone lacks.
+async fn git_with<A: AsRef<OsStr>>(
+    root: &Path,
+    index: &Path,
+    settings: &[(String, &str)],
     arguments: impl IntoIterator<Item = A>,
 ) -> Result<Output, Failure> {
     let mut command = Command::new("git");
@@ -191,8 +223,18 @@ async fn git<A: AsRef<OsStr>>(
         .args(["-c", "core.fsmonitor=false"])
         .args(arguments)
         .env("GIT_INDEX_FILE", index)
-        .env("GIT_LFS_SKIP_SMUDGE", "1")
+        .env("GIT_ALLOW_PROTOCOL", "none")
         .kill_on_drop(true);
+    // The name of a filter may have any character, so it goes into no argument. The caller may have set some already.
+    let present = env::var(COUNT).ok().and_then(|count| count.parse().ok());
+    let mut count: usize = present.unwrap_or(0);
+    for (name, value) in settings {
+        command
+            .env(format!("GIT_CONFIG_KEY_{count}"), name)
+            .env(format!("GIT_CONFIG_VALUE_{count}"), value);
+        count += 1;
+    }
+    command.env(COUNT, count.to_string());
     let said = command.output().await;
     said.map_err(|error| Failure::usage("--since needs git, which cannot be run").because(error))
 }

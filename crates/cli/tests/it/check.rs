@@ -427,6 +427,36 @@ fn finding_07_somebody_elses_directory_is_trusted_by_name() {
     }
 }
 
+/// A repository can name programs in its configuration, which may come with it from somebody else.
+#[test]
+fn no_filter_of_a_repository_runs_for_an_earlier_commit() {
+    let bench = Bench::new();
+    let root = bench.workspace("app", "See [more](docs/more.md).\n");
+    fs::write(root.join("skill.md"), "x\n").unwrap();
+    git(&root, &["init", "--quiet"]);
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "-m", "first"]);
+    let ran = root.join(".git/ran");
+    let run = format!("touch '{}'; cat", ran.display());
+    // Each kind is chosen for some files. A name may have any character.
+    for (name, key, pattern) in [
+        ("a.b=c", "smudge", "AGENTS.md"),
+        ("process", "process", "skill.md"),
+    ] {
+        git(&root, &["config", &format!("filter.{name}.{key}"), &run]);
+        git(
+            &root,
+            &["config", &format!("filter.{name}.required"), "true"],
+        );
+        let attributes = root.join(".git/info/attributes");
+        let more = fs::read_to_string(&attributes).unwrap_or_default();
+        fs::write(attributes, format!("{more}{pattern} filter={name}\n")).unwrap();
+    }
+    let said = bench.run(&root, &["check", "--since", "HEAD"]);
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    assert!(!ran.exists());
+}
+
 /// The repository may be private, so the checkout is readable for its user only. It is deleted when the
 /// command ends.
 #[test]
