@@ -137,7 +137,8 @@ fn cut(cut_at: Option<u64>) -> String {
     }
 }
 
-/// Returns a table with a row for each file and a column for each profile.
+/// Returns a table with a row for each file and a column for each profile. The reasons stand below it, so that it fits into
+/// a narrow terminal.
 pub fn compared(scans: &[(Profile, Found)]) -> String {
     let viewpoint = Viewpoint::here();
     let tools: Vec<_> = scans.iter().map(Tool::of).collect();
@@ -149,16 +150,59 @@ pub fn compared(scans: &[(Profile, Found)]) -> String {
     }
     let names = scans.iter().map(|(profile, _)| profile.as_str());
     let mut table = Table::new(&std::iter::once("source").chain(names).collect::<Vec<_>>());
+    let mut footnotes = Footnotes::default();
     for source in sources {
         let own = PathBuf::from(source);
         let file = Named {
             target: own.canonicalize().ok(),
             own,
         };
-        let cells = tools.iter().map(|tool| words(&tool.standing_of(&file)));
+        let cells = tools
+            .iter()
+            .map(|tool| footnotes.words(&tool.standing_of(&file)));
         table.row(std::iter::once(viewpoint.path(source)).chain(cells));
     }
-    table.text()
+    table.text() + &footnotes.text()
+}
+
+/// The reasons below a table, each once, by their numbers.
+#[derive(Default)]
+struct Footnotes(Vec<String>);
+
+impl Footnotes {
+    /// Returns what a tool does with a file in a few words.
+    fn words(&mut self, tool: &FileInTool) -> String {
+        let (words, reason) = match (&tool.effective, tool.place, &tool.reason) {
+            (Some(given), Some(place), _) => {
+                let words = format!("no. {place}, {}", say::size(given.bytes));
+                (words, given.cut_at.map(|at| format!("cut at byte {at}")))
+            }
+            (_, _, reason) => ("no".to_owned(), reason.clone()),
+        };
+        match reason {
+            Some(reason) => format!("{words} [{}]", self.number(reason)),
+            None => words,
+        }
+    }
+
+    fn number(&mut self, reason: String) -> usize {
+        let known = self.0.iter().position(|known| *known == reason);
+        1 + known.unwrap_or_else(|| {
+            self.0.push(reason);
+            self.0.len() - 1
+        })
+    }
+
+    fn text(&self) -> String {
+        let lines = self.0.iter().zip(1..);
+        let lines: String = lines
+            .map(|(reason, number)| format!("[{number}] {}\n", say::line(reason)))
+            .collect();
+        match lines.is_empty() {
+            true => lines,
+            false => format!("\n{lines}"),
+        }
+    }
 }
 
 /// Returns, for each profile, whether its tool gives a file to its model.
