@@ -8,11 +8,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::limits::{GLOB_BYTES_MAX, GLOBS_MAX};
 use crate::skill::frontmatter_values;
+use crate::skill::repair::is_blank;
 
 /// The names of the files that a directory gives by itself, in their order.
 pub const NAMES: [&str; 3] = ["CLAUDE.md", ".claude/CLAUDE.md", LOCAL_NAME];
@@ -47,11 +48,6 @@ const TEXT_EXTENSIONS: &str = "md txt text json yaml yml toml xml csv html htm c
     ps1 bat cmd env ini cfg conf config properties sql graphql gql proto vue svelte astro ejs hbs pug jade php pl \
     pm lua r dart ex exs erl hrl clj cljs cljc edn hs lhs elm ml mli f f90 f95 for cmake make makefile gradle sbt \
     rst adoc asciidoc org tex latex lock log diff patch";
-
-/// The characters that YAML reserves, as Claude Code sees it.
-const RESERVED: [char; 13] = [
-    '{', '}', '[', ']', '*', '&', '#', '!', '|', '>', '%', '@', '`',
-];
 
 /// An instruction file as Claude Code reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +142,7 @@ pub fn described_by_text(skill_md: &[u8]) -> String {
 
 fn skill_value(skill_md: &[u8], key: &str) -> Option<Value> {
     let whole = String::from_utf8_lossy(skill_md);
-    let values = split(&whole).0.and_then(values)?;
+    let values = split(&whole).0.and_then(frontmatter_values)?;
     values.get(key).cloned()
 }
 
@@ -160,11 +156,6 @@ pub fn skill_text(skill_md: &[u8]) -> String {
 /// Returns a text without the blanks around it. A byte order mark counts as a blank.
 pub fn trim(text: &str) -> &str {
     text.trim_matches(is_blank)
-}
-
-/// Returns whether a character is white space in JavaScript.
-fn is_blank(c: char) -> bool {
-    c == '\u{feff}' || c.is_whitespace() && c != '\u{85}'
 }
 
 /// Splits a file into the text of its frontmatter, if it has one, and the content.
@@ -186,43 +177,9 @@ fn split(whole: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// Returns the keys and values of a frontmatter. If it is no YAML, plain values with characters that YAML reserves
-/// are taken as texts.
-fn values(frontmatter: &str) -> Option<Map<String, Value>> {
-    frontmatter_values(frontmatter).or_else(|| {
-        let lines = frontmatter.split('\n');
-        let lines: Vec<_> = lines
-            .map(|line| quoted(line).unwrap_or_else(|| line.to_owned()))
-            .collect();
-        frontmatter_values(&lines.join("\n"))
-    })
-}
-
-/// Returns a line with its value in quotes. Returns `None` if the line stays as it is.
-fn quoted(line: &str) -> Option<String> {
-    let (key, value) = line.split_once(':')?;
-    let is_key = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphabetic() || "_-".contains(c));
-    let text = value.trim_start_matches(is_blank);
-    if !is_key || text.is_empty() || text.len() == value.len() || text.contains('\r') {
-        return None;
-    }
-    let is_within = |open: char, close: char| text.starts_with(open) && text.ends_with(close);
-    let is_list = is_within('[', ']')
-        && frontmatter_values(line).is_some_and(|values| values.values().all(Value::is_array));
-    if is_within('"', '"') || is_within('\'', '\'') || is_list {
-        return None;
-    }
-    let is_reserved = text.contains(": ") || text.contains(RESERVED);
-    let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    is_reserved.then(|| format!("{key}: \"{escaped}\""))
-}
-
 /// Returns the globs of a frontmatter.
 fn globs(frontmatter: &str) -> Option<Vec<String>> {
-    let values = values(frontmatter)?;
+    let values = frontmatter_values(frontmatter)?;
     let mut globs = Vec::new();
     collect(values.get("paths")?, &mut globs);
     // A pattern that ends with everything below a directory is the pattern of the directory.

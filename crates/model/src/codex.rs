@@ -1,7 +1,5 @@
 //! What Codex reads of a skill besides its `SKILL.md`.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -29,18 +27,43 @@ struct Policy {
     products: Vec<Product>,
 }
 
+/// A known member that stands twice makes the whole file count for nothing, an unknown one does not.
 #[derive(Deserialize)]
 struct Interface {
+    #[serde(rename = "display_name")]
+    _display_name: Option<IgnoredAny>,
+    #[serde(rename = "short_description")]
+    _short_description: Option<IgnoredAny>,
+    #[serde(rename = "icon_small")]
+    _icon_small: Option<IgnoredAny>,
+    #[serde(rename = "icon_large")]
+    _icon_large: Option<IgnoredAny>,
+    #[serde(rename = "brand_color")]
+    _brand_color: Option<IgnoredAny>,
     #[serde(rename = "default_prompt")]
     _default_prompt: Option<String>,
-    #[serde(flatten)]
-    _others: BTreeMap<String, IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct Dependencies {
     #[serde(rename = "tools")]
-    _tools: Option<Vec<BTreeMap<String, IgnoredAny>>>,
+    _tools: Option<Vec<Tool>>,
+}
+
+#[derive(Deserialize)]
+struct Tool {
+    #[serde(rename = "type")]
+    _type: Option<IgnoredAny>,
+    #[serde(rename = "value")]
+    _value: Option<IgnoredAny>,
+    #[serde(rename = "description")]
+    _description: Option<IgnoredAny>,
+    #[serde(rename = "transport")]
+    _transport: Option<IgnoredAny>,
+    #[serde(rename = "command")]
+    _command: Option<IgnoredAny>,
+    #[serde(rename = "url")]
+    _url: Option<IgnoredAny>,
 }
 
 #[derive(PartialEq, Eq, Deserialize)]
@@ -98,6 +121,11 @@ mod tests {
             "policy: {allow_implicit_invocation: false, other: 1}\nother: 3\n",
             "interface: {display_name: 7, brand_color: zz}\npolicy: {allow_implicit_invocation: false}",
             "dependencies: {tools: [{}]}\npolicy: {allow_implicit_invocation: false}",
+            "other: 1\nother: 2\npolicy: {allow_implicit_invocation: false}",
+            "other: [{x: 1, x: 2}]\npolicy: {allow_implicit_invocation: false}",
+            "policy: {allow_implicit_invocation: false, other: 1, other: 2}",
+            "interface: {x: 1, x: 2}\npolicy: {allow_implicit_invocation: false}",
+            "dependencies: {x: 1, x: 2, tools: [{foo: a, foo: b}]}\npolicy: {allow_implicit_invocation: false}",
         ];
         for offer in hidden {
             check(offer, Some("allow_implicit_invocation"));
@@ -121,6 +149,10 @@ mod tests {
             "interface: {default_prompt: [a]}\npolicy: {allow_implicit_invocation: false}",
             "dependencies: x\npolicy: {allow_implicit_invocation: false}",
             "dependencies: {tools: 3}\npolicy: {allow_implicit_invocation: false}",
+            "policy: {allow_implicit_invocation: false}\npolicy: {allow_implicit_invocation: false}",
+            "interface: {}\ninterface: {}\npolicy: {allow_implicit_invocation: false}",
+            "interface: {icon_small: a, icon_small: b}\npolicy: {allow_implicit_invocation: false}",
+            "dependencies: {tools: [{type: a, type: b}]}\npolicy: {allow_implicit_invocation: false}",
             "policy: {products: []}",
             "policy: {products: [atlas], allow_implicit_invocation: 0}",
             "policy: {products: [codex, atlas]}",

@@ -5,6 +5,7 @@
 
 pub mod files;
 mod mistake;
+pub(crate) mod repair;
 mod yaml;
 
 use serde::de::DeserializeOwned;
@@ -56,10 +57,9 @@ fn read(
     substitute: Option<String>,
     frontmatter: &mut Frontmatter,
 ) -> Result<(), String> {
-    let fields = fields(text);
     let fields = match substitute {
-        Some(_) => fields.unwrap_or_default(),
-        None => fields?,
+        Some(_) => fields_of_claude_code(text),
+        None => fields(text)?,
     };
     frontmatter.warnings.extend(fields.warnings.iter().cloned());
     validate(&fields, directory, substitute, frontmatter)
@@ -74,12 +74,45 @@ pub(crate) fn fields(text: &str) -> Result<Fields, String> {
     yaml_text(text).and_then(|yaml| yaml::read(&yaml))
 }
 
-/// Returns the keys and values of a frontmatter, the text between its `---` lines. Returns `None` if they cannot
-/// be parsed.
+/// Why a tool's reading of a frontmatter is not known here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// It is not valid YAML, also not once the tool has repaired it.
+    Invalid,
+    /// It has no end, or is beyond the limits.
+    Unknown,
+}
+
+/// Reads the frontmatter of a `SKILL.md` as a tool does that repairs what is not valid YAML. Returns the text that was
+/// parsed too.
+pub(crate) fn fields_repaired(
+    text: &str,
+    repaired: impl Fn(&str) -> String,
+) -> Result<(Fields, String), Unread> {
+    let yaml = yaml_text(text).map_err(|_| Unread::Unknown)?;
+    yaml::read_repaired(&yaml, repaired).map_err(|fault| match fault {
+        yaml::Fault::Syntax { .. } => Unread::Invalid,
+        yaml::Fault::Final(_) => Unread::Unknown,
+    })
+}
+
+/// Reads the frontmatter of a `SKILL.md` as Claude Code does, to which one that it cannot read has no keys. It repairs none
+/// with CRLF.
+fn fields_of_claude_code(text: &str) -> Fields {
+    let has_crlf = text.contains("\r\n");
+    let read = fields_repaired(text, |yaml| match has_crlf {
+        true => yaml.to_owned(),
+        false => repair::by_claude_code(yaml),
+    });
+    read.map(|(fields, _)| fields).unwrap_or_default()
+}
+
+/// Returns the keys and values of a frontmatter, the text between its `---` lines, as Claude Code reads it. Returns `None` if
+/// it cannot be parsed.
 pub(crate) fn frontmatter_values(yaml: &str) -> Option<Map<String, Value>> {
     let is_small = yaml.len() <= FRONTMATTER_BYTES_MAX;
-    let fields = is_small.then(|| yaml::read(yaml))?;
-    fields.ok().map(|fields| fields.values)
+    let read = is_small.then(|| yaml::read_repaired(yaml, repair::by_claude_code))?;
+    read.ok().map(|(fields, _)| fields.values)
 }
 
 /// Returns what a type takes of the frontmatter of a text, whose keys keep their order. Returns `None` if there is no
@@ -88,7 +121,7 @@ pub fn frontmatter_as<T: DeserializeOwned>(text: &str) -> Option<T> {
     yaml::last_of_each(&yaml_text(text).ok()?).ok()
 }
 
-/// Returns what a type takes of a text in YAML, in which no key of it occurs twice and only `true` and `false` are truth
+/// Returns what a type takes of a text in YAML, in which no known key occurs twice and only `true` and `false` are truth
 /// values. Returns `None` if it cannot be parsed so, or is longer than a frontmatter may be.
 pub(crate) fn strict_yaml<T: DeserializeOwned>(text: &str) -> Option<T> {
     let is_small = text.len() <= FRONTMATTER_BYTES_MAX;

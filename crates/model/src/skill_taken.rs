@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::claude_code::is_skill_hidden;
 use crate::limits::SKILL_NAME_CHARS_MAX;
 use crate::profile::Profile;
-use crate::skill::{Fields, fields, scalar};
+use crate::skill::{Fields, Unread, fields_repaired, repair, scalar};
 use crate::warning::Code;
 
 /// Whether a tool lists a skill to its model if nothing but the `SKILL.md` decides.
@@ -38,8 +38,8 @@ fn by_codex(skill_md: &[u8]) -> Taken {
     let Ok(text) = str::from_utf8(skill_md) else {
         return Taken::PassedOver("Codex passes over a skill that is not UTF-8");
     };
-    let fields = match read(text) {
-        Ok(fields) => fields,
+    let fields = match read(text, repair::by_codex) {
+        Ok((fields, _)) => fields,
         Err(taken) => return taken,
     };
     let is_twice = |key: &str| {
@@ -82,8 +82,9 @@ fn by_codex(skill_md: &[u8]) -> Taken {
 
 fn by_opencode(skill_md: &[u8]) -> Taken {
     let text = String::from_utf8_lossy(skill_md);
-    let fields = match read(&text) {
-        Ok(fields) => fields,
+    let (fields, yaml) = match read(&text, repair::by_opencode) {
+        Ok(read) => read,
+        Err(Taken::PassedOver(_)) if may_be_valid(&text) => return Taken::Unknown,
         Err(taken) => return taken,
     };
     if fields
@@ -95,18 +96,9 @@ fn by_opencode(skill_md: &[u8]) -> Taken {
             "opencode passes over a skill with a key twice in its frontmatter",
         );
     }
-    // It quotes a value only if there is a colon in it.
-    let quoted = fields.warnings.iter();
-    let quoted = quoted.filter(|warning| warning.code == Code::ValueUnquoted);
-    let mut values = quoted.filter_map(|warning| written(&text, warning.detail.as_deref()?));
-    if values.any(|value| !value.contains(':')) {
-        return Taken::PassedOver(
-            "opencode passes over a skill whose frontmatter is not valid YAML",
-        );
-    }
     for key in ["name", "description"] {
         let is_text = fields.values.get(key).and_then(scalar).is_some();
-        if !is_text || written(&text, key).is_some_and(is_no_text) {
+        if !is_text || written(&yaml, key).is_some_and(is_no_text) {
             return Taken::PassedOver(
                 "opencode passes over a skill whose `name` or `description` is missing, or no text without quotes",
             );
@@ -115,29 +107,43 @@ fn by_opencode(skill_md: &[u8]) -> Taken {
     Taken::Listed
 }
 
-/// Reads a frontmatter.
+/// Returns whether JavaScript's parser of YAML may take a frontmatter that is not valid: it allows tabs, text behind a
+/// quote, and a line that begins with `---`.
+fn may_be_valid(text: &str) -> bool {
+    let mut lines = text.lines().skip(1);
+    lines.any(|line| {
+        let value = line.split_once(':').map_or("", |(_, value)| value.trim());
+        let is_end = line.starts_with("---") && line.trim_end() != "---";
+        is_end || line.contains('\t') || value.starts_with(['"', '\''])
+    })
+}
+
+/// Reads a frontmatter, which the tool repairs in its own way if it is not valid YAML. Returns the text that was parsed too.
 ///
 /// # Errors
 ///
 /// Fails with what that means for a tool.
-fn read(text: &str) -> Result<Fields, Taken> {
+fn read(text: &str, repaired: fn(&str) -> String) -> Result<(Fields, String), Taken> {
     let begins = text.lines().next().unwrap_or_default();
     if !begins.contains("---") {
         return Err(Taken::PassedOver(
             "the tool passes over a skill without a frontmatter",
         ));
     }
-    fields(text).map_err(|_| Taken::Unknown)
+    fields_repaired(text, repaired).map_err(|unread| match unread {
+        Unread::Invalid => Taken::PassedOver(
+            "the tool passes over a skill whose frontmatter is not valid YAML and cannot be repaired",
+        ),
+        Unread::Unknown => Taken::Unknown,
+    })
 }
 
-/// Returns the value of a key as it is written in the last line that begins with the key, without a comment.
-fn written<'t>(text: &'t str, key: &str) -> Option<&'t str> {
-    let lines = text
+/// Returns the value of a key as a frontmatter writes it in the last line that begins with the key, without a comment.
+fn written<'t>(yaml: &'t str, key: &str) -> Option<&'t str> {
+    let mut values = yaml
         .lines()
-        .skip(1)
-        .take_while(|line| line.trim_end() != "---");
-    let values = lines.filter_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-    let value = values.last()?;
+        .filter_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
+    let value = values.next_back()?;
     let value = value.split_once(" #").map_or(value, |(value, _)| value);
     Some(value.trim())
 }
@@ -231,8 +237,47 @@ mod tests {
                 "o",
             ),
             ("name: a\ndescription: \"a\\0b\"", "co"),
-            ("name: a\ndescription: \"x", "??"),
-            ("name: a\ndescription: D\nfoo: {a: [1,", "??"),
+            ("name: \"\"\ndescription: D", "co"),
+            ("name: a\ndescription: \"x", "?"),
+            ("name: a\ndescription: D\nfoo: {a: [1,", "co"),
+            ("name: a\ndescription: D\nfoo: [1", "c"),
+            ("name: a\ndescription: [tag] rest", "c"),
+            ("name: a\ndescription: *bold* text", ""),
+            ("name: a\ndescription: **bold**: text", "co"),
+            ("name: a\ndescription: %x", ""),
+            ("name: a\ndescription: `x`", "c"),
+            ("name: a\ndescription: `x`: y", "co"),
+            ("name: a\ndescription: ! x: y", "co"),
+            ("name: a\ndescription: | x", ""),
+            ("name: a\ndescription: > x: y", "o"),
+            ("name: a\ndescription: - x", ""),
+            ("name: a\ndescription: - x: y", "co"),
+            ("name: a\ndescription: , x", ""),
+            ("name: a\ndescription: a: b\nfoo: \"x", "?"),
+            ("name: a\ndescription: D\nfoo-bar: a: b", "c"),
+            ("name: a\ndescription: D\nfoo: @x", "c"),
+            ("name: a\ndescription: D\nmetadata:\n  k: a: b", "c"),
+            ("name: a\ndescription: D\nlist:\n  - foo: x: y", "c"),
+            ("name: a\ndescription: a: b\n  continued", "o"),
+            ("name: a\ndescription: a\n  continued: b", ""),
+            ("name: a\ndescription: D\njust words", ""),
+            ("name: a\ndescription: a: b # c", "co"),
+            ("name: a: b\ndescription: D", "co"),
+            ("name: a\ndescription: ends:", "o"),
+            ("name: a\ndescription: [a, b]\nfoo: x: y", ""),
+            ("name: a\ndescription: {a: b}\nfoo: x: y", "co"),
+            ("name: a\ndescription: x: y\nmetadata: 7", "o"),
+            (
+                "name: a\ndescription: D\nmetadata: {short-description: [a]}\nfoo: x: y",
+                "o",
+            ),
+            ("name: a\ndescription: >-\n  text\n  k: [v\nfoo: x: y", "co"),
+            ("name: a\ndescription: D\nfoo: 'x': y", "?"),
+            ("name: a\ndescription: #x: y", ""),
+            ("name: a\ndescription: a: b\ndescription: c", ""),
+            ("name: a\ndescription: a: b\nlicense: x\nlicense: y", "c"),
+            ("name: a\n\tdescription: D", "?"),
+            ("name: a\ndescription: D\n--- x", "?"),
         ] {
             check(whole(frontmatter), expected);
         }

@@ -466,3 +466,34 @@ fn a_source_names_its_directory() {
     assert_eq!(directory_name("/SKILL.md"), None);
     assert_eq!(directory_name("/w/skills/pdf/skill.md"), None);
 }
+
+#[test]
+fn claude_code_describes_a_skill_by_its_text_if_it_cannot_repair_the_frontmatter() {
+    let check = |frontmatter: &str, expected: &str| {
+        let skill_md = format!("---\n{frontmatter}\n---\nBody\n");
+        let read = parse(skill_md.as_bytes(), "a", Some("Body".to_owned()));
+        assert_eq!(read.description.as_deref(), Some(expected), "{frontmatter}");
+    };
+    // Each was seen in a request of Claude Code 2.1.332.
+    for (frontmatter, expected) in [
+        ("description: D\nfoo: {a: [1,", "D"),
+        ("description: [tag] rest", "[tag] rest"),
+        ("description: *bold* text", "*bold* text"),
+        ("description: \"x", "Body"),
+        ("description: - x", "Body"),
+        ("description: - x: y", "- x: y"),
+        ("description: a: b\nfoo: \"x", "Body"),
+        ("description: D\nfoo-bar: a: b", "D"),
+        ("description: D\nmetadata:\n  k: a: b", "Body"),
+        ("description: a: b\n  continued", "Body"),
+        ("description: D\njust words", "Body"),
+        ("description: a: b\ndescription2: c: d", "Body"),
+        ("description: D\nfoo: 'x': y", "D"),
+        ("description: a: b # c", "a: b # c"),
+        ("description: a: b\ndescription: c", "c"),
+        ("description: [a, b]\nfoo: x: y", "Body"),
+        ("description: a: b\r", "Body"),
+    ] {
+        check(frontmatter, expected);
+    }
+}

@@ -42,8 +42,37 @@ pub(super) fn read(yaml: &str) -> Result<Fields, String> {
     }
 }
 
+/// Parses the text between the `---` lines as it is or, if it is not valid YAML, as `repaired` returns it. Returns the text
+/// that was parsed too.
+pub(super) fn read_repaired(
+    yaml: &str,
+    repaired: impl Fn(&str) -> String,
+) -> Result<(Fields, String), Fault> {
+    if let Some(refusal) = control_character(yaml) {
+        return Err(Fault::Final(refusal));
+    }
+    match parse(yaml) {
+        Ok(fields) => Ok((fields, yaml.to_owned())),
+        Err(Fault::Final(refusal)) => Err(Fault::Final(refusal)),
+        Err(Fault::Syntax { .. }) => {
+            let repaired = repaired(yaml);
+            Ok((parse(&repaired)?, repaired))
+        }
+    }
+}
+
+/// Returns whether a text is valid YAML.
+pub(super) fn is_valid(text: &str) -> bool {
+    parse_as::<Value>(text, serde_saphyr::options::DuplicateKeyPolicy::LastWins).is_ok()
+}
+
+/// Returns whether a text is a list in YAML.
+pub(super) fn is_list(text: &str) -> bool {
+    parse_as::<Vec<Value>>(text, serde_saphyr::options::DuplicateKeyPolicy::LastWins).is_ok()
+}
+
 /// The reason why a frontmatter cannot be parsed, as a message for its author.
-enum Fault {
+pub(super) enum Fault {
     /// Quoting values may help. The line in the file is known if the parser names one.
     Syntax {
         line: Option<u64>,
@@ -126,9 +155,9 @@ pub(super) fn last_of_each<T: serde::de::DeserializeOwned>(yaml: &str) -> Result
     parse_as(yaml, serde_saphyr::options::DuplicateKeyPolicy::LastWins)
 }
 
-/// Reads a type whose keys occur once, and whose truth values are those of YAML 1.2.
+/// Reads a type whose known keys occur once, and whose truth values are those of YAML 1.2.
 pub(super) fn strictly<T: serde::de::DeserializeOwned>(yaml: &str) -> Result<T, Error> {
-    let mut options = options(serde_saphyr::options::DuplicateKeyPolicy::Error);
+    let mut options = options(serde_saphyr::options::DuplicateKeyPolicy::PassThrough);
     options.strict_booleans = true;
     serde_saphyr::from_str_with_options(yaml, options)
 }

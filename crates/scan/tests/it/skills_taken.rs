@@ -101,10 +101,7 @@ fn codex_passes_over_what_its_parser_refuses() {
                 "long",
                 "Codex passes over a skill whose name has more than 64 characters",
             ),
-            (
-                "broken",
-                "line 3: a quote is not closed; the tool may give it to its model all the same",
-            ),
+            ("broken", "line 3: a quote is not closed"),
             ("inv", "not UTF-8"),
         ],
     );
