@@ -104,10 +104,11 @@ pub fn is_skill_hidden(skill_md: &[u8]) -> bool {
     }
 }
 
-/// Returns whether Claude Code lists a skill only after it read a file that the skill's `paths` match.
-pub fn is_skill_for_files(skill_md: &[u8]) -> bool {
+/// Returns the `paths` of a skill, which Claude Code lists only after it read a file that one of these globs matches. `None`
+/// if it lists the skill from the beginning.
+pub fn skill_globs(skill_md: &[u8]) -> Option<Vec<String>> {
     let whole = String::from_utf8_lossy(skill_md);
-    split(&whole).0.and_then(globs).is_some()
+    split(&whole).0.and_then(globs)
 }
 
 /// Returns whether a word of a setting turns something on.

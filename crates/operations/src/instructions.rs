@@ -12,7 +12,7 @@ use ctxpin_model::resource::{Bodies, Resource};
 use ctxpin_model::snapshot::Snapshot;
 use ctxpin_model::token::Credential;
 use ctxpin_model::treatment::TreatedSnapshot;
-use ctxpin_render::profile::{conditional, delivered_on_demand};
+use ctxpin_render::profile::{conditional, delivered_on_demand, skills_for_files, skills_to_ask};
 use ctxpin_render::renderer::Renderer;
 
 use crate::contexts;
@@ -49,7 +49,8 @@ impl OnDemand {
     }
 }
 
-/// Returns what a chat's pin gives a model that reads the file at `path`. What the prompt has is not part of it.
+/// Returns what a chat's pin gives a model that reads the file at `path`. What the prompt has is not part of it, but for the
+/// line of a skill with `paths`, which Claude Code lists then.
 /// `None` without a pin.
 ///
 /// # Errors
@@ -71,12 +72,17 @@ pub async fn on_demand(
         return Ok(None);
     };
     let pinned = contexts::snapshot(&mut transaction, &granted, pin.snapshot).await?;
+    // A frontmatter may say for which files a skill is.
+    let skills = skills_to_ask(&pinned).filter_map(Resource::body).collect();
+    let skills = granted
+        .bodies_of(&mut transaction, &pinned, &skills)
+        .await?;
     drop(transaction);
     let path = path.below(pinned.facts.directory.as_deref())?;
     let matched = {
-        let bytes = matching_weight(&pinned);
+        let bytes = matching_weight(&pinned) + bytes_of(&skills);
         let (pinned, path) = (pinned.clone(), path.clone());
-        let work = move |watch: &Watch| matching(&pinned, &path, watch);
+        let work = move |watch: &Watch| matching(&pinned, &skills, &path, watch);
         let matched = service.workshop.work(user, bytes, MATCHING_TIME_MAX, work);
         matched.await?.ok_or_else(|| {
             let seconds = MATCHING_TIME_MAX.as_secs();
@@ -109,10 +115,17 @@ pub async fn on_demand(
 /// millisecond.
 const MATCHING_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Returns the instruction files that come with the file at `path`, in the tool's order, or `None` if the time is over.
-fn matching(pinned: &Arc<TreatedSnapshot>, path: &str, watch: &Watch) -> Option<Vec<Resource>> {
+/// Returns the instruction files and skills that come with the file at `path`, in the tool's order, or `None` if the time is
+/// over. `skills` has the bodies of [`skills_to_ask`].
+fn matching(
+    pinned: &Arc<TreatedSnapshot>,
+    skills: &Bodies,
+    path: &str,
+    watch: &Watch,
+) -> Option<Vec<Resource>> {
     let mut coming = Vec::new();
-    for file in conditional(pinned) {
+    let skills = skills_for_files(pinned, skills);
+    for file in conditional(pinned).into_iter().chain(&skills) {
         if watch.is_over() {
             return None;
         }

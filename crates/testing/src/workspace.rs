@@ -109,6 +109,16 @@ impl Workspace {
         self
     }
 
+    /// Adds a skill that Claude Code lists after it read a file that a glob matches.
+    pub fn skill_for(mut self, name: &str, description: &str, glob: &str) -> Self {
+        let text = format!(
+            "---\nname: {name}\ndescription: {description}\npaths: \"{glob}\"\n---\n# {name}\n"
+        );
+        let directory = self.directory.clone();
+        self.put_skill(&directory, (name, description), &text, &[]);
+        self
+    }
+
     fn put_skill(
         &mut self,
         root: &str,

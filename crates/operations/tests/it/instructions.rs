@@ -15,6 +15,7 @@ use crate::scene::{Scene, agents_md, refusal};
 ctxpin_testing::on_both_databases!(
     a_file_brings_what_is_for_it,
     it_comes_in_the_form_of_the_tool,
+    a_skill_with_paths_comes_with_a_file_that_they_match,
     the_pin_gives_it_and_not_the_head,
     an_unpinned_chat_gives_nothing,
     a_path_outside_of_the_workspace_is_refused,
@@ -100,6 +101,30 @@ async fn it_comes_in_the_form_of_the_tool(test: &TestService) {
     );
     let prompt = chat.prompt().await;
     assert!(prompt.contains("Be kind.") && !prompt.contains("For all."));
+}
+
+async fn a_skill_with_paths_comes_with_a_file_that_they_match(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let request = AgentRequest {
+        workspace: "project".into(),
+        profile: Profile::ClaudeCode,
+        ..AgentRequest::default()
+    };
+    scene.agent = TestAgent::create_from(scene.service, scene.owner, &request).await;
+    let workspace = workspace().claude_code(&[]);
+    scene
+        .push(&workspace.skill_for("ts", "Types", "src/**"))
+        .await;
+    let chat = scene.chat().await;
+    let found = read(&chat, "src/a.rs").await.unwrap().unwrap();
+    let texts = texts(&found);
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(texts[1].contains("ts: Types"), "{texts:?}");
+    let applies = found.given[1].file.applies.as_ref().unwrap();
+    assert_eq!(applies.globs, ["src"]);
+    assert_eq!(sources(&chat, "main.rs").await, ["all.md"]);
+    // The prompt has the line from the beginning.
+    assert!(chat.prompt().await.contains("ts: Types"));
 }
 
 async fn the_pin_gives_it_and_not_the_head(test: &TestService) {

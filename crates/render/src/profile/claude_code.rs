@@ -5,18 +5,23 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use ctxpin_model::claude_code::{
-    IMPORT_DEPTH_MAX, LOCAL_NAME, Reading, SKILL_MD_BYTES_MAX, is_skill_for_files, is_skill_hidden,
+    IMPORT_DEPTH_MAX, LOCAL_NAME, Reading, SKILL_MD_BYTES_MAX, is_skill_hidden, skill_globs,
     skill_when, trim,
 };
 use ctxpin_model::profile::{ClaudeCodeSettings, SkillListing};
-use ctxpin_model::resource::{Bodies, Kind, Resource};
+use ctxpin_model::resource::{Applies, Bodies, Kind, Resource};
 use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::Snapshot;
 
 use super::collation::collated;
-use super::{Effective, Forms, given_later, left_out, listed, whole, with_skills};
+use super::{
+    Effective, Forms, condition, given_later, left_out, listed, skills_to_ask, whole, with_skills,
+};
 use crate::renderer::Renderer;
 use crate::{prompt, sanitise, treat};
+
+/// What stands between the directory of a skill of a project and the skill's own.
+const SKILLS_BELOW: &str = "/.claude/skills/";
 
 /// What begins the instructions.
 const BEGIN: &str = "Codebase and user instructions are shown below. Be sure to adhere to these instructions. IMPORTANT: These \
@@ -148,9 +153,10 @@ fn judged_skills<'s>(
                 let below: String = below.collect();
                 format!("it is listed after Claude Code read a file below {below}").into()
             }
-            Some(body) if is_skill_for_files(body) => {
-                "it is listed after Claude Code read a file that its `paths` match; the prompt of a chat lists it at once"
-                    .into()
+            Some(body) if skill_globs(body).is_some() => {
+                let applies = skill_applies(snapshot, settings, skill, body);
+                let when = applies.map_or_else(String::new, |applies| condition(&applies));
+                format!("{when}; the prompt of a chat lists it at once").into()
             }
             _ if names.insert(directory_name(&skill.source)) => return (skill, None),
             _ => "another skill in a directory of this name counts".into(),
@@ -158,6 +164,63 @@ fn judged_skills<'s>(
         (skill, Some(reason))
     });
     judged.collect()
+}
+
+/// Returns the skills of the start that have `paths`, each with the files that these match.
+pub(super) fn skills_for_files(
+    snapshot: &Snapshot,
+    bodies: &Bodies,
+    settings: &ClaudeCodeSettings,
+) -> Vec<Resource> {
+    let skills = skills_to_ask(snapshot).filter_map(|skill| {
+        let body = bodies.get(&skill.body()?)?;
+        let applies = skill_applies(snapshot, settings, skill, body)?;
+        Some(Resource {
+            applies: Some(applies),
+            ..skill.clone()
+        })
+    });
+    skills.collect()
+}
+
+/// Returns the files that the `paths` of a skill of the start match: from the directory around `.claude`, for a person's own
+/// skill from the working directory. `None` if it has none.
+fn skill_applies(
+    snapshot: &Snapshot,
+    settings: &ClaudeCodeSettings,
+    skill: &Resource,
+    body: &[u8],
+) -> Option<Applies> {
+    let globs = skill_globs(body)?;
+    let own = skill.source.strip_prefix(&settings.home);
+    let is_own = own.is_some_and(|rest| rest.starts_with('/'));
+    let around = skill.source.rsplit_once(SKILLS_BELOW);
+    let below = match around.filter(|_| !is_own) {
+        Some((directory, _)) => directory,
+        None => snapshot.facts.directory.as_deref()?,
+    };
+    Some(Applies::to(below, globs))
+}
+
+/// Returns the line by which Claude Code lists a skill with `paths` after it read a file that they match, or `None` if it
+/// does not list it.
+pub(super) fn listed_for_file(
+    skill: &Resource,
+    body: &Arc<[u8]>,
+    settings: &ClaudeCodeSettings,
+) -> Option<String> {
+    if is_off(skill, settings) || is_skill_hidden(body) {
+        return None;
+    }
+    let name = directory_name(&skill.source)?;
+    if listing(skill, settings) == Some(SkillListing::NameOnly) {
+        return Some(format!("- {name}"));
+    }
+    let own = skill.own_name().filter(|own| *own != name);
+    let own = own.map_or_else(String::new, |own| format!(" ({own})"));
+    let description = skill.description.as_deref().unwrap_or_default();
+    let description = cut(described(description, Some(body)));
+    Some(format!("- {name}{own}: {description}"))
 }
 
 /// Returns the line by which Claude Code lists a skill below the working directory after it read a file there, or `None`
@@ -183,7 +246,7 @@ pub(super) fn listed_on_demand(
     let skills = skills.filter(|other| other.kind == Kind::Skill && other.applies.is_none());
     let skills = skills.filter(|other| other.size <= SKILL_MD_BYTES_MAX);
     let mut at_start =
-        skills.filter(|other| !body(other).is_some_and(|body| is_skill_for_files(body)));
+        skills.filter(|other| body(other).is_none_or(|body| skill_globs(body).is_none()));
     let is_at_start = at_start.any(is_named);
     let mut come = come.iter().filter(|other| other.kind == Kind::Skill);
     let is_double =
@@ -234,9 +297,15 @@ fn directory_of_files(skill: &Resource) -> Option<&str> {
 /// Puts what comes with a file in Claude Code's order: the instruction files as they are, then the skills by their names.
 pub(super) fn sort_on_demand(files: &mut [&Resource]) {
     files.sort_by_cached_key(|file| {
-        let name = directory_name(&file.source).filter(|_| file.kind == Kind::Skill);
-        name.map(|name| (collated(name), file.source.clone()))
+        let is_skill = file.kind == Kind::Skill;
+        is_skill.then(|| place(&file.source)).flatten()
     });
+}
+
+/// Returns what decides the place of a skill with this source among those that come with a file.
+pub(super) fn place(source: &str) -> Option<impl Ord + use<>> {
+    let name = directory_name(source)?;
+    Some((collated(name), source.to_owned()))
 }
 
 /// Returns the line of a skill for some files as a chat lists it. `None` if the model does not load it by itself.

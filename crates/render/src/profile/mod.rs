@@ -165,7 +165,42 @@ pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDema
         let source = file.source.clone();
         text.map(|text| OnDemand { source, text })
     });
-    given.collect()
+    let mut given: Vec<_> = given.collect();
+    if let Some(Settings::ClaudeCode(settings)) = settings {
+        let skills = skills_for_files(snapshot, bodies);
+        let coming = skills
+            .iter()
+            .filter(|skill| Coming::with(skill, path).is_some());
+        given.extend(coming.filter_map(|skill| {
+            let body = bodies.get(&skill.body()?)?;
+            let text = claude_code::listed_for_file(skill, body, settings)?;
+            let source = skill.source.clone();
+            Some(OnDemand { source, text })
+        }));
+        given.sort_by_cached_key(|given| claude_code::place(&given.source));
+    }
+    given
+}
+
+/// Returns the skills of the start whose frontmatter may say for which files they are.
+pub fn skills_to_ask(snapshot: &Snapshot) -> impl Iterator<Item = &Resource> {
+    let is_asked = match snapshot.facts.settings() {
+        Some(Settings::ClaudeCode(_)) => true,
+        Some(Settings::Codex(_) | Settings::Opencode(_)) | None => false,
+    };
+    let skills = snapshot.skills().filter(move |_| is_asked);
+    skills.filter(|skill| skill.applies.is_none())
+}
+
+/// Returns the skills that the prompt lists from the beginning and the snapshot's tool only with certain files, each with
+/// these files. Only Claude Code has such skills. `bodies` has the bodies of [`skills_to_ask`].
+pub fn skills_for_files(snapshot: &Snapshot, bodies: &Bodies) -> Vec<Resource> {
+    match snapshot.facts.settings() {
+        Some(Settings::ClaudeCode(settings)) => {
+            claude_code::skills_for_files(snapshot, bodies, settings)
+        }
+        Some(Settings::Codex(_) | Settings::Opencode(_)) | None => Vec::new(),
+    }
 }
 
 /// Returns the instruction files and then the skills that the tool of the snapshot's profile gives its model with certain

@@ -618,7 +618,8 @@ fn skills_are_listed_in_the_order_of_their_names_unless_their_frontmatter_keeps_
         .map(|file| (name(&file.source), &*file.reason))
         .collect();
     let hidden = "`disable-model-invocation` keeps it out of the list";
-    let later = "it is listed after Claude Code read a file that its `paths` match; the prompt of a chat lists it at once";
+    let later =
+        "on demand, with a file below /w that matches src; the prompt of a chat lists it at once";
     let expected = [("off", hidden), ("off1", hidden), ("some", later)];
     assert_eq!(
         left_out,
@@ -627,6 +628,45 @@ fn skills_are_listed_in_the_order_of_their_names_unless_their_frontmatter_keeps_
     // The prompt of a pin is all that its model learns of skills.
     let delivered = delivered(&sample.snapshot, &sample.bodies);
     assert!(!delivered.contains("- off") && delivered.contains("- some: "));
+}
+
+#[test]
+fn a_skill_with_paths_comes_with_a_file_that_they_match() {
+    let mut sample = Sample::default();
+    for (name, line) in [
+        ("src", "paths: src/**"),
+        ("py", "paths: \"*.py\""),
+        ("never", "paths: \"*.py\"\ndisable-model-invocation: true"),
+        ("all", "paths: \"**\""),
+    ] {
+        let skill_md = format!("---\nname: {name}\ndescription: D\n{line}\n---\n");
+        sample = with_skill(sample, name, &skill_md);
+    }
+    // One of a directory above, and one of the person, whose globs start at the working directory.
+    for (name, source) in [
+        ("up", "/.claude/skills/up/SKILL.md".to_owned()),
+        ("mine", format!("{HOME}/skills/mine/SKILL.md")),
+    ] {
+        let skill_md = format!("---\nname: {name}\ndescription: D\npaths: /w/a.py, /a.py\n---\n");
+        sample = with_skill(sample, name, &skill_md);
+        sample.snapshot.resources.last_mut().unwrap().source = source;
+    }
+    let sample = ruled(sample);
+    let check = |path: &str, expected: &[&str]| {
+        let coming = on_demand(&sample.snapshot, &sample.bodies, path);
+        let texts: Vec<_> = coming.iter().map(|given| given.text.as_str()).collect();
+        assert_eq!(texts, expected, "{path}");
+    };
+    check("/w/src/a.rs", &["- src: Does a thing"]);
+    check("/w/x/src/a.rs", &["- src: Does a thing"]);
+    let all = [
+        "- mine: Does a thing",
+        "- py: Does a thing",
+        "- up: Does a thing",
+    ];
+    check("/w/a.py", &all);
+    check("/w/x/a.py", &["- py: Does a thing"]);
+    check("/w/a.ts", &[]);
 }
 
 #[test]

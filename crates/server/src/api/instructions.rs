@@ -20,9 +20,10 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// Read what comes with a file
 ///
-/// The instruction files of the pin that the model gets when it reads the file at `path`: rules for some files, and
-/// files below the working directory. What the prompt has is not among them. The server does not record what it
-/// gave, so a client gives each of them once. Without a pin, there are none and no `ETag`.
+/// The instruction files of the pin that the model gets when it reads the file at `path`: rules for some files, files
+/// below the working directory, and lines of the list of skills. What the prompt has is not among them, but for the
+/// line of a skill with `paths`. The server does not record what it gave, so a client gives each of them once.
+/// Without a pin, there are none and no `ETag`.
 #[utoipa::path(get, path = "/chats/{chat}/instructions", operation_id = "instruction_list", tag = "context",
     params(("chat" = Uuid, Path), InstructionQuery, ("If-None-Match" = Option<String>, Header)),
     responses(

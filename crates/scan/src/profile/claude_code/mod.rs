@@ -18,7 +18,7 @@ mod walk;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use ctxpin_model::claude_code::{LOCAL_NAME, is_skill_for_files, is_skill_hidden};
+use ctxpin_model::claude_code::{LOCAL_NAME, is_skill_hidden, skill_globs};
 use ctxpin_model::profile::{InstructionFiles, Rules, Settings};
 use ctxpin_model::resource::{Kind, Status};
 
@@ -73,7 +73,7 @@ pub(super) fn find(
     }
     skills::find(request, roots, &home, boundaries, gathering)?;
     gathering.give_way(
-        |skill_md| is_skill_hidden(skill_md) || is_skill_for_files(skill_md),
+        |skill_md| is_skill_hidden(skill_md) || skill_globs(skill_md).is_some(),
         "Claude Code's list has another skill of its name, because its frontmatter keeps this one out at the start",
     );
     skills::find_below(request, roots, &below, boundaries, gathering)?;
