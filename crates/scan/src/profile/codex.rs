@@ -4,6 +4,7 @@
 //! These rules were read off Codex 0.171.0 and 0.150.0 as they ran. Where the two differ (a fallback name with
 //! a slash in it), the newer one counts.
 
+mod plugins;
 mod skills;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 use toml::{Table, Value};
 
+use self::plugins::Plugins;
 use self::skills::SkillMembers;
 use super::skill_folder::SkillFolder;
 use super::{entry, excluded, forbidden, repository, skill, skills_folder};
@@ -80,6 +82,7 @@ struct Config {
     /// The files in which members stand whose texts the model gets.
     texts: BTreeMap<&'static str, PathBuf>,
     skills: SkillMembers,
+    plugins: Plugins,
 }
 
 /// Adds what Codex reads to a gathering: the file of its home first, then those of the project from its root
@@ -103,8 +106,12 @@ pub(super) fn find(
     search.texts(gathering);
     search.skills(boundaries, gathering)?;
     let Configuration {
-        settings, skills, ..
+        settings,
+        skills,
+        plugins,
+        ..
     } = search.configuration;
+    plugins.add(&search.home, gathering);
     skills::leave_out(skills, &search.home, &request.home, gathering);
     Ok(Rules::newest(Settings::Codex(settings)))
 }
@@ -134,6 +141,7 @@ struct Configuration {
     /// The files in which members stand whose texts the model gets.
     texts: BTreeMap<&'static str, PathBuf>,
     skills: SkillMembers,
+    plugins: Plugins,
 }
 
 impl Configuration {
@@ -185,6 +193,7 @@ impl Configuration {
             chain,
             untrusted,
             texts: config.texts,
+            plugins: config.plugins,
             skills: SkillMembers {
                 rules,
                 ..config.skills
@@ -228,6 +237,7 @@ impl Config {
             fallback_names: names("project_doc_fallback_filenames")?,
             root_markers: names("project_root_markers")?,
             trust: trust.collect(),
+            plugins: Plugins::parse(&table),
             texts: TEXT_NAMES
                 .into_iter()
                 .filter(|name| table.contains_key(*name))
@@ -245,7 +255,9 @@ impl Config {
             trust,
             texts,
             skills,
+            plugins,
         } = other;
+        self.plugins.change(plugins);
         self.skills.is_listed = skills.is_listed.or(self.skills.is_listed);
         self.bytes_max = bytes_max.or(self.bytes_max);
         self.fallback_names = fallback_names.or(self.fallback_names.take());

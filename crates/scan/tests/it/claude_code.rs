@@ -468,8 +468,8 @@ fn what_no_pin_holds_is_listed_with_the_reason() {
     );
     assert_eq!(
         w.error(&found, "home/.claude/plugins"),
-        "Claude Code lists the skills of the plugins that its settings turn on to its model (deploy@shop), but no pin \
-         holds them"
+        "Claude Code gives its model the skills and agents of the plugins that its settings turn on (deploy@shop), and runs \
+         their hooks, but no pin holds them"
     );
     w.write(
         "project/.claude/settings.local.json",

@@ -19,4 +19,5 @@ mod skills_below;
 mod skills_taken;
 mod swap;
 mod trust;
+mod unpinned;
 mod workspace;

@@ -80,7 +80,8 @@ pub(super) fn find(
     unpinned::skills(
         &home,
         skills::directories(request, working),
-        &unpinned.plugins,
+        &unpinned,
+        &denied,
         gathering,
     );
     if denied.has_no_skills {

@@ -1,14 +1,25 @@
 //! What the permissions of Claude Code's settings keep from its model: files that it may not read, and the list of
 //! skills. A person's own files are given all the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::glob::IgnoreRules;
+use ctxpin_model::limits::cut;
 
 /// The tool with which a model reads files, and the one with which it uses skills.
 const READ: &str = "Read";
 const SKILL: &str = "Skill";
+
+/// The tool with which a model starts agents, by its names.
+const AGENT: [&str; 2] = ["Agent", "Task"];
+
+/// How many agents a reason names.
+const AGENTS_SHOWN_MAX: usize = 3;
+
+/// How much of the name of an agent a reason shows, in bytes.
+const AGENT_SHOWN_BYTES_MAX: usize = 100;
 
 /// Why a file that the permissions keep from the model is left out.
 pub const UNREAD: &str =
@@ -16,6 +27,9 @@ pub const UNREAD: &str =
 
 /// Why all skills are left out if the permissions take the tool for them.
 pub const UNLISTED: &str = "`permissions.deny` in Claude Code's settings takes its model the tool `Skill`, and with it the list of skills";
+
+/// Why the agents are left out if the permissions take the tool for them.
+const UNTOLD: &str = "`permissions.deny` in Claude Code's settings takes its model the tool `Agent`, and with it the agents";
 
 /// A rule of `permissions.deny`.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +46,9 @@ pub struct Denied {
     files: BTreeMap<PathBuf, IgnoreRules>,
     has_no_files: bool,
     pub has_no_skills: bool,
+    has_no_agents: bool,
+    /// The agents of which the model is not told.
+    agents: Vec<String>,
 }
 
 impl Denied {
@@ -45,6 +62,11 @@ impl Denied {
                 (tool, None) => {
                     denied.has_no_files |= is_tool(tool, READ);
                     denied.has_no_skills |= is_tool(tool, SKILL);
+                    denied.has_no_agents |= AGENT.iter().any(|agent| is_tool(tool, agent));
+                }
+                (tool, Some(agent)) if AGENT.contains(&tool) => {
+                    let agent = cut(agent, AGENT_SHOWN_BYTES_MAX).to_owned();
+                    denied.agents.push(agent);
                 }
                 (READ, Some(pattern)) => {
                     let pattern = unescaped(pattern);
@@ -60,6 +82,28 @@ impl Denied {
         });
         denied.files = files.collect();
         denied
+    }
+
+    /// Returns why no pin holds a folder of agents, of which the model is told.
+    pub fn of_agents(&self) -> Cow<'static, str> {
+        const REASON: &str = "Claude Code tells its model of the agents in it";
+        if self.has_no_agents {
+            return UNTOLD.into();
+        }
+        let shown: Vec<_> = self.agents.iter().take(AGENTS_SHOWN_MAX).cloned().collect();
+        let more = self.agents.len() - shown.len();
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        match shown.is_empty() {
+            true => format!("{REASON}, but no pin holds them"),
+            false => format!(
+                "{REASON}, but for those that `permissions.deny` names (`{}`{more}), and no pin holds them",
+                shown.join("`, `")
+            ),
+        }
+        .into()
     }
 
     /// Returns whether the model may not read the file at a path.
@@ -236,6 +280,27 @@ mod tests {
         };
         check(&["Read(*.md)", "Read(!CLAUDE.md)"], false);
         check(&["Read(!CLAUDE.md)", "Read(*.md)"], true);
+    }
+
+    #[test]
+    fn agents_are_denied_by_either_name_of_the_tool() {
+        let check = |rules: &[&str], expected: &str| {
+            let rules = rules.iter().map(|text| Rule {
+                text: (*text).to_owned(),
+                root: "/w".into(),
+            });
+            let rules: Vec<_> = rules.collect();
+            let denied = Denied::by(&rules, Path::new("/w"), Path::new("/home"));
+            let reason = denied.of_agents();
+            assert!(reason.contains(expected), "{rules:?}: {reason}");
+        };
+        for rule in ["Task", "Agent", "Agent(*)", "Ta*", "*"] {
+            check(&[rule], "the tool `Agent`, and with it the agents");
+        }
+        check(&["Task(a)", "Agent(b)"], "names (`a`, `b`), and no pin");
+        let many = ["Agent(a)", "Agent(b)", "Agent(c)", "Agent(d)"];
+        check(&many, "(`a`, `b`, `c` and 1 more)");
+        check(&["Skill", "task"], "in it, but no pin holds them");
     }
 
     #[test]

@@ -42,7 +42,13 @@ const BUILT_IN: &str = "@builtin";
 const DISABLE: &str = "CLAUDE_CODE_DISABLE_CLAUDE_MDS";
 
 /// The environment variables that decide what is found. A file of settings can set them too, and then counts.
-pub(in super::super) const VARIABLES: [&str; 1] = [DISABLE];
+pub(in super::super) const VARIABLES: [&str; 2] = [DISABLE, PLUGIN_DIRECTORIES];
+
+/// The variable that names directories of plugins, between colons.
+const PLUGIN_DIRECTORIES: &str = "CLAUDE_CODE_PLUGIN_DIRS";
+
+/// The greatest number of such directories that are listed.
+const PLUGIN_DIRECTORIES_MAX: usize = 32;
 
 /// The greatest number of globs that are kept.
 const EXCLUDES_MAX: usize = TEXTS_MAX;
@@ -68,6 +74,7 @@ struct Layer {
     excludes: Vec<String>,
     is_disabled: Option<bool>,
     plugins: BTreeMap<String, bool>,
+    plugin_directories: Option<String>,
     instruction_files: Option<InstructionFiles>,
     has_memory: Option<bool>,
     output_style: Option<String>,
@@ -84,6 +91,11 @@ pub struct Unpinned {
     pub has_memory: bool,
     /// The names of the plugins that are on, without those that are part of Claude Code.
     pub plugins: Vec<String>,
+    /// Whether a file of the person or of the machine turns one on. Claude Code then loads it from where it is, also without
+    /// having installed it.
+    pub has_own_plugins: bool,
+    /// The directories that a variable names, each with a plugin.
+    pub plugin_directories: Vec<PathBuf>,
     /// The name of the style of output.
     pub output_style: Option<String>,
 }
@@ -132,6 +144,8 @@ pub fn read(
     let disable = request.tool.variables.get(DISABLE);
     found.is_disabled = disable.is_some_and(|value| is_yes(value));
     let mut plugins = BTreeMap::from([(PLUGIN.to_owned(), true)]);
+    let mut has_own_plugins = false;
+    let mut plugin_directories = request.tool.variables.get(PLUGIN_DIRECTORIES).cloned();
     let mut has_memory = true;
     let mut output_style = None;
     let mut skills = BTreeMap::new();
@@ -148,7 +162,10 @@ pub fn read(
         found.is_disabled = layer.is_disabled.unwrap_or(found.is_disabled);
         has_memory = layer.has_memory.unwrap_or(has_memory);
         output_style = layer.output_style.or(output_style);
+        has_own_plugins |= is_trusted && layer.plugins.values().any(|is_on| *is_on);
         plugins.extend(layer.plugins);
+        let directories = layer.plugin_directories.filter(|_| is_trusted);
+        plugin_directories = directories.or(plugin_directories);
         skills.extend(layer.skills);
         denied.extend(layer.denied.into_iter().map(|text| Rule {
             text,
@@ -185,6 +202,8 @@ pub fn read(
     let unpinned = Unpinned {
         has_memory,
         plugins: plugins.collect(),
+        has_own_plugins,
+        plugin_directories: paths(plugin_directories.as_deref().unwrap_or_default()),
         output_style,
     };
     if denied.len() > DENIED_MAX {
@@ -195,6 +214,13 @@ pub fn read(
     }
     let denied = Denied::by(&denied, working, &request.home);
     (found, unpinned, denied)
+}
+
+/// Returns the absolute paths in a list with colons.
+fn paths(list: &str) -> Vec<PathBuf> {
+    let paths = list.split(':').map(PathBuf::from);
+    let paths = paths.filter(|path| path.is_absolute());
+    paths.take(PLUGIN_DIRECTORIES_MAX).collect()
 }
 
 /// Returns whether Claude Code reads more in a glob than ctxpin does.
@@ -267,7 +293,7 @@ impl Layer {
             None => Vec::new(),
             Some(permissions) => denied(permissions)?,
         };
-        let disable = object.get("env").and_then(|env| env.get(DISABLE));
+        let variable = |name: &str| object.get("env").and_then(|env| env.get(name)?.as_str());
         let plugins = object.get("enabledPlugins").and_then(Value::as_object);
         let plugins = plugins.into_iter().flatten();
         let plugins = plugins.filter_map(|(name, value)| Some((name.clone(), value.as_bool()?)));
@@ -278,8 +304,9 @@ impl Layer {
         let names = options.and_then(|options| options.get("instructionFiles"));
         Some(Self {
             excludes,
-            is_disabled: disable.and_then(Value::as_str).map(is_yes),
+            is_disabled: variable(DISABLE).map(is_yes),
             plugins: plugins.collect(),
+            plugin_directories: variable(PLUGIN_DIRECTORIES).map(str::to_owned),
             instruction_files: names
                 .and_then(Value::as_str)
                 .and_then(|word| word.parse().ok()),

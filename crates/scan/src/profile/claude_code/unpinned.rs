@@ -7,7 +7,8 @@ use ctxpin_model::resource::Kind;
 use super::super::excluded;
 use super::super::repository;
 use super::RULES;
-use super::settings::{FOLDER, MACHINE};
+use super::permissions::Denied;
+use super::settings::{FOLDER, MACHINE, Unpinned};
 use crate::directory::Directory;
 use crate::gather::Gathering;
 use crate::known_files::SKILLS;
@@ -65,12 +66,12 @@ pub fn instruction_files(home: &Path, working: &Path, has_memory: bool, gatherin
     }
 }
 
-/// Adds the folders of commands and agents, the machine's skills, and the folder of plugins. `directories` are those of the
-/// project.
+/// Adds the folders of commands and agents, the machine's skills, and plugins. `directories` are those of the project.
 pub fn skills<'d>(
     home: &'d Path,
     directories: impl Iterator<Item = &'d Path>,
-    plugins: &[String],
+    unpinned: &Unpinned,
+    denied: &Denied,
     gathering: &mut Gathering,
 ) {
     for (folder, root) in folders(home, directories) {
@@ -88,8 +89,8 @@ pub fn skills<'d>(
         let agents = folder.join(AGENTS);
         gathering.places.awaited(&agents);
         if agents.is_dir() {
-            let reason = "Claude Code tells its model of the agents in it, but no pin holds them";
-            add(Kind::InstructionFile, &agents, root, reason, gathering);
+            let reason = denied.of_agents();
+            add(Kind::InstructionFile, &agents, root, &reason, gathering);
         }
     }
     let of_machine = Path::new(MACHINE).join(FOLDER).join(SKILLS);
@@ -103,14 +104,29 @@ pub fn skills<'d>(
             gathering,
         );
     }
+    plugins(home, unpinned, gathering);
+}
+
+/// Adds the folder of installed plugins if the settings turn some on, and the plugins in directories that a variable names.
+fn plugins(home: &Path, unpinned: &Unpinned, gathering: &mut Gathering) {
     let folder = home.join(PLUGINS);
     gathering.places.awaited(&folder);
-    if !plugins.is_empty() && folder.is_dir() {
-        let names = plugins.join(", ");
+    let names = &unpinned.plugins;
+    if !names.is_empty() && (unpinned.has_own_plugins || folder.is_dir()) {
+        let names = names.join(", ");
         let reason = format!(
-            "Claude Code lists the skills of the plugins that its settings turn on to its model ({names}), but no pin holds them"
+            "Claude Code gives its model the skills and agents of the plugins that its settings turn on ({names}), and runs \
+             their hooks, but no pin holds them"
         );
         add(Kind::Skill, &folder, home, &reason, gathering);
+    }
+    for directory in &unpinned.plugin_directories {
+        gathering.places.awaited(directory);
+        if directory.is_dir() {
+            let reason = "Claude Code gives its model the skills and agents of the plugin in it, which `CLAUDE_CODE_PLUGIN_DIRS` \
+                          names, but no pin holds them";
+            add(Kind::Skill, directory, directory, reason, gathering);
+        }
     }
 }
 

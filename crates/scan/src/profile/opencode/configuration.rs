@@ -8,9 +8,9 @@ use ctxpin_model::resource::Kind;
 use serde_json::{Map, Value};
 
 use super::super::{excluded, worktree};
-use super::jsonc;
+use super::entry::plain_entry;
 use super::permission::{AGENTS, Permissions};
-use crate::directory::plain_path;
+use super::{jsonc, plugins};
 use crate::file::oversize;
 use crate::gather::{Finding, Gathering};
 use crate::path_text::source_text;
@@ -18,7 +18,7 @@ use crate::roots::Request;
 use crate::settings::{SETTINGS_BYTES_MAX, settings, shorten};
 
 /// The environment variables that decide what is found.
-pub(in super::super) const VARIABLES: [&str; 9] = [
+pub(in super::super) const VARIABLES: [&str; 10] = [
     XDG_CONFIG_HOME,
     CONFIG,
     CONFIG_CONTENT,
@@ -28,6 +28,7 @@ pub(in super::super) const VARIABLES: [&str; 9] = [
     DISABLE_CLAUDE_CODE_SKILLS,
     DISABLE_EXTERNAL_SKILLS,
     DISABLE_PROJECT_CONFIG,
+    PURE,
 ];
 
 const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
@@ -39,6 +40,7 @@ const DISABLE_CLAUDE_CODE_PROMPT: &str = "OPENCODE_DISABLE_CLAUDE_CODE_PROMPT";
 const DISABLE_CLAUDE_CODE_SKILLS: &str = "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS";
 const DISABLE_EXTERNAL_SKILLS: &str = "OPENCODE_DISABLE_EXTERNAL_SKILLS";
 const DISABLE_PROJECT_CONFIG: &str = "OPENCODE_DISABLE_PROJECT_CONFIG";
+const PURE: &str = "OPENCODE_PURE";
 
 /// The names of a configuration, of which the later one counts.
 const NAMES: [&str; 2] = ["opencode.json", "opencode.jsonc"];
@@ -87,6 +89,9 @@ pub(super) struct Configuration {
     pub skill_addresses: Vec<String>,
     pub reads_claude_code_skills: bool,
     pub reads_external_skills: bool,
+    /// The configured plugins: the path of a file or directory, or the name of a package.
+    pub plugins: Vec<String>,
+    pub runs_plugins: bool,
 }
 
 /// The members of a configuration that decide what is found.
@@ -95,6 +100,7 @@ struct Layer {
     instructions: Option<Vec<String>>,
     skill_paths: Option<Vec<String>>,
     skill_addresses: Option<Vec<String>>,
+    plugins: Vec<String>,
     permissions: Permissions,
     /// The files that give an agent its prompt, by its name.
     prompts: BTreeMap<String, String>,
@@ -174,6 +180,8 @@ impl Configuration {
         for entries in [&mut instructions, &mut skill_paths, &mut skill_addresses] {
             shorten(entries, ENTRIES_MAX, CONFIGURED, gathering);
         }
+        let mut plugins = layer.plugins;
+        shorten(&mut plugins, ENTRIES_MAX, CONFIGURED, gathering);
         let skill_permissions = usable(layer.permissions.of_skills(), gathering);
         Self {
             settings: OpencodeSettings {
@@ -192,6 +200,8 @@ impl Configuration {
             reads_claude_code_skills: !is_claude_code_disabled
                 && !is_set(DISABLE_CLAUDE_CODE_SKILLS),
             reads_external_skills: !is_set(DISABLE_EXTERNAL_SKILLS),
+            plugins,
+            runs_plugins: !is_set(PURE),
         }
     }
 }
@@ -458,6 +468,7 @@ impl Layer {
             instructions: texts(members.get("instructions"), "instructions")?,
             skill_paths: texts(skills("paths"), "skills.paths")?,
             skill_addresses: texts(skills("urls"), "skills.urls")?,
+            plugins: plugins::configured(members.get("plugin"), Path::new(name).parent()),
             permissions: Permissions::parse(&json)?,
             prompts: AGENT_MEMBERS
                 .iter()
@@ -482,6 +493,7 @@ impl Layer {
         }
         self.skill_paths = other.skill_paths.or(self.skill_paths.take());
         self.skill_addresses = other.skill_addresses.or(self.skill_addresses.take());
+        self.plugins.extend(other.plugins);
         self.permissions.change(other.permissions);
         self.prompts.extend(other.prompts);
         self.has_placeholder |= other.has_placeholder;
@@ -538,52 +550,5 @@ fn texts(value: Option<&Value>, name: &str) -> Result<Option<Vec<String>>, Strin
     match entries.flatten() {
         Some(entries) => Ok(Some(entries)),
         None => Err(format!("is not valid: `{name}` is not a list of texts")),
-    }
-}
-
-/// Returns an entry without what may be secret in an address: its user, its query and its fragment.
-fn plain_entry(entry: &str) -> String {
-    let Some((scheme, rest)) = address(entry) else {
-        return entry.to_owned();
-    };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    let host = host.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}{host}{path}")
-}
-
-/// Splits an entry that is the address of a page behind its scheme.
-pub(super) fn address(entry: &str) -> Option<(&str, &str)> {
-    let schemes = ["https://", "http://"];
-    schemes.into_iter().find_map(|scheme| {
-        let rest = entry.strip_prefix(scheme)?;
-        Some((&entry[..scheme.len()], rest))
-    })
-}
-
-/// Returns the path of an entry, from the home or from a directory.
-pub(super) fn path(entry: &str, home: &Path, directory: &Path) -> PathBuf {
-    match entry.strip_prefix("~/") {
-        Some(rest) => plain_path(&home.join(rest)),
-        None => plain_path(&directory.join(entry)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_loses_what_may_be_secret() {
-        for (entry, expected) in [
-            (
-                "https://ada:key@example.org/a.md?token=x#y",
-                "https://example.org/a.md",
-            ),
-            ("http://example.org", "http://example.org"),
-            ("docs/a?b#c@d.md", "docs/a?b#c@d.md"),
-        ] {
-            assert_eq!(plain_entry(entry), expected);
-        }
     }
 }

@@ -6,9 +6,11 @@
 //! finishes reading them; here both are in the order of their names.
 
 mod configuration;
+mod entry;
 mod jsonc;
 mod pattern;
 mod permission;
+mod plugins;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -32,7 +34,8 @@ use crate::roots::{Request, Roots};
 use crate::searches::Wanted;
 
 pub(super) use configuration::is_used;
-use configuration::{Configuration, address, is_filled_in, path};
+use configuration::{Configuration, is_filled_in};
+use entry::{address, path};
 use pattern::{Part, Segment, matches, read};
 
 pub(super) use configuration::VARIABLES;
@@ -95,6 +98,11 @@ pub(super) fn find(
     search.configured_files(gathering)?;
     search.files_below(gathering)?;
     search.files_off(gathering);
+    if search.configuration.runs_plugins {
+        let configuration = &search.configuration;
+        let (folders, named) = (&configuration.folders, &configuration.plugins);
+        plugins::add(folders, named, &roots.directory, gathering);
+    }
     search.skills(gathering)?;
     Ok(Rules::newest(Settings::Opencode(
         search.configuration.settings,

@@ -1,0 +1,110 @@
+//! opencode's plugins: programs that can add to what its model gets, and that no pin holds.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use ctxpin_model::resource::Kind;
+use serde_json::Value;
+
+use super::super::excluded;
+use super::entry::plain_address;
+use crate::directory::{Directory, plain_path};
+use crate::gather::Gathering;
+use crate::path_text::source_text;
+
+/// The folders of plugins in a directory with a configuration.
+const FOLDERS: [&str; 2] = ["plugin", "plugins"];
+
+/// What ends the name of a plugin.
+const EXTENSIONS: [&str; 2] = ["js", "ts"];
+
+/// The plugin of ctxpin's own hooks, in the person's folder. It tells of sessions, and gives the model nothing.
+const OWN: &str = "ctxpin.js";
+
+/// What begins an entry that is a path as an address.
+const FILE: &str = "file://";
+
+/// The greatest number of plugins of one folder that are listed.
+const PLUGINS_MAX: usize = 64;
+
+/// Why a plugin is listed.
+const REASON: &str = "opencode runs this plugin, whose code can add instructions and skills to what its model gets; no pin holds that";
+
+/// Returns the plugins that a configuration names, each as the path of a file or directory or as the name of a package.
+/// `directory` is that of the configuration.
+pub fn configured(plugins: Option<&Value>, directory: Option<&Path>) -> Vec<String> {
+    let entries = plugins.and_then(Value::as_array).into_iter().flatten();
+    // An entry can have options behind it.
+    let entries = entries.filter_map(|entry| entry.as_str().or_else(|| entry.get(0)?.as_str()));
+    let plugins = entries.map(|entry| {
+        let path = entry.strip_prefix(FILE).unwrap_or(entry);
+        let is_path = path.len() < entry.len() || path.starts_with(['.', '/']);
+        match (directory.filter(|_| is_path), entry.split_once("://")) {
+            (Some(directory), _) => source_text(&plain_path(&directory.join(path))).0,
+            (None, Some((scheme, rest))) => plain_address(&format!("{scheme}://"), rest),
+            (None, None) => entry.to_owned(),
+        }
+    });
+    plugins.collect()
+}
+
+/// Adds the plugins in the folders with a configuration, of which the person's own is the first, and those that the
+/// configuration names.
+pub fn add(folders: &[PathBuf], plugins: &[String], working: &Path, gathering: &mut Gathering) {
+    let own = folders.first();
+    for folder in folders {
+        for name in FOLDERS {
+            let path = folder.join(name);
+            let is_own = Some(folder) == own;
+            for plugin in in_folder(&path, gathering) {
+                if !(is_own && plugin.ends_with(OWN)) {
+                    list(&source_text(&plugin).0, folder, gathering);
+                }
+            }
+        }
+    }
+    for plugin in plugins {
+        let path = Path::new(plugin);
+        if path.is_absolute() {
+            gathering.places.awaited(path);
+        }
+        if !path.is_absolute() || path.exists() {
+            list(
+                plugin,
+                path.parent()
+                    .filter(|_| path.is_absolute())
+                    .unwrap_or(working),
+                gathering,
+            );
+        }
+    }
+}
+
+fn list(source: &str, root: &Path, gathering: &mut Gathering) {
+    gathering.add(excluded(Kind::InstructionFile, source, root, REASON));
+}
+
+/// Returns the plugins in a folder, but not those in folders in it.
+fn in_folder(folder: &Path, gathering: &mut Gathering) -> Vec<PathBuf> {
+    gathering.places.awaited(folder);
+    let Ok(real) = folder.canonicalize() else {
+        return Vec::new();
+    };
+    gathering.places.all(&real);
+    let listing = Directory::open(&real).and_then(|directory| directory.list());
+    let Ok(listing) = listing else {
+        return Vec::new();
+    };
+    let paths = listing.names.iter().map(|name| folder.join(name));
+    let is_plugin = |path: &PathBuf| {
+        let extension = path.extension().and_then(OsStr::to_str);
+        extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) && path.is_file()
+    };
+    let mut plugins = paths.filter(is_plugin);
+    let listed = plugins.by_ref().take(PLUGINS_MAX).collect();
+    if plugins.next().is_some() {
+        let folder = source_text(folder).0;
+        gathering.remark(format!("only {PLUGINS_MAX} plugins of {folder} are listed"));
+    }
+    listed
+}

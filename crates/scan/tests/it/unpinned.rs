@@ -1,0 +1,108 @@
+//! What tools give their models beside what a pin holds, and imports that they do not follow. Each case was seen in a request
+//! of Claude Code 2.1.332, Codex 0.171.0 or opencode 1.18.33.
+
+use crate::{claude_code, codex, opencode};
+
+#[test]
+fn the_plugins_of_claude_code_are_listed_by_who_turns_them_on() {
+    let on = "{\"enabledPlugins\": {\"demo@mk\": true, \"off@mk\": false}}";
+    let mut w = claude_code::workspace(&[("project/web/.claude/settings.json", on)]);
+    // What the project alone turns on was installed, or nothing happens.
+    w.check(&[]);
+    w.write("home/.claude/settings.json", on);
+    let found = w.check(&["excluded home/.claude/plugins"]);
+    let reason = w.error(&found, "home/.claude/plugins");
+    assert!(reason.contains("(demo@mk)"), "{reason}");
+    w.write("home/.claude/settings.json", "{}");
+    w.write("plugs/one/x", "");
+    let list = format!("{}:{}:relative", w.text("plugs/one"), w.text("plugs/gone"));
+    let variables = &mut w.request.tool.variables;
+    variables.insert("CLAUDE_CODE_PLUGIN_DIRS", list);
+    w.check(&["excluded plugs/one"]);
+    // A project may not name any, and the person's settings count before the variable.
+    let env = |list: &str| format!("{{\"env\": {{\"CLAUDE_CODE_PLUGIN_DIRS\": \"{list}\"}}}}");
+    w.write("project/web/.claude/settings.json", env(""));
+    w.check(&["excluded plugs/one"]);
+    w.write("home/.claude/settings.json", env(""));
+    w.check(&[]);
+}
+
+#[test]
+fn agents_that_the_permissions_deny_are_not_said_to_be_told() {
+    let w = claude_code::workspace(&[("project/web/.claude/agents/a.md", "an agent")]);
+    for (rule, expected) in [
+        ("Task", "takes its model the tool `Agent`"),
+        ("Agent(a)", "names (`a`)"),
+        ("Skill", "in it, but no pin holds them"),
+    ] {
+        let settings = format!("{{\"permissions\": {{\"deny\": [\"{rule}\"]}}}}");
+        w.write("project/web/.claude/settings.json", settings);
+        let found = w.check(&["excluded project/web/.claude/agents"]);
+        let reason = w.error(&found, "project/web/.claude/agents");
+        assert!(reason.contains(expected), "{rule}: {reason}");
+    }
+}
+
+#[test]
+fn the_plugins_of_codex_are_listed() {
+    let config = "[plugins.\"a@mk\"]\nenabled = true\n[plugins.\"b@mk\"]\nenabled = false\n[plugins.\"c@mk\"]\n";
+    let w = codex::workspace(&[
+        ("home/.codex/config.toml", config),
+        ("home/.codex/plugins/cache/mk/a/1/x", ""),
+    ]);
+    let found = w.check(&["excluded home/.codex/plugins"]);
+    let reason = w.error(&found, "home/.codex/plugins");
+    assert!(reason.contains("(a@mk, c@mk)"), "{reason}");
+    w.write(
+        "home/.codex/config.toml",
+        format!("[features]\nplugins = false\n{config}"),
+    );
+    w.check(&[]);
+}
+
+#[test]
+fn the_plugins_of_opencode_are_listed() {
+    let named = "{\"plugin\": [\"./one.js\", \"superpowers@1.0\", [\"./folder\", {\"a\": 1}], \"./gone.js\", 7, \
+                 \"git+https://ada:key@example.org/x.git?y#z\"]}";
+    let mut w = opencode::workspace(&[
+        ("project/.opencode/plugin/a.js", ""),
+        ("project/.opencode/plugin/.hidden.ts", ""),
+        ("project/.opencode/plugin/b.mjs", ""),
+        ("project/.opencode/plugin/deep/c.js", ""),
+        ("project/.opencode/plugins/d.ts", ""),
+        ("project/plugin/e.js", ""),
+        ("home/.config/opencode/plugin/ctxpin.js", ""),
+        ("home/.config/opencode/plugin/f.js", ""),
+        ("home/.opencode/plugins/g.js", ""),
+        ("project/opencode.json", named),
+        ("project/one.js", ""),
+        ("project/folder/index.js", ""),
+    ]);
+    let found = w.scan();
+    let resources = found.snapshot.resources.iter();
+    let sources: Vec<_> = resources
+        .map(|r| r.source.replace(&w.text(""), ""))
+        .collect();
+    assert_eq!(
+        sources,
+        [
+            "home/.config/opencode/plugin/f.js",
+            "project/.opencode/plugin/.hidden.ts",
+            "project/.opencode/plugin/a.js",
+            "project/.opencode/plugins/d.ts",
+            "home/.opencode/plugins/g.js",
+            "project/one.js",
+            "superpowers@1.0",
+            "project/folder",
+            "git+https://example.org/x.git",
+        ]
+    );
+    let reason = w.error(&found, "project/one.js");
+    assert!(
+        reason.contains("can add instructions and skills"),
+        "{reason}"
+    );
+    let variables = &mut w.request.tool.variables;
+    variables.insert("OPENCODE_PURE", "1".into());
+    w.check(&[]);
+}
