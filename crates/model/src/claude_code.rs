@@ -40,7 +40,10 @@ const UNDESCRIBED: &str = "Skill";
 pub const IMPORT_DEPTH_MAX: usize = 5;
 
 /// The greatest number of imports that are followed in one file.
-const IMPORTS_MAX: usize = 1_000;
+pub const IMPORTS_MAX: usize = 1_000;
+
+/// The greatest number of paths in code that are told of one file.
+const PASSED_OVER_MAX: usize = 100;
 
 /// The extensions of files that Claude Code takes for text. A file without an extension is text too.
 const TEXT_EXTENSIONS: &str = "md txt text json yaml yml toml xml csv html htm css scss sass less js ts tsx jsx mjs \
@@ -59,6 +62,8 @@ pub struct Reading {
     pub globs: Option<Vec<String>>,
     /// The paths that the text imports, as it writes them, each once.
     pub imports: Vec<String>,
+    /// The paths that would be imports if they stood in prose, and not in code or HTML, each once.
+    pub passed_over: Vec<String>,
 }
 
 impl Reading {
@@ -73,6 +78,7 @@ impl Reading {
             text: document.uncommented().unwrap_or_else(|| content.to_owned()),
             globs,
             imports: document.imports(),
+            passed_over: document.passed_over(),
         }
     }
 
@@ -256,6 +262,8 @@ struct Document<'t> {
     comments: Vec<Range<usize>>,
     /// The pieces of prose in which imports are looked for. A piece ends where its format changes.
     prose: Vec<String>,
+    /// The pieces of code and of HTML that is no comment.
+    code: Vec<String>,
 }
 
 /// A block that the parser is in.
@@ -291,6 +299,7 @@ impl<'t> Document<'t> {
             text,
             comments: Vec::new(),
             prose: Vec::new(),
+            code: Vec::new(),
         };
         let mut blocks = Vec::new();
         let mut line = Line::default();
@@ -322,6 +331,14 @@ impl<'t> Document<'t> {
                 Event::Html(part) => html += &part,
                 Event::Text(_) if blocks.last() != Some(&Block::Code) => line.text(text, range),
                 Event::SoftBreak => line.text(text, range),
+                Event::Text(code) => {
+                    document.code.push(code.into_string());
+                    line.cover(range);
+                }
+                Event::Code(code) => {
+                    document.code.push(code.into_string());
+                    line.cover(range);
+                }
                 _ => line.cover(range),
             }
         }
@@ -345,6 +362,7 @@ impl<'t> Document<'t> {
     /// Takes a block of HTML.
     fn html(&mut self, html: &str, range: Range<usize>, is_outermost: bool) {
         if !is_comment(html) {
+            self.code.push(html.to_owned());
             return;
         }
         let rest = uncommented(html);
@@ -376,15 +394,22 @@ impl<'t> Document<'t> {
 
     /// Returns the imported paths, each once.
     fn imports(&self) -> Vec<String> {
-        let mut imports = Vec::new();
-        let mut known = HashSet::new();
-        for path in self.prose.iter().flat_map(|prose| paths(prose)) {
-            if imports.len() < IMPORTS_MAX && known.insert(path.clone()) {
-                imports.push(path);
-            }
-        }
-        imports
+        each_once(&self.prose, &[]).take(IMPORTS_MAX).collect()
     }
+
+    /// Returns the paths in code and HTML that the text does not import elsewhere, each once.
+    fn passed_over(&self) -> Vec<String> {
+        let imports = each_once(&self.prose, &[]).collect::<Vec<_>>();
+        let passed_over = each_once(&self.code, &imports);
+        passed_over.take(PASSED_OVER_MAX).collect()
+    }
+}
+
+/// Returns the paths in pieces of text, each once, without the known ones.
+fn each_once<'p>(pieces: &'p [String], known: &[String]) -> impl Iterator<Item = String> + 'p {
+    let mut known: HashSet<String> = known.iter().cloned().collect();
+    let paths = pieces.iter().flat_map(|piece| paths(piece));
+    paths.filter(move |path| known.insert(path.clone()))
 }
 
 impl Line {
@@ -655,6 +680,30 @@ mod tests {
         check("~/a.md", "/home/u/a.md");
         check("/etc/a.md", "/etc/a.md");
         check("e\u{301}.md", "/w/docs/\u{e9}.md");
+    }
+
+    #[test]
+    fn what_stands_in_code_is_told_apart() {
+        let check = |body: &str, imports: &[&str], passed_over: &[&str]| {
+            let reading = Reading::of(body.as_bytes());
+            assert_eq!(reading.imports, imports, "{body:?}");
+            assert_eq!(reading.passed_over, passed_over, "{body:?}");
+        };
+        check("@a.md `@b.md` @b.md", &["a.md", "b.md"], &[]);
+        check("`@a.md` and ` @b.md `, `x@c.md`", &[], &["a.md", "b.md"]);
+        check(
+            "```sh\n@a.md\ncat @b.md @a.md\n```\n",
+            &[],
+            &["a.md", "b.md"],
+        );
+        check("    @a.md\n", &[], &["a.md"]);
+        check("<div>\n@a.md\n</div>\n", &[], &["a.md"]);
+        check("<!-- @a.md -->\n", &[], &[]);
+        check("- x ` @a.md `\n", &["a.md"], &[]);
+        let many: String = (0..2_000).map(|n| format!("@p{n} `@c{n}` ")).collect();
+        let reading = Reading::of(many.as_bytes());
+        let counts = (reading.imports.len(), reading.passed_over.len());
+        assert_eq!(counts, (IMPORTS_MAX, PASSED_OVER_MAX));
     }
 
     #[test]

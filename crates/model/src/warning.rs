@@ -52,6 +52,8 @@ spelled! {
         ImportMissing = "import-missing",
         /// An import names a file that must not be read from here. Detail: the import.
         ImportOutside = "import-outside",
+        /// Claude Code does not follow an import although the file exists. Detail: the import, and why.
+        ImportIgnored = "import-ignored",
         /// An import names a file that could be pinned but is not. Detail: the import.
         ImportUnpinned = "import-unpinned",
         /// An entry of a folder of skills is not a skill. Detail: its name and why.
@@ -139,6 +141,7 @@ impl Code {
             | Self::FieldForm
             | Self::ServersMissing
             | Self::ImportOutside
+            | Self::ImportIgnored
             | Self::ImportUnpinned
             | Self::SkillAbsent
             | Self::NameCase

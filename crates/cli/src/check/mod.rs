@@ -4,6 +4,7 @@ mod codex_cut;
 mod exceptions;
 mod named;
 mod since;
+mod unfollowed;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -64,6 +65,7 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
         let mut of_path = of_scan(&scan, &project);
         let request = request(path, &project, home, trust);
         if request.scope == Scope::Project {
+            of_path.extend(unfollowed::read(request.clone(), &scan)?);
             let codex = codex_cut::read(request, &project)?;
             of_path.extend(codex.findings);
             let is_new = |source: &&String| neutral.iter().all(|known| known.source != **source);

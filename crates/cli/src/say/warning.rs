@@ -79,6 +79,7 @@ fn sentence(code: Code, detail: &str) -> String {
         Code::ServersMissing => "it has no `mcpServers`, so it declares nothing".into(),
         Code::ImportMissing => format!("@{detail} names a file that does not exist"),
         Code::ImportOutside => format!("@{detail} names a file that a scan may not read"),
+        Code::ImportIgnored => format!("Claude Code does not follow @{detail}"),
         Code::ImportUnpinned => {
             // Other kinds of sources are not Markdown files that a person imports.
             let advice = match detail.ends_with(".md") || detail.ends_with(".mdc") {

@@ -130,6 +130,10 @@ fn imports_follow_their_file_and_stay_in_the_working_directory() {
     assert_eq!(
         w.notes(&found),
         [
+            "import-ignored project/web/b.txt: a.md: it leads to this file, and each is given once",
+            "import-ignored project/web/d/two.md: three.md: at most five files in a row import each other",
+            "import-ignored project/web/a.md: c.png: by its extension, it is no text",
+            "import-ignored project/web/a.md: code.md: it stands in code or HTML",
             "import-outside project/CLAUDE.md: outside.md",
             "import-outside project/CLAUDE.md: missing.md",
         ]

@@ -4,6 +4,51 @@
 use crate::{claude_code, codex, opencode};
 
 #[test]
+fn an_import_that_claude_code_does_not_follow_has_a_reason() {
+    let w = claude_code::workspace(&[
+        (
+            "project/web/CLAUDE.md",
+            "@a.md @CLAUDE.md @docs @x.png @link.md `@code.md @none` @gone.md\n\n```\n@src/app.md\n```\n",
+        ),
+        ("project/web/a.md", "@b.md @CLAUDE.md"),
+        ("project/web/b.md", "@c.md"),
+        ("project/web/c.md", "@d.md"),
+        ("project/web/d.md", "@e.md @a.md @f.md"),
+        ("project/web/e.md", "the sixth"),
+        ("project/web/code.md", "code"),
+        ("project/web/src/app.md", "app"),
+        ("project/web/docs/x.md", "x"),
+        ("project/web/x.png", "image"),
+        ("outside/x.md", "outside"),
+    ]);
+    w.link("project/web/link.md", w.path("outside/x.md"));
+    w.check_notes(&[
+        "import-ignored project/web/d.md: e.md: at most five files in a row import each other",
+        "import-ignored project/web/d.md: a.md: it leads to this file, and each is given once",
+        "import-missing project/web/d.md: f.md",
+        "import-ignored project/web/a.md: CLAUDE.md: it leads to this file, and each is given once",
+        "import-ignored project/web/CLAUDE.md: CLAUDE.md: it leads to this file, and each is given once",
+        "import-ignored project/web/CLAUDE.md: docs: it is a directory",
+        "import-ignored project/web/CLAUDE.md: x.png: by its extension, it is no text",
+        "import-ignored project/web/CLAUDE.md: link.md: it is a link to a place outside of the working directory",
+        "import-missing project/web/CLAUDE.md: gone.md",
+        "import-ignored project/web/CLAUDE.md: code.md: it stands in code or HTML",
+        "import-ignored project/web/CLAUDE.md: src/app.md: it stands in code or HTML",
+    ]);
+}
+
+#[test]
+fn too_many_imports_are_told() {
+    let many: String = (0..1_001).map(|n| format!("@gone{n}.md\n")).collect();
+    let w = claude_code::workspace(&[("project/web/CLAUDE.md", &many)]);
+    let error = w.scan().snapshot.error.unwrap();
+    assert!(
+        error.contains("at most 1000 imports of one file"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_plugins_of_claude_code_are_listed_by_who_turns_them_on() {
     let on = "{\"enabledPlugins\": {\"demo@mk\": true, \"off@mk\": false}}";
     let mut w = claude_code::workspace(&[("project/web/.claude/settings.json", on)]);

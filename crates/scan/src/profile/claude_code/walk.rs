@@ -5,7 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use ctxpin_model::claude_code::{FILE_BYTES_MAX, IMPORT_DEPTH_MAX, Reading, import_path, is_text};
+use ctxpin_model::claude_code::{
+    FILE_BYTES_MAX, IMPORT_DEPTH_MAX, IMPORTS_MAX, Reading, import_path, is_text,
+};
 use ctxpin_model::glob::PathGlobs;
 use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{ALSO_MAX, Also, Kind, Status};
@@ -23,6 +25,13 @@ use crate::roots::{Request, Roots};
 /// Why a file of the person is left out.
 pub const PERSONAL: &str =
     "Claude Code gives this file of yours to its model; it is read only with --user-roots";
+
+/// Why an import is not followed.
+const CIRCLE: &str = "it leads to this file, and each is given once";
+const TOO_DEEP: &str = "at most five files in a row import each other";
+const LINK_OUTSIDE: &str = "it is a link to a place outside of the working directory";
+const DIRECTORY: &str = "it is a directory";
+const NO_TEXT: &str = "by its extension, it is no text";
 
 /// Why no file is given if a variable turns them off.
 const DISABLED: &str = "`CLAUDE_CODE_DISABLE_CLAUDE_MDS` turns all instruction files off";
@@ -159,6 +168,7 @@ pub struct Walk<'a, 'g> {
 }
 
 /// A file on its way into the list.
+#[derive(Clone, Copy)]
 struct Visit<'v> {
     /// The path at which Claude Code finds it.
     path: &'v Path,
@@ -166,9 +176,25 @@ struct Visit<'v> {
     /// The directory that it is found for.
     root: &'v Path,
     top: &'v Path,
-    /// The source of the file that imports it.
-    imported_by: Option<&'v str>,
+    import: Option<Import<'v>>,
     depth: usize,
+}
+
+/// How a file is imported.
+#[derive(Clone, Copy)]
+struct Import<'v> {
+    /// The path as it is written.
+    written: &'v str,
+    /// The file that imports it, and its source.
+    by: &'v Visit<'v>,
+    source: &'v str,
+}
+
+impl Visit<'_> {
+    /// Returns whether a path is that of the file, or of one that leads to it.
+    fn comes_from(&self, path: &Path) -> bool {
+        self.path == path || self.import.is_some_and(|import| import.by.comes_from(path))
+    }
 }
 
 impl<'a, 'g> Walk<'a, 'g> {
@@ -267,7 +293,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             scope,
             root,
             top: path,
-            imported_by: None,
+            import: None,
             depth: 0,
         };
         self.visit(&visit, seen, items)
@@ -281,7 +307,17 @@ impl<'a, 'g> Walk<'a, 'g> {
     ) -> Result<(), ScanError> {
         self.gathering.go_on()?;
         let path = visit.path;
-        if visit.depth >= IMPORT_DEPTH_MAX || seen.contains(path) {
+        if seen.contains(path) {
+            if visit
+                .import
+                .is_some_and(|import| import.by.comes_from(path))
+            {
+                self.ignore(visit, CIRCLE);
+            }
+            return Ok(());
+        }
+        if visit.depth >= IMPORT_DEPTH_MAX {
+            self.ignore(visit, TOO_DEEP);
             return Ok(());
         }
         self.gathering.places.awaited(path);
@@ -299,8 +335,9 @@ impl<'a, 'g> Walk<'a, 'g> {
             return Ok(());
         }
         let target = real.as_deref().unwrap_or(path);
-        let is_import = visit.depth > 0;
+        let is_import = visit.import.is_some();
         if is_import && !self.allows_external(visit.scope) && !self.is_inside(target) {
+            self.ignore(visit, LINK_OUTSIDE);
             return Ok(());
         }
         let is_denied = self.denied.has(path) || is_link && self.denied.has(target);
@@ -315,12 +352,26 @@ impl<'a, 'g> Walk<'a, 'g> {
         if self.is_on_demand && !self.may_read(path) {
             return Ok(());
         }
+        self.take(visit, target, seen, items)
+    }
+
+    /// Adds the file of a visit, which leads to `target`, with what it imports.
+    fn take(
+        &mut self,
+        visit: &Visit,
+        target: &Path,
+        seen: &mut Seen,
+        items: &mut Vec<Item>,
+    ) -> Result<(), ScanError> {
+        let path = visit.path;
         seen.insert(path.to_owned());
         seen.insert(target.to_owned());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let metadata = fs::metadata(path).ok();
         let file = metadata.filter(|metadata| metadata.is_file() && is_text(&name));
         let Some(file) = file else {
+            let reason = if path.is_dir() { DIRECTORY } else { NO_TEXT };
+            self.ignore(visit, reason);
             return Ok(());
         };
         if file.len() > FILE_BYTES_MAX {
@@ -343,46 +394,92 @@ impl<'a, 'g> Walk<'a, 'g> {
             reading,
             behind: None,
         };
-        let imports = match &item.reading {
-            Some(reading) if !reading.given().is_empty() => reading.imports.clone(),
-            _ => Vec::new(),
+        let [imports, passed_over] = match &item.reading {
+            Some(reading) if !reading.given().is_empty() => {
+                [&reading.imports, &reading.passed_over].map(Clone::clone)
+            }
+            _ => Default::default(),
         };
         let source = item.finding.resource.source.clone();
         items.push(item);
         let directory = target.parent().unwrap_or(Path::new("/"));
-        for import in imports {
-            self.import(&import, directory, visit, &source, seen, items)?;
+        for written in &imports {
+            let by = visit;
+            let source = &source;
+            let import = Import {
+                written,
+                by,
+                source,
+            };
+            self.import(import, directory, seen, items)?;
         }
+        self.note_ignored(&source, directory, imports.len(), &passed_over);
         Ok(())
     }
 
     /// Adds a file that another one imports.
     fn import(
         &mut self,
-        import: &str,
+        import: Import,
         directory: &Path,
-        by: &Visit,
-        source: &str,
         seen: &mut Seen,
         items: &mut Vec<Item>,
     ) -> Result<(), ScanError> {
-        let path = plain_path(&import_path(import, directory, &self.request.home));
+        let Import {
+            written,
+            by,
+            source,
+        } = import;
+        let path = plain_path(&import_path(written, directory, &self.request.home));
         if !self.allows_external(by.scope) && !self.is_inside(&path) {
-            let warning = Warning::new(Code::ImportOutside).about(import);
+            let warning = Warning::new(Code::ImportOutside).about(written);
             self.gathering.note(Path::new(source), warning);
             return Ok(());
         }
         if !seen.contains(&path) && !path.exists() {
-            let warning = Warning::new(Code::ImportMissing).about(import);
+            let warning = Warning::new(Code::ImportMissing).about(written);
             self.gathering.note(Path::new(source), warning);
         }
         let visit = Visit {
             path: &path,
-            imported_by: Some(source),
+            import: Some(import),
             depth: by.depth + 1,
             ..*by
         };
         self.visit(&visit, seen, items)
+    }
+
+    /// Notes why an import leads to nothing although its file exists. Of a file that is no import, nothing needs to be said.
+    fn ignore(&mut self, visit: &Visit, reason: &str) {
+        if let Some(import) = visit.import.filter(|_| visit.path.exists()) {
+            let detail = format!("{}: {reason}", import.written);
+            let warning = Warning::new(Code::ImportIgnored).about(detail);
+            self.gathering.note(Path::new(import.source), warning);
+        }
+    }
+
+    /// Notes the paths of a file that are no imports because of where they stand, and that it has too many of them.
+    fn note_ignored(
+        &mut self,
+        source: &str,
+        directory: &Path,
+        imports: usize,
+        passed_over: &[String],
+    ) {
+        let note = |detail: String| Warning::new(Code::ImportIgnored).about(detail);
+        for written in passed_over {
+            let path = plain_path(&import_path(written, directory, &self.request.home));
+            // Code has many words with an `@` that are no paths.
+            if self.is_inside(&path) && path.is_file() {
+                let warning = note(format!("{written}: it stands in code or HTML"));
+                self.gathering.note(Path::new(source), warning);
+            }
+        }
+        if imports == IMPORTS_MAX {
+            self.gathering.remark(format!(
+                "ctxpin follows at most {IMPORTS_MAX} imports of one file, and {source} may have more"
+            ));
+        }
     }
 
     /// Adds a file of the project or of the person that Claude Code passes over, with the reason.
@@ -402,7 +499,8 @@ impl<'a, 'g> Walk<'a, 'g> {
     /// Reads a file that exists, if the scan may.
     fn finding(&mut self, visit: &Visit) -> Finding {
         let mut finding = self.read(visit);
-        finding.resource.imported_by = visit.imported_by.map(str::to_owned);
+        let imported_by = visit.import.map(|import| import.source.to_owned());
+        finding.resource.imported_by = imported_by;
         finding
     }
 
