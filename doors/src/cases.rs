@@ -11,7 +11,7 @@ pub struct Case {
 }
 
 /// What a comparison meets.
-pub const CASES: [Case; 18] = [
+pub const CASES: [Case; 24] = [
     case("files below", |workspace| {
         let below = format!("{}/", workspace.working);
         has_file(workspace, |path, _| {
@@ -81,10 +81,58 @@ pub const CASES: [Case; 18] = [
     case("skills", |workspace| {
         has_file(workspace, |path, _| path.ends_with("SKILL.md"))
     }),
+    case(PATHS, |workspace| {
+        has_file(workspace, |path, text| {
+            path.ends_with("SKILL.md") && text.contains("\npaths: ")
+        })
+    }),
+    case("broken frontmatter", |workspace| {
+        has_file(workspace, |path, text| {
+            let mut broken = BROKEN.iter();
+            path.ends_with("SKILL.md") && broken.any(|line| text.contains(line))
+        })
+    }),
+    case(PERMISSIONS, |workspace| {
+        has_file(workspace, |path, text| {
+            is_setting(path) && text.contains("\"permission")
+        })
+    }),
+    case("plugins", |workspace| {
+        has_file(workspace, |path, text| {
+            let is_named = text.contains("[plugins.") || text.contains("@market");
+            path.contains("/plugin/") || is_setting(path) && is_named
+        })
+    }),
+    case(CONFIGURED_SKILLS, |workspace| {
+        has_file(workspace, |_, text| text.contains("[[skills.config]]"))
+    }),
+    case(OFFERS, |workspace| {
+        has_file(workspace, |path, _| path.ends_with("agents/openai.yaml"))
+    }),
+];
+
+/// Lines of a frontmatter that are not valid YAML, of which each tool repairs some.
+pub const BROKEN: [&str; 8] = [
+    "license: a: b\n",
+    "argument-hint: [a] [b]\n",
+    "foo: {a: [1,\n",
+    "foo-bar: x: y\n",
+    "foo: @x\n",
+    "foo: *x\n",
+    "metadata:\n  k: a: b\n",
+    "foo: \"x\n",
 ];
 
 /// The case of rules for some files, which only Claude Code has.
 pub const RULES: &str = "rules with paths";
+/// The case of skills for some files, which only Claude Code has.
+pub const PATHS: &str = "skills with paths";
+/// The case of permissions, which Codex has not.
+pub const PERMISSIONS: &str = "permissions";
+/// The case of rules that turn skills off, which only Codex has.
+pub const CONFIGURED_SKILLS: &str = "skills.config";
+/// The file beside a `SKILL.md` that says how Codex offers the skill.
+pub const OFFERS: &str = "agents/openai.yaml";
 /// The case of a file that takes the place of the usual one, which only Codex has.
 pub const OVERRIDES: &str = "AGENTS.override.md";
 

@@ -71,7 +71,7 @@ pub fn workspace(client: Client, seed: u64) -> Workspace {
     workspace.working = inside.choose(random).cloned().unwrap_or_default();
     client.settle(random, &mut workspace);
     ignored(random, &mut workspace);
-    if random.random_bool(0.4) {
+    if random.random_bool(0.5) {
         enlarge(random, client, &mut workspace);
     }
     workspace

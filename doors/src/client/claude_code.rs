@@ -15,6 +15,7 @@ use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 
 use super::{Event, From, Interface, Said, result, texts};
+use crate::cases::BROKEN;
 use crate::standin::READ_TWICE;
 use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 
@@ -79,6 +80,9 @@ const CUT_END: &str = "\n...\n</persisted-output>";
 /// What the newest version says behind the lines that it gives of another long file, up to the number of the next line.
 const REST: &str = "\n\n> Only the start of this file is shown. For the rest, call Read on ";
 
+/// The longest file that the newest version gives whole with another one, in characters.
+const COMING_MAX: usize = 150_000;
+
 /// What may stand behind that text in the same message.
 const BEHIND: [&str; 4] = [
     AFTER,
@@ -95,9 +99,6 @@ const BEHIND_RESULT: [&str; 2] = [
     "<system-reminder>\nContents of ",
     "<system-reminder>\nInstruction files were re-read ",
 ];
-
-/// What begins the text with the skills of directories below the working directory.
-const DISCOVERED: &str = "New skills discovered in ";
 
 /// What begins the list of skills.
 const SKILLS_BEGIN: &str = "The following skills are available for use with the Skill tool:\n\n";
@@ -261,9 +262,17 @@ fn skill(random: &mut StdRng, name: &str) -> String {
         "paths: src/**\n",
         "paths: \"**\"\n",
         "paths: [a.rs, \"**/*.md\"]\n",
+        "paths: \"*.rs\"\n",
+        "paths: [\"**/*.ts\", README]\n",
+        "paths: \"{x,lib}.*\"\n",
+        "paths: api/**\n",
         "license: MIT\n",
     ];
-    let line = lines.choose(random).copied().unwrap_or_default();
+    let line = match random.random_bool(0.1) {
+        true => BROKEN.choose(random),
+        false => lines.choose(random),
+    };
+    let line = line.copied().unwrap_or_default();
     let name = match random.random_range(0..6) {
         0 => format!("name: other-{number}\n"),
         1 => String::new(),
@@ -348,6 +357,10 @@ fn settings(random: &mut StdRng, is_personal: bool) -> String {
         let listings: Vec<_> = listings.collect();
         members.push(format!("\"skillOverrides\": {{{}}}", listings.join(", ")));
     }
+    if random.random_bool(0.3) {
+        let rules = DENIED.choose(random).copied().unwrap_or_default();
+        members.push(format!("\"permissions\": {{\"deny\": {rules}}}"));
+    }
     let plugin = "cc-plugin-agents-md@builtin";
     if random.random_bool(0.3) {
         let names = [
@@ -361,18 +374,40 @@ fn settings(random: &mut StdRng, is_personal: bool) -> String {
             "\"pluginConfigs\": {{\"{plugin}\": {{\"options\": {{\"instructionFiles\": \"{names}\"}}}}}}"
         ));
     }
-    if random.random_bool(0.1) && !is_personal {
-        members.push(format!("\"enabledPlugins\": {{\"{plugin}\": false}}"));
+    if random.random_bool(0.3) {
+        let built_in = match random.random_bool(0.3) && !is_personal {
+            true => format!(", \"{plugin}\": false"),
+            false => String::new(),
+        };
+        members.push(format!(
+            "\"enabledPlugins\": {{\"demo@market\": true{built_in}}}"
+        ));
     }
     format!("{{{}}}", members.join(", "))
 }
 
+/// Rules of permissions. None of them keeps the model from reading the file that it is to read.
+const DENIED: [&str; 8] = [
+    "[\"Read(docs.md)\"]",
+    "[\"Read(rules/**)\", \"Agent(Explore)\"]",
+    "[\"Skill\"]",
+    "[\"Skill(gen-B)\", \"Task\"]",
+    "[\"Read(//**/CLAUDE.local.md)\"]",
+    "[\"Read(~/.claude/**)\", \"Read(./*.txt)\"]",
+    "[\"Read(/AGENTS.md)\", \"Read(.claude/CLAUDE.md)\"]",
+    "[]",
+];
+
 /// Takes out of a workspace what older versions read otherwise.
 pub fn age(workspace: &mut Workspace, version: &str) {
     if [OLDER, FIRST_WITH_REQUESTS].contains(&version) {
-        workspace.change_texts(|text| match text.contains("<!--") {
-            true => text.replace('\r', ""),
-            false => text.to_owned(),
+        workspace.change_texts(|text| {
+            // They do not cut what comes with a file.
+            let text: String = text.chars().take(COMING_MAX).collect();
+            match text.contains("<!--") {
+                true => text.replace('\r', ""),
+                false => text,
+            }
         });
     }
     if version == OLDER {
@@ -626,14 +661,17 @@ fn cut(name: &str, description: &str) -> String {
 pub fn on_demand(request: &Value) -> Vec<String> {
     let messages = request["messages"].as_array().into_iter().flatten();
     let (mut blocks, mut skills) = (Vec::new(), Vec::new());
+    let mut is_later = false;
     for message in messages {
+        // The list of the start stands before the first answer.
+        is_later |= message["role"] == "assistant";
         let content = &message["content"];
         let texts = content.as_array().into_iter().flatten();
         let texts = texts.filter_map(|content| content["text"].as_str());
         for text in texts.chain(content.as_str()) {
             let reminder = text.trim_end().strip_prefix("<system-reminder>\n");
             let reminder = reminder.and_then(|text| text.strip_suffix(END));
-            skills.extend(discovered(text));
+            skills.extend(discovered(text).filter(|_| is_later));
             if let Some(agents_md) = text.strip_prefix(AGENTS_MD) {
                 let end = BEHIND
                     .iter()
@@ -676,10 +714,10 @@ fn without_cuts(text: &str) -> String {
     begins + &rest.collect::<String>()
 }
 
-/// Returns the lines of the generated skills that a text lists because the model read a file beside them.
+/// Returns the lines of the generated skills that a text lists: behind the first answer, because the model read a file beside
+/// them, or one that their `paths` match.
 fn discovered(text: &str) -> impl Iterator<Item = String> {
-    let found = text.split_once(DISCOVERED);
-    let list = found.and_then(|(_, rest)| rest.split_once(SKILLS_BEGIN));
+    let list = text.split_once(SKILLS_BEGIN);
     let lines = list.map_or("", |(_, list)| list).lines();
     let lines = lines.take_while(|line| line.starts_with("- "));
     let lines = lines.filter(|line| {

@@ -15,6 +15,7 @@ use rand::seq::IndexedRandom as _;
 use serde_json::Value;
 
 use super::{Event, From, Interface, Said, texts};
+use crate::cases::BROKEN;
 use crate::standin::TOKENS_FULL;
 use crate::workspace::{Entry, HOME, PROJECT, Workspace};
 
@@ -59,6 +60,35 @@ const BEGIN: &str = "# AGENTS.md instructions";
 const SKILLS_BEGIN: &str = "<skills_instructions>\n";
 const SKILLS_END: &str = "\n</skills_instructions>";
 
+/// Rules that turn skills off or on.
+const RULES: [&str; 6] = [
+    "[[skills.config]]\nname = \"one\"\nenabled = false\n",
+    "[[skills.config]]\nname = \"two\"\nenabled = false\n",
+    "[[skills.config]]\nname = \"one\"\nenabled = true\n",
+    "[[skills.config]]\npath = \"{base}/project/.agents/skills/other/SKILL.md\"\nenabled = false\n",
+    "[[skills.config]]\npath = \"~/.agents/skills/other/SKILL.md\"\nenabled = false\n",
+    "[[skills.config]]\nname = \"one\"\npath = \"x\"\nenabled = false\n",
+];
+
+/// Files that say how a skill is offered.
+const OFFERED: [&str; 7] = [
+    "policy:\n  allow_implicit_invocation: false\n",
+    "policy: {allow_implicit_invocation: true}\n",
+    "policy: {products: [chatgpt]}\n",
+    "policy: {products: [CODEX, atlas]}\n",
+    "other: 1\nother: 2\npolicy: {allow_implicit_invocation: false}\n",
+    "interface: {icon_small: a, icon_small: b}\npolicy: {allow_implicit_invocation: false}\n",
+    "policy: {allow_implicit_invocation: \"false\"}\n",
+];
+
+/// What is in ctxpin's reason for a skill that Codex lists, or may list.
+const LISTED: [&str; 4] = [
+    "gives it to its model",
+    "may give it",
+    "lists both",
+    "lists the skills",
+];
+
 /// Writes settings that decide which files count, and skills.
 pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
     let mut config = settings(random);
@@ -73,6 +103,20 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
         let level = ["trusted", "trusted", "untrusted"].choose(random);
         let level = level.copied().unwrap_or("trusted");
         config += &format!("[projects.\"{root}\"]\ntrust_level = \"{level}\"\n");
+    }
+    if random.random_bool(0.3) {
+        for _ in 0..random.random_range(1..4) {
+            config += RULES.choose(random).copied().unwrap_or_default();
+        }
+    }
+    if random.random_bool(0.2) {
+        let is_on = random.random_bool(0.5);
+        config += &format!("[plugins.\"demo@market\"]\nenabled = {is_on}\n");
+        let plugin = format!("{HOME}/.codex/plugins/cache/market/demo/1.0.0");
+        let about = "{\"name\": \"demo\", \"version\": \"1.0.0\"}";
+        workspace.write(format!("{plugin}/.codex-plugin/plugin.json"), about);
+        let skill = "---\nname: more\ndescription: Of a plugin.\n---\nBody.\n";
+        workspace.write(format!("{plugin}/skills/more/SKILL.md"), skill);
     }
     workspace.write(CONFIG, config);
     for directory in workspace.directories() {
@@ -115,7 +159,11 @@ fn write_skills(random: &mut StdRng, workspace: &mut Workspace) {
                 "\" a blank \\t\\t line \"",
             ];
             let description = description.choose(random).copied().unwrap_or_default();
-            let text = format!("---\nname: {name}\ndescription: {description}\n---\nBody.\n");
+            let line = match random.random_bool(0.2) {
+                true => BROKEN.choose(random).copied().unwrap_or_default(),
+                false => "",
+            };
+            let text = format!("---\nname: {name}\ndescription: {description}\n{line}---\nBody.\n");
             let text = match random.random_range(0..8) {
                 0 => text.replace('\n', "\r\n"),
                 1 => format!("\u{feff}{text}"),
@@ -128,6 +176,11 @@ fn write_skills(random: &mut StdRng, workspace: &mut Workspace) {
                     false => Entry::File(text),
                 };
                 workspace.add(path, entry);
+                if random.random_bool(0.2) {
+                    let offer = OFFERED.choose(random).copied().unwrap_or_default();
+                    let path = format!("{home}/{folder}/{place}/agents/openai.yaml");
+                    workspace.write(path, offer);
+                }
             }
         }
     }
@@ -249,8 +302,8 @@ pub fn skills(request: &Value) -> Vec<String> {
     skills.collect()
 }
 
-/// Returns the list of skills as ctxpin says it, and a tool's list without the skills that ctxpin lists with a reason why
-/// it does not use them.
+/// Returns the list of skills as ctxpin says it, and a tool's list without the skills of which ctxpin says that it does not use
+/// them although the tool lists them.
 pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
     let given = said.given.iter().filter(|given| given.kind == Kind::Skill);
     let given = given.filter_map(|given| {
@@ -261,7 +314,9 @@ pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>;
     let is_used = |line: &&String| {
         let source = line.split('\t').next().unwrap_or_default();
         // A folder of skills can be left out as a whole.
-        let mut left_out = said.left_out.iter();
+        let is_listed = |reason: &str| LISTED.iter().any(|words| reason.contains(words));
+        let left_out = said.left_out.iter();
+        let mut left_out = left_out.filter(|left_out| is_listed(&left_out.reason));
         !left_out.any(|left_out| Path::new(source).starts_with(&left_out.source))
     };
     [

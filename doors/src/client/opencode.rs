@@ -18,6 +18,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 
 use super::{Event, From, Interface, Said, result, texts};
+use crate::cases::BROKEN;
 use crate::process;
 use crate::standin::READ;
 use crate::workspace::{Entry, HOME, Workspace};
@@ -175,6 +176,13 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
     }
     workspace.add("linked", Entry::Link("project/docs".into()));
     workspace.add("project/linked", Entry::Link("docs".into()));
+    for folder in [".opencode/plugin", ".config/opencode/plugin"] {
+        if random.random_bool(0.1) {
+            let at = ["project", HOME][usize::from(folder.starts_with(".config"))];
+            let plugin = "export const Nothing = async () => ({});\n";
+            workspace.write(format!("{at}/{folder}/nothing.js"), plugin);
+        }
+    }
     skills(random, workspace, &directories);
     let below = directories
         .iter()
@@ -251,7 +259,11 @@ fn skills(random: &mut StdRng, workspace: &mut Workspace, directories: &[String]
         if random.random_bool(0.2) {
             let name = ["one", "two", "three-3", "four_4"].choose(random);
             let name = name.copied().unwrap_or("one");
-            let text = format!("---\nname: {name}\ndescription: Of {folder}.\n---\nBody.\n");
+            let line = match random.random_bool(0.2) {
+                true => BROKEN.choose(random).copied().unwrap_or_default(),
+                false => "",
+            };
+            let text = format!("---\nname: {name}\ndescription: Of {folder}.\n{line}---\nBody.\n");
             workspace.add(format!("{folder}/{name}/SKILL.md"), Entry::File(text));
         }
     }
@@ -537,13 +549,24 @@ pub fn lists(said: &Effective, skills: &[String]) -> [Vec<String>; 2] {
         .iter()
         .map(|left_out| left_out.source.as_str());
     let known: Vec<_> = given.clone().chain(others).collect();
+    // Of a name that a refused skill has too, any may be listed.
+    let may_be_listed = ["gives it to its model, but", "may give it"];
+    let refused = said.left_out.iter().filter(|left_out| {
+        let mut words = may_be_listed.iter();
+        left_out.kind == Kind::Skill && words.any(|words| left_out.reason.contains(words))
+    });
+    let refused: Vec<_> = refused.map(|left_out| name(&left_out.source)).collect();
     let listed = skills
         .iter()
         .map(|skill| match known.contains(&skill.as_str()) {
             true => name(skill),
             false => skill.clone(),
         });
-    [given.map(name).collect(), listed.collect()]
+    let lists = [given.map(name).collect::<Vec<_>>(), listed.collect()];
+    lists.map(|list| {
+        let names = list.into_iter();
+        names.filter(|name| !refused.contains(name)).collect()
+    })
 }
 
 /// Returns the path of an address.
