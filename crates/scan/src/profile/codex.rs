@@ -306,10 +306,10 @@ impl Trusting<'_> {
     }
 
     /// Returns the directory for which the project is not trusted. What is said of the working directory decides, then
-    /// what is said of the project's root, then of the repository's.
+    /// what is said of the repository, if its git directory is its own: nothing is said of a submodule's.
     fn untrusted(&self) -> Option<&Path> {
-        let places = [Some(self.working), self.root, self.repository];
-        let mut places = places.into_iter().flatten();
+        let repository = self.repository.filter(|root| root.join(".git").is_dir());
+        let mut places = [Some(self.working), repository].into_iter().flatten();
         let decisive = places.find(|place| self.said(place).is_some())?;
         (self.said(decisive) == Some(false)).then_some(decisive)
     }

@@ -353,6 +353,11 @@ fn a_project_that_is_not_trusted_gives_no_instruction_file() {
     // What is said of a directory between or above decides nothing.
     check(&[("project/pkg", false)], None);
     check(&[("", false)], None);
+    // The repository of a submodule is not known by its directory.
+    fs::remove_dir_all(w.path("project/.git")).unwrap();
+    w.write("project/.git", "gitdir: ../elsewhere");
+    check(&[("project", false)], None);
+    check(&[("project/pkg/web", false)], Some("project/pkg/web"));
 }
 
 /// Returns a configuration that says of directories whether they are trusted.
