@@ -1,4 +1,4 @@
-//! The content of a pin, and the part of it that the model does not get.
+//! The content of a pin, and the part of it that ctxpin's prompt leaves out.
 
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::context::Context;
@@ -7,7 +7,7 @@ use ctxpin_protocol::http::resources::Removed;
 use super::count::counted;
 use super::time::size;
 
-/// Returns how many bytes of the pinned instruction files the model does not get, in words. Returns
+/// Returns how many bytes of the pinned instruction files ctxpin's prompt leaves out, in words. Returns
 /// `None` unless a file contains a comment or an invisible character, because blanks alone are not
 /// worth a line.
 pub fn removed(context: &Context) -> Option<String> {

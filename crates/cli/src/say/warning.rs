@@ -45,7 +45,7 @@ fn sentence(code: Code, detail: &str) -> String {
         }
         Code::InvisibleMarked => {
             format!(
-                "code depends on an invisible character ({detail}); a model gets U+FFFD in its place"
+                "code depends on an invisible character ({detail}): ctxpin's prompt has U+FFFD in its place, and tools that read the file give it as it is"
             )
         }
         Code::DefinitionUnused => {
@@ -109,10 +109,14 @@ fn sentence(code: Code, detail: &str) -> String {
         Code::CodexCut | Code::FileUnpinned => detail.to_owned(),
         Code::FileMissing => format!("it names {detail}, which does not exist"),
         Code::CommentRemoved => {
-            format!("a comment of {detail} bytes: neither readers nor a model see it")
+            format!(
+                "a comment of {detail} bytes: readers do not see it, but tools that give a file whole, as Codex and opencode do, give it to their models; ctxpin's prompt leaves it out"
+            )
         }
         Code::InvisibleRemoved => {
-            format!("invisible characters ({detail} bytes), which a model does not get")
+            format!(
+                "invisible characters ({detail} bytes): readers do not see them, but tools such as Claude Code, Codex and opencode give them to their models; ctxpin's prompt leaves them out"
+            )
         }
     }
 }

@@ -62,10 +62,10 @@ const TEXT: &str = "\
 .cursorrules: warning: it holds the same bytes as CLAUDE.md [same-bytes]
 .mcp.json: warning: it has no `mcpServers`, so it declares nothing [servers-missing]
 .agents/skills/mail/SKILL.md: warning: shadowed by skills/mail/SKILL.md [same-name]
-AGENTS.md:3: warning: a comment of 13 bytes: neither readers nor a model see it [comment-removed]
+AGENTS.md:3: warning: a comment of 13 bytes: readers do not see it, but tools that give a file whole, as Codex and opencode do, give it to their models; ctxpin's prompt leaves it out [comment-removed]
 AGENTS.md:5: problem: it names docs/more.md, which does not exist [file-missing]
 CLAUDE.md:2: problem: @gone.md names a file that does not exist [import-missing]
-CLAUDE.md:3: problem: invisible characters (3 bytes), which a model does not get [invisible-removed]
+CLAUDE.md:3: problem: invisible characters (3 bytes): readers do not see them, but tools such as Claude Code, Codex and opencode give them to their models; ctxpin's prompt leaves them out [invisible-removed]
 skills/broken/SKILL.md: problem: no frontmatter: the first line must be `---` [invalid]
 skills/mail/SKILL.md: warning: its directory is `mail`; the specification requires the same name [name-directory]
 skills/mail/SKILL.md:2: warning: its name `Mail` departs from the specification: a-z, 0-9 and single hyphens between them [name-form]
@@ -135,7 +135,7 @@ fn a_file_is_checked_where_it_lies() {
     let root = project(&bench);
     let said = bench.run(&root, &["check", "CLAUDE.md"]);
     let expected = "CLAUDE.md:2: problem: @gone.md names a file that does not exist [import-missing]\n\
-                    CLAUDE.md:3: problem: invisible characters (3 bytes), which a model does not get [invisible-removed]\n\
+                    CLAUDE.md:3: problem: invisible characters (3 bytes): readers do not see them, but tools such as Claude Code, Codex and opencode give them to their models; ctxpin's prompt leaves them out [invisible-removed]\n\
                     2 problems, 0 warnings\n";
     assert_eq!((said.code, said.out.as_str()), (Some(1), expected));
     // Several files, as a git hook names them, one of which no tool reads by itself.

@@ -53,7 +53,7 @@ pub struct Resource {
     /// until the server has computed them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// How much of its text a model does not get; absent if the model gets all of it, and until the
+    /// How much of its text ctxpin's prompt leaves out; absent if it leaves out nothing, and until the
     /// server has computed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removed: Option<Removed>,
@@ -119,7 +119,7 @@ pub struct Note {
     pub detail: Option<String>,
 }
 
-/// The number of bytes of a text that a model does not get, by reason.
+/// The number of bytes of a text that ctxpin's prompt leaves out, by reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Removed {
     /// Comments, processing instructions, declarations and CDATA sections outside of code.

@@ -307,7 +307,7 @@ fn gone() -> String {
     )
 }
 
-/// Returns the notes about a resource, one line each: what the model does not get of it, and its warnings.
+/// Returns the notes about a resource, one line each: what ctxpin's prompt leaves out of it, and its warnings.
 fn details(resource: &Resource) -> String {
     details_with(resource, resource.removed)
 }

@@ -257,7 +257,7 @@ fn reasons(told: &Told, viewpoint: &Viewpoint) -> String {
             .filter(|removed| is_told(&resource.kind, removed))
         {
             let removed = say::removed_bytes(std::slice::from_ref(&removed));
-            text += &format!("{source}: not given to a model: {removed}\n");
+            text += &format!("{source}: not in ctxpin's prompt: {removed}\n");
         }
         for warning in &resource.warnings {
             let line = warning

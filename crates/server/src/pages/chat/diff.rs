@@ -138,7 +138,7 @@ pub(in crate::pages) struct Entry<'v> {
     pub effect: Effect,
     pub is_by_rules: bool,
     pub sums: Sums,
-    /// How many bytes of the head's text no model gets.
+    /// How many bytes of the head's text ctxpin's prompt leaves out.
     removed: Option<Size>,
     /// The content of the head, so that new content counts as unseen.
     seen: String,
