@@ -108,10 +108,18 @@ async fn on_demand(
     if found.snapshot.is_none() {
         say::note(UNPINNED);
     } else if found.items.is_empty() {
-        say::note(&format!(
+        let none = format!(
             "nothing in the pin comes with {} besides the prompt",
             say::path(&file)
-        ));
+        );
+        let profile = client.context(chat).await?.profile;
+        match profile.is_none_or(|profile| profile == Profile::Neutral.as_str()) {
+            true => say::note(&format!(
+                "{none}: the chat is pinned by the profile neutral, and only tools have such files; \
+                 `ctxpin chat new --profile claude-code` makes a chat with those of Claude Code"
+            )),
+            false => say::note(&none),
+        }
     }
     let viewpoint = Viewpoint::here();
     for item in &found.items {

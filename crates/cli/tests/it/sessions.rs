@@ -286,6 +286,7 @@ fn what_comes_with_a_file() {
         "cd pay && ctxpin prompt --path ../src/cart.ts --json | grep -E '\"(path|text)\"'",
         "ctxpin prompt --path pay/refund.py",
         "ctxpin prompt --path README.md",
+        "ctxpin chat show | grep profile",
         "ctxpin down",
     ] {
         session.run(line);

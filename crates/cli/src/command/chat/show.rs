@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use ctxpin_client::Client;
+use ctxpin_model::profile::Profile;
 use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::context::Context;
 use ctxpin_protocol::http::quotas::PushRefused;
@@ -123,6 +124,9 @@ impl Page<'_> {
             ("id", chat.id.to_string()),
             ("agent", chat.agent_id.map_or("none".to_owned(), say::id)),
         ];
+        let profile = context.profile.clone();
+        let profile = profile.filter(|profile| profile != Profile::Neutral.as_str());
+        facts.extend(profile.map(|profile| ("profile", say::line(&profile).into_owned())));
         facts.extend(chat.parent_id.map(|parent| ("parent", say::id(parent))));
         facts.extend(settings::facts(chat));
         if let Some(client) = &chat.client {
