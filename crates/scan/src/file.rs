@@ -7,7 +7,6 @@ use std::path::Path;
 
 use ctxpin_model::limits::{INSTRUCTION_FILE_BYTES_MAX, MCP_CONFIG_BYTES_MAX};
 use ctxpin_model::mcp::Detail;
-use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{Kind, Status};
 use ctxpin_model::warning::{Code, Warning};
 
@@ -90,8 +89,8 @@ pub(crate) fn taken(
 fn take_up(finding: &mut Finding, reading: Reading, gathering: &mut Gathering) {
     let Some(bytes) = reading.bytes else {
         let bytes_max = bytes_max(finding.resource.kind);
-        let reason = given_although(gathering.profile, oversize(reading.size, bytes_max));
-        return finding.refuse(Status::Oversize, reason);
+        let reason = oversize(reading.size, bytes_max);
+        return finding.refuse_here(gathering.profile, Status::Oversize, &reason);
     };
     if finding.resource.kind == Kind::McpConfig {
         match mcp_config::shape(&bytes) {
@@ -108,21 +107,10 @@ fn take_up(finding: &mut Finding, reading: Reading, gathering: &mut Gathering) {
     if let Err(error) = std::str::from_utf8(&bytes) {
         let offset = error.valid_up_to();
         let reason = format!("it is not UTF-8 (first bad byte at offset {offset})");
-        let reason = given_although(gathering.profile, reason);
-        return finding.refuse(Status::Invalid, reason);
+        return finding.refuse_here(gathering.profile, Status::Invalid, &reason);
     }
     if finding.resource.status == Status::Ok {
         finding.resource.content = Some(gathering.hold(reading.hash, bytes));
-    }
-}
-
-/// Returns the reason for which ctxpin leaves out a file that the profile's tool gives its model all the same.
-pub(crate) fn given_although(profile: Profile, reason: String) -> String {
-    match profile {
-        Profile::Neutral => reason,
-        Profile::ClaudeCode | Profile::Codex | Profile::Opencode => {
-            format!("the tool gives it to its model, but {reason}")
-        }
     }
 }
 

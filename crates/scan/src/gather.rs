@@ -39,6 +39,8 @@ pub(crate) struct Finding {
     /// The canonical path of the file, or the target of a refused link. Two findings of the same kind and
     /// identity are one resource that was reached by two ways.
     pub identity: Option<PathBuf>,
+    /// Whether the tool gives it to its model although no pin holds it.
+    is_given: bool,
 }
 
 impl Finding {
@@ -55,6 +57,7 @@ impl Finding {
         Self {
             resource,
             identity: None,
+            is_given: false,
         }
     }
 
@@ -72,6 +75,31 @@ impl Finding {
             let reason = reason.into();
             self.resource.demote(status, cut(&reason, ERROR_BYTES_MAX));
         }
+    }
+
+    /// Demotes the resource as [`Self::refuse`] does, although the tool gives it to its model.
+    pub fn refuse_given(&mut self, status: Status, reason: impl Into<String>) {
+        self.is_given |= self.resource.status == Status::Ok;
+        self.refuse(status, reason);
+    }
+
+    /// Demotes the resource as [`Self::refuse`] does, for a reason of ctxpin's own: the tool of a profile gives the file to
+    /// its model all the same.
+    pub fn refuse_here(&mut self, profile: Profile, status: Status, reason: &str) {
+        match profile {
+            Profile::Neutral => self.refuse(status, reason),
+            Profile::ClaudeCode | Profile::Codex | Profile::Opencode => {
+                let reason = format!("the tool gives it to its model, but {reason}");
+                self.refuse_given(status, reason);
+            }
+        }
+    }
+
+    /// Demotes the resource because the tool does not give it to its model, whatever else is said of it.
+    pub fn withhold(&mut self, reason: &str) {
+        self.is_given = false;
+        let reason = cut(reason, ERROR_BYTES_MAX);
+        self.resource.demote(Status::Excluded, reason);
     }
 
     /// Records the hash and the size of what was read. Only [`Gathering::hold`] adds the bytes to the
@@ -338,11 +366,10 @@ impl<'a> Gathering<'a> {
 
     /// Leaves out the skills for which there is a reason, whatever else is said of them.
     pub fn leave_out_skills(&mut self, reason: impl Fn(&Resource) -> Option<&'static str>) {
-        let skills = self.findings.iter_mut().flatten();
-        let skills = skills.map(|finding| &mut finding.resource);
-        for skill in skills.filter(|resource| resource.kind == Kind::Skill) {
-            if let Some(reason) = reason(skill) {
-                skill.demote(Status::Excluded, reason);
+        let findings = self.findings.iter_mut().flatten();
+        for finding in findings.filter(|finding| finding.resource.kind == Kind::Skill) {
+            if let Some(reason) = reason(&finding.resource) {
+                finding.withhold(reason);
             }
         }
     }
@@ -352,6 +379,7 @@ impl<'a> Gathering<'a> {
         let mut sources = HashSet::new();
         let mut resources = Vec::new();
         let mut identities = HashSet::new();
+        let mut unpinned = HashSet::new();
         for finding in std::mem::take(&mut self.findings).into_iter().flatten() {
             let resource = finding.resource;
             // A folder of skills behind a refused link, which was scanned under its own root.
@@ -364,10 +392,18 @@ impl<'a> Gathering<'a> {
                 continue;
             }
             identities.extend(finding.identity);
+            // What is sound is given too if the limits leave it out.
+            if finding.is_given || resource.status == Status::Ok {
+                unpinned.insert((resource.kind, resource.source.clone()));
+            }
             resources.push(resource);
         }
         let remark = admit(&mut resources);
-        self.say_what_else_is_listed(&mut resources);
+        self.say_what_else_is_listed(&mut resources, &mut unpinned);
+        let is_pinned = |resource: &&Resource| resource.status == Status::Ok;
+        for pinned in resources.iter().filter(is_pinned) {
+            unpinned.remove(&(pinned.kind, pinned.source.clone()));
+        }
         let used: HashSet<_> = resources.iter().flat_map(Resource::stored).collect();
         self.bodies.retain(|hash, _| used.contains(hash));
         identities.extend(
@@ -398,11 +434,16 @@ impl<'a> Gathering<'a> {
             bodies: self.bodies,
             notes,
             places: self.places.finish(),
+            unpinned,
         }
     }
 
     /// Says of a skill that gives way to another one of its name whether the tool lists both.
-    fn say_what_else_is_listed(&self, resources: &mut [Resource]) {
+    fn say_what_else_is_listed(
+        &self,
+        resources: &mut [Resource],
+        unpinned: &mut HashSet<(Kind, String)>,
+    ) {
         let lists_both = |skill: &Resource, other: &str| match self.profile {
             Profile::Neutral | Profile::Opencode => None,
             Profile::Codex => Some("Codex lists both"),
@@ -413,9 +454,13 @@ impl<'a> Gathering<'a> {
         for skill in resources.iter_mut().filter(|r| r.kind == Kind::Skill) {
             let error = skill.error.as_deref();
             let other = error.and_then(|error| error.strip_prefix(SHADOWED));
-            if let Some(more) = other.and_then(|other| lists_both(skill, other)) {
-                let error = format!("{}; {more}", error.unwrap_or_default());
-                skill.error = Some(cut(&error, ERROR_BYTES_MAX).to_owned());
+            match other.map(|other| lists_both(skill, other)) {
+                Some(Some(more)) => {
+                    let error = format!("{}; {more}", error.unwrap_or_default());
+                    skill.error = Some(cut(&error, ERROR_BYTES_MAX).to_owned());
+                }
+                Some(None) => _ = unpinned.remove(&(skill.kind, skill.source.clone())),
+                None => {}
             }
         }
     }

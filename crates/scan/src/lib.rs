@@ -30,13 +30,14 @@ pub mod signal;
 mod skill;
 pub mod trust;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
 use ctxpin_model::profile::Rules;
-use ctxpin_model::resource::Bodies;
+use ctxpin_model::resource::{Bodies, Kind};
 use ctxpin_model::snapshot::{Facts, Snapshot};
 use ctxpin_model::warning::Note;
 
@@ -60,6 +61,8 @@ pub struct Scan {
     pub notes: Vec<Note>,
     /// The directories to watch for changes.
     pub places: Vec<Place>,
+    /// The resources that the profile's tool gives its model although no pin holds them, by their sources.
+    pub unpinned: HashSet<(Kind, String)>,
 }
 
 /// The error of a scan.

@@ -20,7 +20,7 @@ use crate::ScanError;
 use crate::boundary::{Boundary, Located, Outcome};
 use crate::directory::{Directory, LISTING_MAX};
 use crate::elsewhere;
-use crate::file::{await_target, given_although, oversize};
+use crate::file::{await_target, oversize};
 use crate::gather::{FRONTMATTERS_BYTES_MAX, Finding, Gathering};
 use crate::known_files::is_skill_part;
 use crate::path_text::source_text;
@@ -145,11 +145,10 @@ pub(crate) fn read_for(
         }
         Outcome::Refused(refused) => {
             let target = refused.target.filter(|_| refused.status == Status::Invalid);
-            let reason = match target.is_some_and(|target| target.is_file()) {
-                true => given_although(gathering.profile, refused.reason),
-                false => refused.reason,
-            };
-            finding.refuse(refused.status, reason);
+            match target.is_some_and(|target| target.is_file()) {
+                true => finding.refuse_here(gathering.profile, refused.status, &refused.reason),
+                false => finding.refuse(refused.status, refused.reason),
+            }
         }
         Outcome::Absent => return Ok(()),
     }
@@ -188,8 +187,7 @@ fn judge(
     }
     let Some(bytes) = &reading.bytes else {
         let reason = oversize(reading.size, SKILL_MD_BYTES_MAX);
-        let reason = given_although(gathering.profile, reason);
-        return finding.refuse(Status::Oversize, reason);
+        return finding.refuse_here(gathering.profile, Status::Oversize, &reason);
     };
     if !gathering.may_parse(skill::frontmatter_bytes(bytes)) {
         let most = format_bytes(FRONTMATTERS_BYTES_MAX as u64);
@@ -206,12 +204,11 @@ fn judge(
     finding.resource.description = read.description;
     match (read.refusal, gathering.profile.takes_skill(bytes)) {
         (Some(refusal), Taken::Listed) => {
-            let reason = given_although(gathering.profile, refusal);
-            finding.refuse(Status::Invalid, reason);
+            finding.refuse_here(gathering.profile, Status::Invalid, &refusal);
         }
         (Some(refusal), Taken::Unknown) if gathering.profile != Profile::Neutral => {
             let reason = format!("{refusal}; the tool may give it to its model all the same");
-            finding.refuse(Status::Invalid, reason);
+            finding.refuse_given(Status::Invalid, reason);
         }
         (Some(refusal), _) => finding.refuse(Status::Invalid, refusal),
         (None, Taken::PassedOver(reason)) => finding.refuse(Status::Excluded, reason),

@@ -89,6 +89,7 @@ mod tests {
             bodies: Bodies::new(),
             notes: Vec::new(),
             places: Vec::new(),
+            unpinned: [].into(),
         };
         Arc::new(ProjectScan::new(scan, None, resync))
     }

@@ -356,6 +356,7 @@ mod tests {
             bodies: Bodies::new(),
             notes: Vec::new(),
             places: Vec::new(),
+            unpinned: [].into(),
         };
         LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, 0)))
     }

@@ -264,6 +264,7 @@ mod tests {
                 bodies: Bodies::new(),
                 notes: Vec::new(),
                 places: Vec::new(),
+                unpinned: [].into(),
             };
             let scan = ProjectScan::new(scan, polling, 0);
             assert_eq!(scan.snapshot.error.as_deref(), expected);

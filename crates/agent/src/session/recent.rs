@@ -86,6 +86,7 @@ mod tests {
             bodies: Bodies::from([(BlobHash::of(&body), body.into())]),
             notes: Vec::new(),
             places: Vec::new(),
+            unpinned: [].into(),
         };
         Arc::new(LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, 0))))
     }

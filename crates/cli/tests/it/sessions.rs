@@ -259,8 +259,17 @@ fn who_gives_a_file_to_which_links_lead() {
         "ctxpin scan --who .claude/settings.json",
         "ctxpin scan --who .mcp.json",
         &format!("ctxpin scan --who {deep}CLAUDE.md"),
+        "mkdir pay .claude/rules && echo Short. > pay/CLAUDE.md && printf 'a\\377' > .claude/rules/latin.md",
+        "ctxpin scan --who pay/CLAUDE.md",
+        "ctxpin scan --who .claude/rules/latin.md",
+        "ctxpin scan --who .claude/rules/latin.md --json | grep gives",
         "ctxpin scan --profile claude-code",
         "ctxpin scan --compare claude-code,codex",
+        "rm CLAUDE.md && mv AGENTS.md CLAUDE.md && ln -s CLAUDE.md AGENTS.md",
+        "ctxpin scan --who AGENTS.md",
+        "ctxpin scan --who CLAUDE.md",
+        "mkdir -p ../bare/.claude/rules && mv .claude/rules/latin.md ../bare/.claude/rules",
+        "cd ../bare && ctxpin scan --profile claude-code",
     ] {
         session.run(line);
     }

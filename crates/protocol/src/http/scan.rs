@@ -28,7 +28,7 @@ pub struct Scan {
     /// What reaches the model, in the order of the profile's tool. Only for a scan that names a profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<Vec<Effective>>,
-    /// What does not reach the model. Only for a scan that names a profile.
+    /// What does not reach the model through a pin at the start. Only for a scan that names a profile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_effective: Option<Vec<NotEffective>>,
 }
@@ -53,13 +53,16 @@ pub struct Effective {
     pub delivered_bytes: Option<u64>,
 }
 
-/// A resource that a tool does not give its model.
+/// A resource that reaches the model through no pin at the start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct NotEffective {
     /// The kind of the resource.
     pub kind: String,
     /// The absolute path of the file, or the name of a server.
     pub source: String,
+    /// Whether the tool gives it all the same: `unpinned` if it does although no pin holds it, `on-demand` if it does when
+    /// the model reads certain files, or `no`.
+    pub gives: String,
     /// Why, for people.
     pub reason: String,
 }
@@ -71,7 +74,7 @@ pub struct ToolScan {
     pub profile: String,
     /// What reaches the model, in the tool's order.
     pub effective: Vec<Effective>,
-    /// What does not reach the model.
+    /// What does not reach the model through a pin at the start.
     pub not_effective: Vec<NotEffective>,
 }
 
@@ -80,13 +83,16 @@ pub struct ToolScan {
 pub struct FileInTool {
     /// The name of the profile.
     pub profile: String,
+    /// Whether the tool gives it: `yes`, `unpinned` if it does although no pin holds it, `on-demand` if it does when the
+    /// model reads certain files or wants it, or `no`.
+    pub gives: String,
     /// The place of the file among what reaches the model, from 1. Absent if it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<usize>,
     /// What of the file reaches the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective: Option<Effective>,
-    /// Why the file does not reach the model, for people.
+    /// Why the file does not reach the model through a pin at the start, or by which link it does, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

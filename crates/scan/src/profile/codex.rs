@@ -23,7 +23,7 @@ use toml::{Table, Value};
 use self::plugins::Plugins;
 use self::skills::SkillMembers;
 use super::skill_folder::SkillFolder;
-use super::{entry, excluded, forbidden, repository, skill, skills_folder};
+use super::{entry, excluded, forbidden, passed_over, repository, skill, skills_folder};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::Directory;
@@ -418,7 +418,7 @@ impl Search<'_> {
         for mut file in found {
             let is_unreadable = file.resource.status == Status::Unreadable;
             if let Some(reason) = reason.as_ref().filter(|_| !is_unreadable) {
-                file.resource.demote(Status::Excluded, reason.as_str());
+                file.withhold(reason);
             }
             gathering.add(file);
         }
@@ -566,8 +566,12 @@ impl Search<'_> {
                 return Ok(());
             }
             let source = directory.path.join(SKILL_FILE_NAME);
-            let reason = skills::unlisted(&directory, gathering);
-            let reason = reason.or((!is_used).then_some(PERSONAL));
+            if let Some(reason) = skills::unlisted(&directory, gathering) {
+                let source = source_text(&source).0;
+                gathering.add(passed_over(Kind::Skill, &source, root, reason));
+                return Ok(());
+            }
+            let reason = (!is_used).then_some(PERSONAL);
             skill(directory, &source, root, reason, gathering)
         })
     }

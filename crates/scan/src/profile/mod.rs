@@ -95,12 +95,12 @@ fn entry_as(
 ) -> Option<Finding> {
     let (kind, name) = (Kind::InstructionFile, OsStr::new(name));
     let path = directory.path.join(name);
+    let profile = gathering.profile;
     let refuse = |refused: Refused| match refused.status {
         Status::Unreadable => Finding::refused(kind, source, root, refused),
         _ => {
             let mut finding = Finding::new(kind, source, root);
-            let reason = format!("the tool gives it to its model, but {}", refused.reason);
-            finding.refuse(Status::Excluded, reason);
+            finding.refuse_here(profile, Status::Excluded, &refused.reason);
             finding
         }
     };
@@ -125,12 +125,10 @@ fn entry_as(
     if reading.path != path {
         gathering.places.path(&reading.path);
     }
-    let finding = file::taken(kind, source, root, reading, gathering);
+    let mut finding = file::taken(kind, source, root, reading, gathering);
     // Each name gives the file once more.
-    Some(Finding {
-        identity: None,
-        ..finding
-    })
+    finding.identity = None;
+    Some(finding)
 }
 
 /// Returns an instruction file that this user may not read, and so neither the tool. Opens nothing.
@@ -142,6 +140,13 @@ fn forbidden(path: &Path, root: &Path) -> Option<Finding> {
 
 /// Makes a resource that the tool gives its model, but ctxpin leaves out. It has neither hash nor size.
 fn excluded(kind: Kind, source: &str, root: &Path, reason: &str) -> Finding {
+    let mut finding = Finding::new(kind, Path::new(source), root);
+    finding.refuse_given(Status::Excluded, reason);
+    finding
+}
+
+/// Makes a resource that the tool passes over. It has neither hash nor size.
+fn passed_over(kind: Kind, source: &str, root: &Path, reason: &str) -> Finding {
     let mut finding = Finding::new(kind, Path::new(source), root);
     finding.refuse(Status::Excluded, reason);
     finding
@@ -181,7 +186,7 @@ fn skills_folder(
 }
 
 /// Reads a skill, whose SKILL.md has the path `source`. If a `reason` to leave it out is given, the skill is `excluded`
-/// instead.
+/// instead, although the tool lists it.
 fn skill(
     directory: Directory,
     source: &Path,

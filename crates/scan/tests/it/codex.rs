@@ -83,6 +83,7 @@ fn links_inside_the_project_give_their_file_once_for_each_name() {
     let error = w.error(&found, "project/pkg/web/AGENTS.md");
     let begin = "the tool gives it to its model, but the link escapes ";
     assert!(error.starts_with(begin), "{error}");
+    assert_eq!(w.unpinned(&found), ["project/pkg/web/AGENTS.md"]);
 }
 
 #[test]
@@ -102,6 +103,8 @@ fn a_file_that_ctxpin_does_not_take_is_given_all_the_same() {
         w.error(&found, "project/pkg/AGENTS.md"),
         "the tool gives it to its model, but it is not UTF-8 (first bad byte at offset 1)"
     );
+    let both = ["project/AGENTS.md", "project/pkg/AGENTS.md"];
+    assert_eq!(w.unpinned(&found), both);
 }
 
 #[test]
@@ -336,6 +339,9 @@ fn a_project_that_is_not_trusted_gives_no_instruction_file() {
             &format!("{status} project/pkg/web/AGENTS.md"),
             "ok project/.agents/skills/one/SKILL.md",
         ]);
+        let not_utf8 = ["project/pkg/AGENTS.md"];
+        let unpinned: &[_] = if untrusted.is_some() { &[] } else { &not_utf8 };
+        assert_eq!(w.unpinned(&found), unpinned);
         if let Some(untrusted) = untrusted {
             let expected = format!(
                 "your Codex does not trust {} (`trust_level`), and so gives its model no file of the project",

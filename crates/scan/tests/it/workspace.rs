@@ -122,6 +122,17 @@ impl Workspace {
         format!("{} {source}", resource.status)
     }
 
+    /// The paths of what the tool gives its model although no pin holds it, in their order.
+    pub fn unpinned(&self, found: &Scan) -> Vec<String> {
+        let base = format!("{}/", self.base.display());
+        let sources = found.unpinned.iter();
+        let mut sources: Vec<_> = sources
+            .map(|(_, source)| source.strip_prefix(&base).unwrap_or(source).to_owned())
+            .collect();
+        sources.sort_unstable();
+        sources
+    }
+
     /// The notes of a scan, each as `code path:line: detail`.
     pub fn notes(&self, found: &Scan) -> Vec<String> {
         let base = format!("{}/", self.base.display());

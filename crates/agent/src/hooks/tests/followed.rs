@@ -232,6 +232,7 @@ impl Followed {
             bodies,
             notes: Vec::new(),
             places: Vec::new(),
+            unpinned: [].into(),
         };
         Arc::new(LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, 0))))
     }

@@ -35,6 +35,7 @@ fn local_for(texts: &[&[u8]], resync: u64) -> LocalSnapshot {
         bodies,
         notes: Vec::new(),
         places: Vec::new(),
+        unpinned: [].into(),
     };
     local_of(scan, resync)
 }
@@ -49,6 +50,7 @@ fn noted(local: &LocalSnapshot, about: &str) -> LocalSnapshot {
             warning: Warning::new(Code::OtherTool).about(about),
         }],
         places: Vec::new(),
+        unpinned: [].into(),
     };
     local_of(scan, local.resync())
 }
@@ -60,6 +62,7 @@ fn polled(local: &LocalSnapshot) -> LocalSnapshot {
         bodies: local.bodies().clone(),
         notes: Vec::new(),
         places: Vec::new(),
+        unpinned: [].into(),
     };
     LocalSnapshot::of(Arc::new(ProjectScan::new(scan, Some("a limit"), 0)))
 }

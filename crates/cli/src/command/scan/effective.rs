@@ -4,23 +4,66 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::profile::Profile;
-use ctxpin_model::resource::Kind;
-use ctxpin_model::skill::SKILL_FILE_NAME;
-use ctxpin_model::warning::Code;
-use ctxpin_protocol::http::scan::{Effective as Shape, FileInTool, NotEffective, ToolScan};
+use ctxpin_protocol::http::scan::{Effective as Shape, NotEffective, ToolScan};
 use ctxpin_render::estimate;
-use ctxpin_render::profile::{Effective, Given, effective};
+use ctxpin_render::profile::{Effective, Given, LeftOut, effective};
 use ctxpin_scan::Scan as Found;
 
-use crate::command::absolute::absolute_in_real_directory;
-use crate::say::{self, Failure, Table, Viewpoint};
+use crate::say::{self, Table, Viewpoint};
+
+/// Whether a tool gives a file to its model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gives {
+    No,
+    /// When the model reads certain files, or wants it.
+    OnDemand,
+    /// Although no pin holds it.
+    Unpinned,
+    Yes,
+}
+
+impl Gives {
+    /// Returns the word of the wire shapes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::OnDemand => "on-demand",
+            Self::Unpinned => "unpinned",
+            Self::Yes => "yes",
+        }
+    }
+
+    /// Returns whether a tool gives what is not in the text of the start.
+    pub fn of(found: &Found, left_out: &LeftOut) -> Self {
+        let key = (left_out.kind, left_out.source.clone());
+        match left_out.on_demand_bytes {
+            _ if found.unpinned.contains(&key) => Self::Unpinned,
+            Some(_) => Self::OnDemand,
+            None => Self::No,
+        }
+    }
+}
+
+/// Returns what a tool gives its model of a scan.
+pub fn of(found: &Found) -> Effective {
+    effective(&found.snapshot, &found.bodies)
+}
+
+/// Returns the paths of the given files, by the paths that these lead to. Of two, the first counts.
+pub fn real_paths(effective: &Effective) -> HashMap<PathBuf, &str> {
+    let given = effective.given.iter().rev();
+    let sources = given.map(|given| given.source.as_str());
+    let real = sources.filter_map(|source| Some((Path::new(source).canonicalize().ok()?, source)));
+    real.collect()
+}
 
 /// Returns the wire shapes of what reaches the model.
 pub fn shapes(effective: &Effective) -> Vec<Shape> {
     effective.given.iter().map(shape).collect()
 }
 
-fn shape(given: &Given) -> Shape {
+/// Returns the wire shape of what reaches the model.
+pub fn shape(given: &Given) -> Shape {
     Shape {
         kind: given.kind.to_string(),
         source: given.source.clone(),
@@ -32,12 +75,13 @@ fn shape(given: &Given) -> Shape {
 }
 
 /// Returns the wire shapes of what does not reach the model.
-pub fn reasons(effective: &Effective) -> Vec<NotEffective> {
+pub fn reasons(found: &Found, effective: &Effective) -> Vec<NotEffective> {
     let left_out = effective.left_out.iter();
     left_out
         .map(|left_out| NotEffective {
             kind: left_out.kind.to_string(),
             source: left_out.source.clone(),
+            gives: Gives::of(found, left_out).as_str().to_owned(),
             reason: left_out.reason.clone(),
         })
         .collect()
@@ -50,7 +94,7 @@ pub fn tools(scans: &[(Profile, Found)]) -> Vec<ToolScan> {
         ToolScan {
             profile: profile.to_string(),
             effective: shapes(&effective),
-            not_effective: reasons(&effective),
+            not_effective: reasons(found, &effective),
         }
     });
     tools.collect()
@@ -63,21 +107,17 @@ pub fn report(found: &Found, effective: &Effective, notes: &str, viewpoint: &Vie
         let label = say::paint(say::WARNING, "not the whole context:");
         text += &format!("{label} {}\n\n", say::text(error));
     }
-    match effective.given.is_empty() {
-        true => text += "nothing here reaches the model\n",
-        false => text += &given(effective, viewpoint),
-    }
-    text += &other_texts(effective, viewpoint);
-    if !effective.left_out.is_empty() {
-        text += "\nnot given to the model:\n";
-        for left_out in &effective.left_out {
-            let (source, reason) = (
-                viewpoint.path(&left_out.source),
-                say::line(&left_out.reason),
-            );
-            text += &format!("  {source}: {reason}\n");
+    let gives = |left_out: &LeftOut| Gives::of(found, left_out);
+    let mut left_out = effective.left_out.iter();
+    text += &match effective.given.is_empty() {
+        false => given(effective, viewpoint),
+        true if left_out.any(|left_out| gives(left_out) != Gives::No) => {
+            "nothing that a pin holds reaches the model at the start\n".to_owned()
         }
-    }
+        true => "nothing here reaches the model\n".to_owned(),
+    };
+    text += &other_texts(effective, viewpoint);
+    text += &left_out_texts(found, effective, viewpoint);
     text += notes;
     let addresses = found.snapshot.addresses();
     text += &format!("\nsnapshot      {}\n", addresses.id);
@@ -130,265 +170,40 @@ fn other_texts(effective: &Effective, viewpoint: &Viewpoint) -> String {
     }
 }
 
-fn cut(cut_at: Option<u64>) -> String {
+/// Returns what is not in the text of the start, under headings that say whether the tool gives it.
+fn left_out_texts(found: &Found, effective: &Effective, viewpoint: &Viewpoint) -> String {
+    let real = real_paths(effective);
+    let mut groups = [const { String::new() }; 4];
+    for left_out in &effective.left_out {
+        let target = Path::new(&left_out.source).canonicalize().ok();
+        let other = target.and_then(|target| real.get(&target));
+        let (group, reason) = match (Gives::of(found, left_out), other) {
+            (Gives::No, Some(other)) => {
+                (0, format!("as {}, by a link", viewpoint.path(other)).into())
+            }
+            (Gives::Unpinned, _) => (1, say::line(&left_out.reason)),
+            (Gives::OnDemand, _) => (2, say::line(&left_out.reason)),
+            (Gives::No | Gives::Yes, _) => (3, say::line(&left_out.reason)),
+        };
+        groups[group] += &format!("  {}: {reason}\n", viewpoint.path(&left_out.source));
+    }
+    let headings = [
+        "given under another name",
+        "given, but in no pin",
+        "given later",
+        "not given to the model",
+    ];
+    let groups = headings.iter().zip(groups);
+    let groups = groups.filter(|(_, lines)| !lines.is_empty());
+    groups
+        .map(|(heading, lines)| format!("\n{heading}:\n{lines}"))
+        .collect()
+}
+
+/// Returns where a file is cut, as the end of a line.
+pub fn cut(cut_at: Option<u64>) -> String {
     match cut_at {
         Some(cut_at) => format!(" (cut at byte {cut_at})"),
         None => String::new(),
-    }
-}
-
-/// Returns a table with a row for each file and a column for each profile. The reasons stand below it, so that it fits into
-/// a narrow terminal.
-pub fn compared(scans: &[(Profile, Found)]) -> String {
-    let viewpoint = Viewpoint::here();
-    let tools: Vec<_> = scans.iter().map(Tool::of).collect();
-    let mut sources: Vec<&str> = Vec::new();
-    for source in tools.iter().flat_map(Tool::sources) {
-        if !sources.contains(&source) {
-            sources.push(source);
-        }
-    }
-    let names = scans.iter().map(|(profile, _)| profile.as_str());
-    let mut table = Table::new(&std::iter::once("source").chain(names).collect::<Vec<_>>());
-    let mut footnotes = Footnotes::default();
-    for source in sources {
-        let own = PathBuf::from(source);
-        let file = Named {
-            target: own.canonicalize().ok(),
-            own,
-        };
-        let cells = tools
-            .iter()
-            .map(|tool| footnotes.words(&tool.standing_of(&file)));
-        table.row(std::iter::once(viewpoint.path(source)).chain(cells));
-    }
-    table.text() + &footnotes.text()
-}
-
-/// The reasons below a table, each once, by their numbers.
-#[derive(Default)]
-struct Footnotes(Vec<String>);
-
-impl Footnotes {
-    /// Returns what a tool does with a file in a few words.
-    fn words(&mut self, tool: &FileInTool) -> String {
-        let (words, reason) = match (&tool.effective, tool.place, &tool.reason) {
-            (Some(given), Some(place), _) => {
-                let words = format!("no. {place}, {}", say::size(given.bytes));
-                (words, given.cut_at.map(|at| format!("cut at byte {at}")))
-            }
-            (_, _, reason) => ("no".to_owned(), reason.clone()),
-        };
-        match reason {
-            Some(reason) => format!("{words} [{}]", self.number(reason)),
-            None => words,
-        }
-    }
-
-    fn number(&mut self, reason: String) -> usize {
-        let known = self.0.iter().position(|known| *known == reason);
-        1 + known.unwrap_or_else(|| {
-            self.0.push(reason);
-            self.0.len() - 1
-        })
-    }
-
-    fn text(&self) -> String {
-        let lines = self.0.iter().zip(1..);
-        let lines: String = lines
-            .map(|(reason, number)| format!("[{number}] {}\n", say::line(reason)))
-            .collect();
-        match lines.is_empty() {
-            true => lines,
-            false => format!("\n{lines}"),
-        }
-    }
-}
-
-/// Returns, for each profile, whether its tool gives a file to its model.
-///
-/// # Errors
-///
-/// Fails if there is no such file.
-pub fn who(scans: &[(Profile, Found)], file: &Path) -> Result<Vec<FileInTool>, Failure> {
-    let own = absolute_in_real_directory(file)?;
-    if let Err(error) = own.symlink_metadata() {
-        let shown = say::path(&file);
-        return Err(Failure::usage(format!("{shown} cannot be found")).because(error));
-    }
-    let file = Named {
-        target: own.canonicalize().ok(),
-        own,
-    };
-    let tools = scans.iter().map(Tool::of);
-    Ok(tools.map(|tool| tool.standing_of(&file)).collect())
-}
-
-/// A file by its own name, and by that of the file that it links to. Some tools list a link under its name, others under
-/// that of its target.
-struct Named {
-    own: PathBuf,
-    target: Option<PathBuf>,
-}
-
-impl Named {
-    fn names(&self) -> impl Iterator<Item = &Path> {
-        let names = std::iter::once(&self.own).chain(&self.target);
-        names.map(PathBuf::as_path)
-    }
-
-    /// Returns whether the file lies in the directory of a `SKILL.md`.
-    fn belongs_to(&self, skill: &Path) -> bool {
-        let directory = skill.parent().filter(|_| skill.ends_with(SKILL_FILE_NAME));
-        let real = directory.and_then(|directory| directory.canonicalize().ok());
-        let mut directories = directory.map(Path::to_owned).into_iter().chain(real);
-        directories.any(|directory| self.names().any(|name| name.starts_with(&directory)))
-    }
-}
-
-/// What the tool of a profile does with files.
-struct Tool<'f> {
-    profile: Profile,
-    found: &'f Found,
-    effective: Effective,
-    /// The listed files by the paths that their own lead to.
-    real: HashMap<PathBuf, String>,
-}
-
-impl<'f> Tool<'f> {
-    fn of((profile, found): &'f (Profile, Found)) -> Self {
-        let mut tool = Self {
-            profile: *profile,
-            found,
-            effective: of(found),
-            real: HashMap::new(),
-        };
-        let sources = tool.sources().rev();
-        let real = sources
-            .filter_map(|source| Some((Path::new(source).canonicalize().ok()?, source.to_owned())));
-        tool.real = real.collect();
-        tool
-    }
-
-    /// Returns the paths of the listed files, first those that are given.
-    fn sources(&self) -> impl DoubleEndedIterator<Item = &str> {
-        let given = self.effective.given.iter();
-        let given = given.map(|given| given.source.as_str());
-        let left_out = self.effective.left_out.iter();
-        given.chain(left_out.map(|left_out| left_out.source.as_str()))
-    }
-
-    /// Returns what the tool does with a file: its place among what is given, or why it is not.
-    fn standing_of(&self, file: &Named) -> FileInTool {
-        let standing = |source: &str| standing(self.profile, &self.effective, source);
-        let mut names = file.names();
-        let named = names.find_map(|name| standing(&name.to_string_lossy()));
-        // What leads to the same file.
-        let link = || standing(self.real.get(file.target.as_ref()?)?);
-        let skill = || {
-            let mut sources = self.sources();
-            let skill = sources.find(|source| file.belongs_to(Path::new(source)))?;
-            Some(self.of_skill(skill, standing(skill)?.place))
-        };
-        // A folder that is not read is listed as a whole.
-        let folder = || {
-            let folders = file.names().flat_map(|name| name.ancestors().skip(1));
-            let mut folders = folders.map(Path::to_string_lossy);
-            folders.find_map(|folder| standing(&folder))
-        };
-        let listed = named.or_else(link).or_else(skill).or_else(folder);
-        listed.unwrap_or_else(|| self.unlisted(file))
-    }
-
-    /// Returns what the tool does with a file of a skill.
-    fn of_skill(&self, skill: &str, place: Option<usize>) -> FileInTool {
-        let skill = Viewpoint::here().path(skill);
-        let reason = match place {
-            Some(place) => {
-                format!(
-                    "it belongs to {skill} (no. {place}), and the model reads it if it wants to"
-                )
-            }
-            None => format!("it belongs to {skill}, which the model does not get"),
-        };
-        without_place(self.profile, reason)
-    }
-
-    /// Returns why a file is not listed.
-    fn unlisted(&self, file: &Named) -> FileInTool {
-        let mut notes = self.found.notes.iter();
-        let cut = notes.find(|note| {
-            let below = note.source.as_deref();
-            let is_below = |below: &str| file.names().any(|name| name.starts_with(below));
-            note.warning.code == Code::SearchCut && below.is_some_and(is_below)
-        });
-        let mut resources = self.found.snapshot.resources.iter();
-        let declares_servers = resources.any(|resource| {
-            resource.kind == Kind::McpConfig
-                && file.names().any(|name| name == Path::new(&resource.source))
-        });
-        let reason = match cut {
-            _ if declares_servers => {
-                "it declares MCP servers, of which a model gets the tools".to_owned()
-            }
-            Some(cut) => format!(
-                "ctxpin did not look there: {}",
-                cut.warning.detail.as_deref().unwrap_or_default()
-            ),
-            None => "it is none of its instructions and skills".to_owned(),
-        };
-        without_place(self.profile, reason)
-    }
-}
-
-/// Returns the table of what each tool does with a file.
-pub fn who_table(tools: &[FileInTool]) -> String {
-    let mut table = Table::new(&["tool", "gives it"]);
-    for tool in tools {
-        table.row([tool.profile.as_str(), &words(tool)]);
-    }
-    table.text()
-}
-
-fn of(found: &Found) -> Effective {
-    effective(&found.snapshot, &found.bodies)
-}
-
-/// Returns what a tool does with a file that it lists under this path. Returns `None` if it lists none.
-fn standing(profile: Profile, effective: &Effective, source: &str) -> Option<FileInTool> {
-    let mut given = effective.given.iter().zip(1..);
-    if let Some((given, place)) = given.find(|(given, _)| given.source == source) {
-        return Some(FileInTool {
-            profile: profile.to_string(),
-            place: Some(place),
-            effective: Some(shape(given)),
-            reason: None,
-        });
-    }
-    let mut left_out = effective.left_out.iter();
-    let left_out = left_out.find(|left_out| left_out.source == source)?;
-    Some(without_place(profile, left_out.reason.clone()))
-}
-
-fn without_place(profile: Profile, reason: String) -> FileInTool {
-    FileInTool {
-        profile: profile.to_string(),
-        place: None,
-        effective: None,
-        reason: Some(reason),
-    }
-}
-
-/// Returns what a tool does with a file, in words.
-fn words(tool: &FileInTool) -> String {
-    match (&tool.effective, tool.place, &tool.reason) {
-        (Some(given), Some(place), _) => {
-            format!(
-                "no. {place}, {}{}",
-                say::size(given.bytes),
-                cut(given.cut_at)
-            )
-        }
-        (_, _, reason) => format!("no: {}", reason.as_deref().unwrap_or_default()),
     }
 }

@@ -1,6 +1,7 @@
 //! `ctxpin scan`: the resources that a pin would hold, without a server.
 
 mod effective;
+mod standing;
 
 use std::path::{Path, PathBuf};
 
@@ -75,17 +76,19 @@ impl Scan {
     /// Fails if the path does not exist, cannot be read, or belongs to another user.
     pub fn run(self) -> Result<(), Failure> {
         if let Some(file) = &self.who {
-            let tools = effective::who(&self.scans(Profile::ALL)?, file)?;
-            return match self.output.json {
-                true => say::print_json(&tools),
-                false => say::print(&effective::who_table(&tools)),
-            };
+            let tools = standing::who(&self.scans(Profile::ALL)?, file)?;
+            if self.output.json {
+                let tools = tools.into_iter();
+                let tools = tools.map(|(profile, standing)| standing.shape(profile));
+                return say::print_json(&tools.collect::<Vec<_>>());
+            }
+            return say::print(&standing::who_table(&tools));
         }
         if !self.compare.is_empty() {
             let scans = self.scans(&self.compare)?;
             return match self.output.json {
                 true => say::print_json(&effective::tools(&scans)),
-                false => say::print(&effective::compared(&scans)),
+                false => say::print(&standing::compared(&scans)),
             };
         }
         let found = self.scan(self.profile.unwrap_or(Profile::Neutral))?;
@@ -98,7 +101,7 @@ impl Scan {
         let effective = self.profile.map(|_| effective(snapshot, &found.bodies));
         if let Some(effective) = &effective {
             told.effective = Some(effective::shapes(effective));
-            told.not_effective = Some(effective::reasons(effective));
+            told.not_effective = Some(effective::reasons(&found, effective));
         }
         if self.output.json {
             return say::print_json(&told);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::claude_code::NAMES;
 use ctxpin_model::resource::Kind;
 
-use super::super::excluded;
+use super::super::passed_over;
 use super::below::{self, Ways};
 use super::walk::{Item, Scope, Seen, Walk};
 use super::{AGENTS_NAME, FOLDER, Level, NAME};
@@ -156,7 +156,8 @@ fn leave_out(walk: &Walk, levels: &[Level], own: &str, items: &mut Vec<Item>) {
             let path = level.directory.join(name);
             let source = source_text(&path).0;
             if path.is_file() && !known.contains(&source) {
-                let finding = excluded(Kind::InstructionFile, &source, &level.directory, &reason);
+                let finding =
+                    passed_over(Kind::InstructionFile, &source, &level.directory, &reason);
                 items.push(Item::unread(finding, Scope::Project, path));
             }
         }

@@ -46,7 +46,7 @@ pub struct Denied {
     files: BTreeMap<PathBuf, IgnoreRules>,
     has_no_files: bool,
     pub has_no_skills: bool,
-    has_no_agents: bool,
+    pub has_no_agents: bool,
     /// The agents of which the model is not told.
     agents: Vec<String>,
 }

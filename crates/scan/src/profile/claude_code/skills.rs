@@ -8,7 +8,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 
 use super::super::repository;
 use super::super::skill_folder::skill_refused;
-use super::super::{excluded, skill as skill_or_reason, skills_folder};
+use super::super::{excluded, passed_over, skill as skill_or_reason, skills_folder};
 use super::ignored::Ignored;
 use super::settings::FOLDER;
 use super::walk::PERSONAL;
@@ -197,7 +197,7 @@ fn each<'c>(
             let reason = format!(
                 "Claude Code passes over a directory of skills with the name `{PASSED_OVER}`"
             );
-            gathering.add(excluded(Kind::Skill, &source, root, &reason));
+            gathering.add(passed_over(Kind::Skill, &source, root, &reason));
             continue;
         }
         read(directory, &own, gathering)?;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_model::resource::Kind;
 
-use super::super::excluded;
 use super::super::repository;
+use super::super::{excluded, passed_over};
 use super::RULES;
 use super::permissions::Denied;
 use super::settings::{FOLDER, MACHINE, Unpinned};
@@ -90,7 +90,12 @@ pub fn skills<'d>(
         gathering.places.awaited(&agents);
         if agents.is_dir() {
             let reason = denied.of_agents();
-            add(Kind::InstructionFile, &agents, root, &reason, gathering);
+            let source = source_text(&agents).0;
+            let listed = match denied.has_no_agents {
+                true => passed_over,
+                false => excluded,
+            };
+            gathering.add(listed(Kind::InstructionFile, &source, root, &reason));
         }
     }
     let of_machine = Path::new(MACHINE).join(FOLDER).join(SKILLS);

@@ -13,7 +13,7 @@ use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{ALSO_MAX, Also, Kind, Status};
 use ctxpin_model::warning::{Code, Warning};
 
-use super::super::{entry_as, excluded, forbidden};
+use super::super::{entry_as, excluded, forbidden, passed_over};
 use super::permissions::{Denied, UNREAD};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
@@ -488,7 +488,7 @@ impl<'a, 'g> Walk<'a, 'g> {
         let is_shown = is_near && visit.path.is_file();
         if is_shown {
             let source = source_text(visit.path).0;
-            let finding = excluded(Kind::InstructionFile, &source, visit.root, reason);
+            let finding = passed_over(Kind::InstructionFile, &source, visit.root, reason);
             items.push(Item {
                 reading: Some(Reading::of(b"")),
                 ..Item::unread(finding, visit.scope, visit.top.to_owned())

@@ -23,7 +23,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 
 use super::skill_folder::SkillFolder;
-use super::{below, entry_as, excluded, forbidden, skill, step};
+use super::{below, entry_as, excluded, forbidden, passed_over, skill, step};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::{Directory, Listing, plain_path};
@@ -215,7 +215,7 @@ impl Search<'_> {
             if is_of_project && path.is_file() && !self.given.contains(path) {
                 let source = source_text(path).0;
                 let root = path.parent().unwrap_or(path);
-                gathering.add(excluded(Kind::InstructionFile, &source, root, reason));
+                gathering.add(passed_over(Kind::InstructionFile, &source, root, reason));
             }
         }
     }
