@@ -312,7 +312,8 @@ impl ControlHandler {
             }
             HookEvent::Prompt => {
                 let is_read = is_read_at_turns(client) || self.hooks.forgot(call).is_some();
-                let fresh = is_read.then(|| self.fresh(session));
+                // Another hook of the start may have written a file just now.
+                let fresh = (is_read || arrived.is_starting()).then(|| self.fresh(session));
                 self.hooks.turn(event, arrived, fresh).await
             }
             HookEvent::SubagentStart => {

@@ -6,6 +6,7 @@
 //! what each turn gave the model.
 
 mod asking;
+mod behind;
 mod compared;
 mod deed;
 mod drift;
@@ -37,7 +38,7 @@ use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
-use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 use url::Url;
 use uuid::Uuid;
 
@@ -45,12 +46,13 @@ use crate::blocking::blocking;
 use crate::session::{LocalSnapshot, Recent};
 use crate::shared::lock;
 use asking::{Asking, hook_token};
-use deed::{Deed, Tried, chat_of, insistently, start_of, unseen};
+use deed::{Deed, chat_of, unseen};
 use evidence::{Evidence, Outcome, Subject, Timeline};
 use held::{HELD_OF_ALL_BYTES_MAX, Held};
 use line::{Line, Place};
 use processes::Processes;
 use read::{KeptReads, Listing, Read, Subagent};
+use reading_time::Starting;
 use record::Taken;
 
 pub use start::{goes_on_there, knows_session, note_missed_start};
@@ -127,6 +129,10 @@ struct Session {
     giving: Mutex<Option<Event>>,
     /// Whether the record was read since the last turn.
     is_read: AtomicBool,
+    /// Whether the client may still have to read its files for the last start, and no turn came since.
+    is_starting: AtomicBool,
+    /// That start, once its scan has ended, until the first turn behind it is recorded.
+    starting: Mutex<Option<Starting>>,
 }
 
 impl Session {
@@ -150,10 +156,11 @@ impl Session {
     }
 
     /// Notes what the client has read at its last start, which `source` names. Returns whether that is new.
-    fn has_read(&self, head: &LocalSnapshot, source: &str) -> bool {
+    fn has_read(&self, event: &Event, head: &Arc<LocalSnapshot>, source: &str) -> bool {
         let Some(read) = self.read.get() else {
             return false;
         };
+        *lock(&self.starting) = Starting::of(event, Some(head));
         let mut read = lock(read);
         let is_new = read.snapshot.is_none();
         read.snapshot.get_or_insert_with(|| Listing::of(head));
@@ -168,6 +175,13 @@ impl Session {
 pub(crate) struct Arrived {
     session: Arc<Session>,
     place: Place,
+}
+
+impl Arrived {
+    /// Returns whether the client may still have to read its files for the last start, and no turn came since.
+    pub fn is_starting(&self) -> bool {
+        self.session.is_starting.load(Ordering::Relaxed)
+    }
 }
 
 /// What ends with the snapshot of a scan that began just now, once that is the head, or `None` if it cannot be.
@@ -395,6 +409,8 @@ impl Hooks {
         let message = match newest {
             // It reads the newest with this prompt.
             Some(_) if at.is_some_and(|at| at != ClientEvent::Turn) => None,
+            // Nobody knows what it has read, before the evidence says so.
+            Some(newest) if is_edited_behind(&session, &newest).await => None,
             Some(newest) => self.drift(&event, &session, &newest).await,
             None => None,
         };
@@ -410,6 +426,7 @@ impl Hooks {
                 keep_read(&self.kept_reads, name(&event), &session);
             }
             let read = has_read_unseen.then(unseen);
+            session.is_starting.store(false, Ordering::Relaxed);
             let deed = Deed::Turn { turn, at, read };
             self.behind(event.clone(), arrived, deed, fresh).await?;
             let is_read = session.is_read.swap(false, Ordering::Relaxed);
@@ -525,72 +542,6 @@ impl Hooks {
             let events = WAITING_MAX - self.room.available_permits();
             tracing::warn!(events, "events of sessions are lost with this process");
         }
-    }
-
-    /// Sends what happened once the requests of the session before it were sent, and tries it again while the server
-    /// cannot be reached. A turn waits for the scan, which the client reads too. A start is sent again when the scan has
-    /// ended. What it returns receives the result of the first try.
-    async fn behind(
-        &self,
-        event: Event,
-        arrived: Arrived,
-        mut deed: Deed,
-        scan: Option<Fresh>,
-    ) -> Result<oneshot::Receiver<Tried>, String> {
-        let permit = self.permit()?;
-        let client = self.asking(&event.call).await?.client;
-        let evidence = Arc::clone(&self.evidence);
-        let (kept_reads, processes) = (Arc::clone(&self.kept_reads), Arc::clone(&self.processes));
-        let (tell, first) = oneshot::channel();
-        tokio::spawn(async move {
-            let _permit = permit;
-            let Arrived { session, mut place } = arrived;
-            place.come_first().await;
-            let scanned = async move {
-                let head = tokio::time::timeout(LATE_SCAN_TIME_MAX, scan?)
-                    .await
-                    .ok()??;
-                // A start tells the person.
-                let _ = evidence.keep_pins([None, Some(Arc::clone(&head))]).await;
-                Some(head)
-            };
-            let reading = match &mut deed {
-                Deed::Start(_) => None,
-                Deed::Turn { read, at, .. } => at.map(|at| (read, at)),
-                Deed::Subagent { read } => {
-                    let at = ClientEvent::Startup;
-                    let is_read = at.is_read_by_subagent(event.client);
-                    is_read.then_some((read, at))
-                }
-            };
-            let late = match reading {
-                Some((read, at)) => {
-                    let scanned = scanned.await;
-                    *read = Some(start_of(at.as_str(), scanned.as_deref()));
-                    if event.call.event == HookEvent::Prompt && at != ClientEvent::Turn {
-                        let listing = scanned.as_deref().map(Listing::of);
-                        remembers(&processes, &event, listing.as_ref());
-                        if let Some(read) = session.read.get() {
-                            lock(read).snapshot = listing;
-                        }
-                        keep_read(&kept_reads, name(&event), &session);
-                    }
-                    None
-                }
-                None => Some(scanned),
-            };
-            let is_recorded = insistently(&client, &event, &session, &mut deed, Some(tell)).await;
-            if let (Deed::Start(start), Some(late), true) = (&deed, late, is_recorded)
-                && let Some(head) = late.await
-            {
-                if session.has_read(&head, &start.source) {
-                    keep_read(&kept_reads, name(&event), &session);
-                }
-                let mut again = Deed::Start(start_of(&start.source, Some(&head)));
-                insistently(&client, &event, &session, &mut again, None).await;
-            }
-        });
-        Ok(first)
     }
 
     /// Reads the record of an event once everything that its session told before is recorded, and hands in what it
@@ -746,6 +697,16 @@ fn forget(sessions: &Mutex<HashMap<SessionKey, Known>>, key: &SessionKey, sessio
     if sessions.get(key).is_some_and(is_idle) {
         sessions.remove(key);
     }
+}
+
+/// Returns whether files were edited behind the start of a session while its client may have read them, and no turn was
+/// recorded since.
+async fn is_edited_behind(session: &Session, newest: &Arc<LocalSnapshot>) -> bool {
+    let Some(starting) = lock(&session.starting).clone() else {
+        return false;
+    };
+    let newest = Arc::clone(newest);
+    blocking(move || starting.is_edited_behind(&newest)).await
 }
 
 /// Notes that the process of an event has made requests, and so has read anew what it forgot.

@@ -1,4 +1,7 @@
-//! When a client has read its files, if it tells of a session's start later.
+//! When a client has read its files: some tell of a session's start later, and some read a little later.
+//!
+//! Claude Code reads them at about the time of its hook at a new session, and when all hooks of the start have ended at a
+//! resumption (2.1.332). Another hook of a start may write one of them, or a person. Nobody knows which state was read then.
 //!
 //! Codex reads them when its terminal interface opens, resumes, clears or forks a session, and calls the hook of the
 //! start with the first prompt (0.171.0). Meanwhile, the person may have edited them. The id of a new session has the
@@ -22,6 +25,12 @@ use crate::session::LocalSnapshot;
 /// How much later than an edit its snapshot is the newest, on an idle machine.
 const SEEN_AFTER: Duration = Duration::from_millis(500);
 
+/// How long a client that tells of a new session may read its files behind that.
+const NEW_READ_AFTER: Duration = Duration::from_secs(2);
+
+/// How long one that resumes or forks a session may do so. It waits for the hooks of others.
+const RESUMED_READ_AFTER: Duration = Duration::from_secs(60);
+
 /// Returns the snapshot that the client of a start has read: that of a scan which began with the hook, or an earlier one
 /// if what changed since was changed after the client had read it. `None` if nobody knows. `before` is what the session
 /// had read before.
@@ -31,7 +40,9 @@ pub(super) fn snapshot_read(
     scanned: Arc<LocalSnapshot>,
 ) -> Option<Arc<LocalSnapshot>> {
     let (at_ms, read_ms) = match (event.call.at_ms, time(event)) {
-        (_, Time::OfHook) | (None, _) => return Some(scanned),
+        (_, Time::OfHook) | (None, _) => {
+            return Some(scanned).filter(|scanned| !is_edited_before(event, scanned));
+        }
         (_, Time::Unknown) => {
             return Some(scanned).filter(|read| before == Some(&read.id.to_string()));
         }
@@ -44,6 +55,64 @@ pub(super) fn snapshot_read(
     let read = UNIX_EPOCH + Duration::from_millis(read_ms);
     let earlier = earlier.filter(|earlier| is_changed_after(read, earlier, &scanned));
     Some(earlier.unwrap_or(scanned))
+}
+
+/// Returns whether files were edited between the beginning of the client's process and the scan of the start. The client
+/// may have read them before that.
+fn is_edited_before(event: &Event, scanned: &LocalSnapshot) -> bool {
+    let call = &event.call;
+    let (Some(process), Some(at_ms), false) = (&call.process, call.at_ms, event.is_process_known)
+    else {
+        return false;
+    };
+    let ago = Duration::from_millis(at_ms.saturating_sub(process.began_ms));
+    let began_at = event.called_at.checked_sub(ago);
+    let earlier = began_at.and_then(|began_at| event.recent.at(began_at));
+    let began = UNIX_EPOCH + Duration::from_millis(process.began_ms);
+    earlier.is_some_and(|earlier| {
+        earlier.id != scanned.id && is_changed_after(began, &earlier, scanned)
+    })
+}
+
+/// A start whose client may still have to read its files.
+#[derive(Debug, Clone)]
+pub(super) struct Starting {
+    scanned: Arc<LocalSnapshot>,
+    until: SystemTime,
+}
+
+impl Starting {
+    /// Returns the start of an event, if its client may read files behind it.
+    pub fn of(event: &Event, scanned: Option<&Arc<LocalSnapshot>>) -> Option<Self> {
+        let at = UNIX_EPOCH + Duration::from_millis(event.call.at_ms?);
+        Some(Self {
+            scanned: Arc::clone(scanned?),
+            until: at + Self::read_after(event)?,
+        })
+    }
+
+    /// Returns whether the client of a start may read files behind it.
+    pub fn is_possible(event: &Event) -> bool {
+        Self::read_after(event).is_some()
+    }
+
+    fn read_after(event: &Event) -> Option<Duration> {
+        let source = event.call.source.as_deref()?;
+        let is = |at: ClientEvent| source == at.as_str();
+        match event.client {
+            Profile::ClaudeCode if is(ClientEvent::Startup) => Some(NEW_READ_AFTER),
+            Profile::ClaudeCode if is(ClientEvent::Resume) || is(ClientEvent::Fork) => {
+                Some(RESUMED_READ_AFTER)
+            }
+            // They read with the next request, or have read before.
+            Profile::ClaudeCode | Profile::Codex | Profile::Opencode | Profile::Neutral => None,
+        }
+    }
+
+    /// Returns whether files were edited between the scan of the start and a later one, while the client may have read them.
+    pub fn is_edited_behind(&self, later: &LocalSnapshot) -> bool {
+        later.id != self.scanned.id && is_changed(&self.scanned, later, |at| at <= self.until)
+    }
 }
 
 /// When a client has read its files.
@@ -87,6 +156,15 @@ fn time_of_id(id: &str) -> Option<u64> {
 /// Returns whether a file that differs between two snapshots was changed after a time. Of one that is gone, its directory
 /// tells.
 fn is_changed_after(time: SystemTime, earlier: &LocalSnapshot, later: &LocalSnapshot) -> bool {
+    is_changed(earlier, later, |at| at > time)
+}
+
+/// Returns whether a file that differs between two snapshots was changed at a certain time.
+fn is_changed(
+    earlier: &LocalSnapshot,
+    later: &LocalSnapshot,
+    is_then: impl Fn(SystemTime) -> bool,
+) -> bool {
     let (earlier, later) = (Listing::of(earlier), Listing::of(later));
     let changed = earlier.changed_to(&later);
     let mut paths = changed.iter().map(Path::new);
@@ -98,6 +176,6 @@ fn is_changed_after(time: SystemTime, earlier: &LocalSnapshot, later: &LocalSnap
             let nanoseconds = u32::try_from(metadata.ctime_nsec()).ok()?;
             Some(UNIX_EPOCH + Duration::new(seconds, nanoseconds))
         });
-        changed_at.is_some_and(|at| at > time)
+        changed_at.is_some_and(&is_then)
     })
 }

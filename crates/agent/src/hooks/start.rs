@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::deed::{Deed, RETRY_TIME_MAX, Tried, start_of};
 use super::read::{KeptReads, Listing};
-use super::reading_time::snapshot_read;
+use super::reading_time::{Starting, snapshot_read};
 use super::{
     Arrived, Event, Fresh, Hooks, SCAN_TIME_MAX, START_TIME_MAX, is_name, keep_read, name, name_of,
 };
@@ -73,6 +73,9 @@ impl Hooks {
         if is_read {
             let (kept, missed) = (Arc::clone(&self.kept_reads), name(&event));
             blocking(move || kept.take_missed(&missed)).await;
+            let is_starting = Starting::is_possible(&event);
+            session.is_starting.store(is_starting, Ordering::Relaxed);
+            *lock(&session.starting) = Starting::of(&event, snapshot.as_ref());
             let mut read = lock(known);
             read.snapshot = listing;
             read.told = None;

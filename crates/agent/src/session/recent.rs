@@ -25,9 +25,13 @@ struct Snapshots {
 }
 
 impl Recent {
-    /// Adds the newest snapshot. The oldest ones make room.
+    /// Adds the newest snapshot, unless it is that already. The oldest ones make room.
     pub fn add(&self, at: Instant, snapshot: Arc<LocalSnapshot>) {
         let mut known = lock(&self.0);
+        let newest = known.kept.back();
+        if newest.is_some_and(|(_, newest)| newest.id == snapshot.id) {
+            return;
+        }
         known.kept.push_back((at, snapshot));
         let earlier = known.kept.iter().rev().skip(1);
         let kept = earlier.scan((0, 0), |(count, bytes), (_, snapshot)| {
@@ -110,6 +114,8 @@ mod tests {
         );
         assert_eq!(found(at(3)).as_deref(), Some("/3"));
         assert_eq!(found(at(2)), None, "16 are known besides the newest");
+        recent.add(at(20), snapshot(19, 1));
+        assert_eq!(found(at(3)).as_deref(), Some("/3"), "it was there already");
         recent.add(at(20), snapshot(20, BYTES_MAX));
         assert_eq!(
             found(at(19)).as_deref(),

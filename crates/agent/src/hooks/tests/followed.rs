@@ -1,6 +1,7 @@
 //! Sessions that are followed at a server which answers.
 
 mod rewritten;
+mod starting;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use ctxpin_model::snapshot::Snapshot;
 use ctxpin_scan::Scan;
 use ctxpin_testing::standin::{Answered, Asked, standin};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::reading::ProjectScan;
