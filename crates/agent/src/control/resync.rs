@@ -7,21 +7,30 @@ use tokio::sync::watch;
 
 use crate::hooks::Fresh;
 use crate::reading::{ProjectScan, ViewScans};
-use crate::session::{PushStatus, SessionHandle};
+use crate::session::{LocalSnapshot, PushStatus, SessionHandle};
 
 /// Returns what a client has read that reads its files when the resync with this number is requested. It ends with the
-/// snapshot of the first scan for the resync, once that is the head. It ends with `None` if a later snapshot became the
-/// head instead: while the server takes no push, the workspace can change, and nobody has read that.
+/// snapshot of the first scan for the resync, once that is the head, or at once if the server had it as the head before. It
+/// ends with `None` if a later snapshot became the head instead: while the server takes no push, the workspace can change,
+/// and nobody has read that.
 pub(super) fn fresh(session: SessionHandle, number: u64) -> Fresh {
+    let asked = session.clone();
     // Nobody may wait for the head until what came before is recorded.
-    let first = tokio::spawn(first_scan(session.scans.clone(), number));
+    let first = tokio::spawn(async move {
+        let first = first_scan(asked.scans, number).await?;
+        let first = Arc::new(LocalSnapshot::of(first));
+        let state = asked.push_state.borrow();
+        let head = state.acknowledged.as_ref().map(|push| &*push.snapshot);
+        let is_head = head == Some(&*first.id.to_string());
+        Some((first, is_head))
+    });
     Box::pin(async move {
+        let (first, is_head) = first.await.ok()??;
+        if is_head {
+            return Some(first);
+        }
         let pushed = resync_outcome(&session, number).await.ok()?.snapshot;
-        let first = first.await.ok()??;
-        let newest = session.newest.borrow().clone();
-        newest.filter(|newest| {
-            newest.id.to_string() == pushed && *newest.snapshot() == first.snapshot
-        })
+        (first.id.to_string() == pushed).then_some(first)
     })
 }
 
@@ -74,12 +83,14 @@ pub(super) async fn resync_outcome(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use ctxpin_model::resource::Bodies;
     use ctxpin_model::snapshot::Snapshot;
     use ctxpin_scan::Scan;
 
     use super::*;
-    use crate::session::{LocalSnapshot, PushOutcome, PushState, Recent};
+    use crate::session::{AcknowledgedPush, PushOutcome, PushState, Recent};
 
     fn scanned(directory: &str, resync: u64) -> Arc<ProjectScan> {
         let mut snapshot = Snapshot::default();
@@ -95,11 +106,19 @@ mod tests {
     }
 
     /// Waits for what a client has read at resync 2. `found` are the directories of the scans since, the last of which
-    /// is pushed.
-    async fn read(found: &[&'static str]) -> Option<String> {
+    /// is pushed. Before them, the server has the snapshot of `head`.
+    async fn read(head: &str, found: &[&'static str]) -> Option<String> {
         let scans = watch::Sender::new(ViewScans::default());
         let newest = watch::Sender::new(None);
-        let push_state = watch::Sender::new(PushState::default());
+        let acknowledged = AcknowledgedPush {
+            snapshot: LocalSnapshot::of(scanned(head, 1)).id.to_string(),
+            seq: 1,
+            at: Instant::now(),
+        };
+        let push_state = watch::Sender::new(PushState {
+            acknowledged: Some(acknowledged),
+            ..PushState::default()
+        });
         let session = SessionHandle::of(
             &scans.subscribe(),
             &newest,
@@ -130,9 +149,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_has_read_what_the_first_scan_found() {
-        assert_eq!(read(&["/first"]).await.as_deref(), Some("/first"));
-        assert_eq!(read(&["/first", "/first"]).await.as_deref(), Some("/first"));
+        let check = async |head: &str, found: &[&'static str], expected: Option<&str>| {
+            assert_eq!(read(head, found).await.as_deref(), expected, "{found:?}");
+        };
+        check("/before", &["/first"], Some("/first")).await;
+        check("/before", &["/first", "/first"], Some("/first")).await;
         // Before the push, somebody has changed the workspace.
-        assert_eq!(read(&["/first", "/second"]).await, None);
+        check("/before", &["/first", "/second"], None).await;
+        // The server has had it all the time.
+        check("/before", &["/before", "/second"], Some("/before")).await;
     }
 }

@@ -30,9 +30,9 @@ use pusher::Pusher;
 pub(crate) use local_snapshot::LocalSnapshot;
 pub use plan::HEARTBEAT_INTERVAL;
 pub(crate) use plan::PushStatus;
-#[cfg(test)]
-pub(crate) use push_state::PushOutcome;
 pub(crate) use push_state::PushState;
+#[cfg(test)]
+pub(crate) use push_state::{AcknowledgedPush, PushOutcome};
 pub(crate) use recent::Recent;
 
 /// Pushes the scans of a project as one agent.
