@@ -10,6 +10,7 @@
 //!   directory                 that path
 //!   up.lock                   held by the `ctxpin up` of the directory, which it names
 //!   state/                    the agent's own: its control socket, its declared sources
+//!   unwatched                 written when a hook told that nothing watches the directory any more
 //!   <database>/               its id and token at the server with that database
 //!   <profile>/<database>/     those of the directory's agent of another profile than `neutral`
 //! hooks/                      what the hooks of tools need

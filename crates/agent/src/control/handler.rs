@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::resync::{fresh, resync_outcome};
 use crate::blocking::blocking;
-use crate::hooks::{Event as HookedSession, Fresh, Hooks, is_read_at_turns};
+use crate::hooks::{Event as HookedSession, Fresh, Hooks, is_read_at_turns, other_home};
 use crate::places::Places;
 use crate::reading::ReadingHandle;
 use crate::report::{Report, Told};
@@ -287,6 +287,11 @@ impl ControlHandler {
         let arrived = self.hooks.arrived(call, client);
         let directory = self.hooks.directory(call, client, &arrived).await;
         let attached = self.attach(&directory, client.as_str()).await?;
+        let place = (Some(&*attached.directory), Some(client.as_str()));
+        let session = self.session(place)?;
+        if let Some(reason) = other_home(call, client, session.newest.clone()).await {
+            return Err(reason);
+        }
         self.hooks.follows(call, client, &arrived, directory).await;
         let agent = attached.agent_id.ok_or_else(|| {
             format!(
@@ -294,8 +299,6 @@ impl ControlHandler {
                 attached.directory
             )
         })?;
-        let place = (Some(&*attached.directory), Some(client.as_str()));
-        let session = self.session(place)?;
         let event = HookedSession {
             call: call.clone(),
             client,

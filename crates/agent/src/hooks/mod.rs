@@ -13,6 +13,7 @@ mod drift;
 mod evidence;
 mod heads;
 mod held;
+mod home;
 mod line;
 mod pins;
 mod processes;
@@ -55,7 +56,8 @@ use read::{KeptReads, Listing, Read, Subagent};
 use reading_time::Starting;
 use record::Taken;
 
-pub use start::{goes_on_there, knows_session, note_missed_start};
+pub(crate) use home::other_home;
+pub use start::{goes_on_there, has_followed, knows_session, note_missed_start};
 
 /// The longest wait of a session's start for the scan. The client waits meanwhile.
 const SCAN_TIME_MAX: Duration = Duration::from_millis(1500);

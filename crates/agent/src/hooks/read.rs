@@ -257,6 +257,11 @@ impl KeptReads {
         self.path(session).exists()
     }
 
+    /// Returns whether something was ever kept of a session.
+    pub fn has_any(&self) -> bool {
+        self.directory.exists()
+    }
+
     fn path(&self, session: &str) -> PathBuf {
         let name = BlobHash::of(session.as_bytes()).hex();
         self.directory.join(format!("{name}.{KEPT}"))

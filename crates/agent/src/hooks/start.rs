@@ -186,6 +186,11 @@ pub fn knows_session(state_directory: &Path, client: Profile, session: &str) -> 
     is_name(session) && KeptReads::of(state_directory).has(&name_of(client, session))
 }
 
+/// Returns whether sessions were followed from a state directory.
+pub fn has_followed(state_directory: &Path) -> bool {
+    KeptReads::of(state_directory).has_any()
+}
+
 /// Notes a start of a session of which a hook could tell nobody: no process watches, or the hooks are paused. If the
 /// client reads its files then, the next turn that is recorded has an unconfirmed pin. A session that was never followed
 /// from this state directory is passed over.

@@ -134,6 +134,7 @@ impl Installation {
         }) = self.find()?
             && present == command
             && events == EVENTS.len()
+            && self.has_time(before.as_deref())?
         {
             return Ok(self.change(before.clone(), before));
         }
@@ -159,6 +160,16 @@ impl Installation {
         self.settings.write(Some(&edited.text))?;
         file_write(&self.note, &json)?;
         Ok(self.change(before, Some(edited.text)))
+    }
+
+    /// Returns whether the tool gives all hooks of ctxpin's the time that install writes.
+    fn has_time(&self, text: Option<&str>) -> Result<bool, Failure> {
+        let hooks = settings_text::hooks(text.unwrap_or_default());
+        let hooks = hooks.map_err(|error| self.refused(&error))?;
+        let mut ours = hooks
+            .iter()
+            .filter(|hook| is_ours(self.tool, &hook.command));
+        Ok(ours.all(|hook| hook.seconds == Some(SECONDS_MAX)))
     }
 
     /// Takes the hooks out of the settings. If nobody has changed these since, they become again what they were, byte for

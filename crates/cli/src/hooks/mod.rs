@@ -25,8 +25,9 @@ pub const EVENTS: [&str; 6] = [
     "SessionEnd",
 ];
 
-/// The seconds after which a tool goes on without a hook. The hook itself ends before.
-pub const SECONDS_MAX: u64 = 2;
+/// The seconds after which a tool goes on without a hook. The hook itself ends 2 s after it has begun, which on a busy
+/// machine is later than the tool has started it.
+pub const SECONDS_MAX: u64 = 5;
 
 /// Returns the file in which a tool looks for hooks, in the home of its settings.
 pub fn settings_file(tool: Profile, home: &Path) -> PathBuf {
@@ -85,6 +86,17 @@ fn is_ours(tool: Profile, command: &str) -> bool {
     command.contains(&words(tool))
 }
 
+/// Returns the program of a command of ctxpin's hooks, if the command begins with its path.
+pub fn program(tool: Profile, command: &str) -> Option<PathBuf> {
+    let (word, _) = command.split_once(&words(tool))?;
+    let inner = word
+        .strip_prefix('\'')
+        .and_then(|word| word.strip_suffix('\''));
+    let path = inner.map_or(word.to_owned(), |inner| inner.replace(r"'\''", "'"));
+    let is_one_word = quoted(&path) == word;
+    Some(PathBuf::from(path)).filter(|path| is_one_word && path.is_absolute())
+}
+
 /// Returns a text as one word of a shell.
 fn quoted(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
@@ -112,5 +124,27 @@ mod tests {
         );
         assert!(is_ours(Profile::Codex, &command));
         assert!(!is_ours(Profile::ClaudeCode, &command));
+    }
+
+    #[test]
+    fn a_command_says_its_program() {
+        let check = |command: &str, expected: Option<&str>| {
+            let program = program(Profile::Codex, command);
+            assert_eq!(program, expected.map(PathBuf::from), "{command}");
+        };
+        let command = |program: &str| HookCommand {
+            tool: Profile::Codex,
+            program: PathBuf::from(program),
+            options: Vec::new(),
+        };
+        for path in ["/opt/ctxpin", "/home/o'b c/ctxpin"] {
+            check(
+                &format!("{} --data-dir /d", command(path).line()),
+                Some(path),
+            );
+        }
+        check("ctxpin hook run codex --data-dir /d", None);
+        check("sleep 1; /opt/ctxpin hook run codex --data-dir /d", None);
+        check("/opt/other", None);
     }
 }

@@ -12,6 +12,9 @@ const COMMAND = []
 // The longest wait of a prompt.
 const WAIT_MILLISECONDS_MAX = 2000
 
+// What goes on behind that is ended then. On a busy machine, ctxpin may begin late.
+const RUN_MILLISECONDS_MAX = 5000
+
 // The longest wait for what opencode knows of a session.
 const SESSION_MILLISECONDS_MAX = 200
 
@@ -67,7 +70,7 @@ function ask(message) {
   return new Promise((resolve, reject) => {
     // A repository may have set variables and the directory. Neither goes along, and no shell is in between.
     const child = spawn(COMMAND[0], COMMAND.slice(1), { cwd: "/", env: {}, stdio: ["pipe", "pipe", "ignore"] })
-    const timer = setTimeout(() => child.kill("SIGKILL"), WAIT_MILLISECONDS_MAX)
+    const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MILLISECONDS_MAX)
     let answer = ""
     child.stdout.setEncoding("utf8")
     child.stdout.on("data", (text) => {

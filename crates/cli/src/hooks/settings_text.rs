@@ -50,6 +50,8 @@ pub struct Edited {
 pub struct Hook {
     pub event: String,
     pub command: String,
+    /// The seconds that the tool gives it, if the settings say.
+    pub seconds: Option<u64>,
     /// The numbers of its group among those of the event and of the hook in the group, from 0.
     pub place: (usize, usize),
 }
@@ -168,9 +170,12 @@ pub fn hooks(text: &str) -> Result<Vec<Hook>, SettingsError> {
             let hooks = hooks.as_object().and_then(|hooks| hooks.get_array("hooks"));
             let hooks = hooks.into_iter().flat_map(|hooks| &hooks.elements);
             found.extend(hooks.enumerate().filter_map(|(index, hook)| {
+                let hook = hook.as_object()?;
+                let seconds = hook.get_number("timeout");
                 Some(Hook {
                     event: event.name.as_str().to_owned(),
-                    command: hook.as_object()?.get_string("command")?.value.to_string(),
+                    command: hook.get_string("command")?.value.to_string(),
+                    seconds: seconds.and_then(|seconds| seconds.value.parse().ok()),
                     place: (group, index),
                 })
             }));

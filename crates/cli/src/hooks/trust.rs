@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 
+use super::is_ours;
 use super::settings_file::SettingsFile;
-use super::settings_text::{self, BYTE_ORDER_MARK};
-use super::{SECONDS_MAX, is_ours};
+use super::settings_text::{self, BYTE_ORDER_MARK, Hook};
 use crate::data_directory::{
     DataDirectory, directory_create, file_remove, file_write, json_read, unreadable, unwritable,
 };
@@ -27,6 +27,9 @@ const HASH_KEY: &str = "trusted_hash";
 
 /// The hashes of hooks by Codex' names of them.
 type Hashes = BTreeMap<String, String>;
+
+/// The places of the hooks of others, by their event, in their order.
+pub type Others = BTreeMap<String, Vec<(usize, usize)>>;
 
 /// The trust in ctxpin's hooks of one home of Codex.
 #[derive(Debug)]
@@ -112,6 +115,63 @@ impl Trust {
         file_write(&self.note, &json)
     }
 
+    /// Returns where the hooks of others are. Codex names a hook by its place, so an edit of ctxpin's can rename them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the settings cannot be read.
+    pub fn others(&self) -> Result<Others, Failure> {
+        let mut others = Others::new();
+        for hook in self.all()? {
+            if !is_ours(Profile::Codex, &hook.command) {
+                others.entry(hook.event).or_default().push(hook.place);
+            }
+        }
+        Ok(others)
+    }
+
+    /// Has the person's trust in the hooks of others follow them to where they are now. `before` is where they were.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the settings cannot be read, edited or written. They then stay as they are.
+    pub fn follow(&self, before: &Others) -> Result<(), Failure> {
+        let after = self.others()?;
+        let mut moves = Vec::new();
+        for (event, places) in before {
+            let now = after.get(event).into_iter().flatten();
+            for (from, to) in places.iter().zip(now).filter(|(from, to)| from != to) {
+                moves.extend(self.keys(event, *from).zip(self.keys(event, *to)));
+            }
+        }
+        let Some(text) = self.config.read()?.filter(|_| !moves.is_empty()) else {
+            return Ok(());
+        };
+        let mut document = self.parsed(&text)?;
+        let [hooks, state] = TABLES;
+        let states = document.get_mut(hooks).and_then(|hooks| {
+            hooks
+                .as_table_like_mut()?
+                .get_mut(state)?
+                .as_table_like_mut()
+        });
+        let Some(states) = states else {
+            return Ok(());
+        };
+        let moved = moves
+            .into_iter()
+            .filter_map(|(from, to)| Some((to, states.remove(&from)?)));
+        // All go before the first one comes, because one may come to where another one was.
+        let moved: Vec<_> = moved.collect();
+        if moved.is_empty() {
+            return Ok(());
+        }
+        for (key, state) in moved {
+            states.insert(&key, state);
+        }
+        self.config.write(Some(&rendered(&document, &text)))
+    }
+
     /// Takes the trust in ctxpin's hooks out again: that in those that are there, and that which was last written. If
     /// nobody has changed the settings since, they become again what they were, byte for byte.
     ///
@@ -171,14 +231,8 @@ impl Trust {
     /// Returns the hashes of ctxpin's hooks, as Codex 0.150.0 and 0.171.0 compute them: of the canonical JSON of one
     /// hook. Codex names a hook by the path of its settings and by its place in them.
     fn hashes(&self) -> Result<Hashes, Failure> {
-        let text = self.hooks.read()?.unwrap_or_default();
-        let hooks = settings_text::hooks(&text)
-            .map_err(|error| unreadable(self.hooks.path()).because(error))?;
-        // Codex follows a link if a variable names its home, and not otherwise.
-        let home = self.hooks.path().parent().unwrap_or(Path::new("/"));
-        let homes = [Some(home.to_owned()), home.canonicalize().ok()];
         let mut hashes = Hashes::new();
-        for hook in hooks {
+        for hook in self.all()? {
             if !is_ours(Profile::Codex, &hook.command) {
                 continue;
             }
@@ -186,17 +240,31 @@ impl Trust {
             // The members stand in the order of their names.
             let identity = json!({
                 "event_name": event,
-                "hooks": [{"async": false, "command": hook.command, "timeout": SECONDS_MAX, "type": "command"}],
+                "hooks": [{"async": false, "command": hook.command, "timeout": hook.seconds, "type": "command"}],
             });
             let hash = BlobHash::of(identity.to_string().as_bytes());
-            let (group, index) = hook.place;
-            for home in homes.iter().flatten() {
-                let settings = super::settings_file(Profile::Codex, home);
-                let key = format!("{}:{event}:{group}:{index}", settings.to_string_lossy());
+            for key in self.keys(&hook.event, hook.place) {
                 hashes.insert(key, format!("sha256:{}", hash.hex()));
             }
         }
         Ok(hashes)
+    }
+
+    /// Returns all hooks that are there.
+    fn all(&self) -> Result<Vec<Hook>, Failure> {
+        let text = self.hooks.read()?.unwrap_or_default();
+        settings_text::hooks(&text).map_err(|error| unreadable(self.hooks.path()).because(error))
+    }
+
+    /// Returns Codex' names of the hook at a place. It follows a link if a variable names its home, and not otherwise.
+    fn keys(&self, event: &str, (group, index): (usize, usize)) -> impl Iterator<Item = String> {
+        let home = self.hooks.path().parent().unwrap_or(Path::new("/"));
+        let homes = [Some(home.to_owned()), home.canonicalize().ok()];
+        let event = snake_case(event);
+        homes.into_iter().flatten().map(move |home| {
+            let settings = super::settings_file(Profile::Codex, &home);
+            format!("{}:{event}:{group}:{index}", settings.to_string_lossy())
+        })
     }
 
     fn parsed(&self, text: &str) -> Result<DocumentMut, Failure> {
@@ -320,6 +388,9 @@ mod tests {
         let place = Place::new();
         place.install(COMMAND);
         let home = place.home();
+        let settings = super::super::settings_file(Profile::Codex, &home);
+        let text = fs::read_to_string(&settings).unwrap();
+        fs::write(&settings, text.replace("\"timeout\": 5", "\"timeout\": 2")).unwrap();
         let key = format!("{}/hooks.json:session_start:0:0", home.display());
         let hashes = place.trust().hashes().unwrap();
         assert_eq!(hashes.len(), 6);
@@ -383,6 +454,44 @@ mod tests {
             "{text}"
         );
         assert!(!text.contains("hooks.json"), "{text}");
+    }
+
+    #[test]
+    fn trust_in_the_hooks_of_others_follows_them() {
+        let place = Place::new();
+        let config = place.home().join("config.toml");
+        let settings = super::super::settings_file(Profile::Codex, &place.home());
+        place.install(COMMAND);
+        place.trust().give().unwrap();
+        // Others come behind, and one of them is trusted.
+        let mut hooks: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&settings).unwrap()).unwrap();
+        let others = hooks["hooks"]["SessionStart"].as_array_mut().unwrap();
+        for other in ["/x/one", "/x/two"] {
+            others.push(json!({"hooks": [{"type": "command", "command": other}]}));
+        }
+        fs::write(&settings, hooks.to_string()).unwrap();
+        let state = |group: usize| {
+            let path = settings.display();
+            format!(
+                "[hooks.state.\"{path}:session_start:{group}:0\"]\ntrusted_hash = \"sha256:2\"\n"
+            )
+        };
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(&config, format!("{text}\n# of the second\n{}", state(2))).unwrap();
+
+        let trust = place.trust();
+        let before = trust.others().unwrap();
+        trust.take().unwrap();
+        Installation::of(Profile::Codex, settings.clone(), &place.data())
+            .uninstall()
+            .unwrap();
+        trust.follow(&before).unwrap();
+        let text = fs::read_to_string(&config).unwrap();
+        assert_eq!(text.trim(), format!("# of the second\n{}", state(1)).trim());
+        // Nothing moves now.
+        trust.follow(&trust.others().unwrap()).unwrap();
+        assert_eq!(fs::read_to_string(&config).unwrap(), text);
     }
 
     #[test]

@@ -618,7 +618,15 @@ fn a_hook_never_stands_in_the_way() {
     let hook = watched.hook();
     watched.bench.ok(&watched.app, &["down"]);
     let said = called(hook, &start.to_string());
+    assert_eq!(said.code, Some(0), "{said:#?}");
+    assert_says(
+        &said.out,
+        &["nothing watches", "this session is not followed"],
+    );
+    // That is told once.
+    let said = called(watched.hook(), &start.to_string());
     assert_eq!((said.code, &*said.out), (Some(0), ""), "{said:#?}");
+    assert_says(&log(), &["any more"]);
     // With 2, a client would block the prompt.
     let wrong = watched.bench.run(
         &watched.app,

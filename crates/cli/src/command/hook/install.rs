@@ -108,7 +108,11 @@ impl Install {
         let trust = place.trust(tool, &data);
         // Settings that cannot be read are found before anything is written.
         trust.as_ref().map(Trust::is_given).transpose()?;
+        let others = trust.as_ref().map(Trust::others).transpose()?;
         let is_changed = place.install(&command)?;
+        if let Some((trust, others)) = trust.as_ref().zip(others) {
+            trust.follow(&others)?;
+        }
         say::print(&match is_changed {
             true => format!("{} now\n", place.has_hooks()),
             false => format!("{} already\n", place.has_hooks()),
@@ -172,8 +176,14 @@ impl Uninstall {
         let place = Place::of(self.tool.tool, &self.tool.homes, &data)?;
         // The trust names the hooks by their places, so it goes first. If it cannot go, the hooks still do.
         let trust = place.trust(self.tool.tool, &data);
-        let taken = trust.map_or(Ok(()), |trust| trust.take());
+        let taken = trust.as_ref().map_or(Ok(()), Trust::take);
+        let others = trust.as_ref().map(Trust::others).transpose();
         let is_changed = place.uninstall()?;
+        let followed = match (&trust, others) {
+            (Some(trust), Ok(Some(others))) => trust.follow(&others),
+            (_, Err(failure)) => Err(failure),
+            (_, Ok(_)) => Ok(()),
+        };
         say::print(&format!("{}\n", place.has_no_hooks(is_changed)))?;
         if is_changed {
             say::hint(&format!(
@@ -181,7 +191,7 @@ impl Uninstall {
                 NextCommand::TokenList.as_str()
             ));
         }
-        taken
+        taken.and(followed)
     }
 }
 

@@ -3,7 +3,7 @@
 //! A repository must not steer it: it reads no variable of ctxpin's, no settings below the working directory, and
 //! starts no program. It never blocks a prompt, whatever happens.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use ctxpin_agent::control::{Client, ControlError};
-use ctxpin_agent::hooks::{goes_on_there, knows_session, note_missed_start};
+use ctxpin_agent::hooks::{goes_on_there, has_followed, knows_session, note_missed_start};
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
 use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
@@ -24,7 +24,7 @@ use crate::command::words;
 use crate::data_directory::{DataDirectory, directory_create};
 use crate::hooks::TOOLS;
 use crate::process::client_process;
-use crate::running::RunningServer;
+use crate::running::{RunningServer, is_locked};
 use crate::say::{self, Failure};
 
 /// How long a hook takes at most. A client gives it 2 s.
@@ -129,14 +129,14 @@ impl Run {
         }
         // A session is followed on a full disk too.
         let _ = directory_create(&data.hooks());
-        let _ = note_call(&data.hook_called(self.tool));
+        let _ = note_now(&data.hook_called(self.tool));
         let Some(call) = self.call(&data, &input)? else {
-            return self.not_followed(&data, &input);
+            return self.unwatched(&data, &input);
         };
         let reply = match asked(&data, self.tool, &input, &call).await {
             Ok(Some(reply)) => reply,
             // Nobody watches the directory, so the session is none of ctxpin's business.
-            Ok(None) => return self.not_followed(&data, &input),
+            Ok(None) => return self.unwatched(&data, &input),
             Err(error) if call.event == HookEvent::SessionStart => {
                 let failure = Failure::from(error);
                 let message = format!("ctxpin does not follow this session: {}", failure.message());
@@ -173,6 +173,29 @@ impl Run {
             note_missed_start(&state, self.tool, &input.session_id, source).map_err(Failure::of)?;
         }
         Ok(())
+    }
+
+    /// Notes a start that nobody was told of. Tells the person once if sessions were followed there before. The plugin
+    /// has no line for that.
+    fn unwatched(&self, data: &DataDirectory, input: &Input) -> Result<(), Failure> {
+        self.not_followed(data, input)?;
+        let is_start = input.hook_event_name == SESSION_START;
+        let Some((watched, state)) = followed_before(data, &input.cwd, self.tool) else {
+            return Ok(());
+        };
+        if !is_start || goes_on_there(input.source.as_deref()) {
+            return Ok(());
+        }
+        let reason = format!("nothing watches {} any more", say::path(&watched));
+        if self.tool != Profile::Opencode && !was_told(&state).map_err(Failure::of)? {
+            self.answer(&HookReply {
+                chat: None,
+                message: Some(format!(
+                    "ctxpin: {reason}, so this session is not followed; `ctxpin up` there follows the next ones"
+                )),
+            })?;
+        }
+        Err(Failure::new(reason))
     }
 
     /// Prints what the client does with the reply: it tells its person, and a plugin also names the chat to commands.
@@ -298,9 +321,43 @@ fn states(data: &DataDirectory, directory: &Path, tool: Profile) -> Vec<PathBuf>
         return Vec::new();
     };
     let watched = directory.ancestors();
-    let states =
-        watched.flat_map(|watched| [data.agent(watched).state(), data.run_state(watched, tool)]);
+    let states = watched.flat_map(|watched| states_of(data, watched, tool));
     states.collect()
+}
+
+/// Returns the state directories of the processes that may watch a directory itself.
+fn states_of(data: &DataDirectory, watched: &Path, tool: Profile) -> [PathBuf; 2] {
+    [data.agent(watched).state(), data.run_state(watched, tool)]
+}
+
+/// Returns the nearest directory, from one upwards, in which a process followed sessions that has ended, and the process's
+/// state directory.
+fn followed_before(
+    data: &DataDirectory,
+    directory: &Path,
+    tool: Profile,
+) -> Option<(PathBuf, PathBuf)> {
+    let directory = directory.canonicalize().ok()?;
+    directory.ancestors().find_map(|watched| {
+        // One that runs waits for a server.
+        let is_running = is_locked(&data.agent(watched).lock()).unwrap_or(true);
+        let mut states = states_of(data, watched, tool).into_iter();
+        let state = states.find(|state| has_followed(state))?;
+        (!is_running).then(|| (watched.to_owned(), state))
+    })
+}
+
+/// Returns whether a person was told that the process of a state directory has ended, and notes that. A process that
+/// begins or ends changes its socket there.
+fn was_told(state: &Path) -> io::Result<bool> {
+    let told = state.with_file_name("unwatched");
+    let at = |path: &Path| fs::metadata(path).and_then(|file| file.modified());
+    let ended = at(state)?;
+    if at(&told).is_ok_and(|told| told >= ended) {
+        return Ok(true);
+    }
+    note_now(&told)?;
+    Ok(false)
 }
 
 /// Names the session's chat to the commands that the model runs, where the client takes variables.
@@ -315,8 +372,8 @@ fn name_chat(chat: Uuid) -> io::Result<()> {
     writeln!(file, "export CTXPIN_CHAT='{chat}'")
 }
 
-/// Notes the time of a call.
-fn note_call(path: &Path) -> io::Result<()> {
+/// Notes in a file that something happens now.
+fn note_now(path: &Path) -> io::Result<()> {
     file::open_to_write(path)?.set_modified(SystemTime::from(say::now()))
 }
 

@@ -15,7 +15,8 @@ use crate::chat_choice::current_directory;
 use crate::command::Output;
 use crate::command::tool::ToolHomes;
 use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
-use crate::hooks::{EVENTS, TOOLS};
+use crate::hooks::installation::Installed;
+use crate::hooks::{self, EVENTS, TOOLS};
 use crate::installed;
 use crate::say::{self, Failure};
 
@@ -85,8 +86,11 @@ impl Status {
             None => Ok(None),
         };
         let directory = current_directory()?;
-        let fault = |found: &Option<_>| match found {
-            Some(_) => place.fault(tool, &directory),
+        let fault = |found: &Option<Installed>| match found {
+            Some(found) => {
+                let fault = place.fault(tool, &directory);
+                fault.map(|fault| fault.or_else(|| program_fault(tool, &found.command)))
+            }
             None => Ok(None),
         };
         let found = place.find();
@@ -109,6 +113,17 @@ impl Status {
             evidence_at: evidence_at(tool, data)?,
         })
     }
+}
+
+/// Returns why the command of the hooks cannot run, if so.
+fn program_fault(tool: Profile, command: &str) -> Option<String> {
+    let program = hooks::program(tool, command)?;
+    (!program.is_file()).then(|| {
+        format!(
+            "there is no program {} any more; `ctxpin hook install {tool}` writes where this one is",
+            say::path(&program)
+        )
+    })
 }
 
 fn text(tool: &ToolHooks) -> String {
