@@ -30,6 +30,8 @@ pub struct ChatExposure {
     /// The workspace of the chat's agent; absent for a chat without an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
+    #[serde(default)]
+    #[schema(required = true)]
     pub archived: bool,
     /// The periods in which the chat's pin held it, newest first. They cover the newest 100 of the pins that held it.
     pub periods: Vec<ExposedPeriod>,

@@ -240,12 +240,12 @@ fn skills_and_turns() {
 fn exposures() {
     check::<KnownHashes>(r#"{"items":[{"kind":"context","hash":"sha256:a"}],"complete":true}"#);
     check::<ChatExposure>(
-        r#"{"chat_id":"00000000-0000-0000-0000-000000000001","title":"t","workspace":"w","periods":[
-{"kind":"skill","source":"/w/skills/s/SKILL.md","path":"a","from_seq":1,"from":"2026-01-02T03:04:05Z","until":null}],
-"turns":{"count":2,"first":1,"last":3}}"#,
+        r#"{"chat_id":"00000000-0000-0000-0000-000000000001","title":"t","workspace":"w","archived":false,
+"periods":[{"kind":"skill","source":"/w/skills/s/SKILL.md","path":"a","from_seq":1,"from":"2026-01-02T03:04:05Z","until":null}],
+"turns":{"count":2,"first":1,"last":3},"unlisted":{"count":1,"first":3,"last":3}}"#,
     );
     check::<ChatExposure>(
-        r#"{"chat_id":"00000000-0000-0000-0000-000000000001","periods":[
+        r#"{"chat_id":"00000000-0000-0000-0000-000000000001","archived":true,"periods":[
 {"from_seq":1,"from":"2026-01-02T03:04:05Z","until":"2026-01-02T03:04:06Z"}],"turns":null}"#,
     );
     check::<Exposure>(

@@ -38,7 +38,7 @@ impl TextRoom {
 pub(crate) const ITEMS_MAX: usize = 1_000;
 
 /// The most bytes of the texts of a list. A page has each text several times, and escapes it.
-const LIST_BYTES_MAX: usize = 96 * 1024;
+const LIST_BYTES_MAX: usize = 80 * 1024;
 
 /// The room of a page for a list of what a workspace has.
 pub(crate) struct ListRoom {
