@@ -3,7 +3,7 @@
 //! In a large project the search for these directories takes longer than everything else that a scan does. A
 //! change of a known file needs no search, so it shows sooner without one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use ctxpin_model::warning::Note;
@@ -13,7 +13,11 @@ const DIRECTORIES_KEPT_MIN: usize = 1_000;
 
 /// The searches of earlier scans, for [`crate::scan_again`].
 #[derive(Debug, Default)]
-pub struct Searches(HashMap<Wanted, Found>);
+pub struct Searches {
+    kept: HashMap<Wanted, Found>,
+    /// The canonical paths of directories that no search looks into.
+    passed_over: HashSet<PathBuf>,
+}
 
 /// What to search for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,25 +46,38 @@ pub(crate) struct Found {
 }
 
 impl Searches {
+    /// Makes searches that look into none of these directories, which have canonical paths.
+    pub fn without(passed_over: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self {
+            kept: HashMap::new(),
+            passed_over: passed_over.into_iter().collect(),
+        }
+    }
+
     /// Lets the next scan search anew.
     pub fn forget(&mut self) {
-        self.0.clear();
+        self.kept.clear();
     }
 
     /// Returns whether the next scan searches anew.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.kept.is_empty()
+    }
+
+    /// Returns the directories that no search looks into.
+    pub(crate) fn passed_over(&self) -> &HashSet<PathBuf> {
+        &self.passed_over
     }
 
     /// Returns what an earlier scan found.
     pub(crate) fn kept(&self, wanted: &Wanted) -> Option<&Found> {
-        self.0.get(wanted)
+        self.kept.get(wanted)
     }
 
     /// Keeps what a scan found, if the search was large.
     pub(crate) fn keep(&mut self, wanted: Wanted, found: &Found) {
         if found.searched >= DIRECTORIES_KEPT_MIN {
-            self.0.insert(wanted, found.clone());
+            self.kept.insert(wanted, found.clone());
         }
     }
 }

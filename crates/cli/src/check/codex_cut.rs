@@ -1,61 +1,26 @@
 //! What Codex cuts off a project's instruction files, because it gives its model a number of bytes of all of them
 //! together.
 
-use std::path::Path;
-
-use ctxpin_model::profile::Profile;
 use ctxpin_model::warning::{Code, Warning, line_of};
 use ctxpin_render::profile::effective;
-use ctxpin_scan::roots::Request;
-use ctxpin_scan::{Scan, scan};
+use ctxpin_scan::Scan;
 
 use super::Finding;
-use crate::say::Failure;
 
-/// The instruction files of a project as Codex reads them.
-#[derive(Debug, Default)]
-pub struct Read {
-    /// A finding for each file of which Codex gives its model only a part, or nothing.
-    pub findings: Vec<Finding>,
-    /// The absolute paths of the project's files.
-    pub sources: Vec<String>,
-}
-
-/// Reads a project's instruction files by Codex's rules. `project` is the project's root.
-///
-/// # Errors
-///
-/// Fails if the directory of the request cannot be scanned.
-pub fn read(request: Request, project: &Path) -> Result<Read, Failure> {
-    let request = Request {
-        profile: Profile::Codex,
-        sources: Vec::new(),
-        ..request
-    };
-    let found = scan(&request, &|| false);
-    let found = found.map_err(|error| Failure::usage(error.to_string()))?;
+/// Returns a finding for each file of a scan by Codex's rules of which Codex gives its model only a part, or nothing.
+pub fn findings(found: &Scan) -> Vec<Finding> {
     let effective = effective(&found.snapshot, &found.bodies);
-    let files = found.snapshot.instruction_files();
-    let files = files.map(|file| file.source.clone());
-    let sources = files.filter(|source| Path::new(source).starts_with(project));
-    let sources = sources.collect();
     // Without a limit nothing is cut, and a limit of 0 switches the files off.
     let Some(bytes_max) = effective.bytes_max.filter(|bytes_max| *bytes_max > 0) else {
-        return Ok(Read {
-            findings: Vec::new(),
-            sources,
-        });
+        return Vec::new();
     };
     let given = effective.given.iter();
     let given = given.map(|given| (given.source.as_str(), given.cut_at));
     let left_out = effective.left_out.iter();
     let left_out = left_out.map(|left_out| (left_out.source.as_str(), left_out.cut_at));
     let cuts = given.chain(left_out);
-    let cuts = cuts.filter_map(|(source, cut_at)| of_file(&found, source, cut_at?, bytes_max));
-    Ok(Read {
-        findings: cuts.collect(),
-        sources,
-    })
+    let cuts = cuts.filter_map(|(source, cut_at)| of_file(found, source, cut_at?, bytes_max));
+    cuts.collect()
 }
 
 fn of_file(found: &Scan, source: &str, cut_at: u64, bytes_max: u64) -> Option<Finding> {

@@ -2,17 +2,20 @@
 
 mod codex_cut;
 mod exceptions;
+mod git;
 mod named;
 mod since;
+mod tools;
 mod unfollowed;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_model::skill::SKILL_FILE_NAME;
-use ctxpin_model::warning::{Code, LineStarts, Warning};
+use ctxpin_model::warning::{Code, LineStarts, Note, Warning};
 use ctxpin_protocol::convert;
 use ctxpin_render::renderer::Renderer;
 use ctxpin_render::treat;
@@ -21,6 +24,7 @@ use ctxpin_scan::roots::{Declared, Request, Roots, Scope};
 use ctxpin_scan::trust::Trust;
 use ctxpin_scan::{Scan, scan};
 
+use self::git::Project;
 use crate::say::Failure;
 
 pub use exceptions::Exceptions;
@@ -48,8 +52,8 @@ impl Finding {
 }
 
 /// Scans each path and returns the findings. A directory is scanned with those above it, up to the root of
-/// its project, and with the skills that it is or contains. For a file, only the findings about this file
-/// are returned.
+/// its project, with the skills that it is or contains, and with what the tools give of it. For a file, only
+/// the findings about this file are returned.
 ///
 /// # Errors
 ///
@@ -58,18 +62,21 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
     let mut found = Vec::new();
     let mut resources = 0;
     for path in paths {
-        let project = project_root(path, home, trust)?;
-        let scan = scanned(path, &project, home, trust)?;
-        let neutral = &scan.snapshot.resources;
-        resources += neutral.len();
+        let project = Project::at(project_root(path, home, trust)?);
+        let scan = scanned(path, &project.root, home, trust)?;
+        resources += scan.snapshot.resources.len();
         let mut of_path = of_scan(&scan, &project);
-        let request = request(path, &project, home, trust);
+        let request = request(path, &project.root, home, trust);
         if request.scope == Scope::Project {
             of_path.extend(unfollowed::read(request.clone(), &scan)?);
-            let codex = codex_cut::read(request, &project)?;
-            of_path.extend(codex.findings);
-            let is_new = |source: &&String| neutral.iter().all(|known| known.source != **source);
-            resources += codex.sources.iter().filter(is_new).count();
+            // A file is checked by itself, but Codex cuts it behind others.
+            let profiles = match path.is_file() {
+                true => &[Profile::Codex][..],
+                false => &tools::TOOLS,
+            };
+            let tools = tools::read(profiles, &request, &project, &scan)?;
+            of_path.extend(tools.findings);
+            resources += tools.resources;
         }
         if let Some(file) = path.canonicalize().ok().filter(|path| path.is_file()) {
             // A link that the scan does not follow is reported under its own name.
@@ -163,7 +170,7 @@ pub fn project_root(path: &Path, home: &Path, trust: &Trust) -> Result<PathBuf, 
     Ok(roots.project().to_owned())
 }
 
-fn of_scan(scan: &Scan, project: &Path) -> Vec<Finding> {
+fn of_scan(scan: &Scan, project: &Project) -> Vec<Finding> {
     let mut found = Vec::new();
     for resource in &scan.snapshot.resources {
         of_resource(resource, &mut found);
@@ -176,16 +183,27 @@ fn of_scan(scan: &Scan, project: &Path) -> Vec<Finding> {
     same_bytes(&scan.snapshot.resources, &mut found);
     // An author of the workspace can do nothing about these.
     let is_told = |code| !matches!(code, Code::OtherTool | Code::RootLeftOut | Code::SearchCut);
-    for note in scan.notes.iter().filter(|note| is_told(note.warning.code)) {
+    let notes = scan.notes.iter();
+    let notes = notes.filter(|note| is_told(note.warning.code) && !is_left_out(note, project));
+    for note in notes {
         let source = note.source.as_deref().unwrap_or_default();
         found.push(finding(source, &note.warning));
     }
     if let Some(error) = &scan.snapshot.error {
-        let root = project.to_string_lossy();
+        let root = project.root.to_string_lossy();
         let warning = Warning::new(Code::ScanIncomplete);
         found.push(finding(&root, &warning.about(error)));
     }
     found
+}
+
+/// Returns whether a note is about an import of a file that a sparse checkout leaves out.
+fn is_left_out(note: &Note, project: &Project) -> bool {
+    let source = note.source.as_deref().map(Path::new);
+    let directory = source.and_then(Path::parent);
+    let import = note.warning.detail.as_deref();
+    let is_there = |(directory, import): (&Path, &str)| project.leaves_out(&directory.join(import));
+    note.warning.code == Code::ImportMissing && directory.zip(import).is_some_and(is_there)
 }
 
 fn finding(source: &str, warning: &Warning) -> Finding {

@@ -9,6 +9,7 @@ use ctxpin_model::markdown;
 use ctxpin_model::resource::Resource;
 use ctxpin_model::warning::{Code, LineStarts, Warning};
 
+use super::git::Project;
 use super::{Finding, finding};
 
 /// The folders of a skill that the specification names.
@@ -34,7 +35,7 @@ const FINDINGS_MAX: usize = 50;
 /// Returns a finding for each file that a resource names and that does not exist. Paths are relative to the
 /// resource's directory. Paths in code may also be relative to any directory above it, up to the project's
 /// root.
-pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding> {
+pub fn missing(resource: &Resource, body: &[u8], project: &Project) -> Vec<Finding> {
     let text = String::from_utf8_lossy(body);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let Some(directory) = Path::new(&resource.source).parent() else {
@@ -58,7 +59,7 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
         let Some(path) = link_path(&link.text) else {
             continue;
         };
-        if !may_exist(&directory.join(&path)) {
+        if !may_exist(&directory.join(&path), project) {
             tell(&mut found, link.at, &link.text);
         }
     }
@@ -72,11 +73,11 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
         };
         let above = directory
             .ancestors()
-            .take_while(|above| above.starts_with(project));
+            .take_while(|above| above.starts_with(&project.root));
         let is_there = above.chain([directory]).any(|above| {
             let path = above.join(path);
             // The name of a Markdown file is often written without its ending.
-            may_exist(&path) || may_exist(&path.with_extension("md"))
+            may_exist(&path, project) || may_exist(&path.with_extension("md"), project)
         });
         if !is_there && !others.are_meant(&text, span.at) {
             tell(&mut found, span.at, path);
@@ -87,11 +88,12 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Path) -> Vec<Finding>
 }
 
 /// Returns whether a path exists, or may exist in a directory that this process may not read. The scan
-/// reports such a directory itself.
-fn may_exist(path: &Path) -> bool {
+/// reports such a directory itself. What a sparse checkout leaves out exists.
+fn may_exist(path: &Path, project: &Project) -> bool {
     match path.metadata() {
         Ok(_) => true,
-        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => true,
+        Err(_) => project.leaves_out(path),
     }
 }
 
@@ -112,7 +114,20 @@ fn link_path(target: &str) -> Option<String> {
     if is_host(first) {
         return None;
     }
-    Some(unescaped(path))
+    Some(unescaped(without_line(path)))
+}
+
+/// Returns a path without the number of a line behind it, as in `a.md:12`, `a.md:12:3` and `a.md:12-20`.
+fn without_line(path: &str) -> &str {
+    let is_number = |text: &str| {
+        let mut ends = text.split('-');
+        ends.all(|end| !end.is_empty() && end.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let mut rest = path;
+    while let Some((before, _)) = rest.rsplit_once(':').filter(|(_, line)| is_number(line)) {
+        rest = before;
+    }
+    rest
 }
 
 /// Returns the path at the start of inline code, if the path lies in a folder of a skill.
@@ -191,6 +206,8 @@ mod tests {
     #[test]
     fn a_file_in_an_unreadable_directory_is_not_missing() {
         let root = tempfile::tempdir().unwrap();
+        let project = Project::at(root.path().to_owned());
+        let may_exist = |path: &Path| may_exist(path, &project);
         let closed = root.path().join("references");
         fs::create_dir(&closed).unwrap();
         fs::write(root.path().join("file"), "x").unwrap();
@@ -215,6 +232,10 @@ mod tests {
         check("a%20b.md", Some("a b.md"));
         check("100%.md", Some("100%.md"));
         check("user guide.md", Some("user guide.md"));
+        check("docs/a.md:12", Some("docs/a.md"));
+        check("./a.md:12:3", Some("./a.md"));
+        check("docs/a.md:12-20", Some("docs/a.md"));
+        check("docs/a.md:x", Some("docs/a.md:x"));
         for other in [
             "",
             "#top",

@@ -80,7 +80,7 @@ struct ToldFinding {
 }
 
 /// The note if the scan found no resources.
-const NOTHING: &str = "there is nothing to check here: no AGENTS.md, CLAUDE.md, .claude/CLAUDE.md, AGENTS.override.md, .cursorrules or .mcp.json, here or above up to the project's root, no SKILL.md, and no skills in the folders here, in skills, .agents/skills, .claude/skills or .codex/skills; name the folder that holds some";
+const NOTHING: &str = "there is nothing to check here: no AGENTS.md, CLAUDE.md, .claude/CLAUDE.md, .claude/rules, CLAUDE.local.md, AGENTS.override.md, .cursorrules or .mcp.json, here or above up to the project's root, no AGENTS.md or CLAUDE.md below, no SKILL.md, and no skills in the folders here, in skills, .agents/skills, .claude/skills or .codex/skills; name the folder that holds some";
 
 impl Check {
     /// Checks the paths and prints the findings. The exit code is 1 if there are problems.
@@ -111,7 +111,6 @@ impl Check {
             Format::Json => say::print_json(&told)?,
             Format::Github => say::print(&github(&told))?,
         }
-        // A tool's own files, such as an AGENTS.override.md, are no resources and have findings all the same.
         if told.resources == 0 && told.findings.is_empty() {
             say::note(NOTHING);
         }

@@ -1,7 +1,7 @@
 //! The directories below the working directory, for tools that give the files there when they read a file beside
 //! them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,9 @@ pub(super) fn directories(
     let found = match gathering.searches.kept(&wanted) {
         Some(found) => found.clone(),
         None => {
-            let found = Walk::of(&wanted, LIMITS).run(&|| gathering.go_on())?;
+            let passed_over = gathering.searches.passed_over();
+            let walk = Walk::of(&wanted, passed_over, LIMITS);
+            let found = walk.run(&|| gathering.go_on())?;
             gathering.searches.keep(wanted, &found);
             found
         }
@@ -70,6 +72,7 @@ pub(super) fn directories(
 /// A search under way.
 struct Walk<'s> {
     wanted: &'s Wanted,
+    passed_over: &'s HashSet<PathBuf>,
     limits: Limits,
     /// The directories to look at, with their depths. No directory comes before a less deep one.
     waiting: VecDeque<(PathBuf, usize)>,
@@ -109,9 +112,10 @@ impl Cut {
 }
 
 impl<'s> Walk<'s> {
-    fn of(wanted: &'s Wanted, limits: Limits) -> Self {
+    fn of(wanted: &'s Wanted, passed_over: &'s HashSet<PathBuf>, limits: Limits) -> Self {
         Self {
             wanted,
+            passed_over,
             limits,
             waiting: [(wanted.working.clone(), 0)].into(),
             found: Found {
@@ -127,7 +131,7 @@ impl<'s> Walk<'s> {
     fn run(mut self, go_on: &dyn Fn() -> Result<(), ScanError>) -> Result<Found, ScanError> {
         while let Some((directory, depth)) = self.waiting.pop_front() {
             go_on()?;
-            let entries = match Entries::of(&directory, self.wanted, self.limits.entries) {
+            let mut entries = match Entries::of(&directory, self.wanted, self.limits.entries) {
                 Ok(entries) => entries,
                 // It was removed or replaced after its name was read.
                 Err(error) if is_gone(&error) => continue,
@@ -136,6 +140,8 @@ impl<'s> Walk<'s> {
                     continue;
                 }
             };
+            let is_searched = |name: &String| !self.passed_over.contains(&directory.join(name));
+            entries.directories.retain(is_searched);
             if entries.is_cut {
                 self.too_long.add(&directory);
             }
@@ -249,7 +255,7 @@ fn is_gone(error: &io::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// Searches a directory for `CLAUDE.md` within small limits.
+    /// Searches a directory for `CLAUDE.md` within small limits, but not in `dist`.
     fn found_in(working: &Path) -> Found {
         let wanted = Wanted {
             working: working.to_owned(),
@@ -263,7 +269,9 @@ mod tests {
             entries: 4,
             found: 3,
         };
-        Walk::of(&wanted, limits).run(&|| Ok(())).unwrap()
+        let passed_over = [working.join("dist")].into();
+        let walk = Walk::of(&wanted, &passed_over, limits);
+        walk.run(&|| Ok(())).unwrap()
     }
 
     struct Tree(tempfile::TempDir);
@@ -324,6 +332,15 @@ mod tests {
         tree.add("a/2/CLAUDE.md");
         let remark = "3 directories with such files were read";
         tree.check(&["b", "c", "a/1"], Some(remark), &[]);
+    }
+
+    #[test]
+    fn a_directory_that_is_passed_over_takes_no_room() {
+        let tree = Tree::with(&["a/1/x", "a/2/x", "b/1/x", "b/2/CLAUDE.md"]);
+        for number in 0..9 {
+            tree.add(&format!("dist/{number}/CLAUDE.md"));
+        }
+        tree.check(&["b/2"], None, &[]);
     }
 
     #[test]

@@ -1,0 +1,155 @@
+//! `ctxpin check` looks at every file that a tool gives its model.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::bench::Bench;
+use crate::check::git;
+
+/// A text with an invisible character, a comment and a dead link.
+const BAD: &str = "z\u{200b}ero\n<!-- psst -->\n[no](no.md)\n";
+
+fn write(root: &Path, path: &str, text: &str) {
+    let path = root.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// Returns a repository with these files.
+fn repository(bench: &Bench, name: &str, files: &[(&str, &str)]) -> PathBuf {
+    let root = bench.workspace(name, "ok\n");
+    fs::remove_file(root.join("AGENTS.md")).unwrap();
+    git(&root, &["init", "--quiet"]);
+    for (path, text) in files {
+        write(&root, path, text);
+    }
+    root
+}
+
+fn told(bench: &Bench, root: &Path, arguments: &[&str]) -> Value {
+    let said = bench.run(root, &[&["check", "--json"], arguments].concat());
+    serde_json::from_str(&said.out).unwrap()
+}
+
+/// Returns the paths, lines and codes of what is found.
+fn found(bench: &Bench, root: &Path, arguments: &[&str]) -> Vec<String> {
+    let told = told(bench, root, arguments);
+    let findings = told["findings"].as_array().unwrap().iter();
+    let findings = findings.map(|finding| {
+        let path = finding["path"].as_str().unwrap();
+        let code = finding["code"].as_str().unwrap();
+        format!(
+            "{path}:{} {code}",
+            finding["line"].as_u64().unwrap_or_default()
+        )
+    });
+    findings.collect()
+}
+
+/// Returns what is found in files with [`BAD`].
+fn bad(paths: &[&str]) -> Vec<String> {
+    let codes = ["1 invisible-removed", "2 comment-removed", "3 file-missing"];
+    let paths = paths.iter();
+    let found = paths.flat_map(|path| codes.map(|code| format!("{path}:{code}")));
+    found.collect()
+}
+
+#[test]
+fn a_file_of_one_tool_is_checked_like_any_other() {
+    let bench = Bench::new();
+    for path in [
+        "AGENTS.override.md",
+        "CLAUDE.local.md",
+        ".claude/rules/r.md",
+        "CONTEXT.md",
+        "pkg/a/AGENTS.md",
+        "pkg/a/CLAUDE.md",
+    ] {
+        let name = path.replace(['/', '.'], "-");
+        let root = repository(&bench, &name, &[(path, BAD)]);
+        assert_eq!(found(&bench, &root, &[]), bad(&[path]));
+        let said = bench.run(&root, &["check"]);
+        assert_eq!((said.code, said.err.as_str()), (Some(1), ""), "{said:#?}");
+        assert_eq!(told(&bench, &root, &[])["resources"], 1);
+    }
+}
+
+#[test]
+fn a_project_is_checked_with_its_imports_rules_and_packages() {
+    let bench = Bench::new();
+    let files = [
+        ("AGENTS.md", "ok\n"),
+        ("CLAUDE.md", "@docs/i.md\n"),
+        ("docs/i.md", BAD),
+        (".claude/rules/r.md", "---\npaths: src/**\n---\n@gone.md\n"),
+        ("AGENTS.override.md", BAD),
+        ("pkg/a/AGENTS.md", BAD),
+        (
+            "pkg/a/.claude/skills/s/SKILL.md",
+            "---\nname: s\ndescription: d\n---\n[no](no.md)\n",
+        ),
+    ];
+    let root = repository(&bench, "app", &files);
+    let mut expected = bad(&["AGENTS.override.md", "docs/i.md", "pkg/a/AGENTS.md"]);
+    expected.extend([
+        ".claude/rules/r.md:0 import-missing".to_owned(),
+        "CLAUDE.md:1 import-unpinned".to_owned(),
+        "pkg/a/.claude/skills/s/SKILL.md:5 file-missing".to_owned(),
+    ]);
+    expected.sort();
+    let mut all = found(&bench, &root, &[]);
+    all.sort();
+    assert_eq!(all, expected);
+    assert_eq!(told(&bench, &root, &[])["resources"], 7);
+}
+
+#[test]
+fn a_folder_of_rules_is_checked() {
+    let bench = Bench::new();
+    let root = repository(&bench, "app", &[(".claude/rules/r.md", BAD)]);
+    let expected = bad(&[".claude/rules/r.md"]);
+    assert_eq!(found(&bench, &root, &[".claude/rules"]), expected);
+    assert_eq!(found(&bench, &root, &[".claude/rules/r.md"]), expected);
+}
+
+#[test]
+fn a_file_under_two_names_is_checked_once() {
+    let bench = Bench::new();
+    let root = repository(&bench, "app", &[("AGENTS.md", BAD)]);
+    std::os::unix::fs::symlink("AGENTS.md", root.join("CLAUDE.md")).unwrap();
+    fs::create_dir_all(root.join(".claude/rules")).unwrap();
+    std::os::unix::fs::symlink("../../AGENTS.md", root.join(".claude/rules/r.md")).unwrap();
+    assert_eq!(found(&bench, &root, &[]), bad(&["AGENTS.md"]));
+}
+
+#[test]
+fn what_a_tool_gives_and_ctxpin_cannot_read_is_a_problem() {
+    let bench = Bench::new();
+    let root = repository(&bench, "app", &[("AGENTS.md", "ok\n")]);
+    fs::create_dir_all(root.join(".claude/rules")).unwrap();
+    fs::write(root.join(".claude/rules/latin.md"), [b'a', 0xFF]).unwrap();
+    let all = found(&bench, &root, &[]);
+    assert_eq!(all, [".claude/rules/latin.md:0 invalid"]);
+}
+
+#[test]
+fn what_git_ignores_below_is_not_checked() {
+    let bench = Bench::new();
+    let files = [
+        ("AGENTS.md", "ok\n"),
+        (".gitignore", "node_modules\nCLAUDE.local.md\n"),
+        ("node_modules/m/AGENTS.md", BAD),
+        ("pkg/node_modules/m/CLAUDE.md", BAD),
+        ("pkg/CLAUDE.local.md", BAD),
+    ];
+    let root = repository(&bench, "app", &files);
+    assert_eq!(bench.ok(&root, &["check"]), "no problems found\n");
+    // What is committed all the same is given to everyone.
+    git(&root, &["add", "--force", "node_modules/m/AGENTS.md"]);
+    assert_eq!(
+        found(&bench, &root, &[]),
+        bad(&["node_modules/m/AGENTS.md"])
+    );
+}
