@@ -21,7 +21,8 @@ const OF_REPOSITORY: [&str; 6] = [
     "GIT_PREFIX",
 ];
 
-/// Returns a call of git in a directory. Large files stay pointers, and no program of the repository runs.
+/// Returns a call of git in a directory. No program of the repository runs, also none that would fetch what a partial
+/// clone lacks.
 pub fn command(directory: &Path) -> Command {
     let mut command = Command::new("git");
     command
@@ -29,7 +30,7 @@ pub fn command(directory: &Path) -> Command {
         .arg(directory)
         .args(["-c", "core.hooksPath=/dev/null"])
         .args(["-c", "core.fsmonitor=false"])
-        .env("GIT_LFS_SKIP_SMUDGE", "1");
+        .env("GIT_ALLOW_PROTOCOL", "none");
     command
 }
 

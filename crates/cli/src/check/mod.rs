@@ -1,5 +1,6 @@
 //! The findings of `ctxpin check` about a workspace.
 
+mod checkout;
 mod codex_cut;
 mod exceptions;
 mod git;
@@ -28,7 +29,7 @@ use self::git::Project;
 use crate::say::Failure;
 
 pub use exceptions::Exceptions;
-pub use since::Before;
+pub use since::{Before, Staged};
 
 /// A finding about a file or a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]

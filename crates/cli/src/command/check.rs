@@ -9,7 +9,7 @@ use ctxpin_scan::trust::Trust;
 use serde::Serialize;
 
 use super::trust::TrustRoots;
-use crate::check::{Before, Exceptions, Finding, findings, project_root};
+use crate::check::{Before, Checked, Exceptions, Finding, Staged, findings, project_root};
 use crate::home::home_directory;
 use crate::say::{self, Failure, Viewpoint};
 use crate::stop;
@@ -36,6 +36,9 @@ pub struct Check {
     /// Report only findings that are new since this commit
     #[arg(long, value_name = "REV")]
     since: Option<String>,
+    /// Check what the next commit would have, and not the work tree
+    #[arg(long)]
+    staged: bool,
     #[command(flatten)]
     trust: TrustRoots,
     /// The format of the output
@@ -93,17 +96,18 @@ impl Check {
         let home = home_directory(false)?;
         let trust = self.trust.get()?;
         let root = self.root(&home, &trust)?;
-        let exceptions = Exceptions::read(&root, &trust)?;
-        let checked = findings(&self.paths, &home, &trust)?;
+        let (checked, exceptions) = match self.since.is_some() || self.staged {
+            // This leaves a directory behind if nobody drops it.
+            true => {
+                let stopped = stop::on_signal()?;
+                tokio::select! {
+                    found = self.found(&root, &home, &trust) => found?,
+                    () = stopped.cancelled() => return Err(Failure::new("stopped before the check was complete")),
+                }
+            }
+            false => self.found(&root, &home, &trust).await?,
+        };
         let mut found = checked.findings;
-        if let Some(revision) = &self.since {
-            let stopped = stop::on_signal()?;
-            let before = tokio::select! {
-                before = Before::read(revision, &root, &self.paths, &home, &trust) => before?,
-                () = stopped.cancelled() => return Err(Failure::new("stopped before the check was complete")),
-            };
-            found = before.subtract(found, &root);
-        }
         found.retain(|finding| !exceptions.cover(finding, &root));
         let told = told(&found, &root, checked.resources);
         match if self.json { Format::Json } else { self.format } {
@@ -116,6 +120,32 @@ impl Check {
         }
         let is_wrong = told.problems > 0 || (self.strict && told.warnings > 0);
         Ok(ExitCode::from(u8::from(is_wrong)))
+    }
+
+    /// Returns the findings, those of `--since` alone, and the exceptions from them.
+    async fn found(
+        &self,
+        root: &Path,
+        home: &Path,
+        trust: &Trust,
+    ) -> Result<(Checked, Exceptions), Failure> {
+        let (mut checked, exceptions) = match self.staged {
+            false => {
+                let exceptions = Exceptions::read(root, trust)?;
+                (findings(&self.paths, home, trust)?, exceptions)
+            }
+            true => {
+                let staged = Staged::read(root).await?;
+                let exceptions = Exceptions::read(staged.project(), trust)?;
+                let checked = staged.findings(root, &self.paths, home, trust).await?;
+                (checked, exceptions)
+            }
+        };
+        if let Some(revision) = &self.since {
+            let before = Before::read(revision, root, &self.paths, home, trust).await?;
+            checked.findings = before.subtract(checked.findings, root);
+        }
+        Ok((checked, exceptions))
     }
 
     /// Returns the root of the project, which must be the same for all paths.

@@ -269,7 +269,11 @@ fn no_program_of_a_repository_runs() {
     fs::set_permissions(&hook, PermissionsExt::from_mode(0o755)).unwrap();
     git(&root, &["config", "core.hooksPath", ".husky"]);
     git(&root, &["config", "core.fsmonitor", "touch ran; false"]);
-    for arguments in [&["check"][..], &["check", "--since", "HEAD"]] {
+    for arguments in [
+        &["check"][..],
+        &["check", "--since", "HEAD"],
+        &["check", "--staged"],
+    ] {
         let said = bench.run(&root, arguments);
         assert_eq!(said.code, Some(0), "{said:#?}");
         assert!(!root.join("ran").exists());

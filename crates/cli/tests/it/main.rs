@@ -3,6 +3,7 @@
 
 mod bench;
 mod check;
+mod check_states;
 mod check_tools;
 mod copied_commands;
 mod enrolment;

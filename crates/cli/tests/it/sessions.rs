@@ -163,7 +163,7 @@ fn faults_that_need_no_server() {
         "ctxpin chat show --colour",
         "ctxpin chat set",
         "ctxpin chat set --policy sometimes",
-        "git init --quiet && ctxpin check --since HEAD",
+        "git init --quiet && ctxpin check --since HEAD~1",
         "ctxpin completions dos",
     ] {
         session.run(line);
