@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ctxpin_model::claude_code::Reading;
+use ctxpin_model::claude_code::{Reading, is_text};
 use ctxpin_model::markdown;
 use ctxpin_model::warning::line_of;
 
@@ -17,7 +17,7 @@ const IMPORTS_MAX: usize = 100;
 pub(crate) struct Import {
     /// Counted from 1.
     pub line: u64,
-    /// The path as the file writes it, without the `@`.
+    /// The path as the file writes it, without the `@`. Punctuation behind a path belongs to it.
     pub path: String,
 }
 
@@ -32,10 +32,7 @@ pub(crate) fn find(text: &str) -> Vec<Import> {
     };
     let mut found: Vec<Import> = Vec::new();
     for written in Reading::of(text.as_bytes()).imports {
-        let path = written.trim_end_matches([
-            '.', ',', ';', ':', '!', '?', ')', ']', '}', '"', '\'', '*', '`',
-        ]);
-        if !is_path(path) || found.iter().any(|known| known.path == path) {
+        if !is_likely(&written) || found.iter().any(|known| known.path == written) {
             continue;
         }
         let mark = format!("@{}", written.replace(' ', "\\ "));
@@ -44,7 +41,7 @@ pub(crate) fn find(text: &str) -> Vec<Import> {
         let place = places.find(|at| is_prose(*at)).or(first);
         found.push(Import {
             line: line_of(text, place.unwrap_or_default()),
-            path: path.to_owned(),
+            path: written,
         });
         if found.len() == IMPORTS_MAX {
             break;
@@ -63,6 +60,15 @@ pub(crate) fn target(path: &str, from: &str, home: &Path) -> PathBuf {
             .join(path),
     };
     plain_path(&joined)
+}
+
+/// Returns whether a path stands for an import, and not for a person, a package or a file that is no text.
+pub(crate) fn is_likely(written: &str) -> bool {
+    let path = written.trim_end_matches([
+        '.', ',', ';', ':', '!', '?', ')', ']', '}', '"', '\'', '*', '`',
+    ]);
+    let name = path.rsplit('/').next().unwrap_or_default();
+    is_path(path) && is_text(name)
 }
 
 fn is_path(path: &str) -> bool {
@@ -92,8 +98,8 @@ mod tests {
     #[test]
     fn imports_are_named() {
         check(
-            "See @docs/style.md, and @README.md.",
-            &["docs/style.md", "README.md"],
+            "See @docs/style.md, and @README.md or @README.md.",
+            &["docs/style.md,", "README.md", "README.md."],
         );
         check(
             "@./a @../b/c @~/x.md @/etc/rules",
@@ -119,11 +125,16 @@ mod tests {
     }
 
     #[test]
+    fn files_that_are_no_text_are_none() {
+        check("@pic.png, @docs/a.PDF and @notes.txt", &["notes.txt"]);
+    }
+
+    #[test]
     fn code_is_left_out() {
         check("`@a.md` ``x ` @b.md`` @c.md", &["c.md"]);
         check("`open @a.md", &["a.md"]);
         check("`a\n@b.md` @c.md", &["c.md"]);
-        check("`a\n\n@b.md` @c.md", &["b.md", "c.md"]);
+        check("`a\n\n@b.md` @c.md", &["b.md`", "c.md"]);
         check("```\n@a.md\n```\n@b.md", &["b.md"]);
         check("~~~ x\n@a.md\n```\n@b.md\n~~~~\n@c.md", &["c.md"]);
         check("text\n\n    @a.md\n    @b.md\n\n@c.md", &["c.md"]);

@@ -48,7 +48,20 @@ fn everywhere() -> String {
 
 /// The findings that a project excepts, by code and path.
 #[derive(Debug, Default)]
-pub struct Exceptions(Vec<(Code, Pattern)>);
+pub struct Exceptions(Vec<Exception>);
+
+#[derive(Debug)]
+struct Exception {
+    code: Code,
+    pattern: Pattern,
+}
+
+impl Exception {
+    fn covers(&self, finding: &Finding, root: &Path) -> bool {
+        let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
+        self.code == finding.code && self.pattern.matches_path_with(path, OPTIONS)
+    }
+}
 
 impl Exceptions {
     /// Reads the exceptions of the project at `root`. There are none if the project has no such
@@ -76,19 +89,39 @@ impl Exceptions {
                     written.code
                 ))
             })?;
+            if let Some(rest) = ["/", "./"]
+                .iter()
+                .find_map(|start| written.path.strip_prefix(start))
+            {
+                return Err(failed(format!(
+                    "`{}`: a path begins at the project's root without a slash: `{rest}`",
+                    written.path
+                )));
+            }
             let pattern = Pattern::new(&written.path)
                 .map_err(|error| failed(format!("`{}`: {}", written.path, error.msg)))?;
-            Ok((code, pattern))
+            Ok(Exception { code, pattern })
         });
         read.collect::<Result<_, _>>().map(Self)
     }
 
     /// Returns whether a finding below `root` is excepted.
     pub fn cover(&self, finding: &Finding, root: &Path) -> bool {
-        let path = finding.path.strip_prefix(root).unwrap_or(&finding.path);
-        let mut exceptions = self.0.iter();
-        exceptions.any(|(code, pattern)| {
-            *code == finding.code && pattern.matches_path_with(path, OPTIONS)
+        self.0
+            .iter()
+            .any(|exception| exception.covers(finding, root))
+    }
+
+    /// Returns the names of the exceptions that cover none of the findings.
+    pub fn of_nothing(&self, findings: &[Finding], root: &Path) -> impl Iterator<Item = String> {
+        let exceptions = self.0.iter();
+        let unused = exceptions.filter(|exception| {
+            let mut findings = findings.iter();
+            !findings.any(|finding| exception.covers(finding, root))
+        });
+        unused.map(|exception| {
+            let (code, path) = (exception.code, exception.pattern.as_str());
+            format!("the exception of {FILE_NAME} with the code {code} and the path {path}")
         })
     }
 }
@@ -147,6 +180,9 @@ mod tests {
             "`a[`",
         );
         refused("x", "line 1");
+        let rooted = "[[check.except]]\ncode = \"invalid\"\npath = \"/docs/**\"\n";
+        refused(rooted, "without a slash: `docs/**`");
+        refused(&rooted.replace("\"/", "\"./"), "without a slash: `docs/**`");
     }
 
     #[test]

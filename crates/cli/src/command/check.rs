@@ -34,7 +34,8 @@ pub struct Check {
     #[arg(long)]
     strict: bool,
     /// Report only findings that are new since this commit
-    #[arg(long, value_name = "REV")]
+    // What begins with a hyphen is no commit, and its refusal says so.
+    #[arg(long, value_name = "REV", allow_hyphen_values = true)]
     since: Option<String>,
     /// Check what the next commit would have, and not the work tree
     #[arg(long)]
@@ -141,11 +142,22 @@ impl Check {
                 (checked, exceptions)
             }
         };
+        if self.is_whole(root) {
+            for exception in exceptions.of_nothing(&checked.findings, root) {
+                say::note(&format!("{exception} excepts nothing"));
+            }
+        }
         if let Some(revision) = &self.since {
             let before = Before::read(revision, root, &self.paths, home, trust).await?;
             checked.findings = before.subtract(checked.findings, root);
         }
         Ok((checked, exceptions))
+    }
+
+    /// Returns whether the project's root is checked, and so most of what an exception can be about.
+    fn is_whole(&self, root: &Path) -> bool {
+        let mut paths = self.paths.iter();
+        paths.any(|path| path.canonicalize().is_ok_and(|path| path == root))
     }
 
     /// Returns the root of the project, which must be the same for all paths.

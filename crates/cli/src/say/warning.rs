@@ -77,7 +77,16 @@ fn sentence(code: Code, detail: &str) -> String {
             format!("`{detail}` departs from the specification; ctxpin does not use it")
         }
         Code::ServersMissing => "it has no `mcpServers`, so it declares nothing".into(),
-        Code::ImportMissing => format!("@{detail} names a file that does not exist"),
+        Code::ImportMissing => match detail
+            .chars()
+            .last()
+            .filter(|mark| ".,;:!?)]}\"'*`".contains(*mark))
+        {
+            Some(mark) => {
+                format!("@{detail} names a file that does not exist; `{mark}` belongs to its name")
+            }
+            None => format!("@{detail} names a file that does not exist"),
+        },
         Code::ImportOutside => format!("@{detail} names a file that a scan may not read"),
         Code::ImportIgnored => format!("Claude Code does not follow @{detail}"),
         Code::ImportUnpinned => {

@@ -38,6 +38,14 @@ fn before_the_first_commit_everything_is_new() {
 }
 
 #[test]
+fn what_begins_with_a_hyphen_is_no_commit() {
+    let bench = Bench::new();
+    let root = repository(&bench, "app", "ok\n");
+    let error = bench.fails(&root, &["check", "--since", "-x"], 2);
+    assert!(error.contains("no commit `-x`"), "{error}");
+}
+
+#[test]
 fn a_hook_checks_what_is_committed() {
     let bench = Bench::new();
     let root = repository(&bench, "app", "ok\n");
@@ -153,4 +161,19 @@ fn the_submodules_of_a_commit_are_checked_with_it() {
     let said = since_head(&bench, &root);
     assert_eq!(said.out.matches("file-missing").count(), 1, "{said:#?}");
     assert!(said.out.contains("scripts/two.sh"), "{said:#?}");
+}
+
+#[test]
+fn an_exception_that_excepts_nothing_is_told() {
+    let bench = Bench::new();
+    let root = repository(&bench, "app", "<!-- psst -->\n");
+    let except = "[[check.except]]\ncode = \"comment-removed\"\npath = \"AGENTS.md\"\n\
+                  [[check.except]]\ncode = \"invalid\"\npath = \"docs/**\"\n";
+    fs::write(root.join(".ctxpin.toml"), except).unwrap();
+    let told = "the exception of .ctxpin.toml with the code invalid and the path docs/** excepts nothing\n";
+    let said = bench.run(&root, &["check", "--strict"]);
+    assert_eq!((said.out.as_str(), said.err.as_str()), (NOTHING, told));
+    // One path says nothing about the others.
+    let said = bench.run(&root, &["check", "AGENTS.md"]);
+    assert_eq!(said.err, "");
 }

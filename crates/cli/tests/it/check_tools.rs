@@ -153,3 +153,23 @@ fn what_git_ignores_below_is_not_checked() {
         bad(&["node_modules/m/AGENTS.md"])
     );
 }
+
+#[test]
+fn an_import_is_told_as_claude_code_reads_it() {
+    let bench = Bench::new();
+    let root = repository(
+        &bench,
+        "app",
+        &[
+            (
+                "AGENTS.md",
+                "See @docs/x.md.\n\n@pic.png [x](docs/x.md:12)\n",
+            ),
+            ("docs/x.md", "ok\n"),
+        ],
+    );
+    let said = bench.run(&root, &["check"]);
+    let expected = "AGENTS.md:1: problem: @docs/x.md. names a file that does not exist; `.` belongs to its name [import-missing]\n\
+                    1 problem, 0 warnings\n";
+    assert_eq!(said.out, expected);
+}

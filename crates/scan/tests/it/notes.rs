@@ -8,7 +8,10 @@ use crate::workspace::{Workspace, skill_md};
 fn an_import_is_judged_by_what_was_found() {
     let mut w = Workspace::with(&[
         ("project/AGENTS.md", "# Rules\n"),
-        ("project/CLAUDE.md", "@AGENTS.md\n\nSee @docs/style.md.\n"),
+        (
+            "project/CLAUDE.md",
+            "@AGENTS.md\n\nSee @docs/style.md first.\n",
+        ),
         ("project/.claude/CLAUDE.md", "mine\n@../AGENTS.md"),
         ("project/docs/style.md", "STYLE"),
         ("project/pkg/AGENTS.md", "@../AGENTS.md"),
@@ -36,7 +39,7 @@ fn an_import_that_leads_nowhere_is_told_apart() {
     let w = Workspace::with(&[
         (
             "project/AGENTS.md",
-            "@gone.md\n@~/mine.md\n@/etc/passwd\n@.env\n@../outside/a.md\n@docs/\n@./docs\n@away.md\n",
+            "@gone.md\n@~/mine.md\n@/etc/passwd\n@.env\n@../outside/a.md\n@docs/\n@./docs\n@away.md\n@docs/a.md.\n",
         ),
         ("project/.env", "SECRET"),
         ("project/docs/a.md", "a"),
@@ -52,6 +55,7 @@ fn an_import_that_leads_nowhere_is_told_apart() {
         "import-outside project/AGENTS.md:5: ../outside/a.md",
         "import-missing project/AGENTS.md:7: ./docs",
         "import-outside project/AGENTS.md:8: away.md",
+        "import-missing project/AGENTS.md:9: docs/a.md.",
     ]);
 }
 

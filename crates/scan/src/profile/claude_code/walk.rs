@@ -19,6 +19,7 @@ use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::{Directory, plain_path};
 use crate::gather::{Finding, Gathering};
+use crate::imports;
 use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
 
@@ -436,7 +437,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             self.gathering.note(Path::new(source), warning);
             return Ok(());
         }
-        if !seen.contains(&path) && !path.exists() {
+        if imports::is_likely(written) && !seen.contains(&path) && !path.exists() {
             let warning = Warning::new(Code::ImportMissing).about(written);
             self.gathering.note(Path::new(source), warning);
         }
