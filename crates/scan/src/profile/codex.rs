@@ -51,6 +51,9 @@ const CONFIG_NAME: &str = "config.toml";
 const MACHINE: &str = "/etc/codex";
 const MANAGED_NAME: &str = "managed_config.toml";
 
+/// What the machine's administrator demands.
+const REQUIREMENTS_NAME: &str = "requirements.toml";
+
 /// How deep below a folder of skills Codex looks.
 const DEPTH_MAX: usize = 6;
 
@@ -71,6 +74,9 @@ const TEXT_NAMES: [&str; 3] = [
     "model_instructions_file",
 ];
 
+/// The member of the requirements with a text for the model.
+const REQUIRED_TEXT_NAME: &str = "additional_developer_instructions";
+
 /// The members of a configuration that decide what is found.
 #[derive(Debug, Default)]
 struct Config {
@@ -83,6 +89,8 @@ struct Config {
     texts: BTreeMap<&'static str, PathBuf>,
     skills: SkillMembers,
     plugins: Plugins,
+    /// What the configuration says that ctxpin does not follow, as messages for people.
+    not_followed: Vec<&'static str>,
 }
 
 /// Adds what Codex reads to a gathering: the file of its home first, then those of the project from its root
@@ -175,6 +183,8 @@ impl Configuration {
             config.change(layer(&directory.join(FOLDER), CONFIG_NAME));
         }
         config.change(managed);
+        let requirements = layer(Path::new(MACHINE), REQUIREMENTS_NAME);
+        config.texts.extend(requirements.texts);
         if let Some(bytes_max) = config.bytes_max {
             settings.bytes_max = bytes_max.min(NUMBER_MAX);
         }
@@ -238,8 +248,10 @@ impl Config {
             root_markers: names("project_root_markers")?,
             trust: trust.collect(),
             plugins: Plugins::parse(&table),
-            texts: TEXT_NAMES
-                .into_iter()
+            not_followed: not_followed(&table),
+            texts: texts_of(path)
+                .iter()
+                .copied()
                 .filter(|name| table.contains_key(*name))
                 .map(|name| (name, path.to_owned()))
                 .collect(),
@@ -256,6 +268,7 @@ impl Config {
             texts,
             skills,
             plugins,
+            not_followed: _,
         } = other;
         self.plugins.change(plugins);
         self.skills.is_listed = skills.is_listed.or(self.skills.is_listed);
@@ -282,11 +295,37 @@ fn layer(request: &Request, directory: &Path, name: &str, gathering: &mut Gather
         let text = str::from_utf8(&bytes).map_err(|_| "is not UTF-8".to_owned())?;
         Config::parse(text, &path)
     });
+    for remark in read.iter().flat_map(|config| &config.not_followed) {
+        gathering.remark(format!("{} {remark}", source_text(&path).0));
+    }
     read.unwrap_or_else(|reason| {
         let path = source_text(&path).0;
         gathering.remark(format!("{path} {reason}; Codex does not start with it"));
         Config::default()
     })
+}
+
+/// Returns the names of a file's members with a text for the model.
+fn texts_of(path: &Path) -> &'static [&'static str] {
+    match path.ends_with(REQUIREMENTS_NAME) {
+        true => &[REQUIRED_TEXT_NAME],
+        false => &TEXT_NAMES,
+    }
+}
+
+/// Returns what a configuration says that ctxpin does not follow.
+fn not_followed(table: &Table) -> Vec<&'static str> {
+    let permissions = table.get("default_permissions").and_then(Value::as_str);
+    // The names of Codex's own begin with a colon.
+    let has_permissions = permissions.is_some_and(|name| !name.starts_with(':'));
+    let permissions = has_permissions.then_some(
+        "has `default_permissions`, which ctxpin does not follow; they can keep the project's files and skills from \
+         Codex's model",
+    );
+    let profile = table.get("profile").filter(|profile| profile.is_str());
+    let profile =
+        profile.map(|_| "has `profile`, which ctxpin does not follow; newer versions of Codex do not start with it");
+    permissions.into_iter().chain(profile).collect()
 }
 
 /// Whom the person trusts, and where a session stands.
@@ -526,6 +565,14 @@ impl Search<'_> {
                     self.container(&boundary, container, directory, true, gathering)?;
                 }
             }
+        }
+        let of_machine = Path::new(MACHINE).join(SKILLS);
+        gathering.places.awaited(&of_machine);
+        if of_machine.is_dir() {
+            let source = source_text(&of_machine).0;
+            let reason = "Codex lists the machine's skills in it to its model, but they belong to no project";
+            let finding = excluded(Kind::Skill, &source, Path::new(MACHINE), reason);
+            gathering.add(finding);
         }
         let shared = self.request.home.join(SHARED_FOLDER);
         for folder in [&self.home, &shared] {

@@ -376,6 +376,32 @@ fn said(w: &Workspace, trust: &[(&str, bool)]) -> String {
 }
 
 #[test]
+fn what_a_configuration_says_and_ctxpin_does_not_follow_is_told() {
+    let w = workspace(&[("project/AGENTS.md", "top")]);
+    let check = |config: &str, expected: Option<&str>| {
+        w.write("home/.codex/config.toml", config);
+        let found = w.check(&["ok project/AGENTS.md"]);
+        let path = w.text("home/.codex/config.toml");
+        let expected = expected.map(|expected| format!("{path} {expected}"));
+        assert_eq!(found.snapshot.error, expected);
+    };
+    check(
+        "default_permissions = \"x\"\n[permissions.x.filesystem]\n\":minimal\" = \"read\"\n",
+        Some(
+            "has `default_permissions`, which ctxpin does not follow; they can keep the project's files and skills from \
+             Codex's model",
+        ),
+    );
+    check("default_permissions = \":workspace\"\n", None);
+    check(
+        "profile = \"p\"\n",
+        Some(
+            "has `profile`, which ctxpin does not follow; newer versions of Codex do not start with it",
+        ),
+    );
+}
+
+#[test]
 fn trust_of_the_main_repository_counts_in_its_worktrees() {
     let mut w = workspace(&[
         ("project/.git/worktrees/w/commondir", "../..\n"),

@@ -156,6 +156,15 @@ fn the_persons_files_have_the_names_that_the_home_gives_them() {
 }
 
 #[test]
+fn a_variable_with_permissions_is_told() {
+    let mut w = workspace(&[]);
+    let variables = &mut w.request.tool.variables;
+    variables.insert("OPENCODE_PERMISSION", r#"{"skill": "deny"}"#.to_owned());
+    let expected = "`OPENCODE_PERMISSION` is set, which ctxpin does not read; it can keep skills out of opencode's list";
+    assert_eq!(w.scan().snapshot.error.as_deref(), Some(expected));
+}
+
+#[test]
 fn variables_switch_files_and_directories() {
     let mut w = workspace(&[
         ("home/.config/opencode/AGENTS.md", "mine"),
@@ -367,7 +376,7 @@ fn patterns_find_files() {
         "ok project/y.md",
         "ok project/deep/1/.2/3.md",
         "ok project/linked/1/y.md",
-        "excluded https://example.org/rules.md",
+        "excluded https://example.org/\u{2026}",
     ];
     let found = w.check(&expected);
     let told = found.snapshot.error.unwrap().replace(&w.text(""), "");
@@ -675,7 +684,7 @@ fn addresses_of_skills_are_listed_and_not_fetched() {
     let found = w.scan();
     let skills = found.snapshot.resources.iter();
     let skills = skills.map(|skill| (skill.kind.as_str(), &*skill.source, skill.status.as_str()));
-    let expected = [("skill", "https://a.example/skills/", "excluded")];
+    let expected = [("skill", "https://a.example/\u{2026}", "excluded")];
     assert_eq!(skills.collect::<Vec<_>>(), expected);
     let reason = "opencode fetches the skills there at each start, so nobody can pin them";
     let error = found.snapshot.resources[0].error.as_deref();

@@ -139,7 +139,7 @@ fn the_plugins_of_opencode_are_listed() {
             "project/one.js",
             "superpowers@1.0",
             "project/folder",
-            "git+https://example.org/x.git",
+            "git+https://example.org/\u{2026}",
         ]
     );
     let reason = w.error(&found, "project/one.js");
@@ -150,4 +150,23 @@ fn the_plugins_of_opencode_are_listed() {
     let variables = &mut w.request.tool.variables;
     variables.insert("OPENCODE_PURE", "1".into());
     w.check(&[]);
+}
+
+#[test]
+fn variables_that_are_not_followed_are_told() {
+    let mut w = claude_code::workspace(&[]);
+    for (name, effect) in [
+        (
+            "CLAUDE_CODE_SIMPLE",
+            "Claude Code gives its model no instruction file and no skill with it",
+        ),
+        (
+            "CLAUDE_CODE_DISABLE_ATTACHMENTS",
+            "Claude Code gives its model no list of skills, and nothing below the working directory with it",
+        ),
+    ] {
+        w.request.tool.variables = [(name, "1".to_owned())].into();
+        let expected = format!("`{name}` is set, which ctxpin does not follow; {effect}");
+        assert_eq!(w.scan().snapshot.error, Some(expected));
+    }
 }

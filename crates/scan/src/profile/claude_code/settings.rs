@@ -8,8 +8,10 @@ use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
 use ctxpin_model::profile::{
     ClaudeCodeSettings, InstructionFiles, SKILL_LISTINGS_MAX, SkillListing, TEXTS_MAX,
 };
+use ctxpin_model::resource::Kind;
 use serde_json::{Map, Value};
 
+use super::super::excluded;
 use super::super::repository;
 use super::permissions::{Denied, Rule};
 use crate::gather::Gathering;
@@ -42,7 +44,29 @@ const BUILT_IN: &str = "@builtin";
 const DISABLE: &str = "CLAUDE_CODE_DISABLE_CLAUDE_MDS";
 
 /// The environment variables that decide what is found. A file of settings can set them too, and then counts.
-pub(in super::super) const VARIABLES: [&str; 2] = [DISABLE, PLUGIN_DIRECTORIES];
+pub(in super::super) const VARIABLES: [&str; 4] = [
+    DISABLE,
+    PLUGIN_DIRECTORIES,
+    NOT_FOLLOWED[0].0,
+    NOT_FOLLOWED[1].0,
+];
+
+/// Variables of the process that ctxpin does not follow, with what they do. In the settings they do nothing.
+const NOT_FOLLOWED: [(&str, &str); 2] = [
+    (
+        "CLAUDE_CODE_SIMPLE",
+        "Claude Code gives its model no instruction file and no skill with it",
+    ),
+    (
+        "CLAUDE_CODE_DISABLE_ATTACHMENTS",
+        "Claude Code gives its model no list of skills, and nothing below the working directory with it",
+    ),
+];
+
+/// The members of the machine's settings with a text for the model, and that keep what people and projects configure from
+/// it.
+const MACHINE_TEXT: &str = "claudeMd";
+const MACHINE_ONLY: &str = "strictPluginOnlyCustomization";
 
 /// The variable that names directories of plugins, between colons.
 const PLUGIN_DIRECTORIES: &str = "CLAUDE_CODE_PLUGIN_DIRS";
@@ -82,6 +106,9 @@ struct Layer {
     skills: BTreeMap<String, Option<SkillListing>>,
     /// The rules of `permissions.deny`.
     denied: Vec<String>,
+    /// Whether the file has the members of the machine's settings.
+    has_text: bool,
+    is_strict: bool,
 }
 
 /// What the settings turn on that no pin holds.
@@ -143,6 +170,14 @@ pub fn read(
     let mut found = ClaudeCodeSettings::defaults(source_text(home).0);
     let disable = request.tool.variables.get(DISABLE);
     found.is_disabled = disable.is_some_and(|value| is_yes(value));
+    for (name, effect) in NOT_FOLLOWED {
+        let value = request.tool.variables.get(name);
+        if value.is_some_and(|value| is_yes(value)) {
+            gathering.remark(format!(
+                "`{name}` is set, which ctxpin does not follow; {effect}"
+            ));
+        }
+    }
     let mut plugins = BTreeMap::from([(PLUGIN.to_owned(), true)]);
     let mut has_own_plugins = false;
     let mut plugin_directories = request.tool.variables.get(PLUGIN_DIRECTORIES).cloned();
@@ -152,7 +187,11 @@ pub fn read(
     let mut denied = Vec::new();
     for layer in files(home, working) {
         let (is_trusted, root) = (layer.is_trusted, layer.root);
+        let is_of_machine = layer.directory == Path::new(MACHINE);
         let layer = file(request, &layer.directory, layer.name, gathering).unwrap_or_default();
+        if is_of_machine {
+            of_machine(&layer, gathering);
+        }
         let new: Vec<_> = layer
             .excludes
             .into_iter()
@@ -214,6 +253,24 @@ pub fn read(
     }
     let denied = Denied::by(&denied, working, &request.home);
     (found, unpinned, denied)
+}
+
+/// Says what the machine's settings do that ctxpin does not follow.
+fn of_machine(layer: &Layer, gathering: &mut Gathering) {
+    let machine = Path::new(MACHINE);
+    let source = source_text(&machine.join(MACHINE_NAME)).0;
+    if layer.has_text {
+        let reason = format!(
+            "Claude Code gives its model what `{MACHINE_TEXT}` in it says, but it belongs to no project"
+        );
+        gathering.add(excluded(Kind::InstructionFile, &source, machine, &reason));
+    }
+    if layer.is_strict {
+        gathering.remark(format!(
+            "{source} has `{MACHINE_ONLY}`, which ctxpin does not follow; it can keep what projects and people configure \
+             from Claude Code's model"
+        ));
+    }
 }
 
 /// Returns the absolute paths in a list with colons.
@@ -317,6 +374,8 @@ impl Layer {
                 .map(|name| cut(name, NAME_SHOWN_BYTES_MAX).to_owned()),
             skills,
             denied,
+            has_text: object.contains_key(MACHINE_TEXT),
+            is_strict: object.contains_key(MACHINE_ONLY),
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::roots::Request;
 use crate::settings::{SETTINGS_BYTES_MAX, settings, shorten};
 
 /// The environment variables that decide what is found.
-pub(in super::super) const VARIABLES: [&str; 10] = [
+pub(in super::super) const VARIABLES: [&str; 11] = [
     XDG_CONFIG_HOME,
     CONFIG,
     CONFIG_CONTENT,
@@ -29,6 +29,7 @@ pub(in super::super) const VARIABLES: [&str; 10] = [
     DISABLE_EXTERNAL_SKILLS,
     DISABLE_PROJECT_CONFIG,
     PURE,
+    PERMISSION,
 ];
 
 const XDG_CONFIG_HOME: &str = "XDG_CONFIG_HOME";
@@ -41,6 +42,7 @@ const DISABLE_CLAUDE_CODE_SKILLS: &str = "OPENCODE_DISABLE_CLAUDE_CODE_SKILLS";
 const DISABLE_EXTERNAL_SKILLS: &str = "OPENCODE_DISABLE_EXTERNAL_SKILLS";
 const DISABLE_PROJECT_CONFIG: &str = "OPENCODE_DISABLE_PROJECT_CONFIG";
 const PURE: &str = "OPENCODE_PURE";
+const PERMISSION: &str = "OPENCODE_PERMISSION";
 
 /// The names of a configuration, of which the later one counts.
 const NAMES: [&str; 2] = ["opencode.json", "opencode.jsonc"];
@@ -128,6 +130,11 @@ impl Configuration {
                 .get(name)
                 .filter(|text| !text.is_empty())
         };
+        if variable(PERMISSION).is_some() {
+            gathering.remark(format!(
+                "`{PERMISSION}` is set, which ctxpin does not read; it can keep skills out of opencode's list"
+            ));
+        }
         let path_of = |name: &str| variable(name).map(|path| working.join(path));
         let is_set = |name: &str| {
             let set = variable(name).map(|text| text.to_lowercase());

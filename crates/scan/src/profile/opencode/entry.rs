@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::directory::plain_path;
 
-/// Returns an entry without what may be secret in an address: its user, its query and its fragment.
+/// Returns an entry without what may be secret in an address: all but its scheme and its host.
 pub fn plain_entry(entry: &str) -> String {
     match address(entry) {
         Some((scheme, rest)) => plain_address(scheme, rest),
@@ -14,10 +14,10 @@ pub fn plain_entry(entry: &str) -> String {
 
 /// Returns an address without what may be secret in it, from its scheme and the rest.
 pub fn plain_address(scheme: &str, rest: &str) -> String {
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (host, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let host = host.rsplit('@').next().unwrap_or_default();
-    format!("{scheme}{host}{path}")
+    let rest = if rest.len() > 1 { "/\u{2026}" } else { rest };
+    format!("{scheme}{host}{rest}")
 }
 
 /// Splits an entry that is the address of a page behind its scheme.
@@ -46,8 +46,14 @@ mod tests {
         for (entry, expected) in [
             (
                 "https://ada:key@example.org/a.md?token=x#y",
-                "https://example.org/a.md",
+                "https://example.org/\u{2026}",
             ),
+            (
+                "https://example.org/sk-key/a.md",
+                "https://example.org/\u{2026}",
+            ),
+            ("https://example.org?key=x", "https://example.org/\u{2026}"),
+            ("https://example.org/", "https://example.org/"),
             ("http://example.org", "http://example.org"),
             ("docs/a?b#c@d.md", "docs/a?b#c@d.md"),
         ] {
