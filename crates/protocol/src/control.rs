@@ -329,7 +329,8 @@ pub struct HookCall {
     /// Why the session started, as the client says it; only for [`HookEvent::SessionStart`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The client's id of the turn; only for [`HookEvent::Prompt`]. Absent if the prompt begins none.
+    /// The client's id of the turn; only for [`HookEvent::Prompt`], [`HookEvent::Stop`] and [`HookEvent::SessionEnd`].
+    /// Absent if the prompt begins none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<String>,
     /// The client's id of the subagent; only for [`HookEvent::SubagentStart`] and [`HookEvent::SubagentStop`].

@@ -73,6 +73,8 @@ pub(super) struct Subject {
     pub subagent: Option<String>,
     /// The client's id of the review of the session whose record it is. Its turn is one of the session.
     pub review: Option<String>,
+    /// The client's id of the turn that has ended, if nobody told of its prompt.
+    pub untold: Option<String>,
     /// Where the record is. `None` if a plugin hands over what the requests have.
     pub record: Option<record::Place>,
     /// Whether the session starts. Its client may have read a record that somebody has rewritten.
@@ -140,6 +142,8 @@ pub(super) struct Outcome {
     pub taken: Taken,
     /// What the client has read, if nobody knew it and the evidence shows it.
     pub shown: Option<SnapshotId>,
+    /// Whether there are requests of the turn that nobody told of.
+    pub is_untold: bool,
 }
 
 /// What one portion of a record says.
@@ -147,6 +151,7 @@ struct Portion {
     rows: Vec<Said>,
     handed_in: HandedIn,
     is_last: bool,
+    is_untold: bool,
     /// How many requests of the chat's turns were not compared, because nobody knows what their client has read.
     uncompared: u64,
 }
@@ -195,6 +200,7 @@ impl Evidence {
             timeline,
             never_pushed: Vec::new(),
             shown: None,
+            is_untold: false,
         };
         let mut overtaken = 0;
         loop {
@@ -227,6 +233,7 @@ impl Evidence {
             return Outcome {
                 taken,
                 shown: judging.shown,
+                is_untold: judging.is_untold,
             };
         }
     }
@@ -284,6 +291,7 @@ impl Evidence {
                 .send(asking, (&chat, subject.client), key, &portion.rows)
                 .await?;
             judging.shown = shown.or(judging.shown);
+            judging.is_untold |= portion.is_untold;
             say_uncompared(portion.uncompared);
             let (path, progress) = (path.clone(), portion.handed_in.clone());
             let kept = blocking(move || keep(&path, progress)).await;
@@ -319,14 +327,21 @@ impl Evidence {
         };
         if let Some(chat) = subject.chat(asking).await? {
             let (key, stamps, compared) = self.compared(asking, (&chat, &[]), judging).await?;
+            let untold = subject.untold.clone();
             let made = blocking(move || {
                 let mut rows = Rows::new(None, source, &compared, &stamps);
+                rows.untold = untold.as_deref();
                 let mut reading = Reading::new(&compared.known, source);
                 // A record in memory can be read.
                 let _ = reading.read(&mut &record[..], &mut |request| rows.add(request));
-                rows.made()
+                (rows.is_untold, rows.made())
             });
-            let (rows, uncompared) = made.await;
+            let (is_untold, (rows, uncompared)) = made.await;
+            if is_untold && !judging.is_untold {
+                // It is handed in once the turn is recorded.
+                judging.is_untold = true;
+                return Ok(());
+            }
             let shown = self
                 .send(asking, (&chat, subject.client), key, &rows)
                 .await?;
@@ -471,6 +486,7 @@ impl Subject {
                 home,
                 path: subagent.record,
             }),
+            untold: None,
             subagent: (!subagent.is_review).then(|| subagent.id.clone()),
             review: subagent.is_review.then_some(subagent.id),
             is_ended: true,
@@ -663,6 +679,7 @@ fn read(
     };
     let mut rows = Rows::new(subject.subagent.as_deref(), source, compared, stamps);
     rows.rereads = &subject.rereads;
+    rows.untold = subject.untold.as_deref();
     rows.handed_in = handed_in;
     rows.ids = ids;
     rows.last = handed_in;
@@ -693,6 +710,7 @@ fn read(
     let more = record.blocks(blocks.len(), end).map_err(failed)?;
     blocks.extend(more.iter().flatten().map(BlobHash::hex));
     let (requests, is_open, ids) = (rows.last, rows.is_open, rows.ids.clone());
+    let is_untold = rows.is_untold;
     let (rows, uncompared) = rows.made();
     Ok(Portion {
         handed_in: HandedIn {
@@ -704,6 +722,7 @@ fn read(
             is_open,
         },
         is_last,
+        is_untold,
         uncompared,
         rows,
     })
@@ -715,6 +734,7 @@ struct Judging<'t> {
     /// What evidence has shown and the server does not know.
     never_pushed: Vec<SnapshotId>,
     shown: Option<SnapshotId>,
+    is_untold: bool,
 }
 
 /// Returns what is kept of the reading of a record. What another release or somebody else has written counts as nothing.

@@ -25,6 +25,7 @@ mod start;
 mod state_files;
 #[cfg(test)]
 mod tests;
+mod untold;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -55,6 +56,7 @@ use processes::Processes;
 use read::{KeptReads, Listing, Read, Subagent};
 use reading_time::Starting;
 use record::Taken;
+use untold::Untold;
 
 pub(crate) use home::other_home;
 pub use start::{goes_on_there, has_followed, knows_session, note_missed_start};
@@ -479,10 +481,11 @@ impl Hooks {
     pub async fn stop(&self, event: Event, arrived: Arrived) -> Result<HookReply, String> {
         let session = Arc::clone(&arrived.session);
         drop(arrived);
+        let untold = self.untold(&event, &session).await;
         if event.call.event == HookEvent::Stop {
             remembers(&self.processes, &event, None);
         }
-        self.read_behind(event, session).await?;
+        self.read_and_record(event, session, untold).await?;
         Ok(HookReply::default())
     }
 
@@ -550,6 +553,16 @@ impl Hooks {
     /// shows. What cannot be handed in now is read again at the next event. At an event of the session, the records of
     /// subagents that ended are read too, and at a start or a prompt those of whose end nobody has told.
     async fn read_behind(&self, event: Event, session: Arc<Session>) -> Result<(), String> {
+        self.read_and_record(event, session, None).await
+    }
+
+    /// As [`Self::read_behind`]. If the record has requests of a turn that nobody told of, it is recorded first.
+    async fn read_and_record(
+        &self,
+        event: Event,
+        session: Arc<Session>,
+        mut untold: Option<Untold>,
+    ) -> Result<(), String> {
         let mut place = lock(&session.line).take();
         let call = &event.call;
         let record = match event.client {
@@ -584,6 +597,7 @@ impl Hooks {
             session: call.session.clone(),
             subagent: call.subagent.clone(),
             review: None,
+            untold: untold.as_ref().map(|untold| untold.turn.clone()),
             record,
             is_started: call.event == HookEvent::SessionStart,
             is_ended: matches!(
@@ -611,8 +625,8 @@ impl Hooks {
         tokio::spawn(async move {
             let _permit: OwnedSemaphorePermit = permit;
             place.come_first().await;
-            // Later turns need not wait for a reading.
-            drop(place);
+            // Later turns need not wait for a reading that finds none before them.
+            let mut place = Some(place).filter(|_| untold.is_some());
             let alone = session.reading.lock().await;
             for subject in subjects {
                 let timeline = Timeline {
@@ -620,9 +634,17 @@ impl Hooks {
                     newest: &event.newest,
                     recent: &event.recent,
                 };
-                let Outcome { taken, shown } = evidence
-                    .hand_in_insistently(&asking, &subject, &session.held, timeline)
-                    .await;
+                let hand_in =
+                    || evidence.hand_in_insistently(&asking, &subject, &session.held, timeline);
+                let mut outcome = hand_in().await;
+                if outcome.is_untold
+                    && let Some(untold) = untold.take()
+                {
+                    untold.record(&asking, &event, &session, &kept_reads).await;
+                    outcome = hand_in().await;
+                }
+                drop(place.take());
+                let Outcome { taken, shown, .. } = outcome;
                 if subject.subagent.is_none()
                     && shown.is_some_and(|shown| session.has_shown(&event.recent, shown))
                 {

@@ -55,6 +55,10 @@ pub(super) struct Rows<'r> {
     pub ids: RequestIds,
     pub last: u64,
     pub is_open: bool,
+    /// The client's id of the turn of which nobody told.
+    pub untold: Option<&'r str>,
+    /// Whether there are requests of that turn, which the server does not know.
+    pub is_untold: bool,
     /// By the number of the turn and of the snapshot.
     turns: BTreeMap<(i64, Option<usize>), Requests<'r>>,
     /// How many requests are compared with nothing, because nobody knows what their client has read.
@@ -78,6 +82,8 @@ impl<'r> Rows<'r> {
             ids: RequestIds::default(),
             last: 0,
             is_open: false,
+            untold: None,
+            is_untold: false,
             turns: BTreeMap::new(),
             uncompared: 0,
         }
@@ -95,6 +101,7 @@ impl<'r> Rows<'r> {
             .rposition(|turn| Some(&*turn.reference) == reference);
         let Some(place) = place else {
             self.is_open = true;
+            self.is_untold |= reference.is_some() && reference == self.untold;
             return;
         };
         // Turns are recorded in their order, so those before will not be known any more.

@@ -204,7 +204,9 @@ export const Ctxpin = async ({ client, directory }) => {
       if (known) known.added = textsAdded(output.messages)
     },
     event: async ({ event }) => {
-      if (event.type === "session.idle") queue(event.properties?.sessionID, "Stop", {})
+      if (event.type !== "session.idle") return
+      const session = event.properties?.sessionID
+      queue(session, "Stop", { turn_id: sessions.get(session)?.turns.at(-1) })
     },
     "shell.env": async (input, output) => {
       const chat = sessions.get(input.sessionID)?.chat

@@ -95,6 +95,11 @@ fn a_plugin_hands_over_what_its_requests_have() {
     assert_eq!(watched.verdicts("s1", 3), expected);
     assert_eq!(watched.outcomes("s1", 3), ["stale", "absent"]);
 
+    // The hook of the prompt was ended before it had told of it.
+    gives("t4", "r5", &two);
+    watched.told("s1", "Stop", &json!({"turn_id": "t4"}));
+    assert_eq!(watched.verdicts("s1", 4)[0], "as-pinned");
+
     let log = watched.bench.data().join("hooks/log");
     assert!(!log.exists(), "{}", fs::read_to_string(log).unwrap());
     watched.told("s1", "Given", &json!({"given": {"type": "other"}}));

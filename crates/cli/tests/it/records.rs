@@ -169,11 +169,15 @@ impl Watched {
     }
 
     fn prompts(&self, record: &Record, turn: &str) {
-        let named = match self.client {
+        self.calls(record, "UserPromptSubmit", &self.named(turn));
+    }
+
+    /// Returns how the client names a turn.
+    fn named(&self, turn: &str) -> Value {
+        match self.client {
             "codex" => json!({"turn_id": turn}),
             _ => json!({"prompt_id": turn}),
-        };
-        self.calls(record, "UserPromptSubmit", &named);
+        }
     }
 
     /// Asks for the turns of a session until they are as wanted. Not every row changes what a watcher is told.
@@ -350,11 +354,7 @@ fn evidence_shows_what_a_session_read_while_nobody_saw_it() {
             &["observe, shown by turn 2", "observe, unconfirmed"],
         );
         // The person is told that the file has changed since.
-        let next = match client {
-            "codex" => json!({"turn_id": "t3"}),
-            _ => json!({"prompt_id": "t3"}),
-        };
-        let told = watched.calls(&record, "UserPromptSubmit", &next);
+        let told = watched.calls(&record, "UserPromptSubmit", &watched.named("t3"));
         assert_says(
             &told.unwrap(),
             &["AGENTS.md changed since this session read it"],
@@ -383,6 +383,44 @@ fn evidence_shows_what_a_session_read_while_nobody_saw_it() {
             };
             assert_eq!(context(session)["unconfirmed"], unconfirmed, "{session}");
         }
+        watched.bench.ok(&watched.app, &["down"]);
+    }
+}
+
+#[test]
+fn a_turn_whose_prompt_no_hook_told_is_recorded_when_it_ends() {
+    for client in ["claude-code", "codex"] {
+        let watched = Watched::new(client);
+        let agents = watched.app.join("AGENTS.md");
+        let [one, two] = ["one", "two"].map(body);
+        let mut record = Record::begun(&watched, &one);
+        record.gives(&agents, &one);
+        watched.edit(&two);
+        // It is the first one of the session, behind an edit, and then one behind another.
+        record.turn("t1");
+        watched.calls(&record, "Stop", &watched.named("t1"));
+        assert_eq!(watched.verdicts("s1", 1), ["as-pinned"], "{client}");
+        watched.prompts(&record, "t2");
+        record.turn("t2");
+        watched.calls(&record, "Stop", &watched.named("t2"));
+        assert_eq!(watched.verdicts("s1", 2)[0], "as-pinned", "{client}");
+        record.turn("t3");
+        watched.calls(&record, "SessionEnd", &watched.named("t3"));
+        let expected = ["as-pinned", "as-pinned", "as-pinned"];
+        assert_eq!(watched.verdicts("s1", 3), expected, "{client}");
+        watched.log_says("no hook told of a prompt");
+
+        // What has no requests is no turn, such as work that was handed back.
+        watched.calls(&record, "SessionStart", &json!({"source": "resume"}));
+        watched.calls(&record, "Stop", &watched.named("back"));
+        record.gives(&agents, &two);
+        watched.prompts(&record, "t4");
+        record.turn("t4");
+        watched.calls(&record, "Stop", &watched.named("t4"));
+        watched.verdicts("s1", 4);
+        let turns = watched.asked("s1", |_| true);
+        let references: Vec<_> = turns.iter().map(|turn| &turn["reference"]).collect();
+        assert_eq!(references, ["t4", "t3", "t2", "t1"], "{client}");
         watched.bench.ok(&watched.app, &["down"]);
     }
 }

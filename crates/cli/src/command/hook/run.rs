@@ -27,7 +27,7 @@ use crate::process::client_process;
 use crate::running::{RunningServer, is_locked};
 use crate::say::{self, Failure};
 
-/// How long a hook takes at most. A client gives it 2 s.
+/// How long a hook takes at most. A client gives it 5 s, or 2 s if an earlier release installed it.
 const TIME_MAX: Duration = Duration::from_millis(1900);
 
 /// How long a process may take to answer. Then there is still time to tell the person.
@@ -243,9 +243,14 @@ impl Run {
             session: input.session_id.clone(),
             directory: text(&input.cwd)?,
             source: input.source.clone(),
-            turn: turn
-                .filter(|_| event == HookEvent::Prompt && begins_turn)
-                .cloned(),
+            turn: match event {
+                HookEvent::Prompt => turn.filter(|_| begins_turn).cloned(),
+                HookEvent::Stop | HookEvent::SessionEnd => turn.cloned(),
+                HookEvent::SessionStart
+                | HookEvent::SubagentStart
+                | HookEvent::SubagentStop
+                | HookEvent::Given => None,
+            },
             parent: input
                 .parent_id
                 .clone()
