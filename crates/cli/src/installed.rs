@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::say;
 
 /// How long a tool may take to print its version. The scan itself takes less.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The greatest number of bytes of the answer that are read.
 const ANSWER_BYTES_MAX: u64 = 1_024;
@@ -26,6 +26,26 @@ const ANSWER_BYTES_MAX: u64 = 1_024;
 pub struct Installed {
     program: PathBuf,
     version: [u64; 3],
+}
+
+/// The result of looking for a tool.
+#[derive(Debug)]
+pub enum Found {
+    Installed(Installed),
+    /// It did not say its version in time.
+    Silent,
+    /// There is none, or it says no version.
+    Nothing,
+}
+
+impl Found {
+    /// Returns the tool, if it said its version.
+    pub fn installed(self) -> Option<Installed> {
+        match self {
+            Self::Installed(installed) => Some(installed),
+            Self::Silent | Self::Nothing => None,
+        }
+    }
 }
 
 impl Installed {
@@ -39,7 +59,7 @@ impl Installed {
 /// Returns a remark if the installed tool of a profile is newer than the one that the profile was compared with.
 pub fn remark(profile: Profile, project: &Path) -> Option<String> {
     let compared = profile.compared_with()?;
-    let installed = find(profile, project)?;
+    let installed = find(profile, project).installed()?;
     (installed.version > version(compared)?).then(|| {
         format!(
             "{} is version {}, and these rules were compared with {compared}: a newer one may give its model something \
@@ -52,9 +72,9 @@ pub fn remark(profile: Profile, project: &Path) -> Option<String> {
 
 /// Finds the tool of a profile, and asks it for its version. Starts no program that lies in the project, because a
 /// project is read and never run.
-pub fn find(profile: Profile, project: &Path) -> Option<Installed> {
+pub fn find(profile: Profile, project: &Path) -> Found {
     let name = match profile {
-        Profile::Neutral => return None,
+        Profile::Neutral => return Found::Nothing,
         Profile::ClaudeCode => "claude",
         Profile::Codex => "codex",
         Profile::Opencode => "opencode",
@@ -69,9 +89,17 @@ pub fn find(profile: Profile, project: &Path) -> Option<Installed> {
                 .is_ok_and(|real| real.starts_with(project))
         };
         (is_program && !is_inside()).then_some(program)
-    })?;
-    let version = version(&answer(&program, &directories, ANSWER_TIME_MAX).ok()?)?;
-    Some(Installed { program, version })
+    });
+    let Some(program) = program else {
+        return Found::Nothing;
+    };
+    match answer(&program, &directories, ANSWER_TIME_MAX) {
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Found::Silent,
+        answered => match answered.ok().and_then(|text| version(&text)) {
+            Some(version) => Found::Installed(Installed { program, version }),
+            None => Found::Nothing,
+        },
+    }
 }
 
 /// Returns the directories in which programs are looked for, without those of the project and without relative

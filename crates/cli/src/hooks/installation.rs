@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings_file::{SettingsFile, directories_remove};
 use super::settings_text::{self, Inserted, SettingsError};
-use super::{EVENTS, SECONDS_MAX, is_ours};
+use super::{EVENTS, SECONDS_MAX, is_ours, other_notes};
 use crate::data_directory::{
     DataDirectory, directory_create, file_remove, file_write, json_read, unwritable,
 };
@@ -36,6 +36,9 @@ struct Note {
     /// The hash of the edited text.
     edited: String,
     inserted: Vec<Inserted>,
+    /// The events that stood there with an empty list.
+    #[serde(default)]
+    empty: Vec<String>,
 }
 
 /// What an edit of a tool's settings comes to.
@@ -54,6 +57,8 @@ pub struct Installed {
     pub command: String,
     /// How many of [`EVENTS`] have that command.
     pub events: usize,
+    /// Whether the tool gives all of them the time that install writes.
+    pub has_time: bool,
 }
 
 impl Installation {
@@ -94,7 +99,12 @@ impl Installation {
                 .any(|hook| hook.event == **event && hook.command == command)
         };
         let events = EVENTS.iter().filter(has_hook).count();
-        Ok(Some(Installed { command, events }))
+        let has_time = ours.iter().all(|hook| hook.seconds == Some(SECONDS_MAX));
+        Ok(Some(Installed {
+            command,
+            events,
+            has_time,
+        }))
     }
 
     /// Returns why the tool reads nothing of its settings, if so. It is stricter than an edit, which keeps comments.
@@ -131,10 +141,10 @@ impl Installation {
         if let Some(Installed {
             command: present,
             events,
+            has_time: true,
         }) = self.find()?
             && present == command
             && events == EVENTS.len()
-            && self.has_time(before.as_deref())?
         {
             return Ok(self.change(before.clone(), before));
         }
@@ -153,23 +163,15 @@ impl Installation {
             directories,
             edited: hash(&edited.text),
             inserted: edited.inserted,
+            empty: settings_text::empty(&base),
         };
         directory_create(self.note.parent().unwrap_or(&self.note))?;
         let json = serde_json::to_vec_pretty(&note)
             .map_err(|error| unwritable(&self.note).because(error))?;
         self.settings.write(Some(&edited.text))?;
         file_write(&self.note, &json)?;
+        self.forget_others(before.as_deref())?;
         Ok(self.change(before, Some(edited.text)))
-    }
-
-    /// Returns whether the tool gives all hooks of ctxpin's the time that install writes.
-    fn has_time(&self, text: Option<&str>) -> Result<bool, Failure> {
-        let hooks = settings_text::hooks(text.unwrap_or_default());
-        let hooks = hooks.map_err(|error| self.refused(&error))?;
-        let mut ours = hooks
-            .iter()
-            .filter(|hook| is_ours(self.tool, &hook.command));
-        Ok(ours.all(|hook| hook.seconds == Some(SECONDS_MAX)))
     }
 
     /// Takes the hooks out of the settings. If nobody has changed these since, they become again what they were, byte for
@@ -189,12 +191,48 @@ impl Installation {
             directories_remove(&note.directories);
         }
         file_remove(&self.note)?;
+        self.forget_others(before.as_deref())?;
         Ok(self.change(before, after))
     }
 
+    /// Returns what was noted of the last edit: here, or by the data directory to which the hooks belong.
     fn noted(&self) -> Result<Option<Note>, Failure> {
-        let note = json_read::<Note>(&self.note)?;
-        Ok(note.filter(|note| note.settings == self.settings.path()))
+        let text = self.settings.read()?;
+        let mut notes = self.others(text.as_deref());
+        notes.push(self.note.clone());
+        for path in notes {
+            let note = json_read::<Note>(&path)?;
+            let note = note.filter(|note| note.settings == self.settings.path());
+            if note.is_some() {
+                return Ok(note);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the notes of other data directories whose hooks are in a text.
+    fn others(&self, text: Option<&str>) -> Vec<PathBuf> {
+        let hooks = settings_text::hooks(text.unwrap_or_default()).unwrap_or_default();
+        let own = self.note.parent().unwrap_or(Path::new("/"));
+        let others = hooks
+            .iter()
+            .filter_map(|hook| other_notes(self.tool, &hook.command, own));
+        let mut others: Vec<_> = others
+            .map(|notes| notes.join(format!("{}.json", self.tool)))
+            .collect();
+        others.dedup();
+        others
+    }
+
+    /// Forgets what other data directories noted of hooks that are in these settings no more.
+    fn forget_others(&self, before: Option<&str>) -> Result<(), Failure> {
+        for note in self.others(before) {
+            let noted = json_read::<Note>(&note)?;
+            if noted.is_some_and(|noted| noted.settings == self.settings.path()) {
+                file_remove(&note)?;
+            }
+        }
+        Ok(())
     }
 
     /// Returns the settings without hooks of ctxpin's, or `None` if there is no file then.
@@ -208,8 +246,11 @@ impl Installation {
             return Ok(Some(rest).filter(|_| !note.is_created));
         }
         let is_ours = |command: &str| is_ours(self.tool, command);
-        let rest = settings_text::remove(text, is_ours).map_err(|error| self.refused(&error))?;
-        Ok(Some(rest))
+        let empty = note.map_or(&[][..], |note| &note.empty);
+        let rest =
+            settings_text::remove(text, is_ours, empty).map_err(|error| self.refused(&error))?;
+        let is_created = note.is_some_and(|note| note.is_created);
+        Ok(Some(rest).filter(|rest| !(is_created && settings_text::is_blank(rest))))
     }
 
     fn change(&self, before: Option<String>, after: Option<String>) -> Change {
@@ -264,9 +305,107 @@ mod tests {
         }
 
         fn installation(&self) -> Installation {
-            let data = DataDirectory::at(&self.directory.path().join("data"));
+            self.installation_of("data")
+        }
+
+        fn installation_of(&self, data: &str) -> Installation {
+            let data = DataDirectory::at(&self.directory.path().join(data));
             Installation::of(Profile::Codex, self.settings(), &data)
         }
+
+        /// Returns the command of a data directory.
+        fn command(&self, data: &str) -> String {
+            let data = self.directory.path().join(data);
+            format!("/opt/ctxpin hook run codex --data-dir {}", data.display())
+        }
+    }
+
+    #[test]
+    fn the_hooks_of_another_data_directory_go_as_they_came() {
+        for before in [None, Some("{\n  \"a\": 1\n}\n")] {
+            for replaced in [false, true] {
+                let place = Place::new();
+                fs::create_dir(place.settings().parent().unwrap()).unwrap();
+                if let Some(before) = before {
+                    fs::write(place.settings(), before).unwrap();
+                }
+                let [own, other] = ["data", "other"].map(|data| place.installation_of(data));
+                own.install(&place.command("data")).unwrap();
+                if replaced {
+                    other.install(&place.command("other")).unwrap();
+                    own.install(&place.command("data")).unwrap();
+                }
+                assert!(!other.uninstall().unwrap().is_none());
+                assert_eq!(fs::read_to_string(place.settings()).ok().as_deref(), before);
+                assert!(own.uninstall().unwrap().is_none());
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_list_of_the_person_stays_in_a_file_that_was_laid_out_anew() {
+        for before in [
+            r#"{"hooks": {"Stop": [], "Other": []}}"#,
+            r#"{"hooks": {}}"#,
+            r#"{"hooks": {"Stop": []}, "a": 1}"#,
+        ] {
+            let place = Place::new();
+            let installation = place.installation();
+            fs::create_dir(place.settings().parent().unwrap()).unwrap();
+            fs::write(place.settings(), before).unwrap();
+            installation.install(COMMAND).unwrap();
+            let text = fs::read_to_string(place.settings()).unwrap();
+            let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+            fs::write(place.settings(), value.to_string()).unwrap();
+            installation.uninstall().unwrap();
+            let rest = fs::read_to_string(place.settings()).unwrap();
+            let rest: serde_json::Value = serde_json::from_str(&rest).unwrap();
+            let expected: serde_json::Value = serde_json::from_str(before).unwrap();
+            assert_eq!(rest, expected);
+        }
+    }
+
+    #[test]
+    fn a_file_of_install_goes_if_others_left_nothing_in_it() {
+        let place = Place::new();
+        let installation = place.installation();
+        installation.install(COMMAND).unwrap();
+        let text = fs::read_to_string(place.settings()).unwrap();
+        fs::write(place.settings(), format!("{text}\n")).unwrap();
+        installation.uninstall().unwrap();
+        assert!(!place.settings().exists());
+    }
+
+    #[test]
+    fn a_file_that_may_only_be_read_stays_so() {
+        let place = Place::new();
+        let installation = place.installation();
+        fs::create_dir(place.settings().parent().unwrap()).unwrap();
+        fs::write(place.settings(), "{}").unwrap();
+        let only_read = fs::Permissions::from_mode(0o444);
+        fs::set_permissions(place.settings(), only_read).unwrap();
+        let mode = || fs::metadata(place.settings()).unwrap().permissions().mode();
+        installation.install(COMMAND).unwrap();
+        assert_eq!(installation.find().unwrap().unwrap().events, 6);
+        assert_eq!(mode() & 0o777, 0o444);
+        installation.uninstall().unwrap();
+        assert_eq!(mode() & 0o777, 0o444);
+        assert_eq!(fs::read_to_string(place.settings()).unwrap(), "{}");
+    }
+
+    #[test]
+    fn a_file_with_two_names_is_not_edited() {
+        let place = Place::new();
+        let installation = place.installation();
+        fs::create_dir(place.settings().parent().unwrap()).unwrap();
+        let real = place.directory.path().join("dotfiles.json");
+        fs::write(&real, "{}").unwrap();
+        fs::hard_link(&real, place.settings()).unwrap();
+        let refused = installation.install(COMMAND).unwrap_err();
+        assert!(format!("{refused:?}").contains("has another name"));
+        assert_eq!(fs::read_to_string(&real).unwrap(), "{}");
+        fs::remove_file(&real).unwrap();
+        installation.install(COMMAND).unwrap();
     }
 
     #[test]

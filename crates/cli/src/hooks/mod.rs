@@ -3,6 +3,7 @@
 
 pub mod installation;
 pub mod plugin_file;
+pub mod program;
 mod settings_file;
 mod settings_text;
 pub mod switches;
@@ -11,6 +12,8 @@ pub mod trust;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::profile::Profile;
+
+use crate::data_directory::DataDirectory;
 
 /// The tools that have hooks.
 pub const TOOLS: &[Profile] = &[Profile::ClaudeCode, Profile::Codex, Profile::Opencode];
@@ -86,20 +89,23 @@ fn is_ours(tool: Profile, command: &str) -> bool {
     command.contains(&words(tool))
 }
 
-/// Returns the program of a command of ctxpin's hooks, if the command begins with its path.
-pub fn program(tool: Profile, command: &str) -> Option<PathBuf> {
-    let (word, _) = command.split_once(&words(tool))?;
-    let inner = word
-        .strip_prefix('\'')
-        .and_then(|word| word.strip_suffix('\''));
-    let path = inner.map_or(word.to_owned(), |inner| inner.replace(r"'\''", "'"));
-    let is_one_word = quoted(&path) == word;
-    Some(PathBuf::from(path)).filter(|path| is_one_word && path.is_absolute())
+/// Returns whether a character means itself in a shell.
+fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "/._-+:@%".contains(c)
+}
+
+/// Returns the directory with what another data directory than `own` notes of its hooks, if a command is one of these.
+pub fn other_notes(tool: Profile, command: &str, own: &Path) -> Option<PathBuf> {
+    let data = program::Named::of(tool, command)?.data?;
+    let is_other = data.join("hooks") != own && !program::is_same(&data.join("hooks"), own);
+    let other = is_other
+        .then(|| DataDirectory::named(&data).ok())
+        .flatten()?;
+    Some(other.hooks())
 }
 
 /// Returns a text as one word of a shell.
 fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
     match text.chars().all(is_plain) {
         true => text.to_owned(),
         false => format!("'{}'", text.replace('\'', r"'\''")),
@@ -124,27 +130,5 @@ mod tests {
         );
         assert!(is_ours(Profile::Codex, &command));
         assert!(!is_ours(Profile::ClaudeCode, &command));
-    }
-
-    #[test]
-    fn a_command_says_its_program() {
-        let check = |command: &str, expected: Option<&str>| {
-            let program = program(Profile::Codex, command);
-            assert_eq!(program, expected.map(PathBuf::from), "{command}");
-        };
-        let command = |program: &str| HookCommand {
-            tool: Profile::Codex,
-            program: PathBuf::from(program),
-            options: Vec::new(),
-        };
-        for path in ["/opt/ctxpin", "/home/o'b c/ctxpin"] {
-            check(
-                &format!("{} --data-dir /d", command(path).line()),
-                Some(path),
-            );
-        }
-        check("ctxpin hook run codex --data-dir /d", None);
-        check("sleep 1; /opt/ctxpin hook run codex --data-dir /d", None);
-        check("/opt/other", None);
     }
 }

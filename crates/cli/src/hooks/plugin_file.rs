@@ -9,10 +9,10 @@ use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
 use serde::{Deserialize, Serialize};
 
-use super::HookCommand;
 use super::settings_file::{directories_missing, directories_remove, replace};
+use super::{HookCommand, line, other_notes};
 use crate::data_directory::{
-    DataDirectory, directory_create, file_write, json_read, unreadable, unwritable,
+    DataDirectory, directory_create, file_remove, file_write, json_read, unreadable, unwritable,
 };
 use crate::say::{self, Failure, Hint};
 
@@ -94,6 +94,7 @@ impl PluginFile {
             return Ok(false);
         }
         self.ensure_unchanged()?;
+        let notes = self.notes()?;
         let directory = self.path.parent().unwrap_or(Path::new("/"));
         let mut directories = directories_missing(directory);
         if let Some(mut note) = self.noted()? {
@@ -111,6 +112,10 @@ impl PluginFile {
         file_write(&self.note, &json)?;
         replace(&self.path, &after, 0o600)
             .map_err(|error| unwritable(&self.path).because(error))?;
+        notes
+            .iter()
+            .filter(|note| **note != self.note)
+            .try_for_each(|note| file_remove(note))?;
         Ok(true)
     }
 
@@ -123,13 +128,14 @@ impl PluginFile {
     pub fn uninstall(&self) -> Result<bool, Failure> {
         let is_found = self.read()?.is_some();
         self.ensure_unchanged()?;
+        let (notes, noted) = (self.notes()?, self.noted()?);
         if is_found {
             fs::remove_file(&self.path).map_err(|error| unwritable(&self.path).because(error))?;
         }
-        if let Some(note) = self.noted()? {
+        if let Some(note) = noted {
             directories_remove(&note.directories);
-            fs::remove_file(&self.note).map_err(|error| unwritable(&self.note).because(error))?;
         }
+        notes.iter().try_for_each(|note| file_remove(note))?;
         Ok(is_found)
     }
 
@@ -158,8 +164,23 @@ impl PluginFile {
     }
 
     fn noted(&self) -> Result<Option<Note>, Failure> {
-        let note = json_read::<Note>(&self.note)?;
-        Ok(note.filter(|note| note.plugin == self.path))
+        for path in self.notes()? {
+            let note = json_read::<Note>(&path)?;
+            let note = note.filter(|note| note.plugin == self.path);
+            if note.is_some() {
+                return Ok(note);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns where it may be noted: by another data directory to which the plugin belongs, and here.
+    fn notes(&self) -> Result<Vec<PathBuf>, Failure> {
+        let own = self.note.parent().unwrap_or(Path::new("/"));
+        let words = self.find()?.unwrap_or_default();
+        let other = other_notes(Profile::Opencode, &line(&words), own);
+        let other = other.map(|notes| notes.join(format!("{}.json", Profile::Opencode)));
+        Ok(other.into_iter().chain([self.note.clone()]).collect())
     }
 
     /// Returns the text of the file if it is ctxpin's, or `None` if there is no file.
@@ -237,6 +258,37 @@ mod tests {
         plugin.install(&command()).unwrap();
         plugin.uninstall().unwrap();
         assert!(home.join("plugin").is_dir());
+    }
+
+    #[test]
+    fn the_plugin_of_another_data_directory_goes_as_it_came() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = directory.path().join("config/opencode");
+        let [own, other] = ["data", "other"].map(|name| {
+            let data = directory.path().join(name);
+            let plugin = PluginFile::of(&home, &DataDirectory::at(&data));
+            let options = vec![("--data-dir", data)];
+            (
+                plugin,
+                HookCommand {
+                    options,
+                    ..command()
+                },
+            )
+        });
+        own.0.install(&own.1).unwrap();
+        other.0.install(&other.1).unwrap();
+        assert!(own.0.uninstall().unwrap());
+        assert!(!directory.path().join("config").exists());
+        for data in ["data", "other"] {
+            assert!(
+                !directory
+                    .path()
+                    .join(data)
+                    .join("hooks/opencode.json")
+                    .exists()
+            );
+        }
     }
 
     #[test]

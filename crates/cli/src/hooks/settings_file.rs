@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ctxpin_private_files::file;
 
 use crate::data_directory::{unreadable, unwritable};
-use crate::say::Failure;
+use crate::say::{Failure, Hint};
 
 /// The greatest size of a tool's settings, in bytes.
 const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
@@ -55,13 +55,33 @@ impl SettingsFile {
     ///
     /// # Errors
     ///
-    /// Fails if the file cannot be written. It then stays as it is.
+    /// Fails if the file cannot be written, or has another name. It then stays as it is.
     pub fn write(&self, text: Option<&str>) -> Result<(), Failure> {
+        self.demand_one_name()?;
         let written = self.target().and_then(|target| match text {
             Some(text) => mode_of(&target).and_then(|mode| replace(&target, text, mode)),
             None => fs::remove_file(target),
         });
         written.map_err(|error| unwritable(&self.path).because(error))
+    }
+
+    /// Checks that the file has no second name. The other name of a hard link would keep the text of before, and a text that
+    /// is written into a file in place can be cut off.
+    ///
+    /// # Errors
+    ///
+    /// Fails if it has one.
+    pub fn demand_one_name(&self) -> Result<(), Failure> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) if metadata.is_file() && metadata.nlink() > 1 => Err(unwritable(
+                &self.path,
+            )
+            .because("the file has another name, which would keep the text of before")
+            .hint(Hint::say(
+                "replace one of the names by a symbolic link (`ln -s`), and run the command again",
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the directories that are missing on the way to the file, the outermost first.

@@ -23,6 +23,8 @@ const HOOKS_KEY: &str = "hooks";
 pub enum SettingsError {
     #[error("it is not JSON: {0}")]
     NotJson(String),
+    #[error("it is not an object")]
+    NoObject,
     #[error("`{0}` is not {1}")]
     OtherForm(String, &'static str),
     /// The tools read one of them, or nothing.
@@ -100,13 +102,46 @@ pub fn cut_out(text: &str, inserted: &[Inserted]) -> Option<String> {
     Some(rest)
 }
 
+/// Returns the names of the events that stand in a text with an empty list, or the name of the hooks if they are empty.
+pub fn empty(text: &str) -> Vec<String> {
+    let (_, text) = without_mark(text);
+    let parsed = parse(text).ok().flatten();
+    let hooks = parsed.as_ref().and_then(Value::as_object);
+    let Some(hooks) = hooks.and_then(|object| object.get_object(HOOKS_KEY)) else {
+        return Vec::new();
+    };
+    if hooks.properties.is_empty() {
+        return vec![HOOKS_KEY.to_owned()];
+    }
+    let is_empty = |value: &Value<'_>| {
+        value
+            .as_array()
+            .is_some_and(|list| list.elements.is_empty())
+    };
+    let empty = hooks
+        .properties
+        .iter()
+        .filter(|event| is_empty(&event.value));
+    empty.map(|event| event.name.as_str().to_owned()).collect()
+}
+
+/// Returns whether a text is an object with nothing in it.
+pub fn is_blank(text: &str) -> bool {
+    let text: String = without_mark(text).1.split_whitespace().collect();
+    text == "{}"
+}
+
 /// Takes the hooks whose command `is_ours` out of a text that was edited otherwise too. Lists and objects that this
-/// leaves empty go too.
+/// leaves empty go too, but for those that were there before, whose names [`empty`] has returned then.
 ///
 /// # Errors
 ///
 /// Fails if the text is not a JSON object.
-pub fn remove(text: &str, is_ours: impl Fn(&str) -> bool) -> Result<String, SettingsError> {
+pub fn remove(
+    text: &str,
+    is_ours: impl Fn(&str) -> bool,
+    before: &[String],
+) -> Result<String, SettingsError> {
     let (mark, rest) = without_mark(text);
     let root = CstRootNode::parse(rest, &OPTIONS).map_err(not_json)?;
     let object = root.object_value();
@@ -117,11 +152,14 @@ pub fn remove(text: &str, is_ours: impl Fn(&str) -> bool) -> Result<String, Sett
         let command = hook.as_object()?.get("command")?.value()?;
         command.as_string_lit()?.decoded_value().ok()
     };
+    let was_there = |name: &str| before.iter().any(|before| before == name);
     let mut is_changed = false;
     for event in hooks.properties() {
         let Some(groups) = event.array_value() else {
             continue;
         };
+        let name = event.name().and_then(|name| name.decoded_value().ok());
+        let mut is_left = false;
         for group in groups.elements() {
             let list = group
                 .as_object()
@@ -132,19 +170,20 @@ pub fn remove(text: &str, is_ours: impl Fn(&str) -> bool) -> Result<String, Sett
                 ours.filter(|hook| command_of(hook).is_some_and(|command| is_ours(&command)));
             for hook in ours.collect::<Vec<_>>() {
                 hook.remove();
-                is_changed = true;
+                (is_changed, is_left) = (true, true);
                 if list.elements().is_empty() {
                     group.clone().remove();
                 }
             }
         }
-        if is_changed && groups.elements().is_empty() {
+        if is_left && groups.elements().is_empty() && !name.is_some_and(|name| was_there(&name)) {
             event.remove();
         }
     }
     if let Some(property) = hooks.parent()
         && is_changed
         && hooks.properties().is_empty()
+        && !was_there(HOOKS_KEY)
     {
         property.remove();
     }
@@ -241,7 +280,7 @@ fn added(
     let other = |what: &str, form| Err(SettingsError::OtherForm(what.to_owned(), form));
     let parsed = parse(text)?;
     let Some(Value::Object(root)) = &parsed else {
-        return other("the whole file", "an object");
+        return Err(SettingsError::NoObject);
     };
     ensure_single(root)?;
     let style = Style::of(text, root);
@@ -492,9 +531,10 @@ mod tests {
                 Some(text)
             );
             // Behind other changes, the same hooks go.
-            let removed = remove(&edited.text, is_ours).unwrap();
+            let removed = remove(&edited.text, is_ours, &empty(text)).unwrap();
             assert!(!removed.contains(COMMAND), "{removed}");
-            assert_eq!(remove(&removed, is_ours).unwrap(), removed);
+            assert_eq!(remove(&removed, is_ours, &[]).unwrap(), removed);
+            assert_eq!(empty(&removed), empty(text), "{removed}");
             let others = |text: &str| {
                 let found = hooks(text).unwrap().into_iter();
                 let found = found.filter(|hook| !is_ours(&hook.command));
@@ -548,7 +588,7 @@ mod tests {
     fn what_is_not_understood_is_left_alone() {
         for (text, expected) in [
             ("{", "it is not JSON: "),
-            ("[]", "`the whole file` is not an object"),
+            ("[]", "it is not an object"),
             ("{\"hooks\": []}", "`hooks` is not an object"),
             ("{\"hooks\": {\"Stop\": {}}}", "`hooks.Stop` is not a list"),
             ("{'a': 1}", "it is not JSON: "),

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 
-use super::is_ours;
 use super::settings_file::SettingsFile;
 use super::settings_text::{self, BYTE_ORDER_MARK, Hook};
+use super::{is_ours, other_notes};
 use crate::data_directory::{
     DataDirectory, directory_create, file_remove, file_write, json_read, unreadable, unwritable,
 };
@@ -24,6 +24,9 @@ const TABLES: [&str; 2] = ["hooks", "state"];
 
 /// The key of a hook's hash.
 const HASH_KEY: &str = "trusted_hash";
+
+/// The name of what is noted of the last edit.
+const NOTE: &str = "codex-trust.json";
 
 /// The hashes of hooks by Codex' names of them.
 type Hashes = BTreeMap<String, String>;
@@ -62,7 +65,7 @@ impl Trust {
         Self {
             hooks: SettingsFile::at(super::settings_file(Profile::Codex, home)),
             config: SettingsFile::at(home.join("config.toml")),
-            note: data.hooks().join("codex-trust.json"),
+            note: data.hooks().join(NOTE),
         }
     }
 
@@ -82,6 +85,19 @@ impl Trust {
         let document = self.parsed(&text)?;
         let is_given = |(key, hash): (&String, &String)| trusted(&document, key) == Some(&**hash);
         Ok(!hashes.is_empty() && hashes.iter().all(is_given))
+    }
+
+    /// Checks that the trust can be written, before any hook is.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the settings cannot be read, or have another form.
+    pub fn demand_editable(&self) -> Result<(), Failure> {
+        let text = self.config.read()?.unwrap_or_default();
+        let mut document = self.parsed(&text)?;
+        self.config.demand_one_name()?;
+        let is_editable = table(document.as_table_mut(), &TABLES).is_some();
+        is_editable.then_some(()).ok_or_else(|| self.other_form())
     }
 
     /// Writes the trust in the hooks that are there. The caller has the person's yes.
@@ -120,7 +136,7 @@ impl Trust {
     /// # Errors
     ///
     /// Fails if the settings cannot be read.
-    pub fn others(&self) -> Result<Others, Failure> {
+    pub fn places_of_others(&self) -> Result<Others, Failure> {
         let mut others = Others::new();
         for hook in self.all()? {
             if !is_ours(Profile::Codex, &hook.command) {
@@ -136,7 +152,7 @@ impl Trust {
     ///
     /// Fails if the settings cannot be read, edited or written. They then stay as they are.
     pub fn follow(&self, before: &Others) -> Result<(), Failure> {
-        let after = self.others()?;
+        let after = self.places_of_others()?;
         let mut moves = Vec::new();
         for (event, places) in before {
             let now = after.get(event).into_iter().flatten();
@@ -179,15 +195,32 @@ impl Trust {
     ///
     /// Fails if the settings cannot be read, edited or written. They then stay as they are.
     pub fn take(&self) -> Result<(), Failure> {
-        let note = json_read::<Note>(&self.note)?;
-        let note = note.filter(|note| note.config == self.config.path());
+        let mut notes = self.others()?;
+        notes.push(self.note.clone());
+        let mut note = None;
+        for path in &notes {
+            let noted = json_read::<Note>(path)?;
+            note = note.or(noted.filter(|note| note.config == self.config.path()));
+        }
         if let Some(text) = self.config.read()? {
             let after = self.without(&text, note.as_ref())?;
             if after.as_ref() != Some(&text) {
                 self.config.write(after.as_deref())?;
             }
         }
-        file_remove(&self.note)
+        notes.iter().try_for_each(|note| file_remove(note))
+    }
+
+    /// Returns the notes of other data directories whose hooks are there.
+    fn others(&self) -> Result<Vec<PathBuf>, Failure> {
+        let own = self.note.parent().unwrap_or(Path::new("/"));
+        let mut others = Vec::new();
+        for hook in self.all()? {
+            let notes = other_notes(Profile::Codex, &hook.command, own);
+            others.extend(notes.map(|notes| notes.join(NOTE)));
+        }
+        others.dedup();
+        Ok(others)
     }
 
     /// Returns the settings without the trust, or `None` if there is no file then.
@@ -481,7 +514,7 @@ mod tests {
         fs::write(&config, format!("{text}\n# of the second\n{}", state(2))).unwrap();
 
         let trust = place.trust();
-        let before = trust.others().unwrap();
+        let before = trust.places_of_others().unwrap();
         trust.take().unwrap();
         Installation::of(Profile::Codex, settings.clone(), &place.data())
             .uninstall()
@@ -490,7 +523,7 @@ mod tests {
         let text = fs::read_to_string(&config).unwrap();
         assert_eq!(text.trim(), format!("# of the second\n{}", state(1)).trim());
         // Nothing moves now.
-        trust.follow(&trust.others().unwrap()).unwrap();
+        trust.follow(&trust.places_of_others().unwrap()).unwrap();
         assert_eq!(fs::read_to_string(&config).unwrap(), text);
     }
 
@@ -506,11 +539,17 @@ mod tests {
 
     #[test]
     fn settings_that_cannot_be_edited_stay() {
-        for text in ["a = ", "hooks = 1\n", "[hooks]\nstate = []\n"] {
+        for text in [
+            "a = ",
+            "hooks = 1\n",
+            "[hooks]\nstate = []\n",
+            "[hooks]\nstate = 3\n",
+        ] {
             let place = Place::new();
             let config = place.home().join("config.toml");
             fs::write(&config, text).unwrap();
             place.install(COMMAND);
+            assert!(place.trust().demand_editable().is_err());
             assert!(place.trust().give().is_err());
             assert_eq!(fs::read_to_string(&config).unwrap(), text);
         }

@@ -101,3 +101,34 @@ fn a_plugin_is_put_into_opencode_and_taken_out_again() {
     session.run("ctxpin down");
     session.check("plugin");
 }
+
+#[test]
+fn the_status_says_what_hooks_will_not_do() {
+    let mut session = Session::start("app", "Ours.\n");
+    session.tool("claude", "2.1.332");
+    session.tool("opencode", "1.18.33");
+    let path = session.directory.join("../home/bin/opencode");
+    fs::write(&path, "#!/bin/sh\nexec sleep 60\n").unwrap();
+    session.run("ctxpin up --detach --profile claude-code");
+    // A link of the person's is what the tool calls. The directory of the release behind it comes and goes.
+    session.run(
+        "ln -s \"$(command -v ctxpin)\" ~/bin/pinned && ~/bin/pinned hook install claude-code",
+    );
+    session.run("ctxpin hook status");
+    session.run("sed -i 's/\"timeout\": 5/\"timeout\": 2/' ~/.claude/settings.json");
+    session.run("ctxpin hook status | grep -A5 claude");
+    session.run("~/bin/pinned hook install claude-code");
+    session.run("cp ~/bin/opencode ~/bin/other && ln -sf other ~/bin/pinned");
+    session.run("ctxpin hook status | grep -A5 claude");
+    session.run("rm ~/bin/pinned; ctxpin hook status | grep -A5 claude");
+    session.run("ctxpin hook install claude-code");
+    session.run("ctxpin hook status | grep -A5 claude");
+    session.run("CTXPIN_DATA_DIR=$HOME/other ctxpin hook status | grep -A5 claude");
+    session.run("CTXPIN_DATA_DIR=$HOME/other ctxpin hook uninstall claude-code; ls ~/.claude");
+    session.run("ctxpin hook install claude-code");
+    session.run("ctxpin down");
+    session.run("CTXPIN_DATA_DIR=$HOME/other ctxpin up --detach");
+    session.run("CTXPIN_DATA_DIR=$HOME/other ctxpin hook install claude-code");
+    session.run("CTXPIN_DATA_DIR=$HOME/other ctxpin down");
+    session.check("hook_remarks");
+}

@@ -594,6 +594,7 @@ fn a_hook_never_stands_in_the_way() {
     watched.bench.ok(&watched.app, &["hook", "pause"]);
     let said = watched.call(&odd);
     assert_eq!((said.code, &*said.out), (Some(0), ""), "{said:#?}");
+    assert_says(&log(), &["the hooks are paused"]);
     watched.bench.ok(&watched.app, &["hook", "resume"]);
 
     // A token that was revoked.
@@ -627,6 +628,8 @@ fn a_hook_never_stands_in_the_way() {
     let said = called(watched.hook(), &start.to_string());
     assert_eq!((said.code, &*said.out), (Some(0), ""), "{said:#?}");
     assert_says(&log(), &["any more"]);
+    let status = watched.bench.ok(&watched.app, &["hook", "status"]);
+    assert_says(&status, &["nothing watches", "`ctxpin up` there follows"]);
     // With 2, a client would block the prompt.
     let wrong = watched.bench.run(
         &watched.app,

@@ -18,6 +18,7 @@ use crate::command::tool::ToolHomes;
 use crate::command::words;
 use crate::connect::Connection;
 use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
+use crate::hooks::program;
 use crate::hooks::trust::Trust;
 use crate::hooks::{HookCommand, TOOLS};
 use crate::running::{RunningServer, token_read};
@@ -74,7 +75,8 @@ impl Install {
         let data = DataDirectory::locate()?;
         let named = self.connection.server.clone();
         let token = data.hook_token(named.as_ref());
-        let program = std::env::current_exe()
+        let working = current_directory()?;
+        let program = program::called(&working)
             .map_err(|error| Failure::new("the program's path is unknown").because(error))?;
         let mut options = vec![("--data-dir", data.path().to_owned())];
         if let Some(server) = &named {
@@ -107,8 +109,9 @@ impl Install {
         let place = Place::of(tool, &self.tool.homes, &data)?;
         let trust = place.trust(tool, &data);
         // Settings that cannot be read are found before anything is written.
-        trust.as_ref().map(Trust::is_given).transpose()?;
-        let others = trust.as_ref().map(Trust::others).transpose()?;
+        trust.as_ref().map(Trust::demand_editable).transpose()?;
+        let others = trust.as_ref().map(Trust::places_of_others).transpose()?;
+        let other = place.other_data(tool, &data)?;
         let is_changed = place.install(&command)?;
         if let Some((trust, others)) = trust.as_ref().zip(others) {
             trust.follow(&others)?;
@@ -117,10 +120,16 @@ impl Install {
             true => format!("{} now\n", place.has_hooks()),
             false => format!("{} already\n", place.has_hooks()),
         })?;
+        if let Some(other) = other {
+            say::note(&format!(
+                "they replace those of the data directory {}, to whose processes {tool} tells nothing any more",
+                say::path(&other)
+            ));
+        }
         if let Some(trust) = &trust {
             self.have_trusted(trust)?;
         }
-        if let Some(fault) = place.fault(tool, &current_directory()?)? {
+        if let Some(fault) = place.fault(tool, &working)? {
             say::hint(&fault);
         }
         if tool == Profile::Opencode {
@@ -173,11 +182,13 @@ impl Uninstall {
     /// Fails if the settings cannot be edited.
     pub fn run(self) -> Result<(), Failure> {
         let data = DataDirectory::locate()?;
-        let place = Place::of(self.tool.tool, &self.tool.homes, &data)?;
+        let tool = self.tool.tool;
+        let place = Place::of(tool, &self.tool.homes, &data)?;
+        let other = place.other_data(tool, &data)?;
         // The trust names the hooks by their places, so it goes first. If it cannot go, the hooks still do.
-        let trust = place.trust(self.tool.tool, &data);
+        let trust = place.trust(tool, &data);
         let taken = trust.as_ref().map_or(Ok(()), Trust::take);
-        let others = trust.as_ref().map(Trust::others).transpose();
+        let others = trust.as_ref().map(Trust::places_of_others).transpose();
         let is_changed = place.uninstall()?;
         let followed = match (&trust, others) {
             (Some(trust), Ok(Some(others))) => trust.follow(&others),
@@ -185,6 +196,12 @@ impl Uninstall {
             (_, Ok(_)) => Ok(()),
         };
         say::print(&format!("{}\n", place.has_no_hooks(is_changed)))?;
+        if let Some(other) = other {
+            say::note(&format!(
+                "they were those of the data directory {}",
+                say::path(&other)
+            ));
+        }
         if is_changed {
             say::hint(&format!(
                 "`{}` shows the token that they used, and `ctxpin token revoke` ends it",

@@ -4,6 +4,7 @@ mod install;
 mod place;
 mod run;
 mod status;
+mod watched;
 
 use clap::{Args, Subcommand};
 

@@ -1,6 +1,6 @@
 //! The place where a tool is told to call ctxpin: its settings, or a plugin.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ctxpin_model::profile::Profile;
 use etcetera::BaseStrategy as _;
@@ -11,6 +11,7 @@ use crate::data_directory::DataDirectory;
 use crate::home::home_directory;
 use crate::hooks::installation::{Installation, Installed};
 use crate::hooks::plugin_file::{self, PluginFile};
+use crate::hooks::program::{Named, is_same};
 use crate::hooks::switches::{self, Switch};
 use crate::hooks::trust::Trust;
 use crate::hooks::{self, EVENTS, HookCommand};
@@ -108,8 +109,24 @@ impl Place {
             Self::Plugin(plugin) => Ok(plugin.find()?.map(|words| Installed {
                 command: hooks::line(&words),
                 events: EVENTS.len(),
+                has_time: true,
             })),
         }
+    }
+
+    /// Returns the data directory to which the hooks that are there belong, if it is not this one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the place cannot be read.
+    pub fn other_data(
+        &self,
+        tool: Profile,
+        data: &DataDirectory,
+    ) -> Result<Option<PathBuf>, Failure> {
+        let named = self.find()?;
+        let named = named.and_then(|found| Named::of(tool, &found.command)?.data);
+        Ok(named.filter(|named| named != data.path() && !is_same(named, data.path())))
     }
 
     /// Returns why the tool may not run the hooks for a session in a working directory, if so.

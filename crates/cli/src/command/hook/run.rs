@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use ctxpin_agent::control::{Client, ControlError};
-use ctxpin_agent::hooks::{goes_on_there, has_followed, knows_session, note_missed_start};
+use ctxpin_agent::hooks::{goes_on_there, knows_session, note_missed_start};
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
 use ctxpin_protocol::control::{HookCall, HookEvent, HookReply};
@@ -20,11 +20,12 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::watched::{Left, states};
 use crate::command::words;
 use crate::data_directory::{DataDirectory, directory_create};
 use crate::hooks::TOOLS;
 use crate::process::client_process;
-use crate::running::{RunningServer, is_locked};
+use crate::running::RunningServer;
 use crate::say::{self, Failure};
 
 /// How long a hook takes at most. A client gives it 5 s, or 2 s if an earlier release installed it.
@@ -125,7 +126,10 @@ impl Run {
         let input = tokio::task::spawn_blocking(input).await;
         let input = input.map_err(Failure::of)??;
         if data.hooks_paused().exists() {
-            return self.not_followed(&data, &input);
+            self.not_followed(&data, &input)?;
+            let is_start = input.hook_event_name == SESSION_START;
+            let paused = || Failure::new("the hooks are paused, so a session is not followed");
+            return is_start.then(paused).map_or(Ok(()), Err);
         }
         // A session is followed on a full disk too.
         let _ = directory_create(&data.hooks());
@@ -180,14 +184,14 @@ impl Run {
     fn unwatched(&self, data: &DataDirectory, input: &Input) -> Result<(), Failure> {
         self.not_followed(data, input)?;
         let is_start = input.hook_event_name == SESSION_START;
-        let Some((watched, state)) = followed_before(data, &input.cwd, self.tool) else {
+        let Some(left) = Left::find(data, &input.cwd, self.tool) else {
             return Ok(());
         };
         if !is_start || goes_on_there(input.source.as_deref()) {
             return Ok(());
         }
-        let reason = format!("nothing watches {} any more", say::path(&watched));
-        if self.tool != Profile::Opencode && !was_told(&state).map_err(Failure::of)? {
+        let reason = left.reason();
+        if self.tool != Profile::Opencode && !was_told(&left.state).map_err(Failure::of)? {
             self.answer(&HookReply {
                 chat: None,
                 message: Some(format!(
@@ -318,38 +322,6 @@ async fn asked(
         }
     }
     Ok(None)
-}
-
-/// Returns the state directories of the processes that may watch a directory, or one above it, the nearest first.
-fn states(data: &DataDirectory, directory: &Path, tool: Profile) -> Vec<PathBuf> {
-    let Ok(directory) = directory.canonicalize() else {
-        return Vec::new();
-    };
-    let watched = directory.ancestors();
-    let states = watched.flat_map(|watched| states_of(data, watched, tool));
-    states.collect()
-}
-
-/// Returns the state directories of the processes that may watch a directory itself.
-fn states_of(data: &DataDirectory, watched: &Path, tool: Profile) -> [PathBuf; 2] {
-    [data.agent(watched).state(), data.run_state(watched, tool)]
-}
-
-/// Returns the nearest directory, from one upwards, in which a process followed sessions that has ended, and the process's
-/// state directory.
-fn followed_before(
-    data: &DataDirectory,
-    directory: &Path,
-    tool: Profile,
-) -> Option<(PathBuf, PathBuf)> {
-    let directory = directory.canonicalize().ok()?;
-    directory.ancestors().find_map(|watched| {
-        // One that runs waits for a server.
-        let is_running = is_locked(&data.agent(watched).lock()).unwrap_or(true);
-        let mut states = states_of(data, watched, tool).into_iter();
-        let state = states.find(|state| has_followed(state))?;
-        (!is_running).then(|| (watched.to_owned(), state))
-    })
 }
 
 /// Returns whether a person was told that the process of a state directory has ended, and notes that. A process that

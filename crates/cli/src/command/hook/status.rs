@@ -1,5 +1,6 @@
 //! `ctxpin hook status`, `pause` and `resume`.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -11,13 +12,15 @@ use ctxpin_model::profile::Profile;
 use serde::Serialize;
 
 use super::place::Place;
+use super::watched::Left;
 use crate::chat_choice::current_directory;
 use crate::command::Output;
 use crate::command::tool::ToolHomes;
 use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
 use crate::hooks::installation::Installed;
-use crate::hooks::{self, EVENTS, TOOLS};
-use crate::installed;
+use crate::hooks::program::{Named, is_same};
+use crate::hooks::{EVENTS, SECONDS_MAX, TOOLS};
+use crate::installed::{self, Found};
 use crate::say::{self, Failure};
 
 /// Show which tools have ctxpin's hooks, and when they were last called
@@ -43,6 +46,8 @@ struct ToolHooks {
     tool: String,
     /// The version of the installed tool, if one is found.
     version: Option<String>,
+    #[serde(skip)]
+    is_silent: bool,
     /// The version that ctxpin was compared with.
     compared_with: Option<&'static str>,
     /// The tool's settings, or its plugin.
@@ -55,6 +60,8 @@ struct ToolHooks {
     trusted: Option<bool>,
     /// Why the hooks cannot work, if they cannot.
     fault: Option<String>,
+    /// What else a person may not expect of them.
+    remarks: Vec<String>,
     paused: bool,
     /// The time at which a hook was last called.
     called_at: Option<DateTime<Utc>>,
@@ -99,15 +106,23 @@ impl Status {
             Ok((fault, trusted, found)) => (found, trusted, fault),
             Err(failure) => (None, None, Some(failure.message().to_owned())),
         };
+        let remarks = match &found {
+            Some(found) => remarks(tool, &place, found, &directory, data)?,
+            None => Vec::new(),
+        };
+        let version = installed::find(tool, &directory);
+        let is_silent = matches!(version, Found::Silent);
         Ok(ToolHooks {
             tool: tool.to_string(),
-            version: installed::find(tool, &directory).map(|tool| tool.version()),
+            version: version.installed().map(|tool| tool.version()),
+            is_silent,
             compared_with: tool.compared_with(),
             settings: place.path().to_string_lossy().into_owned(),
             events: found.as_ref().map_or(0, |found| found.events),
             command: found.map(|found| found.command),
             trusted,
             fault,
+            remarks,
             paused: data.hooks_paused().exists(),
             called_at: modified_at(&data.hook_called(tool)),
             evidence_at: evidence_at(tool, data)?,
@@ -117,13 +132,56 @@ impl Status {
 
 /// Returns why the command of the hooks cannot run, if so.
 fn program_fault(tool: Profile, command: &str) -> Option<String> {
-    let program = hooks::program(tool, command)?;
+    let program = Named::of(tool, command)?.program;
     (!program.is_file()).then(|| {
         format!(
             "there is no program {} any more; `ctxpin hook install {tool}` writes where this one is",
             say::path(&program)
         )
     })
+}
+
+/// Returns what a person may not expect of hooks that work.
+fn remarks(
+    tool: Profile,
+    place: &Place,
+    found: &Installed,
+    working: &Path,
+    data: &DataDirectory,
+) -> Result<Vec<String>, Failure> {
+    let mut remarks = Vec::new();
+    let Some(Named { program, .. }) = Named::of(tool, &found.command) else {
+        return Ok(remarks);
+    };
+    let used = place.other_data(tool, data)?;
+    let own = env::current_exe().map_err(Failure::of)?;
+    if program.is_file() && !is_same(&program, &own) {
+        remarks.push(format!(
+            "they call another program than this one; `ctxpin hook install {tool}` has them call this one"
+        ));
+    }
+    if let Some(used) = &used {
+        remarks.push(format!(
+            "they are those of the data directory {}, and this one is {}; `ctxpin hook install {tool}` replaces them",
+            say::path(used),
+            say::path(&data.path())
+        ));
+    }
+    if !found.has_time {
+        remarks.push(format!(
+            "{tool} gives them less than {SECONDS_MAX} s, which a busy machine may need; `ctxpin hook install {tool}` \
+             gives them more"
+        ));
+    }
+    if used.is_none()
+        && let Some(left) = Left::find(data, working, tool)
+    {
+        remarks.push(format!(
+            "{}; `ctxpin up` there follows sessions again",
+            left.reason()
+        ));
+    }
+    Ok(remarks)
 }
 
 fn text(tool: &ToolHooks) -> String {
@@ -142,6 +200,8 @@ fn text(tool: &ToolHooks) -> String {
     if let Some(fault) = tool.fault.as_ref().filter(|_| tool.events > 0) {
         facts.push(("fault", fault.clone()));
     }
+    let remarks = tool.remarks.iter();
+    facts.extend(remarks.map(|remark| ("remark", remark.clone())));
     if let Some(command) = &tool.command {
         facts.push(("command", command.clone()));
     }
@@ -162,6 +222,10 @@ fn text(tool: &ToolHooks) -> String {
         match &tool.version {
             Some(version) if version == compared => format!("{version}, as compared"),
             Some(version) => format!("{version}; compared was {compared}"),
+            None if tool.is_silent => format!(
+                "did not answer within {} s; compared was {compared}",
+                installed::ANSWER_TIME_MAX.as_secs()
+            ),
             None => format!("not found; compared was {compared}"),
         },
     ));
