@@ -25,6 +25,13 @@ use crate::metrics::OpenWatch;
 /// dead one.
 const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(15);
 
+/// The interval of the events on a quiet stream of a web page. A page sees no comments, and takes a longer silence for
+/// a server that hangs.
+const PAGE_ALIVE_EVERY: Duration = Duration::from_secs(5);
+
+/// The event that tells a web page nothing but that the server is there.
+const ALIVE: &str = "alive";
+
 /// The interval at which the server looks whether the session of a quiet watch has ended. It has usually heard of the
 /// end before.
 const SESSION_CHECKED_EVERY: Duration = Duration::from_secs(30);
@@ -59,6 +66,13 @@ pub(crate) async fn events(
     let detail = convert::watches::detail(query);
     let watch = watches::watch(&app.service, credential, subject, detail).await?;
     let watch = watch.of_session(session.clone());
+    let keep_alive = match session {
+        Some(_) => KeepAlive::new()
+            .interval(PAGE_ALIVE_EVERY)
+            // A browser drops an event without data.
+            .event(SseEvent::default().event(ALIVE).data("{}")),
+        None => KeepAlive::new().interval(KEEP_ALIVE_EVERY),
+    };
     let events = EventStream {
         watch,
         detail,
@@ -71,7 +85,6 @@ pub(crate) async fn events(
         let event = events.next().await?;
         Some((Ok::<_, Infallible>(to_sse(&event, events.mark())), events))
     });
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE_EVERY);
     let sse = Sse::new(stream).keep_alive(keep_alive);
     Ok(([(X_ACCEL_BUFFERING, "no")], sse).into_response())
 }

@@ -63,7 +63,7 @@ function quoted(text) {
 /** Returns the text of a file, with each of its bytes. `undefined` if it cannot be read or is no text. */
 async function textOf(address) {
   try {
-    const response = await fetch(address);
+    const response = await ask(address);
     const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
     return response.ok ? decoder.decode(await response.arrayBuffer()) : undefined;
   } catch {

@@ -13,7 +13,7 @@ document.addEventListener("click", async (event) => {
   const place = link.closest("tr") ?? link;
   place.setAttribute("aria-busy", "true");
   const headers = { accept: "text/html", "ctxpin-fragment": "true" };
-  const response = await fetch(link.href, { headers }).catch(() => undefined);
+  const response = await ask(link.href, { headers }).catch(() => undefined);
   if (!response) {
     // The page that somebody reads must not give way to one of the browser.
     place.removeAttribute("aria-busy");

@@ -60,7 +60,11 @@ async function refresh({ asked = false } = {}) {
 }
 
 async function refreshOnce(asked) {
-  const response = await fetch(location.href, { headers: { accept: "text/html" }, cache: "no-cache" });
+  const response = await fetch(location.href, {
+    headers: { accept: "text/html" },
+    cache: "no-cache",
+    signal: AbortSignal.timeout(NEWS_ANSWER_MS),
+  });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (response.status === 401 || new URL(response.url).pathname === "/sign-in") {
     streamEnds("signed out");

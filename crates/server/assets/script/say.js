@@ -6,7 +6,7 @@ const SAY_EVERY_MS = 5_000;
 /** How long a sentence of the page itself stays. */
 const SENTENCE_MS = 3_000;
 
-const SILENT = "The server did not answer. Once it does, this page shows what holds.";
+const SILENT = "The server did not answer. Once it does, this page shows what holds: do it again if it was not done.";
 
 let saidAt = -SAY_EVERY_MS;
 let sayTimer = 0;
@@ -55,15 +55,15 @@ function endStaleToasts() {
   }
 }
 
-/** Shows a sentence of the page itself. One that did not fail asks for nothing, and goes by itself. */
-function showSentence(sentence, { failed = false, lost = false } = {}) {
+/** Shows a sentence of the page itself, and returns its toast. One that asks for nothing goes by itself. */
+function showSentence(sentence, { failed = false, stays = failed, lost = false } = {}) {
   const toast = document.createElement("div");
   toast.className = failed ? "toast failed" : "toast";
   if (lost) toast.dataset.lost = "";
   const text = document.createElement("p");
   text.textContent = sentence;
   toast.append(text);
-  if (failed) {
+  if (stays) {
     const close = document.createElement("button");
     close.type = "button";
     close.dataset.close = "";
@@ -71,7 +71,8 @@ function showSentence(sentence, { failed = false, lost = false } = {}) {
     toast.append(close);
   }
   showToast(toast);
-  if (!failed) setTimeout(() => toast.remove(), SENTENCE_MS);
+  if (!stays) setTimeout(() => toast.remove(), SENTENCE_MS);
+  return toast;
 }
 
 document.addEventListener("click", (event) => {

@@ -10,7 +10,7 @@ async function startSignIn() {
   const note = document.getElementById("sign-in-note");
   note.textContent = "Signing in…";
   note.className = "";
-  const response = await fetch(form.getAttribute("action"), {
+  const response = await ask(form.getAttribute("action"), {
     method: "POST",
     headers: { "ctxpin-fragment": "true" },
     body: new URLSearchParams({ code, next: localPath(given.get("next")) }),

@@ -3,8 +3,11 @@
 //
 // The bar says the state in words: live, reconnecting, stale since 14:02, signed out.
 
-/** A connection that is lost for so long makes the page stale. */
-const STALE_AFTER_MS = 10_000;
+/** After such a silence the connection is lost, although it is open. The server says something every 5 s. */
+const SILENT_MS = 12_000;
+
+/** A silence of so long makes the page stale. */
+const STALE_AFTER_MS = 20_000;
 
 /** The wait before a stream that the server has refused is opened again, doubled up to the second. */
 const REOPEN_FIRST_MS = 1_000;
@@ -12,9 +15,11 @@ const REOPEN_LAST_MS = 30_000;
 
 const tabs = new BroadcastChannel("ctxpin-stream");
 
-/** `live`, `lost` or `over`, since when, and the mark of the latest news. */
-let stream = { state: "lost", since: Date.now() };
+/** `live`, `lost` or `over`, when the server was heard last, and the mark of the latest news. */
+let stream = { state: "lost", heardAt: Date.now() };
 let isReader = false;
+/** When this tab began to wait for the next word of the server. */
+let waitsSince;
 /** Opens the stream of this tab again. */
 let readAgain = () => {};
 /** Leaves the stream to another tab. */
@@ -42,7 +47,10 @@ function startStream() {
     hasMissed = false;
     refreshSoon();
   });
-  setInterval(showStream, 1_000);
+  setInterval(() => {
+    if (isReader && isSilent(waitsSince)) readAgain();
+    showStream();
+  }, 1_000);
   // The connection may have gone with the network.
   for (const kind of ["offline", "online"]) addEventListener(kind, () => readAgain());
   // Web Locks exist where the page is served securely or from this machine. Elsewhere each tab reads.
@@ -65,13 +73,15 @@ function startStream() {
 function readStream(wait) {
   if (stream.state === "over") return;
   isReader = true;
+  waitsSince = Date.now();
   const source = new EventSource("/api/v1/watch?state=false");
   const tell = (news, mark) => {
     tabs.postMessage({ kind: "news", news, mark });
     hear(news, mark);
   };
   const tellState = (state) => {
-    streamBecomes({ ...stream, state, since: stream.state === state ? stream.since : Date.now() });
+    waitsSince = Date.now();
+    streamBecomes({ ...stream, state, heardAt: state === "live" ? waitsSince : stream.heardAt });
     tabs.postMessage({ kind: "state", stream });
   };
   const reopen = () => {
@@ -91,13 +101,18 @@ function readStream(wait) {
     // Something may have happened between the page and the stream.
     tell({ kind: "everything" }, stream.mark);
   });
+  source.addEventListener("alive", () => tellState("live"));
   source.addEventListener("changed", (event) => {
+    tellState("live");
     const news = JSON.parse(event.data);
     stream.mark = event.lastEventId;
     // The server looks from time to time whether it has missed something, which no mark tells.
     tell(news, news.kind === "everything" ? undefined : stream.mark);
   });
-  source.addEventListener("deleted", (event) => tell({ kind: "gone", ...JSON.parse(event.data) }));
+  source.addEventListener("deleted", (event) => {
+    tellState("live");
+    tell({ kind: "gone", ...JSON.parse(event.data) });
+  });
   source.addEventListener("closed", (event) => {
     tellState("lost");
     // The session has ended. Each tab fetches its page, and finds that.
@@ -119,7 +134,7 @@ function readStream(wait) {
 
 /** Ends all news of this tab, for example because the session is over. */
 function streamEnds(words) {
-  streamBecomes({ state: "over", since: Date.now(), words });
+  streamBecomes({ state: "over", words });
   say(words);
   isReader = false;
   leaveStream();
@@ -127,29 +142,34 @@ function streamEnds(words) {
 
 function streamBecomes(next) {
   if (stream.state === "over") return;
-  const before = stream.state;
   stream = next;
   showStream();
-  if (before === "live" && next.state === "lost") say("The connection is lost. ctxpin tries again.");
-  if (before !== "lost" || next.state !== "live") return;
+}
+
+/** Returns whether nobody has heard of the server for too long. */
+function isSilent(since, limit = SILENT_MS) {
+  return Date.now() - since > limit;
+}
+
+/** Writes the state into the bar, and says when it changes. */
+function showStream() {
+  const place = document.getElementById("stream");
+  const [name, words] = streamWords();
+  const before = place.dataset.stream;
+  if (before === name && place.textContent === words) return;
+  place.dataset.stream = name;
+  place.textContent = words;
+  if (before === "live" && name !== "over") say("The connection is lost. ctxpin tries again.");
+  if (before === "live" || name !== "live") return;
   endToasts(".toast[data-lost]");
   if (performance.now() > STALE_AFTER_MS) say("Live again.");
 }
 
-/** Writes the state into the bar. */
-function showStream() {
-  const place = document.getElementById("stream");
-  const [name, words] = streamWords();
-  if (place.dataset.stream === name && place.textContent === words) return;
-  place.dataset.stream = name;
-  place.textContent = words;
-}
-
 function streamWords() {
   if (stream.state === "over") return ["over", stream.words];
-  if (stream.state === "live") return ["live", "live"];
-  if (Date.now() - stream.since < STALE_AFTER_MS) return ["reconnecting", "reconnecting"];
-  return ["stale", `stale since ${clockTime(new Date(stream.since))}`];
+  if (stream.state === "live" && !isSilent(stream.heardAt)) return ["live", "live"];
+  if (!isSilent(stream.heardAt, STALE_AFTER_MS)) return ["reconnecting", "reconnecting"];
+  return ["stale", `stale since ${clockTime(new Date(stream.heardAt))}`];
 }
 
 /**

@@ -16,7 +16,11 @@ document.addEventListener("submit", (event) => {
   if (busy.getAttribute("aria-busy") === "true") return;
   busy.setAttribute("aria-busy", "true");
   const sent = send(form, event.submitter)
-    .catch(() => showSentence(SILENT, { failed: true, lost: true }))
+    .catch(() => {
+      showSentence(SILENT, { failed: true, lost: true });
+      // It may have been done all the same.
+      refreshSoon();
+    })
     .finally(() => {
       busy.removeAttribute("aria-busy");
       if (writing === sent) writing = undefined;
@@ -25,7 +29,7 @@ document.addEventListener("submit", (event) => {
 });
 
 async function send(form, submitter) {
-  const response = await fetch(submitter?.getAttribute("formaction") ?? form.getAttribute("action"), {
+  const response = await ask(submitter?.getAttribute("formaction") ?? form.getAttribute("action"), {
     method: "POST",
     headers: {
       accept: "text/html",

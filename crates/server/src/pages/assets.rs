@@ -39,6 +39,7 @@ const STYLE: &str = joined!(
 
 const SCRIPT: &str = joined!(
     "script/say.js",
+    "script/ask.js",
     "script/guard.js",
     "script/morph.js",
     "script/refresh.js",

@@ -24,7 +24,7 @@ async fn a_page_mends_itself_when_the_server_is_back() -> Result<()> {
         .await?;
     // The page looks at the clock each second.
     browser
-        .evaluate("{ const now = Date.now; Date.now = () => now() + 11_000; }")
+        .evaluate("{ const now = Date.now; Date.now = () => now() + 21_000; }")
         .await?;
     browser
         .until(&format!("/^stale since \\d\\d:\\d\\d$/.test({stream})"))

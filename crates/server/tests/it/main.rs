@@ -18,6 +18,7 @@ mod failed_forms;
 mod failover;
 mod flows;
 mod frames;
+mod frozen;
 mod hostile;
 mod hostile_pages;
 mod keyboard;
