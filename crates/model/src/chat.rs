@@ -231,6 +231,8 @@ spelled! {
         /// The chat has drifted, and its owner has kept the pin.
         Declined = "declined",
         Unpinned = "unpinned",
+        /// The chat has a pin and no agent, so that nobody knows of drift.
+        Unbound = "unbound",
         /// The pinned snapshot has an error.
         Error = "error",
     }
@@ -343,6 +345,8 @@ pub struct ChatCounts {
     pub drifted: u64,
     pub declined: u64,
     pub unpinned: u64,
+    /// The pinned chats without an agent.
+    pub unbound: u64,
     pub error: u64,
     pub archived: u64,
     /// The observed chats that are not archived.

@@ -264,6 +264,7 @@ fn of_state(state: ChatState) -> impl Iterator<Item = &'static str> {
         ChatState::Drifted => &[DIRTY, " and not ", DECLINED],
         ChatState::Declined => &[DIRTY, " and ", DECLINED],
         ChatState::Unpinned => &["c.pin_snapshot is null"],
+        ChatState::Unbound => &["c.pin_snapshot is not null and c.agent_id is null"],
         ChatState::Error => &["ps.error is not null"],
     };
     parts.iter().copied()
@@ -532,6 +533,7 @@ impl<R> Granted<Account, R> {
                     drifted: row.take()?,
                     declined: row.take()?,
                     unpinned: row.take()?,
+                    unbound: row.take()?,
                     error: row.take()?,
                     own_drifted: row.take()?,
                     all: row.take()?,

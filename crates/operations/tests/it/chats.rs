@@ -173,6 +173,7 @@ async fn a_child_with_another_agent_is_refused(test: &TestService) {
     scene.push(&agents_md("one")).await;
     let other = scene.other_agent().await;
     let parent = scene.chat().await;
+    scene.minute();
     let unbound = scene.chat().await;
     unbound.bind(None).await.unwrap();
     for parent in [parent, unbound] {
@@ -652,15 +653,19 @@ async fn chats_are_counted_and_listed_by_state(test: &TestService) {
     let unpinned = TestChat::create(scene.service, scene.owner, &ChatCreate::default())
         .await
         .unwrap();
+    scene.minute();
+    let unbound = scene.chat().await;
+    unbound.bind(None).await.unwrap();
     let counts = overview::read(scene.service, scene.owner)
         .await
         .unwrap()
         .counts;
     let expected = ChatCounts {
-        all: 4,
+        all: 5,
         drifted: 1,
         declined: 1,
         unpinned: 1,
+        unbound: 1,
         error: 2,
         archived: 1,
         observed: 0,
@@ -670,10 +675,14 @@ async fn chats_are_counted_and_listed_by_state(test: &TestService) {
     };
     assert_eq!(counts, expected);
     for (state, expected) in [
-        (None, vec![unpinned.id, clean.id, declined.id, drifted.id]),
+        (
+            None,
+            vec![unbound.id, unpinned.id, clean.id, declined.id, drifted.id],
+        ),
         (Some(ChatState::Drifted), vec![drifted.id]),
         (Some(ChatState::Declined), vec![declined.id]),
         (Some(ChatState::Unpinned), vec![unpinned.id]),
+        (Some(ChatState::Unbound), vec![unbound.id]),
         (Some(ChatState::Error), vec![declined.id, drifted.id]),
     ] {
         let listed = summaries(&scene, state).await;

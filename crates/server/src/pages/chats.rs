@@ -135,6 +135,8 @@ pub(crate) struct ChatRow {
     pub error: Option<String>,
     pub drifted_since: Option<Time>,
     pub is_away: bool,
+    /// Whether the chat is bound to a workspace.
+    pub is_bound: bool,
     /// Whether the agent's last push was refused.
     pub is_refused: bool,
     pub proof: Proof,
@@ -313,6 +315,7 @@ fn filters(counts: &ChatCounts, query: &ChatsQuery) -> Vec<Filter> {
         ("Behind", of_state(ChatState::Drifted), counts.drifted),
         ("Declined", of_state(ChatState::Declined), counts.declined),
         ("Unpinned", of_state(ChatState::Unpinned), counts.unpinned),
+        ("No workspace", of_state(ChatState::Unbound), counts.unbound),
         ("Scan incomplete", of_state(ChatState::Error), counts.error),
         (
             "Deviates",
@@ -432,6 +435,7 @@ impl ChatRow {
             error: pin.and_then(|pin| pin.error.clone()),
             drifted_since: chat.drift().map(|drift| Time::span(drift.since, now)),
             is_away: is_away(line, now),
+            is_bound: chat.agent.is_some(),
             is_refused: chat.agent_refused.is_some(),
             proof: Proof(LastSaid::of(chat)),
             pinned: pin.map(|pin| Time::span(pin.pinned_at, now)),
@@ -468,7 +472,9 @@ impl ChatRow {
             Stand::Drifted => "is-drift",
             Stand::Clean if self.error.is_some() => "is-wrong",
             Stand::Clean if self.doubts().is_empty() => "faint",
-            Stand::Clean | Stand::Declined | Stand::Unpinned | Stand::Archived => "quiet",
+            Stand::Clean | Stand::Declined | Stand::Unpinned | Stand::Unbound | Stand::Archived => {
+                "quiet"
+            }
         }
     }
 

@@ -87,6 +87,7 @@ pub fn state(chat: &Chat) -> String {
         Some(_) if chat.archived => vec![],
         Some(_) if context.dirty && context.declined => vec!["declined"],
         Some(_) if context.dirty => vec!["behind"],
+        Some(_) if chat.agent_id.is_none() => vec!["no workspace"],
         Some(_) => vec!["clean"],
     };
     if settings::is_observed(chat) {

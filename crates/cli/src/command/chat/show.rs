@@ -221,6 +221,9 @@ impl Page<'_> {
         if context.pin.snapshot.is_none() {
             let next = match (&context.head, self.chat.archived) {
                 (_, true) => "unarchiving pins it",
+                (None, _) if self.chat.agent_id.is_none() => {
+                    "it is bound to no workspace; `ctxpin chat bind` binds it"
+                }
                 (Some(_), _) if settings::is_observed(self.chat) => {
                     "the next push or turn pins it, or a session that begins"
                 }
@@ -235,6 +238,9 @@ impl Page<'_> {
                  ctxpin chat archive {} --undo   show it again\n",
                 say::id(self.chat.id)
             );
+        }
+        if self.chat.agent_id.is_none() {
+            return unbound(&say::id(self.chat.id));
         }
         if !context.pin.dirty {
             return match &context.pin.agent_refused {
@@ -311,6 +317,15 @@ fn gone() -> String {
     )
 }
 
+/// Returns the note that the chat has no workspace whose changes could wait, with the command that gives it one.
+fn unbound(chat: &str) -> String {
+    let label = say::paint(say::WARNING, "no workspace");
+    format!(
+        "\n{label}: it was deleted, or the chat was unbound; the pin stays, and no change can come\n\n  \
+         ctxpin chat bind AGENT --chat {chat}   bind it to another one, of `ctxpin agent list`\n"
+    )
+}
+
 /// Returns the notes about a resource, one line each: what ctxpin's prompt leaves out of it, and its warnings.
 fn details(resource: &Resource) -> String {
     details_with(resource, resource.removed)
@@ -354,10 +369,21 @@ mod tests {
     use super::*;
     use crate::command::chat::state;
 
+    const AGENT: &str = "01a22094-3a09-7e07-b182-bf8db57cbc40";
+
     /// Returns the state of a chat in `chat list`, and what `chat show` says of its drift.
     fn said(pin: &Value, is_archived: bool, is_agent_gone: bool) -> (String, String) {
+        said_of(pin, is_archived, is_agent_gone, Some(AGENT))
+    }
+
+    fn said_of(
+        pin: &Value,
+        is_archived: bool,
+        is_agent_gone: bool,
+        agent: Option<&str>,
+    ) -> (String, String) {
         let chat = json!({
-            "id": "01a22094-3a09-7e07-b182-bf8db57cbc39", "title": "t", "agent_id": null,
+            "id": "01a22094-3a09-7e07-b182-bf8db57cbc39", "title": "t", "agent_id": agent,
             "policy": "manual", "tools": "live", "archived": is_archived, "context": pin,
             "created_at": "2026-11-01T00:00:00Z", "updated_at": "2026-11-01T00:00:00Z",
         });
@@ -408,6 +434,16 @@ mod tests {
         check(&pin, true, Some("its agent is gone"));
         pin["agent_refused"] = json!({ "limit": "content_bytes", "at": "2026-11-01T00:00:00Z" });
         check(&pin, true, Some("exceeded a limit (content_bytes)"));
+    }
+
+    #[test]
+    fn a_chat_without_a_workspace_is_not_clean() {
+        let (state, drift) = said_of(&clean_pin(), false, false, None);
+        assert_eq!(state, "no workspace");
+        assert!(drift.contains("it was deleted"), "{drift}");
+        assert!(!drift.contains("clean"), "{drift}");
+        let archived = said_of(&clean_pin(), true, false, None);
+        assert_eq!(archived.0, "archived");
     }
 
     #[test]

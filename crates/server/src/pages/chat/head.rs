@@ -287,7 +287,7 @@ impl ChatHead {
                 Stand::Drifted | Stand::Declined => {
                     chat.drift().map(|drift| Time::span(drift.since, now))
                 }
-                Stand::Clean | Stand::Unpinned | Stand::Archived => None,
+                Stand::Clean | Stand::Unpinned | Stand::Unbound | Stand::Archived => None,
             },
             is_ahead: chat.first_other_at.is_none(),
             change_count: counted(view.changes().len() as u64, "change"),
@@ -336,7 +336,7 @@ impl Next {
             // Nobody decides about changes that they do not see. Their tab has a foot with the decision.
             Stand::Drifted => link(Tab::Changes, "See the changes", Operation::ContextRead),
             Stand::Declined => link(Tab::Changes, "See what was declined", Operation::DiffRead),
-            Stand::Unpinned if chat.agent.is_none() => Some(Self::Link {
+            Stand::Unbound | Stand::Unpinned if chat.agent.is_none() => Some(Self::Link {
                 label: "Bind to a workspace",
                 path: format!("/chats/{id}/settings"),
                 needs: Operation::ChatChange,
@@ -357,7 +357,7 @@ impl Next {
                 "See what the client reads",
                 Operation::ContextRead,
             ),
-            Stand::Clean | Stand::Archived => {
+            Stand::Clean | Stand::Unbound | Stand::Archived => {
                 link(Tab::Prompt, "Read the prompt", Operation::PromptRead)
             }
         }

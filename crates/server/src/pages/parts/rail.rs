@@ -24,6 +24,8 @@ pub(crate) enum Stand {
     Drifted,
     Declined,
     Unpinned,
+    /// The pin has no workspace to follow: it was deleted, or the chat was unbound.
+    Unbound,
     /// The chat is archived, so nobody is asked about its drift.
     Archived,
 }
@@ -34,6 +36,7 @@ impl Stand {
         match (&line.chat.pin, line.chat.drift()) {
             (None, _) => Self::Unpinned,
             (Some(_), _) if line.chat.archived_at.is_some() => Self::Archived,
+            (Some(_), _) if line.chat.agent.is_none() => Self::Unbound,
             (Some(_), None) => Self::Clean,
             (Some(_), Some(drift)) if drift.declined => Self::Declined,
             (Some(_), Some(_)) => Self::Drifted,
@@ -46,6 +49,7 @@ impl Stand {
             Self::Drifted => "drifted",
             Self::Declined => "declined",
             Self::Unpinned => "unpinned",
+            Self::Unbound => "unbound",
             Self::Archived => "archived",
         }
     }
@@ -56,6 +60,7 @@ impl Stand {
             Self::Drifted => "Behind",
             Self::Declined => "Declined",
             Self::Unpinned => "Unpinned",
+            Self::Unbound => "No workspace",
             Self::Archived => "Archived",
         }
     }
@@ -67,7 +72,7 @@ pub(crate) struct Rail {
     pub stand: Stand,
     /// How many heads the pin is behind.
     pub behind: u64,
-    /// Whether the agent has not answered for a while.
+    /// Whether the agent has not answered for a while. The chat may also have none.
     pub is_away: bool,
     /// What is wrong, in two words: the notch. `None` if nothing is.
     pub notch: Option<&'static str>,
@@ -82,10 +87,11 @@ impl Rail {
     /// Returns the small rail of a chat.
     pub fn of(line: &ChatSummary, now: Moment) -> Self {
         let pin = line.chat.pin.as_ref();
+        let stand = Stand::of(line);
         Self {
-            stand: Stand::of(line),
+            stand,
             behind: line.heads_behind(),
-            is_away: is_away(line, now),
+            is_away: stand == Stand::Unbound || is_away(line, now),
             notch: pin
                 .and_then(|pin| pin.error.as_ref())
                 .map(|_| SCAN_INCOMPLETE),
@@ -111,7 +117,7 @@ impl Rail {
         words += &match self.stand {
             Stand::Drifted => format!(" by {}", counted(self.behind, "head")),
             Stand::Declined => format!(", behind by {}", counted(self.behind, "head")),
-            Stand::Clean | Stand::Unpinned | Stand::Archived => String::new(),
+            Stand::Clean | Stand::Unpinned | Stand::Unbound | Stand::Archived => String::new(),
         };
         if self.is_observed {
             words += ", observed";
@@ -119,7 +125,7 @@ impl Rail {
         if let Some(notch) = self.notch {
             words = format!("{words}, {notch}");
         }
-        if self.is_away {
+        if self.is_away && self.stand != Stand::Unbound {
             words += ", agent gone";
         }
         words
@@ -317,6 +323,12 @@ mod tests {
             "Declined, behind by 1 head, scan incomplete, agent gone",
         );
         check(rail(Stand::Unpinned, 0).large(), "Unpinned");
+        let unbound = Rail {
+            is_away: true,
+            ..rail(Stand::Unbound, 0)
+        };
+        check(unbound, "No workspace");
+        assert!(unbound.to_string().contains("class=\"track\""));
         let connected = Rail {
             of_agent: Some("connected"),
             ..rail(Stand::Clean, 0)
