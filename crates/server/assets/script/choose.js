@@ -4,6 +4,8 @@
 
 let lastBox;
 
+const DROPPED = "What you chose has changed since, so it is chosen no more. Look at it, and choose it again.";
+
 /** Returns the boxes that a form sends, also those elsewhere on the page that name it. */
 function boxesOf(form) {
   return [...form.elements].filter((box) => box.type === "checkbox" && box.name);
@@ -20,7 +22,28 @@ document.addEventListener("click", (event) => {
   lastBox = box;
 });
 
-document.addEventListener("change", countChoices);
+document.addEventListener("change", ({ target }) => {
+  target.closest("[data-dropped]")?.removeAttribute("data-dropped");
+  if (target.dataset.fresh && !target.checked) target.value = target.dataset.fresh;
+  countChoices();
+});
+
+/**
+ * Takes the tick away of what has changed since, and says so. Returns whether the box takes its newer value. One with
+ * `data-holds` keeps tick and value, because the server compares them with what it has.
+ */
+function dropTick(box, fresh) {
+  if (box.dataset.holds !== undefined) {
+    box.dataset.fresh = fresh;
+    return false;
+  }
+  box.checked = false;
+  box.closest(".row")?.setAttribute("data-dropped", "");
+  if (!document.querySelector(".toast[data-dropped]")) {
+    showSentence(DROPPED, { stays: true }).dataset.dropped = "";
+  }
+  return true;
+}
 
 /** Writes the numbers into the words of the buttons: `data-words="Take {n} of {all}"`. */
 function countChoices() {

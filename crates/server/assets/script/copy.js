@@ -48,10 +48,10 @@ function filledCommand({ dataset, form }) {
 
 /**
  * Returns what a command calls the value of a field. The box of a change in a diff has its id and a kind before the path,
- * and that of a chat its pin and its head behind the id.
+ * and those of a chat and of a change in the inbox have more behind the id.
  */
 function wordOf({ name, type, value }) {
-  if (name === "chat") return value.split(" ")[0];
+  if (name === "chat" || name === "change") return value.split(" ")[0];
   return type === "checkbox" ? value.trim().replace(/^\w+ (\w+ )?/, "") : value.trim();
 }
 

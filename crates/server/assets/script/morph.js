@@ -9,7 +9,7 @@
 //   data-hold       text that is only replaced when the reader asks; its value says what has happened
 
 /** Attributes that the reader or the script sets, never the server's next rendering. */
-const KEPT_ATTRIBUTES = new Set(["open", "aria-busy", "data-news", "data-chosen", "data-waiting"]);
+const KEPT_ATTRIBUTES = new Set(["open", "aria-busy", "data-news", "data-chosen", "data-waiting", "data-dropped", "data-fresh"]);
 
 /** Returns what identifies an element among its siblings. `undefined` if it has no key. */
 function keyOf(node) {
@@ -42,8 +42,11 @@ function morph(old, fresh, { holds, news } = {}) {
 
 function morphAttributes(old, fresh) {
   let changed = false;
+  const isTick = old.type === "checkbox" && old.checked;
   for (const { name, value } of fresh.attributes) {
     if (KEPT_ATTRIBUTES.has(name) || old.getAttribute(name) === value) continue;
+    // A tick is about what was seen, and never goes over to something newer.
+    if (isTick && name === "value" && !dropTick(old, value)) continue;
     old.setAttribute(name, value);
     changed = true;
   }

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::done::saying;
+use super::fields::Fields;
 use super::form::Wants;
 use super::frame::html;
 use super::parts::command::Command;
@@ -44,6 +45,32 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Reads which way a form goes that a toast has offered. `None` if it is another form.
+    pub fn of_form(fields: &Fields) -> Option<Self> {
+        Self::of(fields.get("way"))
+    }
+
+    /// Returns the way of the form that takes back what a form did.
+    pub fn back(form: Option<Self>) -> Self {
+        form.map_or(Self::Undo, Self::opposite)
+    }
+
+    /// Returns a sentence about what a form did, which begins with its way.
+    pub fn told(form: Option<Self>, done: &str) -> String {
+        match form {
+            None => done.to_owned(),
+            Some(way) => format!("{}. {done}", way.done()),
+        }
+    }
+
+    /// Returns what a form of this way has done, in a word.
+    pub fn done(self) -> &'static str {
+        match self {
+            Self::Undo => "Undone",
+            Self::Redo => "Redone",
+        }
+    }
+
     /// Reads the verb of a form. `None` if it does something else.
     pub fn of(verb: Option<&str>) -> Option<Self> {
         [Self::Undo, Self::Redo]
@@ -75,6 +102,11 @@ impl Way {
 }
 
 impl Undo {
+    /// Returns whether the key of *Undo* presses it. Pressed twice, that key must not do again what it undid.
+    pub fn has_key(&self) -> bool {
+        self.way == Way::Undo
+    }
+
     /// Returns the button that copies the command.
     pub fn copy(&self) -> Command {
         Command::new(self.way.label(), &*self.command)

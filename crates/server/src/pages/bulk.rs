@@ -1,5 +1,7 @@
 //! One decision about several chats, and what it did to each.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -50,12 +52,22 @@ struct FailuresPage<'f> {
     page: &'f str,
 }
 
-/// A chat that a decision did not change, with the reason and what to do about it.
+/// What a decision left as it was, with the reason and what to do about it.
 struct Failure {
-    chat: ChatId,
+    of: Failed,
+    reason: String,
+}
+
+enum Failed {
+    Chat(FailedChat),
+    /// The name of a change that nobody waits for.
+    Change(String),
+}
+
+struct FailedChat {
+    id: ChatId,
     title: Option<String>,
     short: String,
-    reason: String,
 }
 
 /// A chat as a page has shown it: a box sends its id, its pin and its head, so that what is decided is what was
@@ -113,23 +125,27 @@ pub(crate) async fn chats(State(app): State<App>, form: PageForm) -> ApiResult<R
     };
     let chats = chosen.iter().filter_map(|choice| choice.seen).collect();
     let request = BulkMove { chats, decision };
-    decide(&app, form, request, None, "all changes", Origin::Chats).await
+    let asides = Asides::default();
+    decide(&app, form, request, asides, "all changes", Origin::Chats).await
 }
 
 /// Decides about chosen changes of the inbox, for all their chats.
 pub(crate) async fn changes(State(app): State<App>, form: PageForm) -> ApiResult<Response> {
-    let ids: Vec<_> = form.fields.all("change").collect();
-    count("change", ids.len(), BULK_CHANGES_MAX)?;
-    let ids = ids.into_iter().map(|id| pending_change_id("change", id));
-    let mut ids: Vec<PendingChangeId> = ids.collect::<Result<_, InvalidMember>>()?;
-    ids.sort_unstable();
-    ids.dedup();
+    let texts: Vec<_> = form.fields.all("change").collect();
+    count("change", texts.len(), BULK_CHANGES_MAX)?;
+    let chosen = texts.into_iter().map(read_change);
+    let chosen: BTreeMap<PendingChangeId, &str> = chosen.collect::<Result<_, InvalidMember>>()?;
+    let ids: Vec<_> = chosen.keys().copied().collect();
     let found = waiting(&app, &form, &ids).await?;
+    let waits = |id: &PendingChangeId| found.changes.iter().any(|change| change.id == *id);
+    let gone = chosen.iter().filter(|(id, _)| !waits(id));
+    let gone = gone.map(|(_, name)| Failure::of_change(name)).collect();
     let decision = decision(&form.fields, ids)?;
     let (chats, left) = deciding(&found, &decision);
     let request = BulkMove { chats, decision };
+    let asides = Asides { left, gone };
     let what = named(&found.changes);
-    decide(&app, form, request, left, &what, Origin::Inbox).await
+    decide(&app, form, request, asides, &what, Origin::Inbox).await
 }
 
 /// Decides about one change, for all its chats or for those that were chosen.
@@ -147,17 +163,59 @@ pub(crate) async fn change(
     }
     let decision = decision(&form.fields, vec![id])?;
     let chosen: Vec<_> = chosen.iter().filter_map(|choice| choice.seen).collect();
-    let (chats, left) = match chosen.is_empty() {
-        true => deciding(&found, &decision),
-        false => (chosen, None),
+    let (chats, left) = match (chosen.is_empty(), &decision) {
+        (true, _) => deciding(&found, &decision),
+        (false, Decision::Take(_)) => (still_waiting(chosen, &found), None),
+        // Keeping a pin is about all that a workspace has pushed, as it was seen.
+        (false, _) => (chosen, None),
     };
     let request = BulkMove { chats, decision };
+    let asides = Asides {
+        left,
+        gone: Vec::new(),
+    };
     let what = named(&found.changes);
     let origin = match form.fields.get("shown") {
         Some("change") => Origin::Change(id),
         _ => Origin::Inbox,
     };
-    decide(&app, form, request, left, &what, origin).await
+    decide(&app, form, request, asides, &what, origin).await
+}
+
+/// Returns chosen chats as they wait for a change now. Its id names the contents before and after, so it is the one that
+/// was seen, whatever else their workspaces have pushed since. A chat that waits no more stays as it was seen, and fails.
+fn still_waiting(chosen: Vec<SeenChat>, found: &PendingChoice) -> Vec<SeenChat> {
+    let now = found.chats.iter().filter_map(seen_chat);
+    let now: BTreeMap<ChatId, SeenChat> = now.map(|seen| (seen.chat, seen)).collect();
+    let chosen = chosen.into_iter();
+    chosen
+        .map(|seen| now.get(&seen.chat).copied().unwrap_or(seen))
+        .collect()
+}
+
+/// Returns the value of a change's box: its id, and its name for the case that it is gone by then.
+pub(crate) fn change_value(id: PendingChangeId, name: &str) -> String {
+    let start = name.len().saturating_sub(NAME_BYTES_MAX);
+    let start = name.ceil_char_boundary(start);
+    format!("{id} {}", &name[start..])
+}
+
+/// The most bytes of a change's name in a form.
+const NAME_BYTES_MAX: usize = 200;
+
+/// Reads the value of a change's box, which may lack the name.
+fn read_change(text: &str) -> Result<(PendingChangeId, &str), InvalidMember> {
+    let (id, name) = text.split_once(' ').unwrap_or((text, "A change"));
+    Ok((pending_change_id("change", id)?, name))
+}
+
+/// What a decision does not reach.
+#[derive(Default)]
+struct Asides {
+    /// Says which observed chats are left to their clients.
+    left: Option<String>,
+    /// The changes that nobody waits for any more.
+    gone: Vec<Failure>,
 }
 
 /// The page on which a decision was made.
@@ -244,18 +302,21 @@ pub(crate) fn seen_chat(pending: &PendingChat) -> Option<SeenChat> {
     })
 }
 
-/// Decides about chats. `what` names what they take, and `left` says which observed chats are left to their clients.
+/// Decides about chats. `what` names what they take.
 async fn decide(
     app: &App,
     form: PageForm,
     request: BulkMove,
-    left: Option<String>,
+    asides: Asides,
     what: &str,
     origin: Origin,
 ) -> ApiResult<Response> {
     let results = bulk_moves::bulk_move(&app.service, form.caller.credential, &request).await?;
     let mut back = Vec::new();
-    let mut failures = Vec::new();
+    let Asides {
+        left,
+        gone: mut failures,
+    } = asides;
     for ((chat, result), seen) in results.into_iter().zip(&request.chats) {
         match result {
             Ok(BulkOutcome::Moved { pin, policy }) => {
@@ -272,9 +333,10 @@ async fn decide(
                 back.push(("chat", Choice::value(chat, Some(seen.pin), Some(seen.head))));
             }
             Ok(BulkOutcome::Unchanged) => {}
-            Err(error) => failures.push(Failure::new(chat, error.into())),
+            Err(error) => failures.push(Failure::of_chat(chat, error.into())),
         }
     }
+    let way = Way::of_form(&form.fields);
     let decided = counted(back.len() as u64, "chat");
     let (mut done, opposite) = match request.decision {
         _ if back.is_empty() => ("Nothing was there to decide.".to_owned(), ""),
@@ -285,6 +347,9 @@ async fn decide(
         Decision::Decline => (format!("The pins of {decided} are kept."), "undecline"),
         Decision::Undecline => (format!("The changes of {decided} wait again."), "decline"),
     };
+    if !back.is_empty() {
+        done = Way::told(way, &done);
+    }
     if let Some(left) = left {
         done += &format!(" {left}");
     }
@@ -295,7 +360,7 @@ async fn decide(
         let command = moved.collect::<Vec<_>>().join("; ");
         back.push(("move", opposite.to_owned()));
         Undo {
-            way: Way::Undo,
+            way: Way::back(way),
             command,
             action: "/chats/moves".to_owned(),
             fields: back,
@@ -331,11 +396,11 @@ async fn undo(app: &App, form: PageForm, way: Way) -> ApiResult<Response> {
     let back: Vec<MoveBack> = texts.into_iter().map(read_back).collect::<Result<_, _>>()?;
     let results = bulk_moves::bulk_rollback(&app.service, form.caller.credential, &back).await?;
     let (moved, failures) = sorted(results);
-    let done = match way {
-        Way::Undo => "Undone",
-        Way::Redo => "Redone",
-    };
-    let done = format!("{done} for {}.", counted(moved.len() as u64, "chat"));
+    let done = format!(
+        "{} for {}.",
+        way.done(),
+        counted(moved.len() as u64, "chat")
+    );
     let forward = back.into_iter().filter(|back| moved.contains(&back.chat));
     let forward = forward.map(|back| {
         back_value(MoveBack {
@@ -394,7 +459,7 @@ fn sorted(results: Vec<(ChatId, Result<(), Error>)>) -> (Vec<ChatId>, Vec<Failur
     for (chat, result) in results {
         match result {
             Ok(()) => changed.push(chat),
-            Err(error) => failures.push(Failure::new(chat, error.into())),
+            Err(error) => failures.push(Failure::of_chat(chat, error.into())),
         }
     }
     (changed, failures)
@@ -414,19 +479,20 @@ async fn archive(
         true => ("Archived", "unarchive"),
         false => ("Unarchived", "archive"),
     };
+    let way = Way::of_form(&form.fields);
     let done = format!("{verb} {}.", counted(changed.len() as u64, "chat"));
     let chats = changed.iter().map(|chat| ("chat", chat.to_string()));
     let back: Vec<_> = chats.chain([("move", opposite.to_owned())]).collect();
     let commands = changed.iter();
     let commands = commands.map(|chat| undoing(opposite, &chat.to_string()));
     let undo = (!changed.is_empty()).then(|| Undo {
-        way: Way::Undo,
+        way: Way::back(way),
         command: commands.collect::<Vec<_>>().join("; "),
         action: "/chats/moves".to_owned(),
         fields: back,
     });
     let toast = Toast {
-        done,
+        done: Way::told(way, &done),
         undo,
         page_value: form.caller.page_value.clone(),
         address: None,
@@ -435,17 +501,38 @@ async fn archive(
 }
 
 impl Failure {
-    fn new(chat: ChatId, error: ApiError) -> Self {
+    fn of_chat(chat: ChatId, error: ApiError) -> Self {
         Self {
-            chat,
-            title: None,
-            short: last_digits(&chat.to_string()).to_owned(),
+            of: Failed::Chat(FailedChat {
+                id: chat,
+                title: None,
+                short: last_digits(&chat.to_string()).to_owned(),
+            }),
             reason: advice(error),
         }
     }
 
+    fn of_change(name: &str) -> Self {
+        let reason = "No chat waits for it any more: somebody has decided it, or its workspaces have something else \
+                      there now. If so, that waits in the list.";
+        Self {
+            of: Failed::Change(name.to_owned()),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Returns the chat that failed, if that was one.
+    fn chat(&mut self) -> Option<&mut FailedChat> {
+        match &mut self.of {
+            Failed::Chat(chat) => Some(chat),
+            Failed::Change(_) => None,
+        }
+    }
+}
+
+impl FailedChat {
     fn short_id(&self) -> ShortId {
-        ShortId::of_id(self.chat, "chat's id")
+        ShortId::of_id(self.id, "chat's id")
     }
 }
 
@@ -479,10 +566,11 @@ async fn answer(
     if failures.is_empty() {
         return toast.answer(form.wants, page);
     }
-    let ids: Vec<_> = failures.iter().map(|failure| failure.chat).collect();
+    let failed = failures.iter_mut().filter_map(Failure::chat);
+    let ids: Vec<_> = failed.map(|chat| chat.id).collect();
     let mut titles = chats::titles(&app.service, form.caller.credential, &ids).await?;
-    for failure in &mut failures {
-        failure.title = titles.remove(&failure.chat).flatten();
+    for chat in failures.iter_mut().filter_map(Failure::chat) {
+        chat.title = titles.remove(&chat.id).flatten();
     }
     let (toast, failures) = (&toast, failures.as_slice());
     match form.wants {
@@ -513,6 +601,11 @@ mod tests {
         let seen = SeenChat { chat, pin, head };
         check(&Choice::value(chat, Some(pin), Some(head)), Some(seen));
         check(&Choice::value(chat, None, Some(head)), None);
+        let change: PendingChangeId = "0f85843b53bc0f85843b53bc0f85843b".parse().unwrap();
+        let long = "é".repeat(NAME_BYTES_MAX);
+        let value = change_value(change, &long);
+        assert_eq!(read_change(&value), Ok((change, &long[NAME_BYTES_MAX..])));
+        assert_eq!(read_change(&change.to_string()), Ok((change, "A change")));
         for text in ["", "x", &format!("{chat} x y")] {
             assert!(Choice::read(text).is_err(), "{text}");
         }

@@ -21,7 +21,7 @@ use ctxpin_operations::pending_changes::{self, PendingChat, PendingItem};
 use ctxpin_operations::{chats, history, overview};
 use serde::Deserialize;
 
-use super::bulk::{Choice, seen_chat};
+use super::bulk::{Choice, change_value, seen_chat};
 use super::caller::{PageCaller, layout};
 use super::chat::diff::{DiffForm, TextChange, entries, kind_word, verb_word};
 use super::chat::history::{what, who};
@@ -34,6 +34,7 @@ use super::parts::lines::Layout;
 use super::parts::number::{Number, counted};
 use super::parts::pager::Pager;
 use super::parts::rail::Stand;
+use super::parts::resource_name::resource_name;
 use super::parts::sums::Sums;
 use super::parts::text::{PathText, Text};
 use super::parts::time::Time;
@@ -96,6 +97,8 @@ struct Recent {
 /// A change in the inbox.
 struct Item {
     id: PendingChangeId,
+    /// What its box sends.
+    box_value: String,
     path: String,
     kind: &'static str,
     verb: &'static str,
@@ -543,9 +546,11 @@ impl Recent {
 
 impl Item {
     fn new(item: &PendingItem, began_at: Moment, now: Moment) -> Self {
-        let PendingChange { verb, .. } = item.change;
+        let PendingChange { verb, subject, .. } = item.change;
+        let name = resource_name(subject, &item.change.path);
         Self {
             id: item.change.id,
+            box_value: change_value(item.change.id, &name),
             path: match item.change.path.as_str() {
                 "" => "Facts of the workspace".to_owned(),
                 path => path.strip_suffix("/SKILL.md").unwrap_or(path).to_owned(),

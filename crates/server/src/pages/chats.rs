@@ -30,6 +30,9 @@ use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::params::QueryParams;
 
+/// The form of a page about one change.
+const DECISION: &str = "decision";
+
 /// The chats of a page.
 const PAGE_CHATS: usize = 50;
 
@@ -447,9 +450,15 @@ impl ChatRow {
     pub fn choosing(self, choice: String) -> Self {
         Self {
             choice: self.choice.and(Some(choice)),
-            form: "decision",
+            form: DECISION,
             ..self
         }
+    }
+
+    /// Returns whether the row's box keeps what it was ticked for, although the chat's workspace has pushed again: the
+    /// page of one change takes that change alone.
+    pub fn holds_choice(&self) -> bool {
+        self.form == DECISION
     }
 
     /// Returns whether the caller can choose one of these rows.
@@ -464,6 +473,21 @@ impl ChatRow {
 
     pub fn stand(&self) -> Stand {
         self.rail.stand
+    }
+
+    /// Returns why the key of *Take* takes nothing here. `None` if it takes the chat's changes.
+    pub fn why_not(&self) -> Option<&'static str> {
+        Some(match self.stand() {
+            _ if self.choice.is_none() => "You may not decide about this chat.",
+            Stand::Drifted | Stand::Declined if self.rail.is_observed => {
+                "This chat is observed: its client takes the changes."
+            }
+            Stand::Drifted | Stand::Declined => return None,
+            Stand::Clean => "Nothing waits in this chat.",
+            Stand::Unpinned => "This chat has no pin yet.",
+            Stand::Unbound => "This chat has no workspace, so nothing waits in it.",
+            Stand::Archived => "This chat is archived. Unarchive it to take changes.",
+        })
     }
 
     /// Returns the class of the state's words.

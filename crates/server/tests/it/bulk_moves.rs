@@ -127,3 +127,134 @@ async fn an_equal_change_is_decided_once_for_many_chats() {
     assert!(!list.contains(&count(other)), "{list}");
     server.stop().await;
 }
+
+/// Returns the values of the boxes of a name.
+fn boxes(page: &str, name: &str) -> Vec<String> {
+    let before = format!("name=\"{name}\" value=\"");
+    let values = page.split(&before).skip(1);
+    let values = values.map(|rest| rest.split_once('"').unwrap().0.to_owned());
+    values.collect()
+}
+
+/// Sends a form as the script does, and returns the answer.
+async fn send(browser: &Browser<'_>, page: &str, path: &str, fields: &[(&str, &str)]) -> String {
+    let form = browser
+        .form(path, fields)
+        .header("ctxpin-page", page_value(page))
+        .header("ctxpin-fragment", "true");
+    form.send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_chosen_change_that_is_gone_is_named_and_the_others_are_taken() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let edition = |text: &str, other: &str| {
+        Workspace::with_agents_md("/w", text).file("sub/AGENTS.md", other)
+    };
+    agent.push(&edition("one\n", "one\n")).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    agent.push(&edition("two\n", "two\n")).await;
+    let inbox = browser.page("/").await;
+    let chosen = boxes(&inbox, "change");
+    assert_eq!(chosen.len(), 2, "{inbox}");
+    agent.push(&edition("two\n", "three\n")).await;
+    let mut fields: Vec<_> = chosen
+        .iter()
+        .map(|value| ("change", value.as_str()))
+        .collect();
+    fields.push(("move", "take"));
+    let taken = send(&browser, &inbox, "/changes/moves", &fields).await;
+    assert!(
+        taken.contains("Took AGENTS.md for 1 chat. 1 stayed as it was:"),
+        "{taken}"
+    );
+    assert!(
+        taken.contains(
+            "<b>sub/<wbr>AGENTS.md</b> <span class=\"quiet\">No chat waits for it any more"
+        ),
+        "{taken}"
+    );
+    let context = server.client.context(chat).await.unwrap();
+    assert_eq!(context.changes.len(), 1);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_change_is_taken_for_the_chosen_although_another_file_moved() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    let edition = |text: &str, other: &str| {
+        Workspace::with_agents_md("/w", text).file("sub/AGENTS.md", other)
+    };
+    agent.push(&edition("one\n", "one\n")).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    agent.push(&edition("two\n", "one\n")).await;
+    let inbox = browser.page("/").await;
+    let change = between(&inbox, "href=\"/changes/", "\"");
+    let page = browser.page(&format!("/changes/{change}")).await;
+    let path = format!("/changes/{change}/moves");
+    let chosen = &boxes(&page, "chat")[0];
+    agent.push(&edition("two\n", "two\n")).await;
+    // To keep the pin is about all that the workspace has, as it was seen.
+    let keep = [("chat", chosen.as_str()), ("move", "decline")];
+    let kept = send(&browser, &page, &path, &keep).await;
+    assert!(kept.contains("It has changed meanwhile."), "{kept}");
+    let take = [("chat", chosen.as_str()), ("move", "chosen")];
+    let taken = send(&browser, &page, &path, &take).await;
+    assert!(taken.contains("Took AGENTS.md for 1 chat."), "{taken}");
+    let context = server.client.context(chat).await.unwrap();
+    assert_eq!(context.changes.len(), 1);
+
+    // The change itself has moved.
+    let page = browser.page("/chats").await;
+    let chosen = &boxes(&page, "chat")[0];
+    agent.push(&edition("two\n", "three\n")).await;
+    let inbox = browser.page("/").await;
+    let change = between(&inbox, "href=\"/changes/", "\"");
+    agent.push(&edition("two\n", "four\n")).await;
+    let take = [("chat", chosen.as_str()), ("move", "chosen")];
+    let path = format!("/changes/{change}/moves");
+    let taken = send(&browser, &page, &path, &take).await;
+    assert!(taken.contains("It has changed meanwhile."), "{taken}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_undo_did_is_done_again_by_another_button() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&Workspace::with_agents_md("/w", "one\n")).await;
+    create_chat(&server, Some(agent.id), "A chat").await;
+    agent.push(&Workspace::with_agents_md("/w", "two\n")).await;
+    let page = browser.page("/chats").await;
+    let chosen = &boxes(&page, "chat")[0];
+    let has_key = |toast: &str| toast.contains("data-keys=\"u\"");
+    for (deed, undo, told) in [
+        (
+            "decline",
+            "undecline",
+            "Undone. The changes of 1 chat wait again.",
+        ),
+        ("archive", "unarchive", "Undone. Unarchived 1 chat."),
+    ] {
+        let fields = |verb| [("chat", chosen.as_str()), ("move", verb)];
+        let done = send(&browser, &page, "/chats/moves", &fields(deed)).await;
+        assert!(has_key(&done) && done.contains(">Undo</button>"), "{done}");
+        let way = [
+            &fields(undo)[..],
+            &[("way", between(&done, "name=\"way\" value=\"", "\""))],
+        ]
+        .concat();
+        let undone = send(&browser, &page, "/chats/moves", &way).await;
+        assert!(undone.contains(told), "{undone}");
+        assert!(
+            !has_key(&undone) && undone.contains(">Redo</button>"),
+            "{undone}"
+        );
+    }
+    server.stop().await;
+}

@@ -138,6 +138,38 @@ async fn a_tick_stands_for_what_was_seen() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_row_that_changed_since_it_was_chosen_is_chosen_no_more() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    create_chat(&server, Some(agent.id), "Chat").await;
+    agent.push(&edition("Be quick.")).await;
+    let mut browser = signed_in(&server, "/chats").await?;
+    browser.until(LIVE).await?;
+    let tick = "document.querySelector('input[name=chat]').click()";
+    browser.evaluate(tick).await?;
+    agent.push(&edition("Be slow.")).await;
+    browser
+        .until("document.querySelector('.toast p')?.textContent.startsWith('What you chose has changed since')")
+        .await?;
+    let state = "[document.querySelector('input[name=chat]').checked, document.getElementById('selection').dataset.chosen, \
+                  document.querySelectorAll('.row[data-dropped]').length].join()";
+    browser
+        .until(&format!("{state} === 'false,none,1'"))
+        .await?;
+    browser.evaluate(tick).await?;
+    assert_eq!(browser.evaluate(state).await?, "true,some,0");
+    // Looked at again, it is decided.
+    browser.click("#selection [value=all]").await?;
+    browser
+        .until("document.querySelector('.toast:last-child p').textContent === 'Took all changes for 1 chat.'")
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
 /// Lists what can be pressed, but lies under a toast.
 const UNDER_A_TOAST: &str = "[...document.querySelectorAll('a, button, summary, input')].filter((element) => {
     if (element.closest('.toasts') || !element.checkVisibility({ visibilityProperty: true })) return false;

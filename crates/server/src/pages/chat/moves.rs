@@ -34,7 +34,8 @@ pub(crate) async fn post(
     let pin = form.fields.filled("pin");
     let pin: Option<SnapshotId> = pin.map(|pin| hash("pin", pin)).transpose()?;
     let request = requested(&form.fields)?;
-    let way = Way::of(form.fields.get("move")).unwrap_or(Way::Undo);
+    let verb = form.fields.get("move");
+    let way = Way::of_form(&form.fields).or(Way::of(verb));
     let credential = form.caller.credential;
     let policy_before = match request {
         PinMove::Rollback(_) | PinMove::Undo { .. } => {
@@ -128,24 +129,30 @@ fn selector(text: &str) -> Result<Selector, InvalidMember> {
     }
 }
 
-/// Returns what a move did, in words, with the policy if it changed that. `way` says what an undo is. `None` if only
-/// the pins before and after it tell.
-fn sentence(request: &PinMove, way: Way, new_policy: Option<Policy>) -> Option<String> {
+/// Returns what a move did, in words, with the policy if it changed that. `way` is that of its form, if a toast has
+/// offered it. `None` if only the pins before and after it tell.
+fn sentence(request: &PinMove, way: Option<Way>, new_policy: Option<Policy>) -> Option<String> {
+    if let PinMove::Undo { .. } = request {
+        let done = way.unwrap_or(Way::Undo).done();
+        return Some(match new_policy {
+            None => format!("{done}."),
+            Some(policy) => format!("{done}. The policy is {policy} again."),
+        });
+    }
     let done = match request {
-        PinMove::Refresh { .. } | PinMove::Changes { .. } | PinMove::Sources { .. } => return None,
+        PinMove::Refresh { .. }
+        | PinMove::Changes { .. }
+        | PinMove::Sources { .. }
+        | PinMove::Undo { .. } => return None,
         PinMove::Decline(_) => "The pin is kept. The next change asks again.",
         PinMove::Undecline(_) => "The changes wait again.",
         PinMove::Rollback(_) => "Rolled back.",
-        PinMove::Undo { .. } => match way {
-            Way::Undo => "Undone.",
-            Way::Redo => "Redone.",
-        },
         PinMove::Render => "Rendered again.",
     };
-    Some(match (new_policy, request) {
-        (None, _) => done.to_owned(),
-        (Some(policy), PinMove::Undo { .. }) => format!("{done} The policy is {policy} again."),
-        (Some(policy), _) => format!("{done} The policy is {policy} now: the chat waits for you."),
+    let done = Way::told(way, done);
+    Some(match new_policy {
+        None => done,
+        Some(policy) => format!("{done} The policy is {policy} now: the chat waits for you."),
     })
 }
 
@@ -164,15 +171,12 @@ async fn taken(app: &App, credential: Credential, chat: ChatId, seq: i64) -> Api
 fn undo(
     chat: ChatId,
     request: &PinMove,
-    way: Way,
+    way: Option<Way>,
     policy: Policy,
     pin: Option<SnapshotId>,
     after: Option<SnapshotId>,
 ) -> Option<Undo> {
-    let way = match request {
-        PinMove::Undo { .. } => way.opposite(),
-        _ => Way::Undo,
-    };
+    let way = Way::back(way);
     let (field, snapshot, back) = match request {
         PinMove::Refresh { .. }
         | PinMove::Sources { .. }
@@ -212,9 +216,7 @@ mod tests {
         let check = |body: &str, expected: Option<Option<&str>>| {
             let body = body.replace("HEAD", HEAD);
             let request = requested(&Fields::read(body.as_bytes()));
-            let sentence = request
-                .ok()
-                .map(|request| sentence(&request, Way::Undo, None));
+            let sentence = request.ok().map(|request| sentence(&request, None, None));
             assert_eq!(sentence.as_ref().map(Option::as_deref), expected, "{body}");
         };
         check("move=all&head=HEAD", Some(None));

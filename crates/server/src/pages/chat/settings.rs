@@ -203,9 +203,10 @@ pub(crate) async fn change(
             return form.shown_again(error, again).await;
         }
     };
+    let way = Way::of_form(&form.fields);
     let toast = Toast {
-        done: sentence(&before, &change).to_owned(),
-        undo: undo(&before, &change),
+        done: Way::told(way, sentence(&before, &change)),
+        undo: undo(&before, &change, way),
         page_value: form.caller.page_value,
         address: None,
     };
@@ -284,7 +285,7 @@ fn sentence(before: &ChatRecord, change: &ChatChange) -> &'static str {
 }
 
 /// Returns the form that undoes archiving, or a binding to another workspace.
-fn undo(before: &ChatRecord, change: &ChatChange) -> Option<Undo> {
+fn undo(before: &ChatRecord, change: &ChatChange, way: Option<Way>) -> Option<Undo> {
     let field = match (change.archived, change.agent) {
         (Some(archived), _) => ("archived", (!archived).to_string()),
         (None, Some(agent)) if agent != before.agent => {
@@ -296,7 +297,7 @@ fn undo(before: &ChatRecord, change: &ChatChange) -> Option<Undo> {
     let id = before.id.to_string();
     let short = last_digits(&id);
     Some(Undo {
-        way: Way::Undo,
+        way: Way::back(way),
         command: match (field.0, &*field.1) {
             ("archived", "false") => chat_command("unarchive", short),
             ("archived", _) => chat_command("archive", short),

@@ -166,8 +166,9 @@ pub(crate) async fn change(
         Ok(carried_out) => carried_out,
         Err(error) => return shown_again(app, form, error).await,
     };
+    let way = Way::of_form(&form.fields);
     let undone = change.disabled.map(|disabled| Undo {
-        way: Way::Undo,
+        way: Way::back(way),
         command: disabling(!disabled, user).command,
         action: format!("/settings/users/{user}"),
         fields: vec![("disabled", (!disabled).to_string())],
