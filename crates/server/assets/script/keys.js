@@ -108,22 +108,44 @@ function turnBox() {
   return box !== null;
 }
 
-/** Clicks or focuses what a key stands for. Of several on the page the last one, as a toast is. */
+/** What had the focus before a key gave it to a field. */
+let focusedBefore;
+
+/**
+ * Clicks or focuses what a key stands for. Of several on the page the last one, as a toast is. Where the row has a box
+ * alone, *Take* chooses it first, or says why it cannot.
+ */
 function press(key) {
   const targets = visible(`[data-keys="${CSS.escape(key)}"]`);
   const row = document.activeElement?.closest(".row");
   const target =
     targets.find((one) => one.closest("[data-chosen=some]")) ??
     targets.find((one) => row?.contains(one)) ??
+    (key === "t" ? takeOfRow(row) : undefined) ??
     targets.findLast((one) => !one.closest(".row"));
-  if (!target) return false;
+  if (!target) return Boolean(row && key === "t");
   if (isField(target)) {
+    focusedBefore = document.activeElement;
     target.focus();
     target.select();
   } else {
     target.click();
   }
   return true;
+}
+
+/** Returns the button that takes for a row without one, whose box is ticked for it. Nothing, if the row says why not. */
+function takeOfRow(row) {
+  const { box, whyNot } = row?.querySelector("[data-row]")?.dataset ?? {};
+  if (whyNot) {
+    showSentence(whyNot);
+    return false;
+  }
+  const chosen = document.getElementById(box ?? "");
+  if (!chosen) return undefined;
+  chosen.checked = true;
+  countChoices();
+  return visible('[data-keys="t"]').find((one) => one.form === chosen.form);
 }
 
 /** Escape closes a menu or a form that opened in its place, leaves a field, and then clears the choice. */
@@ -136,6 +158,8 @@ function leave(target) {
     menu.querySelector("summary").focus();
   } else if (isField(target)) {
     target.blur();
+    // The place in a list is kept.
+    if (focusedBefore?.isConnected && focusedBefore !== document.body) focusRow(focusedBefore);
   } else {
     for (const form of document.querySelectorAll("form[data-counted]")) clearChoice(form);
   }

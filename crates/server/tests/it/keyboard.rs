@@ -66,14 +66,18 @@ async fn chats_are_decided_with_keys_alone() -> Result<()> {
     browser
         .until("document.querySelector('.toast [data-keys=u]') !== null && document.querySelector('#diff') === null")
         .await?;
-    // An undo can be undone, and says so.
-    for (toast, has_diff) in [
-        ("Undone. Redo", true),
-        ("Redone. Undo", false),
-        ("Undone. Redo", true),
+    // An undo can be undone, and says so. The key of *Undo* does not do that.
+    for (key, toast, has_diff) in [
+        ("u", "Undone. Redo", true),
+        ("u", "Undone. Redo", true),
+        ("", "Redone. Undo", false),
+        ("u", "Undone. Redo", true),
     ] {
-        press_all(&mut browser, &["u"]).await?;
-        let shown = "[...document.querySelectorAll('.toast :is(p, [data-keys=u])')].map(({ textContent }) => textContent).join(' ')";
+        match key {
+            "" => browser.click(".toast form [type=submit]").await?,
+            key => press_all(&mut browser, &[key]).await?,
+        }
+        let shown = "[...document.querySelectorAll('.toast :is(p, [type=submit])')].map(({ textContent }) => textContent).join(' ')";
         browser
             .until(&format!(
                 "(document.querySelector('#diff') !== null) === {has_diff} && {shown} === '{toast}'"
@@ -151,6 +155,34 @@ const ROW_IS_SEEN: &str = "(() => {
     const isRow = (y) => row.contains(document.elementFromPoint(left + 40, y));
     return isRow(top + 2) && isRow(bottom - 2);
 })()";
+
+#[tokio::test]
+async fn a_row_without_a_button_is_taken_with_a_key_or_says_why_not() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let behind = create_chat(&server, Some(agent.id), "Behind").await;
+    agent.push(&edition("Be quick.")).await;
+    create_chat(&server, Some(agent.id), "Clean").await;
+    let mut browser = signed_in(&server, "/chats").await?;
+    press_all(&mut browser, &["j", "t"]).await?;
+    browser
+        .until("document.querySelector('.toast p')?.textContent === 'Nothing waits in this chat.'")
+        .await?;
+    press_all(&mut browser, &["j"]).await?;
+    assert_eq!(focus(&mut browser).await?, "Behind");
+    // A search that somebody leaves leads back.
+    press_all(&mut browser, &["/", "p", "Escape"]).await?;
+    assert_eq!(focus(&mut browser).await?, "Behind");
+    press_all(&mut browser, &["t"]).await?;
+    browser
+        .until("document.querySelector('.toast:last-child p')?.textContent === 'Took all changes for 1 chat.'")
+        .await?;
+    assert!(!server.client.context(behind).await?.pin.dirty);
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
 
 #[tokio::test]
 async fn keys_go_through_a_long_list_and_to_its_next_page() -> Result<()> {
