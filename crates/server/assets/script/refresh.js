@@ -6,6 +6,17 @@ const NEWS_SETTLE_MS = 60;
 /** The least time between two fetches because of news. */
 const REFRESH_EVERY_MS = 500;
 
+/** The answer of a `ctxpin up` to the page of an earlier one, which had another address. */
+const GONE = 421;
+
+/** Says that the page has no server any more. It stays as it is, with what somebody typed. */
+function pageEnds() {
+  if (stream.state === "over") return;
+  streamEnds("session ended");
+  const words = "The `ctxpin up` of this page has ended. Copy what you typed, and run `ctxpin open` for a new page.";
+  showSentence(words, { failed: true });
+}
+
 /** How long a changed row shows its edge. */
 const NEWS_MS = 2_000;
 
@@ -69,6 +80,10 @@ async function refreshOnce(asked) {
   if (response.status === 401 || new URL(response.url).pathname === "/sign-in") {
     streamEnds("signed out");
     hold([{ words: "Signed out", reload: true }]);
+    return;
+  }
+  if (response.status === GONE) {
+    pageEnds();
     return;
   }
   // A proxy's error page is none of ours. An error page of ours says what has happened to this object.

@@ -43,6 +43,10 @@ async function send(form, submitter) {
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
     return;
   }
+  if (response.status === GONE) {
+    pageEnds();
+    return;
+  }
   const elsewhere = response.redirected ? response.url : response.headers.get("location");
   if (response.ok && elsewhere) {
     location.assign(elsewhere);

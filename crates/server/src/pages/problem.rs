@@ -58,6 +58,16 @@ struct ProblemPage<'p> {
     back: Option<&'p str>,
 }
 
+/// The page of an address that the server does not have. Nothing on it leads to a page there.
+#[derive(Template)]
+#[template(path = "misdirected.html")]
+struct MisdirectedPage<'p> {
+    frame: Frame,
+    heading: &'static str,
+    told: &'p Told,
+    command: Option<&'static str>,
+}
+
 /// A problem as the answer to a write of the script.
 #[derive(Template)]
 #[template(path = "failed.html")]
@@ -152,10 +162,22 @@ pub(crate) async fn show_problems(
                 }
                 response
             }
+            (Some(ProblemName::Misdirected), Wants::Page) => {
+                let (heading, command) = match app.page_host {
+                    Some(_) => LINK_NEEDED,
+                    None => advice(problem.name(), is_read),
+                };
+                let page = MisdirectedPage {
+                    frame: Frame::anonymous(heading, choices, app.now()),
+                    heading,
+                    told: &told,
+                    command,
+                };
+                with_status(html(&page), response.status())
+            }
             (name, Wants::Page) => {
                 let is_text = is_read && is_for(&problem, NOT_OWNER);
                 let (heading, command) = match name {
-                    Some(ProblemName::Misdirected) if app.page_host.is_some() => LINK_NEEDED,
                     _ if is_text => ("You may see that this changed, not what", None),
                     name => advice(name, is_read),
                 };

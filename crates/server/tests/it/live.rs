@@ -50,6 +50,43 @@ async fn a_page_mends_itself_when_the_server_is_back() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_was_typed_stays_on_the_page_of_a_server_that_has_another_address() -> Result<()> {
+    let mut server = Server::start().await;
+    let chat = create_chat(&server, None, "Split the payment step").await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    browser
+        .evaluate(
+            "document.querySelector('details.inline').open = true; \
+             document.querySelector('details.inline input[name=title]').value = 'Half a title'",
+        )
+        .await?;
+    server.halt().await;
+    // Each `ctxpin up` has a host of its own.
+    let host = "ctxpin-another.localhost".to_owned();
+    server
+        .resume_with(|settings| settings.page_host = Some(host))
+        .await;
+    browser
+        .until("document.getElementById('stream').textContent === 'session ended'")
+        .await?;
+    let kept = "document.querySelector('details.inline input[name=title]').value === 'Half a title' \
+                && document.querySelector('.toast.failed p').textContent.includes('`ctxpin open`')";
+    browser.until(kept).await?;
+    // The page that another tab gets leads nowhere but to the command.
+    browser.open(server.url.as_str()).await?;
+    let links = "document.querySelectorAll('a, form').length";
+    assert_eq!(browser.evaluate(links).await?, 0);
+    assert_eq!(
+        browser
+            .evaluate("document.querySelector('.copyable code').textContent")
+            .await?,
+        "ctxpin open"
+    );
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_time_takes_the_form_that_the_page_gives_it() -> Result<()> {
     let server = Server::start().await;
     let mut agent = Agent::create(&server).await;

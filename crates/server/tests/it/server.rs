@@ -202,10 +202,16 @@ impl Server {
 
     /// Starts a halted server again, on its SQLite file and at its address.
     pub async fn resume(&mut self) {
+        self.resume_with(|_| ()).await;
+    }
+
+    /// Does the same with changed settings.
+    pub async fn resume_with(&mut self, choose: impl FnOnce(&mut Settings)) {
         let address = self.url.socket_addrs(|| None).unwrap()[0];
         let listener = TcpListener::bind(address).await.unwrap();
         self.shutdown = CancellationToken::new();
-        let settings = usual_settings(&self.data_directory());
+        let mut settings = usual_settings(&self.data_directory());
+        choose(&mut settings);
         self.task = tokio::spawn(serve(listener, self.shutdown.clone(), settings));
         self.client.health_check().await.unwrap();
     }
