@@ -101,7 +101,7 @@ impl List {
                 change.effect.clone(),
                 change.chat_count.to_string(),
                 change.workspace_count.to_string(),
-                say::ago(change.since, now),
+                say::ago(change.came_at.unwrap_or(change.since), now),
             ]);
         }
         say::print(&table.text())?;

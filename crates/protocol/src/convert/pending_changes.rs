@@ -13,6 +13,7 @@ use crate::http::pending_changes::{LineCounts, PendingChange, PendingChat};
 #[derive(Debug, Clone)]
 pub struct ChatsOfChange {
     pub since: Moment,
+    pub came_at: Option<Moment>,
     pub chat_count: usize,
     pub observed_count: usize,
     pub workspace_count: usize,
@@ -37,6 +38,7 @@ pub fn pending_change(
         pinned_hash: change.pinned.map(hash),
         head_hash: change.head.map(hash),
         since: chats.since.utc(),
+        came_at: chats.came_at.map(Moment::utc),
         chat_count: chats.chat_count as u64,
         observed_count: chats.observed_count as u64,
         workspace_count: chats.workspace_count as u64,

@@ -46,6 +46,9 @@ pub struct PendingChange {
     pub head_hash: Option<String>,
     /// When the first of the chats began to drift.
     pub since: DateTime<Utc>,
+    /// When the change came to the first of the workspaces. Absent if their newest heads do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub came_at: Option<DateTime<Utc>>,
     pub chat_count: u64,
     /// How many of the chats are observed: their clients take the change when they read their files anew.
     pub observed_count: u64,

@@ -31,7 +31,13 @@ pub(crate) async fn list(
     let asked = page_request(query.cursor.as_deref(), query.limit)?;
     let own = query.own.unwrap_or_default();
     let list = pending_changes::list(&app.service, credential, own, &asked).await?;
-    let page = page(list.page, wire_change);
+    let changes = list.page.items.iter();
+    let changes: Vec<_> = changes.map(|item| (&item.change, &*item.chats)).collect();
+    let dates = pending_changes::dates(&app.service, credential, &changes).await?;
+    let mut page = page(list.page, wire_change);
+    for (item, came_at) in page.items.iter_mut().zip(dates) {
+        item.came_at = came_at.map(|at| at.utc());
+    }
     Ok(Json(PendingChangePage {
         items: page.items,
         next: page.next,
@@ -65,6 +71,7 @@ pub(crate) async fn chats(
 fn wire_change(item: PendingItem) -> PendingChange {
     let chats = ChatsOfChange {
         since: item.since,
+        came_at: None,
         chat_count: item.chat_count,
         observed_count: item.observed_count,
         workspace_count: item.workspace_count,

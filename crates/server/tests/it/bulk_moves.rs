@@ -198,6 +198,10 @@ async fn a_change_is_taken_for_the_chosen_although_another_file_moved() {
     let path = format!("/changes/{change}/moves");
     let chosen = &boxes(&page, "chat")[0];
     agent.push(&edition("two\n", "two\n")).await;
+    // The command line tells the same age as the page, which is that of the change.
+    let changes = server.request(reqwest::Method::GET, "/api/v1/changes");
+    let changes = changes.send().await.unwrap().text().await.unwrap();
+    assert!(changes.contains("\"came_at\":\""), "{changes}");
     // To keep the pin is about all that the workspace has, as it was seen.
     let keep = [("chat", chosen.as_str()), ("move", "decline")];
     let kept = send(&browser, &page, &path, &keep).await;
