@@ -195,6 +195,19 @@ async fn pages_tell_what_a_turn_really_had() {
         page.contains("If its file should not be there, take it away"),
         "{page}"
     );
+    // The text that a delivered chat's requests lacked is not what they were given.
+    let delivered = create_chat(&server, Some(agent.id), "Delivered").await;
+    let stale = result("instruction_file", "/srv/shop/AGENTS.md", "stale", "before");
+    for (verdict, resources, heading) in [
+        ("as-pinned", Vec::new(), "The prompt as it was given"),
+        ("deviates", vec![stale], "The prompt as pinned"),
+    ] {
+        let turn = reader.turn(delivered, verdict, resources).await;
+        let page = browser
+            .page(&format!("/chats/{delivered}/turns/{turn}"))
+            .await;
+        assert!(page.contains(heading), "{page}");
+    }
     // An auditor sees what became of each file, and no text.
     let auditor = Browser::of_user(&server, "auditor", &["auditor"], &["read"]).await;
     let seen = auditor.page(&format!("{path}/{turn}")).await;

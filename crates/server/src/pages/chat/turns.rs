@@ -78,6 +78,8 @@ struct TurnPage {
     facts: TurnFacts,
     /// Whether the client read its files itself, so that nobody was given the prompt.
     is_observed: bool,
+    /// Whether evidence says that the requests had something else than the pinned text.
+    deviates: bool,
     /// `None` if the chat had no pin, or if the caller may not read texts.
     prompt: Option<PromptText>,
     copy: Command,
@@ -251,6 +253,10 @@ pub(crate) async fn turn(
             clock: Time::clock(view.turn.started_at, frame.now),
             facts,
             is_observed: view.turn.delivery == Delivery::Observed,
+            deviates: view
+                .turn
+                .evidence
+                .is_some_and(|evidence| Said::of(&evidence).is_alarm()),
             prompt: bytes.map(|bytes| {
                 let whole = format!("/chats/{chat}/turns/{number}/prompt/raw");
                 PromptText::new(&bytes, renderer, &context, whole)
