@@ -207,7 +207,7 @@ fn path_of(state: Option<AgentState>, place: Option<(&'static str, Uuid)>) -> St
 /// Returns `not-found` if the text is no id.
 pub(super) fn agent_id(path: &PathParams) -> ApiResult<AgentId> {
     path.id("agent").map_err(|_: ApiError| {
-        let detail = "There is no agent of this id, or you may not see it.";
+        let detail = "There is no workspace of this id, or you may not see it.";
         ApiError::new(ProblemName::NotFound, detail)
     })
 }
