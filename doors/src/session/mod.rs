@@ -5,6 +5,7 @@ mod absence;
 mod compare;
 mod container;
 mod halves;
+mod hurry;
 mod long;
 mod place;
 mod plants;
@@ -41,6 +42,8 @@ pub enum Story {
     Absence,
     /// A container that ends with the tool's answer, and all processes in it.
     Container,
+    /// Ten sessions at once, and a prompt whose hook tells nothing.
+    Hurry,
     /// A record of 200 MB.
     Long,
 }
@@ -71,6 +74,7 @@ impl Sessions<'_> {
                 | Story::Terminal
                 | Story::Absence
                 | Story::Container
+                | Story::Hurry
                 | Story::Long => "",
             };
             let place = Place::make(self, working)?;
@@ -82,6 +86,7 @@ impl Sessions<'_> {
                 Story::Plants => plants::differences(&place).await,
                 Story::Absence => absence::differences(&place).await,
                 Story::Container => container::differences(&place).await,
+                Story::Hurry => hurry::differences(&place).await,
                 Story::Long => long::differences(&place).await,
             };
             differences.extend(place.leave(compared));
