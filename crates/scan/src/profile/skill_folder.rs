@@ -1,6 +1,7 @@
 //! Folders of skills, for tools that look for skills in the directories below them too.
 
 use std::collections::{HashSet, VecDeque};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::resource::Kind;
@@ -10,7 +11,7 @@ use super::excluded;
 use crate::ScanError;
 use crate::boundary::{Boundary, Located};
 use crate::directory::{Directory, Listing};
-use crate::gather::Gathering;
+use crate::gather::{Finding, Gathering};
 use crate::path_text::source_text;
 use crate::refused::Refused;
 
@@ -49,8 +50,12 @@ impl SkillFolder<'_> {
         while let Some((directory, path, depth)) = waiting.pop_front() {
             gathering.go_on()?;
             gathering.places.all(&directory.path);
-            let Ok(listing) = directory.list() else {
-                continue;
+            let listing = match directory.list() {
+                Ok(listing) => listing,
+                Err(error) => {
+                    self.unreadable(&error, &path, depth, gathering);
+                    continue;
+                }
             };
             for name in &listing.names {
                 let is_hidden = name.as_encoded_bytes().starts_with(b".");
@@ -72,14 +77,32 @@ impl SkillFolder<'_> {
                     ));
                     break;
                 }
-                if let (true, Ok(next)) = (seen.insert(real.clone()), self.boundary.descend(&real))
-                {
-                    waiting.push_back((next, path.join(name), depth + 1));
+                if !seen.insert(real.clone()) {
+                    continue;
+                }
+                let path = path.join(name);
+                match self.boundary.descend(&real) {
+                    Ok(next) => waiting.push_back((next, path, depth + 1)),
+                    Err(error) => self.unreadable(&error, &path, depth + 1, gathering),
                 }
             }
             visit(directory, &path, &listing, gathering)?;
         }
         Ok(())
+    }
+
+    /// Lists a directory that cannot be looked into as a skill, because it may be one. The tool finds nothing in it either.
+    fn unreadable(&self, error: &io::Error, path: &Path, depth: usize, gathering: &mut Gathering) {
+        let refused = Refused::failed(error);
+        if depth == 0 {
+            let folder = source_text(path).0;
+            return gathering.remark(format!("the folder of skills {folder} {}", refused.reason));
+        }
+        let is_part_of_skill = path.with_file_name(SKILL_FILE_NAME).is_file();
+        if !is_part_of_skill {
+            let source = path.join(SKILL_FILE_NAME);
+            gathering.add(Finding::refused(Kind::Skill, &source, self.root, refused));
+        }
     }
 }
 

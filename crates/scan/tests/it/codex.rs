@@ -5,6 +5,7 @@ use std::fs;
 use ctxpin_model::profile::{CodexSettings, Profile, Settings};
 use ctxpin_scan::Scan;
 
+use crate::opencode;
 use crate::workspace::Workspace;
 
 /// A workspace under the profile of Codex, with the working directory `project/pkg/web`.
@@ -163,6 +164,34 @@ fn a_file_that_cannot_be_read_takes_the_others_of_the_project() {
         top.display()
     );
     assert_eq!(w.error(&found, "project/pkg/web/AGENTS.md"), reason);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_folder_that_cannot_be_looked_into_is_listed() {
+    for mut w in [workspace(&[]), opencode::workspace(&[])] {
+        w.request.directory = w.path("project");
+        w.repository("project/.git");
+        w.skill("project/.agents/skills/open");
+        w.write("project/.agents/skills/open/scripts/run.sh", "");
+        w.skill("project/.agents/skills/closed");
+        w.forbid("project/.agents/skills/closed");
+        w.forbid("project/.agents/skills/open/scripts");
+        let found = w.check(&[
+            "unreadable project/.agents/skills/closed/SKILL.md",
+            "ok project/.agents/skills/open/SKILL.md",
+        ]);
+        let reason = w.error(&found, "project/.agents/skills/closed/SKILL.md");
+        assert_eq!(reason, "cannot be read: Permission denied (os error 13)");
+        w.forbid("project/.agents/skills");
+        let error = w.scan().snapshot.error.unwrap_or_default();
+        let folder = w.path("project/.agents/skills");
+        let expected = format!(
+            "the folder of skills {} cannot be read: Permission denied (os error 13)",
+            folder.display()
+        );
+        assert_eq!(error, expected);
+    }
 }
 
 #[test]
