@@ -228,6 +228,18 @@ impl Roots {
         &self.ground.project.root
     }
 
+    /// Returns the directory by which a scan may read another one, by its canonical path, and what it may read there: the
+    /// project, or one that the caller allows.
+    pub(crate) fn readable(&self, directory: &Path) -> Option<(PathBuf, Reach)> {
+        let project = self.project();
+        if directory.starts_with(project) {
+            return Some((project.to_owned(), Reach::Project));
+        }
+        let admitting = self.admitting();
+        let (place, reach, _) = admitting.admits(directory)?;
+        Some((place.to_owned(), reach))
+    }
+
     /// Returns the repository that is not used as the project, if there is one.
     pub(crate) fn left_out(&self) -> Option<&LeftOut> {
         self.ground.project.left_out.as_ref()

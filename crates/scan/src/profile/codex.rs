@@ -23,7 +23,7 @@ use toml::{Table, Value};
 use self::plugins::Plugins;
 use self::skills::SkillMembers;
 use super::skill_folder::SkillFolder;
-use super::{entry, excluded, forbidden, passed_over, repository, skill, skills_folder};
+use super::{entry, excluded, forbidden, outside, passed_over, repository, skill, skills_folder};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::Directory;
@@ -511,28 +511,26 @@ impl Search<'_> {
             let is_file = |name: &&&str| directory.join(name).is_file();
             let path = directory.join(names.iter().find(is_file)?);
             let source = source_text(&path).0;
-            let reason =
-                "Codex gives it to its model, but it lies above the project that ctxpin reads";
+            let reason = outside("Codex gives it to its model", directory);
             let found = forbidden(&path, directory);
             return found.or_else(|| {
                 let kind = Kind::InstructionFile;
-                Some(excluded(kind, &source, directory, reason))
+                Some(excluded(kind, &source, directory, &reason))
             });
         };
         let mut names = names.iter();
         names.find_map(|name| entry(&boundary, &held, name, directory, gathering))
     }
 
-    /// Opens a directory of the project. Returns `None` if it lies outside the project that a scan may read.
+    /// Opens a directory of the project. Returns `None` if it lies outside of what a scan may read.
     fn held(
         &self,
         directory: &Path,
         boundaries: &mut Boundaries,
     ) -> Option<(Rc<Boundary>, Directory)> {
-        let project = self.roots.project();
-        let below = directory.strip_prefix(project).ok()?;
-        let boundary = boundaries.at(project, Reach::Project).ok()?;
-        let held = boundary.directory.descend(below).ok()?;
+        let (place, reach) = self.roots.readable(directory)?;
+        let boundary = boundaries.at(&place, reach).ok()?;
+        let held = boundary.descend(directory).ok()?;
         Some((boundary, held))
     }
 
@@ -548,9 +546,9 @@ impl Search<'_> {
                     let skills = directory.join(folder).join(SKILLS);
                     if skills.is_dir() {
                         let source = source_text(&skills).0;
-                        let reason = "the tool lists the skills in it to its model, but it lies above the project that \
-                                      ctxpin reads";
-                        gathering.add(excluded(Kind::Skill, &source, directory, reason));
+                        let given = "the tool lists the skills in it to its model";
+                        let reason = outside(given, directory);
+                        gathering.add(excluded(Kind::Skill, &source, directory, &reason));
                     }
                 }
                 continue;

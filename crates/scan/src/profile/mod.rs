@@ -22,7 +22,7 @@ use crate::boundary::{Boundaries, Boundary, Located, Outcome};
 use crate::directory::Directory;
 use crate::file;
 use crate::gather::{Finding, Gathering};
-use crate::path_text::source_text;
+use crate::path_text::{for_a_shell, source_text};
 use crate::refused::Refused;
 use crate::roots::{Request, Roots};
 use crate::skill;
@@ -81,6 +81,12 @@ fn entry(
 ) -> Option<Finding> {
     let source = directory.path.join(name);
     entry_as(boundary, directory, name, &source, root, gathering)
+}
+
+/// Returns why a scan leaves out what a tool gives, because it lies in a directory that the scan may not read.
+fn outside(given: &str, directory: &Path) -> String {
+    let directory = for_a_shell(directory);
+    format!("{given}, but it lies outside of the project; --allow-root {directory} reads it")
 }
 
 /// Reads an entry as [`entry`] does, for a tool that knows it under another path. What cannot be read, the tool cannot

@@ -38,7 +38,7 @@ pub fn approve_imports(w: &Workspace) {
 
 #[test]
 fn files_come_from_the_person_and_from_each_directory() {
-    let w = workspace(&[
+    let mut w = workspace(&[
         ("CLAUDE.md", "above the project"),
         ("home/.claude/CLAUDE.md", "mine"),
         ("home/.claude/rules/b.md", "my rule"),
@@ -65,10 +65,11 @@ fn files_come_from_the_person_and_from_each_directory() {
         "excluded project/AGENTS.md",
         "ok project/web/deeper/CLAUDE.md",
     ]);
-    assert_eq!(
-        w.error(&found, "CLAUDE.md"),
-        "the tool gives it to its model, but it lies outside of what ctxpin reads"
+    let advice = format!(
+        "the tool gives it to its model, but it lies outside of the project; --allow-root {} reads it",
+        w.base.display()
     );
+    assert_eq!(w.error(&found, "CLAUDE.md"), advice);
     assert_eq!(
         w.error(&found, "project/AGENTS.md"),
         format!(
@@ -76,6 +77,8 @@ fn files_come_from_the_person_and_from_each_directory() {
             w.text("CLAUDE.md")
         )
     );
+    w.request.allowed = vec![w.base.clone()];
+    assert_eq!(w.resource(&w.scan(), "CLAUDE.md").status.as_str(), "ok");
 }
 
 #[test]
@@ -134,8 +137,8 @@ fn imports_follow_their_file_and_stay_in_the_working_directory() {
             "import-ignored project/web/d/two.md: three.md: at most five files in a row import each other",
             "import-ignored project/web/a.md: c.png: by its extension, it is no text",
             "import-ignored project/web/a.md: code.md: it stands in code or HTML",
-            "import-outside project/CLAUDE.md: outside.md",
-            "import-outside project/CLAUDE.md: missing.md",
+            "import-ignored project/CLAUDE.md: outside.md: it lies outside of the working directory, and you have not approved such imports (Claude Code asks when you start it in a terminal)",
+            "import-missing project/CLAUDE.md: missing.md",
         ]
     );
 
@@ -590,7 +593,7 @@ fn files_that_claude_code_finds_too_large_are_listed() {
 
 #[test]
 fn without_a_repository_skills_of_all_directories_above_count() {
-    let w = workspace(&[]);
+    let mut w = workspace(&[]);
     fs::remove_dir_all(w.path("project/.git")).unwrap();
     w.skill("project/.claude/skills/a");
     w.skill("project/web/.claude/skills/b");
@@ -598,10 +601,17 @@ fn without_a_repository_skills_of_all_directories_above_count() {
         "excluded project/.claude/skills",
         "ok project/web/.claude/skills/b/SKILL.md",
     ]);
-    assert_eq!(
-        w.error(&found, "project/.claude/skills"),
-        "the tool lists the skills in it to its model, but it lies outside of what ctxpin reads"
+    let directory = w.path("project");
+    let advice = format!(
+        "the tool lists the skills in it to its model, but it lies outside of the project; --allow-root {} reads it",
+        directory.display()
     );
+    assert_eq!(w.error(&found, "project/.claude/skills"), advice);
+    w.request.allowed = vec![directory];
+    w.check(&[
+        "ok project/.claude/skills/a/SKILL.md",
+        "ok project/web/.claude/skills/b/SKILL.md",
+    ]);
 }
 
 #[test]

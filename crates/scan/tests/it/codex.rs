@@ -272,7 +272,7 @@ fn without_a_root_the_working_directory_counts_alone() {
 
 #[test]
 fn a_file_above_the_project_is_named_with_the_reason() {
-    let w = workspace(&[
+    let mut w = workspace(&[
         ("marker", ""),
         ("AGENTS.md", "above the project"),
         ("project/AGENTS.md", "top"),
@@ -287,14 +287,24 @@ fn a_file_above_the_project_is_named_with_the_reason() {
         "ok project/AGENTS.md",
         "excluded .agents/skills",
     ]);
+    let advice = format!(
+        "but it lies outside of the project; --allow-root {} reads it",
+        w.base.display()
+    );
     assert_eq!(
         w.error(&found, ".agents/skills"),
-        "the tool lists the skills in it to its model, but it lies above the project that ctxpin reads"
+        format!("the tool lists the skills in it to its model, {advice}")
     );
     assert_eq!(
         w.error(&found, "AGENTS.md"),
-        "Codex gives it to its model, but it lies above the project that ctxpin reads"
+        format!("Codex gives it to its model, {advice}")
     );
+    w.request.allowed = vec![w.base.clone()];
+    w.check(&[
+        "ok AGENTS.md",
+        "ok project/AGENTS.md",
+        "ok .agents/skills/above/SKILL.md",
+    ]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 
 use super::super::repository;
 use super::super::skill_folder::skill_refused;
-use super::super::{excluded, passed_over, skill as skill_or_reason, skills_folder};
+use super::super::{excluded, outside, passed_over, skill as skill_or_reason, skills_folder};
 use super::ignored::Ignored;
 use super::settings::FOLDER;
 use super::walk::PERSONAL;
@@ -20,10 +20,6 @@ use crate::known_files::SKILLS;
 use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
 use crate::skill;
-
-/// Why a folder of skills outside of the project is left out.
-const OUTSIDE: &str =
-    "the tool lists the skills in it to its model, but it lies outside of what ctxpin reads";
 
 /// The name of a directory in a folder of skills that Claude Code passes over, in any case of letters.
 const PASSED_OVER: &str = "synced";
@@ -41,21 +37,21 @@ pub fn find(
     gathering: &mut Gathering,
 ) -> Result<(), ScanError> {
     let chain: Vec<_> = directories(request, &roots.directory).collect();
-    let project = roots.project();
     for directory in chain.into_iter().rev() {
         let skills = directory.join(FOLDER).join(SKILLS);
         gathering.places.awaited(&skills);
-        let Ok(below) = directory.strip_prefix(project) else {
+        let Some((place, reach)) = roots.readable(directory) else {
             if skills.is_dir() {
                 let source = source_text(&skills).0;
-                gathering.add(excluded(Kind::Skill, &source, directory, OUTSIDE));
+                let reason = outside("the tool lists the skills in it to its model", directory);
+                gathering.add(excluded(Kind::Skill, &source, directory, &reason));
             }
             continue;
         };
-        let Ok(boundary) = boundaries.at(project, Reach::Project) else {
+        let Ok(boundary) = boundaries.at(&place, reach) else {
             continue;
         };
-        let Ok(held) = boundary.directory.descend(below) else {
+        let Ok(held) = boundary.descend(directory) else {
             continue;
         };
         if let Some(container) = skills_folder(&boundary, &held, directory, &PATH, gathering) {

@@ -13,7 +13,7 @@ use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{ALSO_MAX, Also, Kind, Status};
 use ctxpin_model::warning::{Code, Warning};
 
-use super::super::{entry_as, excluded, forbidden, passed_over};
+use super::super::{entry_as, excluded, forbidden, outside, passed_over};
 use super::permissions::{Denied, UNREAD};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
@@ -31,6 +31,7 @@ pub const PERSONAL: &str =
 const CIRCLE: &str = "it leads to this file, and each is given once";
 const TOO_DEEP: &str = "at most five files in a row import each other";
 const LINK_OUTSIDE: &str = "it is a link to a place outside of the working directory";
+const UNAPPROVED: &str = "it lies outside of the working directory, and you have not approved such imports (Claude Code asks when you start it in a terminal)";
 const DIRECTORY: &str = "it is a directory";
 const NO_TEXT: &str = "by its extension, it is no text";
 
@@ -254,6 +255,14 @@ impl<'a, 'g> Walk<'a, 'g> {
         scope == Scope::User || self.settings.allows_external_imports && self.follows_approved
     }
 
+    /// Returns why a file that may import none from outside of the working directory may not.
+    fn why_not_external(&self) -> &'static str {
+        match self.settings.allows_external_imports {
+            false => UNAPPROVED,
+            true => "a file that comes later imports none from outside of the working directory",
+        }
+    }
+
     /// Returns whether the settings exclude a path.
     pub fn is_excluded(&self, path: &Path) -> bool {
         self.excludes.matches(&path.to_string_lossy())
@@ -432,11 +441,6 @@ impl<'a, 'g> Walk<'a, 'g> {
             source,
         } = import;
         let path = plain_path(&import_path(written, directory, &self.request.home));
-        if !self.allows_external(by.scope) && !self.is_inside(&path) {
-            let warning = Warning::new(Code::ImportOutside).about(written);
-            self.gathering.note(Path::new(source), warning);
-            return Ok(());
-        }
         if imports::is_likely(written) && !seen.contains(&path) && !path.exists() {
             let warning = Warning::new(Code::ImportMissing).about(written);
             self.gathering.note(Path::new(source), warning);
@@ -447,6 +451,10 @@ impl<'a, 'g> Walk<'a, 'g> {
             depth: by.depth + 1,
             ..*by
         };
+        if !self.allows_external(by.scope) && !self.is_inside(&path) {
+            self.ignore(&visit, self.why_not_external());
+            return Ok(());
+        }
         self.visit(&visit, seen, items)
     }
 
@@ -523,9 +531,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             return refused("its path is not UTF-8");
         };
         let Some((boundary, directory, below)) = self.held(&parent) else {
-            return refused(
-                "the tool gives it to its model, but it lies outside of what ctxpin reads",
-            );
+            return refused(&outside("the tool gives it to its model", &parent));
         };
         if let Some(refusal) = boundary.reach.refusal(&below.join(name)) {
             let reason = refusal
@@ -554,7 +560,8 @@ impl<'a, 'g> Walk<'a, 'g> {
         let project = (self.roots.project().to_owned(), Reach::Project);
         let home = self.home.canonicalize().ok();
         let home = home.map(|home| (home, Reach::Personal));
-        let mut places = [project].into_iter().chain(home);
+        let admitting = self.roots.admitting().0;
+        let mut places = [project].into_iter().chain(home).chain(admitting);
         let (place, reach) = places.find(|(place, _)| directory.starts_with(place))?;
         let below = directory.strip_prefix(&place).ok()?.to_owned();
         let boundary = self.boundaries.at(&place, reach).ok()?;

@@ -23,13 +23,13 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 
 use super::skill_folder::SkillFolder;
-use super::{below, entry_as, excluded, forbidden, passed_over, skill, step};
+use super::{below, entry_as, excluded, forbidden, outside, passed_over, skill, step};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::{Directory, Listing, plain_path};
 use crate::gather::Gathering;
 use crate::known_files::SKILLS;
-use crate::path_text::{for_a_shell, source_text};
+use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
 use crate::searches::Wanted;
 
@@ -385,10 +385,7 @@ impl Search<'_> {
         } else if let Some((root, reach, _)) = admitting.admits(real) {
             (root.to_owned(), reach)
         } else {
-            return Err(format!(
-                "opencode gives it to its model, but it lies outside of the project; --allow-root {} reads it",
-                for_a_shell(real)
-            ));
+            return Err(outside("opencode gives it to its model", real));
         };
         let unreadable = |error: std::io::Error| format!("its directory cannot be read: {error}");
         let boundary = self.boundaries.at(&root, reach).map_err(unreadable)?;
