@@ -91,6 +91,9 @@ impl Lanes {
     }
 }
 
+/// Times of one minute look alike.
+const MINUTE: Duration = Duration::from_secs(60);
+
 /// A link that chooses the range of the map.
 struct RangeLink {
     word: &'static str,
@@ -113,6 +116,8 @@ struct BandRow {
     from: Time,
     /// `None` for the present band.
     to: Option<Time>,
+    /// Whether both times are the same to a reader.
+    is_brief: bool,
 }
 
 /// The lane of a head, or of the chats that stand at none.
@@ -299,6 +304,7 @@ impl ChatLane {
             stand: format!("Declines head {}", head.seq),
             from: Time::clock(head.received_at, range.to),
             to: None,
+            is_brief: false,
         }));
         rows.reverse();
         Self {
@@ -320,6 +326,7 @@ impl BandRow {
             stand: stand_words(band.stand),
             from: Time::clock(band.from, range.to),
             to: (band.to < range.to).then(|| Time::clock(band.to, range.to)),
+            is_brief: band.to < range.to && band.to < band.from.after(MINUTE),
         }
     }
 }

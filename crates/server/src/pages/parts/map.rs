@@ -261,11 +261,13 @@ impl fmt::Display for Axis {
         let Self(lane) = self;
         f.write_str("<svg height=\"44\" role=\"img\" aria-label=\"The heads of the workspace\">")?;
         let (ticks, is_short) = lane.range.ticks();
+        let mut has_time = false;
         for at in ticks {
             let x = lane.range.place(at);
             if !(LABEL_MARGIN..=100.0 - LABEL_MARGIN).contains(&x) {
                 continue;
             }
+            has_time = true;
             let (form, tick) = match is_short {
                 true => ("%a %H:%M", "clock"),
                 false => ("%-d %b", "day"),
@@ -276,6 +278,14 @@ impl fmt::Display for Axis {
                 f,
                 "<line class=\"grid\" x1=\"{x:.2}%\" y1=\"16\" x2=\"{x:.2}%\" y2=\"20\"/>\
                  <text class=\"when\" x=\"{x:.2}%\" y=\"12\" data-at=\"{date}\" data-tick=\"{tick}\">{words}</text>"
+            )?;
+        }
+        if !has_time {
+            let from = lane.range.from.utc();
+            let (words, date) = (from.format("%a %H:%M"), from.format("%Y-%m-%dT%H:%M:%SZ"));
+            write!(
+                f,
+                "<text class=\"when first\" x=\"0\" y=\"12\" data-at=\"{date}\" data-tick=\"clock\">{words}</text>"
             )?;
         }
         lane.write_bands(f, 24)?;
@@ -307,6 +317,10 @@ impl fmt::Display for Crowd {
             self.all,
             self.most()
         )?;
+        if self.most() == 0 {
+            // A line along the ground would look like a chat.
+            return f.write_str("\"/></svg>");
+        }
         let mut before = 0;
         for (index, count) in self.counts.iter().copied().enumerate() {
             if count != before {
@@ -420,7 +434,6 @@ mod tests {
                 assert!(date.ends_with(&format!("T{time}:00Z")), "{date} {words}");
             }
         };
-        check(20, &[]);
         let minutes = ["33", "34", "35", "36", "37"].map(|minute| format!("Sat 11:{minute}"));
         check(5 * 60, &minutes.each_ref().map(String::as_str));
         let hours = [
@@ -449,6 +462,21 @@ mod tests {
     }
 
     #[test]
+    fn the_axis_of_a_young_workspace_has_a_time() {
+        let range = Range {
+            from: at(1_000),
+            to: at(1_020),
+        };
+        let axis = Axis(Lane {
+            range,
+            ..lane(&[(1_000, StepStand::Head(1))])
+        });
+        let svg = axis.to_string();
+        assert_eq!(svg.matches("data-tick").count(), 1, "{svg}");
+        assert!(svg.contains("class=\"when first\" x=\"0\""), "{svg}");
+    }
+
+    #[test]
     fn a_crowd_is_as_high_as_it_is_large() {
         let crowd = Crowd {
             stand: StepStand::Head(7),
@@ -465,6 +493,11 @@ mod tests {
             "{svg}"
         );
         assert!(svg.contains("Head 7: 600 of 600 now, at most 600"), "{svg}");
+        let nobody = Crowd {
+            counts: [0; CROWD_STEPS],
+            ..crowd
+        };
+        assert!(nobody.to_string().contains("d=\"M0 36\"/>"), "{nobody}");
         assert_eq!(range().step_ends().last(), Some(range().to));
     }
 }
