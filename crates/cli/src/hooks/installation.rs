@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings_file::{SettingsFile, directories_remove};
 use super::settings_text::{self, Inserted, SettingsError};
-use super::{EVENTS, SECONDS_MAX, is_ours, other_notes};
+use super::{EVENTS, is_ours, other_notes, seconds_max};
 use crate::data_directory::{
     DataDirectory, directory_create, file_remove, file_write, json_read, unwritable,
 };
@@ -57,7 +57,7 @@ pub struct Installed {
     pub command: String,
     /// How many of [`EVENTS`] have that command.
     pub events: usize,
-    /// Whether the tool gives all of them the time that install writes.
+    /// Whether the tool gives each of them the time that install writes.
     pub has_time: bool,
 }
 
@@ -99,7 +99,9 @@ impl Installation {
                 .any(|hook| hook.event == **event && hook.command == command)
         };
         let events = EVENTS.iter().filter(has_hook).count();
-        let has_time = ours.iter().all(|hook| hook.seconds == Some(SECONDS_MAX));
+        let has_time = ours
+            .iter()
+            .all(|hook| hook.seconds == Some(seconds_max(&hook.event)));
         Ok(Some(Installed {
             command,
             events,
@@ -155,7 +157,7 @@ impl Installation {
         directories.retain(|directory| directory.exists());
         directories.extend(self.settings.directories_missing()?);
         let base = text.clone().unwrap_or_default();
-        let edited = settings_text::insert(&base, &EVENTS, command, SECONDS_MAX)
+        let edited = settings_text::insert(&base, &EVENTS, command, seconds_max)
             .map_err(|error| self.refused(&error))?;
         let note = Note {
             settings: self.settings.path().to_owned(),

@@ -28,9 +28,15 @@ pub const EVENTS: [&str; 6] = [
     "SessionEnd",
 ];
 
-/// The seconds after which a tool goes on without a hook. The hook itself ends 2 s after it has begun, which on a busy
-/// machine is later than the tool has started it.
-pub const SECONDS_MAX: u64 = 5;
+/// Returns the seconds after which a tool goes on without the hook of an event. The hook itself ends 2 s after it has
+/// begun, which on a busy machine is later than the tool has started it.
+pub fn seconds_max(event: &str) -> u64 {
+    match event {
+        // Codex gives no more, and asks the person to review a hook that wants more.
+        "SessionEnd" => 3,
+        _ => 5,
+    }
+}
 
 /// Returns the file in which a tool looks for hooks, in the home of its settings.
 pub fn settings_file(tool: Profile, home: &Path) -> PathBuf {
@@ -80,7 +86,7 @@ pub fn line(words: &[String]) -> String {
 
 /// Returns the settings that hold nothing but the hooks with a command.
 pub fn settings_of(command: &str) -> String {
-    let edited = settings_text::insert("", &EVENTS, command, SECONDS_MAX);
+    let edited = settings_text::insert("", &EVENTS, command, seconds_max);
     edited.map_or(String::new(), |edited| edited.text)
 }
 

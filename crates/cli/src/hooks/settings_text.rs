@@ -58,7 +58,7 @@ pub struct Hook {
     pub place: (usize, usize),
 }
 
-/// Inserts a command at each of these events, after the hooks that are there. The tool gives it `seconds`.
+/// Inserts a command at each of these events, after the hooks that are there. The tool gives it the `seconds` of the event.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub fn insert(
     text: &str,
     events: &[&str],
     command: &str,
-    seconds: u64,
+    seconds: impl Fn(&str) -> u64,
 ) -> Result<Edited, SettingsError> {
     let (mark, text) = without_mark(text);
     let mut edited = Edited {
@@ -78,7 +78,8 @@ pub fn insert(
         edited.insert(0, "{}\n");
     }
     for event in events {
-        let hook = json!({"hooks": [{"type": "command", "command": command, "timeout": seconds}]});
+        let hook =
+            json!({"hooks": [{"type": "command", "command": command, "timeout": seconds(event)}]});
         let (at, added) = added(&edited.text, event, &hook)?;
         for (offset, added) in added {
             edited.insert(at + offset, &added);
@@ -520,7 +521,7 @@ mod tests {
     #[test]
     fn an_unchanged_text_becomes_what_it_was() {
         for text in SETTINGS {
-            let edited = insert(text, &EVENTS, COMMAND, 2).unwrap();
+            let edited = insert(text, &EVENTS, COMMAND, |_| 2).unwrap();
             let found = hooks(&edited.text).unwrap();
             let ours = found.iter().filter(|hook| is_ours(&hook.command));
             let mut events: Vec<_> = ours.map(|hook| hook.event.as_str()).collect();
@@ -550,7 +551,7 @@ mod tests {
             "{\n  \"model\": \"x\" // fast\n}\n",
             &EVENTS[..2],
             COMMAND,
-            2,
+            |event| if event == "Stop" { 3 } else { 2 },
         )
         .unwrap();
         let expected = r#"{
@@ -572,7 +573,7 @@ mod tests {
         "hooks": [
           {
             "command": "/c hook run",
-            "timeout": 2,
+            "timeout": 3,
             "type": "command"
           }
         ]
@@ -601,7 +602,7 @@ mod tests {
                 "`hooks.Stop` stands there more than once",
             ),
         ] {
-            let error = insert(text, &["Stop"], COMMAND, 2).unwrap_err();
+            let error = insert(text, &["Stop"], COMMAND, |_| 2).unwrap_err();
             assert!(error.to_string().starts_with(expected), "{error}");
         }
     }

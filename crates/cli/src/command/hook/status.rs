@@ -19,7 +19,7 @@ use crate::command::tool::ToolHomes;
 use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
 use crate::hooks::installation::Installed;
 use crate::hooks::program::{Named, is_same};
-use crate::hooks::{EVENTS, SECONDS_MAX, TOOLS};
+use crate::hooks::{EVENTS, TOOLS};
 use crate::installed::{self, Found};
 use crate::say::{self, Failure};
 
@@ -169,8 +169,7 @@ fn remarks(
     }
     if !found.has_time {
         remarks.push(format!(
-            "{tool} gives them less than {SECONDS_MAX} s, which a busy machine may need; `ctxpin hook install {tool}` \
-             gives them more"
+            "{tool} gives them other times than this ctxpin writes; `ctxpin hook install {tool}` writes these"
         ));
     }
     if used.is_none()
