@@ -196,9 +196,7 @@ impl<'a> Trial<'a> {
         let mut request = Request::project(working, home, Trust::of_process());
         request.profile = self.client.profile();
         request.user_roots = true;
-        if self.client.reads_beyond_project() {
-            request.allowed = vec![base.to_owned()];
-        }
+        request.allowed = vec![base.to_owned()];
         Ok(scan(&request, &|| false)?)
     }
 

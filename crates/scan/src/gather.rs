@@ -149,6 +149,17 @@ pub(crate) struct Gathering<'a> {
     pub searches: &'a mut Searches,
 }
 
+/// How a tool uses the skills of one name. A lower one counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum SkillRank {
+    /// The list at the start has it.
+    Listed,
+    /// Its frontmatter keeps it out of the list.
+    Hidden,
+    /// It is listed with certain files.
+    ForFiles,
+}
+
 /// A folder of skills, with the boundary of the links in it.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Way {
@@ -341,22 +352,28 @@ impl<'a> Gathering<'a> {
         self.findings.push(Some(finding));
     }
 
-    /// Leaves out the skills for which `gives_way` is true of the bytes of their `SKILL.md`, if another skill has the
-    /// name.
-    pub fn give_way(&mut self, gives_way: impl Fn(&[u8]) -> bool, reason: &str) {
-        let mut of_name: BTreeMap<String, [Vec<usize>; 2]> = BTreeMap::new();
+    /// Leaves out the skills that give way to others of their name: those whose `SKILL.md` has a higher rank than that of
+    /// another one. Of those with the rank [`SkillRank::ForFiles`], the first one stays.
+    pub fn give_way(&mut self, rank: impl Fn(&[u8]) -> SkillRank, reason: &str) {
+        let mut of_name: BTreeMap<String, Vec<(SkillRank, usize)>> = BTreeMap::new();
         for (index, finding) in self.findings.iter().enumerate() {
             let skill = finding.as_ref().map(|finding| &finding.resource);
             let skill = skill.filter(|r| r.kind == Kind::Skill && r.status == Status::Ok);
             let Some((name, body)) = skill.and_then(|r| Some((r.name.clone()?, r.body()?))) else {
                 continue;
             };
-            let gives_way = self.bodies.get(&body).is_some_and(|body| gives_way(body));
-            of_name.entry(name).or_default()[usize::from(gives_way)].push(index);
+            let rank = self.bodies.get(&body).map(|body| rank(body));
+            let rank = rank.unwrap_or(SkillRank::Listed);
+            of_name.entry(name).or_default().push((rank, index));
         }
-        for [staying, giving_way] in of_name.into_values() {
-            let indices = giving_way.into_iter().filter(|_| !staying.is_empty());
-            for index in indices {
+        for ranked in of_name.into_values() {
+            let Some(&(best, first)) = ranked.iter().min() else {
+                continue;
+            };
+            let gives_way = |(rank, index): &(SkillRank, usize)| {
+                *rank > best || best == SkillRank::ForFiles && *index != first
+            };
+            for (_, index) in ranked.into_iter().filter(gives_way) {
                 if let Some(finding) = &mut self.findings[index] {
                     finding.refuse(Status::Excluded, reason);
                 }

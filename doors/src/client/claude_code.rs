@@ -402,6 +402,8 @@ const DENIED: [&str; 8] = [
 pub fn age(workspace: &mut Workspace, version: &str) {
     if [OLDER, FIRST_WITH_REQUESTS].contains(&version) {
         workspace.change_texts(|text| {
+            // They give such a file although it is denied.
+            let text = text.replace("Read(//**/CLAUDE.local.md)", "Read(none.md)");
             // They do not cut what comes with a file.
             let text: String = text.chars().take(COMING_MAX).collect();
             match text.contains("<!--") {

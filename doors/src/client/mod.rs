@@ -438,15 +438,6 @@ impl Client {
         }
     }
 
-    /// Returns whether the tool reads files of other places than the project and the home, which a scan reads only
-    /// where they are allowed.
-    pub fn reads_beyond_project(self) -> bool {
-        match self {
-            Self::ClaudeCode | Self::Codex => false,
-            Self::Opencode => true,
-        }
-    }
-
     /// Starts the server of a tool that answers many questions, if the tool has one.
     pub async fn serve(self, program: &Path, url: &str) -> anyhow::Result<Option<Server>> {
         match self {

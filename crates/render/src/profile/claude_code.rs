@@ -1,7 +1,7 @@
 //! Claude Code: one block for each instruction file, which names its path and whose file it is.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use ctxpin_model::claude_code::{
@@ -14,14 +14,9 @@ use ctxpin_model::skill::directory_name;
 use ctxpin_model::snapshot::Snapshot;
 
 use super::collation::collated;
-use super::{
-    Effective, Forms, condition, given_later, left_out, listed, skills_to_ask, whole, with_skills,
-};
+use super::{Effective, Forms, condition, given_later, left_out, listed, whole, with_skills};
 use crate::renderer::Renderer;
 use crate::{prompt, sanitise, treat};
-
-/// What stands between the directory of a skill of a project and the skill's own.
-const SKILLS_BELOW: &str = "/.claude/skills/";
 
 /// What begins the instructions.
 const BEGIN: &str = "Codebase and user instructions are shown below. Be sure to adhere to these instructions. IMPORTANT: These \
@@ -154,7 +149,7 @@ fn judged_skills<'s>(
                 format!("it is listed after Claude Code read a file below {below}").into()
             }
             Some(body) if skill_globs(body).is_some() => {
-                let applies = skill_applies(snapshot, settings, skill, body);
+                let applies = skill_applies(snapshot, body);
                 let when = applies.map_or_else(String::new, |applies| condition(&applies));
                 format!("{when}; the prompt of a chat lists it at once").into()
             }
@@ -166,40 +161,40 @@ fn judged_skills<'s>(
     judged.collect()
 }
 
-/// Returns the skills of the start that have `paths`, each with the files that these match.
+/// Returns the skills of the start that have `paths`, each with the files that these match. Of several in directories of
+/// one name, the one that lies nearest to the repository's root counts, a person's own last, and none if one of them has
+/// no `paths`.
 pub(super) fn skills_for_files(
     snapshot: &Snapshot,
     bodies: &Bodies,
     settings: &ClaudeCodeSettings,
 ) -> Vec<Resource> {
-    let skills = skills_to_ask(snapshot).filter_map(|skill| {
-        let body = bodies.get(&skill.body()?)?;
-        let applies = skill_applies(snapshot, settings, skill, body)?;
+    let mut of_name: BTreeMap<&str, (&Resource, Option<Applies>)> = BTreeMap::new();
+    for (skill, body) in skills(snapshot, bodies, settings) {
+        let name = directory_name(&skill.source).filter(|_| skill.applies.is_none());
+        let (Some(name), Some(body)) = (name, body) else {
+            continue;
+        };
+        let applies = skill_applies(snapshot, body);
+        let known = of_name.get(name);
+        if known.is_none_or(|(_, applies)| applies.is_some()) {
+            of_name.insert(name, (skill, applies));
+        }
+    }
+    let for_files = of_name.into_values().filter_map(|(skill, applies)| {
         Some(Resource {
-            applies: Some(applies),
+            applies: Some(applies?),
             ..skill.clone()
         })
     });
-    skills.collect()
+    for_files.collect()
 }
 
-/// Returns the files that the `paths` of a skill of the start match: from the directory around `.claude`, for a person's own
-/// skill from the working directory. `None` if it has none.
-fn skill_applies(
-    snapshot: &Snapshot,
-    settings: &ClaudeCodeSettings,
-    skill: &Resource,
-    body: &[u8],
-) -> Option<Applies> {
-    let globs = skill_globs(body)?;
-    let own = skill.source.strip_prefix(&settings.home);
-    let is_own = own.is_some_and(|rest| rest.starts_with('/'));
-    let around = skill.source.rsplit_once(SKILLS_BELOW);
-    let below = match around.filter(|_| !is_own) {
-        Some((directory, _)) => directory,
-        None => snapshot.facts.directory.as_deref()?,
-    };
-    Some(Applies::to(below, globs))
+/// Returns the files that the `paths` of a skill of the start match, from the working directory. `None` if it has none.
+fn skill_applies(snapshot: &Snapshot, skill_md: &[u8]) -> Option<Applies> {
+    let globs = skill_globs(skill_md)?;
+    let working = snapshot.facts.directory.as_deref()?;
+    Some(Applies::to(working, globs))
 }
 
 /// Returns the line by which Claude Code lists a skill with `paths` after it read a file that they match, or `None` if it
@@ -224,14 +219,15 @@ pub(super) fn listed_for_file(
 }
 
 /// Returns the line by which Claude Code lists a skill below the working directory after it read a file there, or `None`
-/// if it does not list it. Its name has its directory if another skill has the name, at the start or among those that
-/// `come` too.
+/// if it does not list it. Its name has its directory if another skill has the name: at the start, among those that `come`
+/// too, or among those with `paths` that match (`for_files`).
 pub(super) fn listed_on_demand(
     snapshot: &Snapshot,
     bodies: &Bodies,
     settings: &ClaudeCodeSettings,
     skill: &Resource,
     come: &[&Resource],
+    for_files: &[Resource],
 ) -> Option<String> {
     let body = |skill: &Resource| bodies.get(&skill.body()?);
     if is_off(skill, settings) || body(skill).is_some_and(|body| is_skill_hidden(body)) {
@@ -247,7 +243,7 @@ pub(super) fn listed_on_demand(
     let skills = skills.filter(|other| other.size <= SKILL_MD_BYTES_MAX);
     let mut at_start =
         skills.filter(|other| body(other).is_none_or(|body| skill_globs(body).is_none()));
-    let is_at_start = at_start.any(is_named);
+    let is_at_start = at_start.any(is_named) || for_files.iter().any(is_named);
     let mut come = come.iter().filter(|other| other.kind == Kind::Skill);
     let is_double =
         is_at_start || come.any(|other| other.source != skill.source && is_named(other));

@@ -151,12 +151,15 @@ pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDema
         Some(Settings::ClaudeCode(settings)) => Some(claude_code::Room::new(snapshot, settings)),
         Some(Settings::Codex(_) | Settings::Opencode(_)) | None => None,
     };
+    let mut for_files = skills_for_files(snapshot, bodies);
+    for_files.retain(|skill| Coming::with(skill, path).is_some());
     let files = coming.iter();
     let given = files.filter_map(|file| {
         let body = bodies.get(&file.body()?)?;
         let text = match settings {
             Some(Settings::ClaudeCode(settings)) if file.kind == Kind::Skill => {
-                claude_code::listed_on_demand(snapshot, bodies, settings, file, &coming)
+                let (come, matched) = (&coming, &for_files);
+                claude_code::listed_on_demand(snapshot, bodies, settings, file, come, matched)
             }
             Some(Settings::ClaudeCode(_)) => room.as_mut()?.next(file, body),
             Some(Settings::Opencode(_)) => opencode::on_demand(file, body),
@@ -167,11 +170,7 @@ pub fn on_demand(snapshot: &Snapshot, bodies: &Bodies, path: &str) -> Vec<OnDema
     });
     let mut given: Vec<_> = given.collect();
     if let Some(Settings::ClaudeCode(settings)) = settings {
-        let skills = skills_for_files(snapshot, bodies);
-        let coming = skills
-            .iter()
-            .filter(|skill| Coming::with(skill, path).is_some());
-        given.extend(coming.filter_map(|skill| {
+        given.extend(for_files.iter().filter_map(|skill| {
             let body = bodies.get(&skill.body()?)?;
             let text = claude_code::listed_for_file(skill, body, settings)?;
             let source = skill.source.clone();

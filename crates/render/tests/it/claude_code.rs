@@ -670,6 +670,41 @@ fn a_skill_with_paths_comes_with_a_file_that_they_match() {
 }
 
 #[test]
+fn of_several_skills_with_paths_in_directories_of_one_name_one_counts() {
+    // Seen in a request of Claude Code 2.1.332.
+    let mut sample = Sample::default();
+    let roots = [("/w", "/w/.claude"), ("/", "/.claude"), (HOME, HOME)];
+    let py = "paths: \"*.py\"\n";
+    for (name, lines) in [
+        ("all", [Some(py), Some(py), Some(py)]),
+        ("no-root", [Some(py), None, Some(py)]),
+        ("other-root", [Some(py), Some("paths: other\n"), None]),
+        ("listed", [Some(py), Some(""), None]),
+        ("listed-later", [Some(""), Some(py), None]),
+    ] {
+        for ((root, folder), line) in roots.into_iter().zip(lines) {
+            let Some(line) = line else {
+                continue;
+            };
+            let own = format!("{name}-{}", root.len());
+            let skill_md = format!("---\nname: {own}\ndescription: D\n{line}---\n");
+            sample = with_skill(sample, &own, &skill_md);
+            let skill = sample.snapshot.resources.last_mut().unwrap();
+            skill.source = format!("{folder}/skills/{name}/SKILL.md");
+            skill.root = Some(root.to_owned());
+        }
+    }
+    let sample = ruled(sample);
+    let coming = on_demand(&sample.snapshot, &sample.bodies, "/w/a.py");
+    let texts: Vec<_> = coming.iter().map(|given| given.text.as_str()).collect();
+    let expected = [
+        "- all (all-1): Does a thing",
+        "- no-root (no-root-2): Does a thing",
+    ];
+    assert_eq!(texts, expected);
+}
+
+#[test]
 fn a_description_has_a_blank_where_nothing_is_seen() {
     let check = |description: &str, expected: &str| {
         let sample = ruled(Sample::default().skill("a", description));

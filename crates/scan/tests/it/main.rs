@@ -3,6 +3,7 @@
 mod agents_md;
 mod below;
 mod claude_code;
+mod claude_code_skills;
 mod codex;
 mod config;
 mod instruction_files;

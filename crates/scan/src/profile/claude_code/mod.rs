@@ -30,7 +30,7 @@ use super::excluded;
 use super::repository::InnerWorktree;
 use crate::ScanError;
 use crate::boundary::Boundaries;
-use crate::gather::Gathering;
+use crate::gather::{Gathering, SkillRank};
 use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
 
@@ -73,8 +73,12 @@ pub(super) fn find(
     }
     skills::find(request, roots, &home, boundaries, gathering)?;
     gathering.give_way(
-        |skill_md| is_skill_hidden(skill_md) || skill_globs(skill_md).is_some(),
-        "Claude Code's list has another skill of its name, because its frontmatter keeps this one out at the start",
+        |skill_md| match skill_globs(skill_md) {
+            Some(_) => SkillRank::ForFiles,
+            None if is_skill_hidden(skill_md) => SkillRank::Hidden,
+            None => SkillRank::Listed,
+        },
+        "Claude Code uses another skill of its name, because the frontmatter of this one keeps it out of the list at the start",
     );
     skills::find_below(request, roots, &below, boundaries, gathering)?;
     unpinned::skills(
