@@ -114,6 +114,8 @@ struct Filter {
 struct Group {
     agent: Option<AgentId>,
     workspace: Option<String>,
+    /// The id of the workspace, if another one on the page has the same name.
+    short_id: Option<ShortId>,
     /// How many chats of the workspace the whole list has.
     count: u64,
     /// The path of all these chats, if the page shows some of them.
@@ -358,6 +360,7 @@ impl Group {
         Self {
             agent: None,
             workspace: None,
+            short_id: None,
             count: lines.len() as u64,
             path: None,
             rows: lines.iter().map(row).collect(),
@@ -385,12 +388,14 @@ fn groups(found: ChatsPart, query: &ChatsQuery, frame: &Frame) -> Vec<Group> {
             None => groups.push(Group {
                 agent,
                 workspace: line.workspace,
+                short_id: None,
                 count: found.by_agent.get(&agent).copied().unwrap_or_default(),
                 path: None,
                 rows: vec![row],
             }),
         }
     }
+    tell_apart(&mut groups);
     for group in &mut groups {
         let of_agent = |agent: AgentId| ChatsQuery {
             agent: Some(agent.uuid()),
@@ -402,6 +407,16 @@ fn groups(found: ChatsPart, query: &ChatsQuery, frame: &Frame) -> Vec<Group> {
             .map(|agent| of_agent(agent).path(None));
     }
     groups
+}
+
+/// Adds their ids to workspaces of one name.
+fn tell_apart(groups: &mut [Group]) {
+    let names: Vec<_> = groups.iter().map(|group| group.workspace.clone()).collect();
+    for group in groups {
+        let named_so = names.iter().filter(|name| **name == group.workspace);
+        let agent = group.agent.filter(|_| named_so.count() > 1);
+        group.short_id = agent.map(|agent| ShortId::of_id(agent, "workspace's id"));
+    }
 }
 
 /// Returns the title of a chat, or words for one without.

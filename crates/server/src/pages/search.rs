@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::answer::see_other;
 use super::caller::PageCaller;
-use super::chat::settings::{WORKSPACES_MAX, WorkspaceChoice};
+use super::chat::settings::{WORKSPACES_MAX, WorkspaceChoice, tell_apart};
 use super::chats::{ChatRow, RowEnd};
 use super::frame::{Frame, Place, html};
 use super::parts::command::Command;
@@ -271,11 +271,11 @@ impl SearchPage {
             let named = agents.items.iter();
             let named = named.filter(|agent| name_contains(&agent.workspace, &self.query));
             let named = named.map(|agent| WorkspaceChoice::new(agent, None));
-            self.named_workspaces = named.take(WORKSPACES_SHOWN_MAX).collect();
+            self.named_workspaces = tell_apart(named.take(WORKSPACES_SHOWN_MAX).collect());
         }
         let choices = agents.items.iter();
         let choices = choices.map(|agent| WorkspaceChoice::new(agent, chosen));
-        self.workspaces = choices.collect();
+        self.workspaces = tell_apart(choices.collect());
         Ok(())
     }
 

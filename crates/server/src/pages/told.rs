@@ -55,6 +55,7 @@ impl Told {
             detail: match (is_stale, of_field) {
                 (true, _) => STALE.to_owned(),
                 (false, Some(reason)) => reason,
+                (false, None) if problem.detail == NO_AGENT => NO_WORKSPACE.to_owned(),
                 (false, None) => with_short_hashes(&problem.detail),
             },
             field: field.map(str::to_owned),
@@ -66,6 +67,10 @@ impl Told {
 /// What a person hears who decided about something that is not so any more.
 pub(super) const STALE: &str =
     "The workspace or the pin changed while you were reading. Nothing was moved.";
+
+/// What the API says of an agent that it does not have, and what the pages say, which show an agent as its workspace.
+const NO_AGENT: &str = "There is no such agent.";
+const NO_WORKSPACE: &str = "There is no such workspace.";
 
 /// The digits of a hash that the pages show.
 const SHORT_HASH_DIGITS: usize = 12;
@@ -93,9 +98,11 @@ fn with_short_hashes(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_operations::error::Error;
     use ctxpin_protocol::convert::members::InvalidMember;
 
     use super::*;
+    use crate::api_error::ApiError;
     use crate::pages::fields::incomplete;
 
     #[test]
@@ -112,6 +119,8 @@ mod tests {
         assert_eq!(told.field.as_deref(), Some("workspace"));
         assert_eq!(told.label(), Some("Workspace"));
         assert_eq!(told.detail, "It must not be empty.");
+        let gone = ApiError::from(Error::NotFound("agent"));
+        assert_eq!(Told::new(gone.problem()).detail, NO_WORKSPACE);
         let told = Told::new(&incomplete("head").into());
         assert_eq!(told.label(), None);
         assert_eq!(

@@ -1,5 +1,7 @@
 //! Changes of a chat besides its pin: title, archive, policy and workspace, and its end.
 
+use std::collections::HashMap;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -165,7 +167,22 @@ pub(crate) async fn workspaces(
             ..WorkspaceChoice::new(agent, chosen)
         }
     });
-    Ok(choices.collect())
+    Ok(tell_apart(choices.collect()))
+}
+
+/// Adds the last digits of its id to each name that several choices have.
+pub(crate) fn tell_apart(mut choices: Vec<WorkspaceChoice>) -> Vec<WorkspaceChoice> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for choice in &choices {
+        *counts.entry(choice.name.clone()).or_default() += 1;
+    }
+    for choice in &mut choices {
+        if counts[&choice.name] > 1 {
+            let id = choice.id.to_string();
+            choice.name = format!("{}, {}", choice.name, last_digits(&id));
+        }
+    }
+    choices
 }
 
 impl WorkspaceChoice {
@@ -341,6 +358,8 @@ pub(crate) async fn delete(
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_model::moment::Moment;
+
     use super::*;
 
     #[test]
@@ -381,5 +400,20 @@ mod tests {
         ] {
             check(body, None);
         }
+    }
+    #[test]
+    fn equal_names_end_with_their_ids() {
+        let now = Moment::from_unix_micros(1_795_788_000_000_000).unwrap();
+        let choice = |name: &str| WorkspaceChoice {
+            id: AgentId::generate(now),
+            name: name.to_owned(),
+            is_chosen: false,
+        };
+        let choices = [choice("shop"), choice("wiki"), choice("shop")];
+        let ids = choices.each_ref().map(|choice| choice.id.to_string());
+        let shop = |id: &str| format!("shop, {}", last_digits(id));
+        let names = tell_apart(choices.into()).into_iter();
+        let names: Vec<_> = names.map(|choice| choice.name).collect();
+        assert_eq!(names, [shop(&ids[0]), "wiki".to_owned(), shop(&ids[2])]);
     }
 }
