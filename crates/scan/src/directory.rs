@@ -152,7 +152,7 @@ fn is_open(directory: &OwnedFd) -> io::Result<bool> {
 }
 
 /// Removes `.` and `..` from a path, by its text alone.
-pub(crate) fn plain_path(path: &Path) -> PathBuf {
+pub fn plain_path(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {

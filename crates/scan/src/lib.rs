@@ -45,6 +45,7 @@ use crate::gather::Gathering;
 use crate::place::Place;
 use crate::roots::{Request, Roots};
 
+pub use crate::directory::plain_path;
 pub use crate::profile::{claude_code_settings, variables};
 pub use crate::searches::Searches;
 pub use crate::settings::settings;

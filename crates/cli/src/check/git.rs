@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use ctxpin_scan::plain_path;
 
 /// The greatest number of bytes that are read of a list of files. A million files have less.
 const LIST_BYTES_MAX: u64 = 128 * 1024 * 1024;
@@ -74,7 +76,7 @@ impl Project {
 
     /// Returns whether a file or directory is in the index, but left out of the work tree by a sparse checkout.
     pub fn leaves_out(&self, path: &Path) -> bool {
-        let path = plain(path);
+        let path = plain_path(path);
         if !path.starts_with(&self.root) {
             return false;
         }
@@ -123,21 +125,4 @@ fn list(root: &Path, arguments: &[&str]) -> Vec<u8> {
 
 fn path_of(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
-}
-
-/// Removes `.` and `..` from a path, by its text alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            Component::CurDir => {}
-            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => {
-                plain.push(component);
-            }
-        }
-    }
-    plain
 }
