@@ -62,6 +62,8 @@ pub fn read(
 ) -> Result<Read, Failure> {
     let mut known = Known::of(&neutral.snapshot.resources);
     let ignored = git::ignored(&project.root);
+    // No change of the project brings what git ignores, such as the files of installed packages.
+    let mut searches = Searches::without(ignored.iter().cloned());
     let mut read = Read::default();
     for &profile in profiles {
         let request = Request {
@@ -69,8 +71,6 @@ pub fn read(
             sources: Vec::new(),
             ..request.clone()
         };
-        // No change of the project brings what git ignores, such as the files of installed packages.
-        let mut searches = Searches::without(ignored.iter().cloned());
         let found = scan_again(&request, &mut searches, &|| false);
         let found = found.map_err(|error| Failure::usage(error.to_string()))?;
         if profile == Profile::Codex {
