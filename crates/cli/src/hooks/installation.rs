@@ -215,15 +215,8 @@ impl Installation {
     /// Returns the notes of other data directories whose hooks are in a text.
     fn others(&self, text: Option<&str>) -> Vec<PathBuf> {
         let hooks = settings_text::hooks(text.unwrap_or_default()).unwrap_or_default();
-        let own = self.note.parent().unwrap_or(Path::new("/"));
-        let others = hooks
-            .iter()
-            .filter_map(|hook| other_notes(self.tool, &hook.command, own));
-        let mut others: Vec<_> = others
-            .map(|notes| notes.join(format!("{}.json", self.tool)))
-            .collect();
-        others.dedup();
-        others
+        let commands = hooks.iter().map(|hook| hook.command.as_str());
+        other_notes(self.tool, commands, &self.note)
     }
 
     /// Forgets what other data directories noted of hooks that are in these settings no more.

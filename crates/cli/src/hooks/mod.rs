@@ -100,14 +100,24 @@ fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/._-+:@%".contains(c)
 }
 
-/// Returns the directory with what another data directory than `own` notes of its hooks, if a command is one of these.
-pub fn other_notes(tool: Profile, command: &str, own: &Path) -> Option<PathBuf> {
-    let data = program::Named::of(tool, command)?.data?;
-    let is_other = data.join("hooks") != own && !program::is_same(&data.join("hooks"), own);
-    let other = is_other
-        .then(|| DataDirectory::named(&data).ok())
-        .flatten()?;
-    Some(other.hooks())
+/// Returns where other data directories note what `note` is for here: those to which these commands of hooks belong.
+fn other_notes<'c>(
+    tool: Profile,
+    commands: impl IntoIterator<Item = &'c str>,
+    note: &Path,
+) -> Vec<PathBuf> {
+    let own = note.parent().unwrap_or(Path::new("/"));
+    let name = note.file_name().unwrap_or_default();
+    let others = commands.into_iter().filter_map(|command| {
+        let data = program::Named::of(tool, command)?.data?;
+        let hooks = data.join("hooks");
+        let is_other = hooks != own && !program::is_same(&hooks, own);
+        let other = is_other.then(|| DataDirectory::named(&data).ok());
+        Some(other??.hooks().join(name))
+    });
+    let mut others: Vec<_> = others.collect();
+    others.dedup();
+    others
 }
 
 /// Returns a text as one word of a shell.

@@ -176,11 +176,10 @@ impl PluginFile {
 
     /// Returns where it may be noted: by another data directory to which the plugin belongs, and here.
     fn notes(&self) -> Result<Vec<PathBuf>, Failure> {
-        let own = self.note.parent().unwrap_or(Path::new("/"));
-        let words = self.find()?.unwrap_or_default();
-        let other = other_notes(Profile::Opencode, &line(&words), own);
-        let other = other.map(|notes| notes.join(format!("{}.json", Profile::Opencode)));
-        Ok(other.into_iter().chain([self.note.clone()]).collect())
+        let command = line(&self.find()?.unwrap_or_default());
+        let mut notes = other_notes(Profile::Opencode, [command.as_str()], &self.note);
+        notes.push(self.note.clone());
+        Ok(notes)
     }
 
     /// Returns the text of the file if it is ctxpin's, or `None` if there is no file.

@@ -213,14 +213,9 @@ impl Trust {
 
     /// Returns the notes of other data directories whose hooks are there.
     fn others(&self) -> Result<Vec<PathBuf>, Failure> {
-        let own = self.note.parent().unwrap_or(Path::new("/"));
-        let mut others = Vec::new();
-        for hook in self.all()? {
-            let notes = other_notes(Profile::Codex, &hook.command, own);
-            others.extend(notes.map(|notes| notes.join(NOTE)));
-        }
-        others.dedup();
-        Ok(others)
+        let hooks = self.all()?;
+        let commands = hooks.iter().map(|hook| hook.command.as_str());
+        Ok(other_notes(Profile::Codex, commands, &self.note))
     }
 
     /// Returns the settings without the trust, or `None` if there is no file then.
