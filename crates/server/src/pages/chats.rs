@@ -1,5 +1,7 @@
 //! The list of chats.
 
+use std::collections::HashSet;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -411,12 +413,22 @@ fn groups(found: ChatsPart, query: &ChatsQuery, frame: &Frame) -> Vec<Group> {
 
 /// Adds their ids to workspaces of one name.
 fn tell_apart(groups: &mut [Group]) {
-    let names: Vec<_> = groups.iter().map(|group| group.workspace.clone()).collect();
+    let repeated = repeated(groups.iter().flat_map(|group| group.workspace.as_deref()));
     for group in groups {
-        let named_so = names.iter().filter(|name| **name == group.workspace);
-        let agent = group.agent.filter(|_| named_so.count() > 1);
+        let has_twin = group
+            .workspace
+            .as_ref()
+            .is_some_and(|name| repeated.contains(name));
+        let agent = group.agent.filter(|_| has_twin);
         group.short_id = agent.map(|agent| ShortId::of_id(agent, "workspace's id"));
     }
+}
+
+/// Returns the names that occur more than once.
+pub(super) fn repeated<'n>(names: impl IntoIterator<Item = &'n str>) -> HashSet<String> {
+    let mut known = HashSet::new();
+    let repeated = names.into_iter().filter(|name| !known.insert(*name));
+    repeated.map(str::to_owned).collect()
 }
 
 /// Returns the title of a chat, or words for one without.

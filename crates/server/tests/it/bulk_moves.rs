@@ -145,14 +145,16 @@ async fn send(browser: &Browser<'_>, page: &str, path: &str, fields: &[(&str, &s
     form.send().await.unwrap().text().await.unwrap()
 }
 
+/// A workspace with these two files, each of which can change alone.
+fn edition(text: &str, other: &str) -> Workspace {
+    Workspace::with_agents_md("/w", text).file("sub/AGENTS.md", other)
+}
+
 #[tokio::test]
 async fn a_chosen_change_that_is_gone_is_named_and_the_others_are_taken() {
     let server = Server::start().await;
     let browser = Browser::sign_in(&server, &server.token).await;
     let mut agent = Agent::create(&server).await;
-    let edition = |text: &str, other: &str| {
-        Workspace::with_agents_md("/w", text).file("sub/AGENTS.md", other)
-    };
     agent.push(&edition("one\n", "one\n")).await;
     let chat = create_chat(&server, Some(agent.id), "A chat").await;
     agent.push(&edition("two\n", "two\n")).await;
@@ -186,9 +188,6 @@ async fn a_change_is_taken_for_the_chosen_although_another_file_moved() {
     let server = Server::start().await;
     let browser = Browser::sign_in(&server, &server.token).await;
     let mut agent = Agent::create(&server).await;
-    let edition = |text: &str, other: &str| {
-        Workspace::with_agents_md("/w", text).file("sub/AGENTS.md", other)
-    };
     agent.push(&edition("one\n", "one\n")).await;
     let chat = create_chat(&server, Some(agent.id), "A chat").await;
     agent.push(&edition("two\n", "one\n")).await;

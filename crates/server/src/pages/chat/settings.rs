@@ -1,7 +1,5 @@
 //! Changes of a chat besides its pin: title, archive, policy and workspace, and its end.
 
-use std::collections::HashMap;
-
 use askama::Template;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -24,7 +22,7 @@ use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::{Toast, Undo, Way, elsewhere};
-use crate::pages::chats::title_or_words;
+use crate::pages::chats::{repeated, title_or_words};
 use crate::pages::done::saying;
 use crate::pages::fields::{Fields, incomplete};
 use crate::pages::form::PageForm;
@@ -172,12 +170,9 @@ pub(crate) async fn workspaces(
 
 /// Adds the last digits of its id to each name that several choices have.
 pub(crate) fn tell_apart(mut choices: Vec<WorkspaceChoice>) -> Vec<WorkspaceChoice> {
-    let mut counts: HashMap<String, usize> = HashMap::new();
-    for choice in &choices {
-        *counts.entry(choice.name.clone()).or_default() += 1;
-    }
+    let repeated = repeated(choices.iter().map(|choice| choice.name.as_str()));
     for choice in &mut choices {
-        if counts[&choice.name] > 1 {
+        if repeated.contains(&choice.name) {
             let id = choice.id.to_string();
             choice.name = format!("{}, {}", choice.name, last_digits(&id));
         }
@@ -401,6 +396,7 @@ mod tests {
             check(body, None);
         }
     }
+
     #[test]
     fn equal_names_end_with_their_ids() {
         let now = Moment::from_unix_micros(1_795_788_000_000_000).unwrap();
