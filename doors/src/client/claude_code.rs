@@ -177,7 +177,7 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
             }
         }
     }
-    // What lies above the project is not read by ctxpin, so it must not matter what it says.
+    // The text of a file above the project says which one it is.
     for name in FILE_NAMES {
         if workspace.has(&format!("./{name}")) {
             workspace.write(

@@ -28,7 +28,7 @@ use crate::process::client_process;
 use crate::running::RunningServer;
 use crate::say::{self, Failure};
 
-/// How long a hook takes at most. A client gives it 5 s, or 2 s if an earlier release installed it.
+/// How long a hook takes at most. A client gives it 3 s or 5 s, or 2 s if an earlier release installed it.
 const TIME_MAX: Duration = Duration::from_millis(1900);
 
 /// How long a process may take to answer. Then there is still time to tell the person.
