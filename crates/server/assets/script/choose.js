@@ -1,10 +1,13 @@
 // Choosing rows and sources: shift-click takes a range, and buttons say how many are chosen. A form with
 // `data-counted` gets `data-chosen`, `none` or `some`; the style shows `data-if="some"` accordingly. It also gets
-// `data-waiting`, which says whether one of the chosen has something to decide (`data-waits`).
+// `data-waiting`, which says whether one of the chosen has something to decide (`data-waits`), and `data-lost`, if what
+// was chosen is not so any more.
 
 let lastBox;
 
 const DROPPED = "What you chose has changed since, so it is chosen no more. Look at it, and choose it again.";
+
+const LOST = "This has changed since you chose, so nothing is taken. Look again, or choose anew.";
 
 /** Returns the boxes that a form sends, also those elsewhere on the page that name it. */
 function boxesOf(form) {
@@ -25,6 +28,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("change", ({ target }) => {
   target.closest("[data-dropped]")?.removeAttribute("data-dropped");
   if (target.dataset.fresh && !target.checked) target.value = target.dataset.fresh;
+  if (target.matches("[type=checkbox][name]")) delete target.form?.dataset.lost;
   countChoices();
 });
 
@@ -45,6 +49,16 @@ function dropTick(box, fresh) {
   return true;
 }
 
+/**
+ * Lets a form do nothing until the reader looks again or chooses anew. Otherwise the button for all would stand in the
+ * place of that for the chosen, and take what nobody has chosen. What a row does is chosen in the list.
+ */
+function disarm(form) {
+  const list = form.closest(".toast") ? undefined : document.getElementById("selection");
+  const chosen = form.matches("[data-counted]") ? form : list;
+  if (chosen) chosen.dataset.lost = "";
+}
+
 /** Writes the numbers into the words of the buttons: `data-words="Take {n} of {all}"`. */
 function countChoices() {
   for (const form of document.querySelectorAll("form[data-counted]")) {
@@ -56,12 +70,14 @@ function countChoices() {
       const words = place.dataset.words.replace("{n}", chosen).replace("{all}", boxes.length);
       if (place.textContent !== words) place.textContent = words;
     }
+    for (const button of form.querySelectorAll("[type=submit]")) button.disabled = "lost" in form.dataset;
   }
 }
 
 /** Clears the choice of a form. */
 function clearChoice(form) {
   for (const box of boxesOf(form)) box.checked = false;
+  if (form.id === "selection") delete form.dataset.lost;
   countChoices();
 }
 
@@ -70,4 +86,9 @@ document.addEventListener("click", (event) => {
   if (clear) clearChoice(clear.form);
 });
 
-document.addEventListener("page-changed", countChoices);
+document.addEventListener("page-changed", () => {
+  for (const form of document.querySelectorAll("form[data-chosen=some]")) {
+    if (!boxesOf(form).some((box) => box.checked)) disarm(form);
+  }
+  countChoices();
+});

@@ -50,6 +50,8 @@ function goRow(step) {
   const next = at < 0 ? (step > 0 ? firstInView(rows) : rows.length - 1) : at + step;
   const row = rows[Math.max(0, Math.min(rows.length - 1, next))];
   focusRow(row);
+  // Who goes to a row of a list chooses anew.
+  delete document.getElementById("selection")?.dataset.lost;
   // A file of a diff begins below the bar; a row of a list just has to be visible, with all of its lines.
   if (row.closest(".file")) row.closest(".file").scrollIntoView({ block: "start" });
   else (row.closest(".row, .lane") ?? row).scrollIntoView({ block: "nearest" });
@@ -116,6 +118,10 @@ let focusedBefore;
  * alone, *Take* chooses it first, or says why it cannot.
  */
 function press(key) {
+  if (key === "t" && document.querySelector("form[data-lost]")) {
+    showSentence(LOST);
+    return true;
+  }
   const targets = visible(`[data-keys="${CSS.escape(key)}"]`);
   const row = document.activeElement?.closest(".row");
   const target =
@@ -136,7 +142,7 @@ function press(key) {
 
 /** Returns the button that takes for a row without one, whose box is ticked for it. Nothing, if the row says why not. */
 function takeOfRow(row) {
-  const { box, whyNot } = row?.querySelector("[data-row]")?.dataset ?? {};
+  const { box, whyNot = row?.matches("[data-dropped]") && LOST } = row?.querySelector("[data-row]")?.dataset ?? {};
   if (whyNot) {
     showSentence(whyNot);
     return false;

@@ -7,9 +7,10 @@
 //   data-version    equal versions have equal content, which is then not compared
 //   data-rows       a list whose rows may wait while somebody is in it; each row has a key
 //   data-hold       text that is only replaced when the reader asks; its value says what has happened
+//   data-hold-with  the id of such a text with a version, about which this element says something
 
 /** Attributes that the reader or the script sets, never the server's next rendering. */
-const KEPT_ATTRIBUTES = new Set(["open", "aria-busy", "data-news", "data-chosen", "data-waiting", "data-dropped", "data-fresh"]);
+const KEPT_ATTRIBUTES = new Set(["open", "aria-busy", "data-news", "data-chosen", "data-waiting", "data-lost", "data-dropped", "data-fresh"]);
 
 /** Returns what identifies an element among its siblings. `undefined` if it has no key. */
 function keyOf(node) {
@@ -23,7 +24,7 @@ function keyOf(node) {
  * it everything changes at once. `news(element)` is called for each row that changed.
  */
 function morph(old, fresh, { holds, news } = {}) {
-  const { version, hold } = old.dataset;
+  const { version, hold = heldWith(old.dataset.holdWith, fresh) } = old.dataset;
   if (version !== undefined && version === fresh.dataset.version) return false;
   if (old.isEqualNode(fresh)) return false;
   // The script has rewritten the words of a time. The same moment in the same form is the same time.
@@ -38,6 +39,12 @@ function morph(old, fresh, { holds, news } = {}) {
   changed = (isHeld ? morphRowsInPlace : morphChildren)(old, fresh, { holds, news }) || changed;
   if (changed && news && old.parentElement?.dataset.rows !== undefined) news(old);
   return changed;
+}
+
+/** Returns the words of the text with this id, if the page has another version of it. */
+function heldWith(id, { ownerDocument }) {
+  const [old, fresh] = [document, ownerDocument].map((page) => page.getElementById(id ?? ""));
+  return old && fresh && old.dataset.version !== fresh.dataset.version ? old.dataset.hold : undefined;
 }
 
 function morphAttributes(old, fresh) {

@@ -57,6 +57,7 @@ async function send(form, submitter) {
   if (!response.ok && failAtField(form, answer.querySelector("[data-field]"))) return;
   guardPointer(() => {
     if (response.ok) endForm(form);
+    if (answer.querySelector("[data-again], .failures")) disarm(form);
     takeAnswer(answer, response);
   });
   const goBack = keepPlace();

@@ -170,10 +170,11 @@ pub(crate) async fn change(
         (false, _) => (chosen, None),
     };
     let request = BulkMove { chats, decision };
-    let asides = Asides {
-        left,
-        gone: Vec::new(),
+    let gone = match found.changes.is_empty() {
+        true => vec![Failure::of_change("This change")],
+        false => Vec::new(),
     };
+    let asides = Asides { left, gone };
     let what = named(&found.changes);
     let origin = match form.fields.get("shown") {
         Some("change") => Origin::Change(id),

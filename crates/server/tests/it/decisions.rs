@@ -139,6 +139,121 @@ async fn a_tick_stands_for_what_was_seen() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_refused_choice_arms_nothing_until_somebody_chooses_anew() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Chat").await;
+    let changes = async || server.client.context(chat).await.unwrap().changes.len();
+    let two = edition("Be quick.").skill("csv", "Reads tables.", &[]);
+    let three = two.clone().skill("pdf", "Reads PDFs.", &[]);
+    let mut browser = signed_in(&server, "/").await?;
+    browser.resize(1200, 900).await?;
+    for asks_first in [false, true] {
+        agent.push(&three).await;
+        browser
+            .open(server.url.join(&format!("/chats/{chat}"))?.as_str())
+            .await?;
+        browser.until(LIVE).await?;
+        let clock = "window.now = performance.now(); performance.now = () => window.now;";
+        browser.evaluate(clock).await?;
+        browser
+            .click("input[name=source][value$='/pdf/SKILL.md']")
+            .await?;
+        agent.push(&two).await;
+        browser
+            .until("document.getElementById('held').textContent === 'This has changed, show'")
+            .await?;
+        // What is counted is what is shown.
+        let counted = "[document.querySelector('.tabs .count'), document.querySelector('main [data-say] [data-hold-with]'), \
+                       document.querySelector('.diff-tools span'), document.querySelector('[value=chosen]')] \
+                       .map((one) => one.textContent.trim().match(/^(Take 1 of )?\\d/)[0]).join()";
+        assert_eq!(browser.evaluate(counted).await?, "3,3,3,Take 1 of 3");
+        if asks_first {
+            browser.click("#held").await?;
+        } else {
+            browser.hover("#decision [value=chosen]").await?;
+            browser.click_pointer().await?;
+            browser
+                .until("document.querySelector('.toast.failed [data-again]') !== null")
+                .await?;
+        }
+        let is_shut = "document.querySelector('#decision [value=all]').disabled && document.querySelector('#decision [value=decline]').disabled \
+             && document.querySelector('.tabs .count').textContent === '2' \
+             && document.querySelector('#decision [data-if=lost]').checkVisibility()";
+        browser.until(is_shut).await?;
+        browser.evaluate("window.now += 1000").await?;
+        browser.hover("#decision [value=all]").await?;
+        browser.click_pointer().await?;
+        browser.press("t").await?;
+        browser
+            .until("document.querySelector('.toast:last-child p').textContent.startsWith('This has changed since you chose')")
+            .await?;
+        let idle = "document.querySelector('[aria-busy]') === null";
+        assert_eq!(browser.evaluate(idle).await?, true);
+        assert_eq!(changes().await, 2);
+    }
+    browser
+        .click("input[name=source][value$='/csv/SKILL.md']")
+        .await?;
+    browser.click("#decision [value=chosen]").await?;
+    browser
+        .until("document.querySelector('.toast:last-child p').textContent === 'Took skill csv.'")
+        .await?;
+    assert_eq!(changes().await, 1);
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_key_takes_no_other_row_after_a_refusal() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Chat").await;
+    let changes = async || server.client.context(chat).await.unwrap().changes.len();
+    let two = edition("Be quick.").skill("csv", "Reads tables.", &[]);
+    let mut browser = signed_in(&server, "/").await?;
+    for is_ticked in [false, true] {
+        agent
+            .push(&two.clone().skill("pdf", "Reads PDFs.", &[]))
+            .await;
+        browser.open(server.url.as_str()).await?;
+        browser.until(LIVE).await?;
+        browser
+            .evaluate("document.querySelector('a[title$=\"pdf\"]').focus()")
+            .await?;
+        if is_ticked {
+            browser.press("x").await?;
+        }
+        agent.push(&two).await;
+        browser
+            .until("document.querySelector('.is-gone') !== null")
+            .await?;
+        browser.press("t").await?;
+        browser
+            .until("document.querySelector('.toast.failed .failures') && document.querySelectorAll('.change-row[data-key]').length === 2")
+            .await?;
+        browser.press("t").await?;
+        browser
+            .until("document.querySelector('.toast:last-child p').textContent.startsWith('This has changed since you chose')")
+            .await?;
+        assert_eq!(changes().await, 2);
+    }
+    // Who goes to another row chooses that.
+    browser.press("j").await?;
+    browser.press("t").await?;
+    browser
+        .until("document.querySelector('.toast:last-child p').textContent.startsWith('Took ')")
+        .await?;
+    assert_eq!(changes().await, 1);
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_row_that_changed_since_it_was_chosen_is_chosen_no_more() -> Result<()> {
     let server = Server::start().await;
     let mut agent = Agent::create(&server).await;
