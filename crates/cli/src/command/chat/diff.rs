@@ -2,6 +2,7 @@
 
 use clap::Args;
 use ctxpin_model::id::ChatId;
+use ctxpin_protocol::http::chats::Chat;
 use ctxpin_protocol::http::diff::{ChangeText, Diff as Differences, DiffQuery};
 
 use super::{drift, settings, show};
@@ -48,7 +49,11 @@ impl Diff {
             return say::print_json(&diff);
         }
         if diff.changes.is_empty() {
-            say::note("no differences");
+            let told = match (self.from, &diff.head) {
+                (None, None) => nothing_to_compare(&connected.client.chat(chat).await?),
+                _ => "no differences",
+            };
+            say::note(told);
             return Ok(());
         }
         let viewpoint = Viewpoint::here();
@@ -74,6 +79,16 @@ impl Diff {
             });
         }
         Ok(())
+    }
+}
+
+/// Returns why there is no head.
+fn nothing_to_compare(chat: &Chat) -> &'static str {
+    match chat.agent_id {
+        None => {
+            "nothing to compare the pin with: the chat is bound to no workspace; `ctxpin chat bind` binds it"
+        }
+        Some(_) => "nothing to compare the pin with: the chat's agent has not pushed anything yet",
     }
 }
 
