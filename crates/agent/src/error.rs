@@ -25,7 +25,7 @@ pub enum AgentError {
     },
     /// The server does not accept the token.
     #[error(
-        "the server no longer accepts the agent's token ({reason}): if it was revoked or has expired, `ctxpin agent rotate-token` gives the agent another; if the agent was deleted, `ctxpin agent create` makes one"
+        "the server no longer accepts the agent's token ({reason}): if it was revoked or has expired, `ctxpin agent rotate-token` gives the agent another; if its workspace was deleted, `ctxpin agent create` makes a new one"
     )]
     Unauthenticated {
         /// The server's message.

@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::grant::{Granted, Owned, object::Account, object::Agent, right::Body, right::Write};
 use crate::query::Query;
 use crate::snapshots;
+use crate::tokens;
 use crate::values::{Columns, Row, columns};
 use ctxpin_model::page::{IdCursor, Page, PageRequest};
 
@@ -632,6 +633,7 @@ impl Granted<Agent, Write> {
             .bind(&agent)
             .execute()
             .await?;
+        tokens::keep_ended(transaction, tokens::OF_AGENT, &agent, now).await?;
         transaction
             .query("delete from agents where id = $1")
             .bind(&agent)

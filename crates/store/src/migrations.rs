@@ -62,6 +62,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(both, "0024_browsers"),
     migration!(both, "0025_client_versions"),
     migration!(each, "0026_shown_pins"),
+    migration!(each, "0027_ended_tokens"),
 ];
 
 /// The version of the newest schema that this release knows.

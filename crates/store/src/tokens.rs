@@ -87,6 +87,9 @@ pub struct RevokedChild {
     pub agent: Option<AgentId>,
 }
 
+/// The tokens of the agent `$1`.
+pub(crate) const OF_AGENT: &str = "agent_id = $1";
+
 /// The tokens that the token `$1` made, directly or through others.
 const CHILDREN: &str = "with recursive children (id) as (\
      select c.id from tokens c where c.made_by_token = $1 \
@@ -133,9 +136,49 @@ async fn insert(transaction: &mut Transaction, token: &NewToken, by: &Actor) -> 
     Ok(())
 }
 
+/// Keeps the hashes of the tokens that are about to be deleted: those for which `condition` holds, in which `$1` is
+/// `holder` and `$2` the time.
+pub(crate) async fn keep_ended(
+    transaction: &mut Transaction,
+    condition: &'static str,
+    holder: &(impl Value + Sync),
+    now: Moment,
+) -> Result<()> {
+    transaction
+        .query(
+            "insert into ended_tokens (id, secret_hash, ended_at) \
+             select id, secret_hash, $2 from tokens where ",
+        )
+        .push(condition)
+        .bind(holder)
+        .bind(&now)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+impl Upkeep<'_, task::Passes> {
+    /// Deletes the hashes of tokens that ended before `before`, and returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database does.
+    pub async fn ended_tokens_sweep(
+        &self,
+        transaction: &mut Transaction,
+        before: Moment,
+    ) -> Result<u64> {
+        transaction
+            .query("delete from ended_tokens where ended_at < $1")
+            .bind(&before)
+            .execute()
+            .await
+    }
+}
+
 impl Database {
-    /// Returns the proof that this server knows the token, or the enrolment code of that id. For an unknown id the same statement runs, and
-    /// nobody can verify the proof.
+    /// Returns the proof that this server knows the token, or the enrolment code of that id, or that it knew the
+    /// token not long ago. For an unknown id the same statement runs, and nobody can verify the proof.
     ///
     /// # Errors
     ///
@@ -144,7 +187,8 @@ impl Database {
         let secret_hash: Option<[u8; 32]> = self
             .single(
                 "select secret_hash from tokens where id = $1 \
-                 union all select secret_hash from enrolment_codes where id = $1",
+                 union all select secret_hash from enrolment_codes where id = $1 \
+                 union all select secret_hash from ended_tokens where id = $1",
             )
             .bind(&token)
             .optional(|row| row.take())
@@ -383,8 +427,10 @@ impl Granted<Agent, Write> {
     ) -> Result<Deed> {
         let agent = self.id();
         let transaction = self.within(transaction)?;
+        keep_ended(transaction, OF_AGENT, &agent, token.created_at).await?;
         transaction
-            .query("delete from tokens where agent_id = $1")
+            .query("delete from tokens where ")
+            .push(OF_AGENT)
             .bind(&agent)
             .execute()
             .await?;

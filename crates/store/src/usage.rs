@@ -13,6 +13,7 @@ use crate::database::{CHUNK, Transaction};
 use crate::error::Result;
 use crate::grant::{Granted, Upkeep, object::Account, object::Agent, right::Write, task};
 use crate::query::Lock;
+use crate::tokens;
 use crate::values::{Columns, Row, columns};
 
 columns! {
@@ -242,6 +243,7 @@ impl Granted<Account, Write> {
             .bind(&now)
             .execute()
             .await?;
+        tokens::keep_ended(transaction, GONE, &user, now).await?;
         transaction
             .query("delete from tokens where ")
             .push(GONE)

@@ -2,7 +2,8 @@
 //! workspaces.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -314,6 +315,21 @@ pub fn said(command: &mut Command) -> Said {
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Deletes an agent over HTTP; no command does. `token` is the file of its owner's token.
+pub fn agent_delete(url: &str, token: &Path, agent: &str) {
+    let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
+    let token = fs::read_to_string(token).unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!(
+        "DELETE /api/v1/agents/{agent} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
+        token.trim()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
 }
 
 /// Asserts that a text contains all of several texts.

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::bench::{Bench, Running, Said, Served, assert_says, said};
+use crate::bench::{Bench, Running, Said, Served, agent_delete, assert_says, said};
 
 fn code(bench: &Bench, served: &Served, workspace: &str) -> String {
     let directory = bench.root();
@@ -161,6 +161,39 @@ fn on_terminal(bench: &Bench, directory: &Path, arguments: &[&str], lines: &[&st
         out: String::from_utf8(shown).unwrap(),
         err: String::new(),
     }
+}
+
+#[test]
+fn the_agent_of_a_deleted_workspace_ends_and_says_so() {
+    let bench = Bench::new();
+    let app = bench.workspace("app", "Be brief.\n");
+    let served = bench.serve(&app, &[]);
+    let code = code(&bench, &served, "payments");
+    let enrol = ["agent", "run", "--server", &served.url, "--enrol"];
+    let mut agent = Running::errors_of(&mut typed(&bench, &app, &enrol, &code));
+    agent.until(|line| line.contains("number 1").then_some(()));
+    let asking = ["--server", &served.url, "--token-file", &served.token];
+    let created = [&["chat", "new", "--agent", "payments"][..], &asking].concat();
+    let chat = bench.json(&app, &created);
+    let diff = [&["chat", "diff", chat["id"].as_str().unwrap()][..], &asking].concat();
+    let same = said(&mut bench.command(&app, &diff));
+    assert_says(&same.err, &["no differences"]);
+
+    let id = chat["agent_id"].as_str().unwrap();
+    agent_delete(&served.url, Path::new(&served.token), id);
+    let told = agent.until(|line| line.contains("error: ").then(|| line.to_owned()));
+    let wanted = [
+        "no longer accepts the agent's token",
+        "if its workspace was deleted, ",
+    ];
+    assert_says(&told, &wanted);
+    assert_eq!(agent.wait(), Some(1));
+
+    let nothing = said(&mut bench.command(&app, &diff));
+    assert_says(
+        &nothing.err,
+        &["bound to no workspace", "`ctxpin chat bind`"],
+    );
 }
 
 #[test]

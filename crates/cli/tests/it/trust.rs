@@ -12,7 +12,7 @@ use rustix::fs::{Gid, Uid, chown};
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 use serde_json::Value;
 
-use crate::bench::{Bench, Running, Served, assert_says, said};
+use crate::bench::{Bench, Running, Served, agent_delete, assert_says, said};
 
 const TOKEN: &str = "ctxpin_00000000000000000000000000000007_\
     abababababababababababababababababababababababababababababababab";
@@ -318,7 +318,6 @@ fn a_token_that_everybody_can_read_is_pointed_at() {
     }
 }
 
-/// A server proves its identity only for tokens that it knows, so the agent itself cannot find out.
 #[test]
 fn finding_08_an_agent_that_was_deleted_meanwhile_is_replaced() {
     let bench = Bench::new();
@@ -331,18 +330,8 @@ fn finding_08_an_agent_that_was_deleted_meanwhile_is_replaced() {
     up.until(|line| line.contains("http://127.0.0.1:").then_some(()));
     let old = bench.json(&app, &["chat", "show"])["agent_id"].clone();
     let url = running_server(&bench)["url"].as_str().unwrap().to_owned();
-    let address = url.strip_prefix("http://").unwrap().trim_end_matches('/');
-    let token = fs::read_to_string(bench.data().join("servers/sqlite/admin-token")).unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
-    let head = format!(
-        "DELETE /api/v1/agents/{} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n",
-        old.as_str().unwrap(),
-        token.trim()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    let token = bench.data().join("servers/sqlite/admin-token");
+    agent_delete(&url, &token, old.as_str().unwrap());
     // The other process runs the server now, and all connections are new.
     bench.kill(&first);
     loop {

@@ -10,12 +10,13 @@ use ctxpin_model::id::{ProcessId, TokenId, UserId};
 use ctxpin_model::moment::Moment;
 use ctxpin_model::page::PageRequest;
 use ctxpin_model::proof::{Challenge, Nonce};
+use ctxpin_model::quota::QuotaChange;
 use ctxpin_model::token::TokenRequest;
 use ctxpin_model::token::{Credential, Token, TokenRecord};
 use ctxpin_model::user::UserChange;
 use ctxpin_operations::error::{Error, Result};
 use ctxpin_operations::people::{self, FirstToken, Revocation};
-use ctxpin_operations::{agents, pushes, upkeep};
+use ctxpin_operations::{agents, pushes, quotas, upkeep};
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::people::{TestAgent, first_admin, member, token_request, user};
 use ctxpin_testing::workspace::Workspace;
@@ -45,6 +46,7 @@ ctxpin_testing::on_both_databases!(
     an_admin_makes_a_token_for_another_user,
     the_use_of_a_token_is_noted_once_a_minute,
     finding_08_a_proof_costs_the_same_for_tokens_that_are_not_there,
+    a_deleted_token_is_proved_for_a_month_and_opens_nothing,
 );
 
 async fn token(test: &TestService, by: Credential, scopes: &str) -> Token {
@@ -70,6 +72,53 @@ async fn finding_08_a_proof_costs_the_same_for_tokens_that_are_not_there(test: &
     let (unknown, ..) = prove(other).await;
     assert_eq!(prove(other).await, (unknown, statements, round_trips));
     assert_ne!(prove(TokenId::from(Uuid::from_u128(8))).await.0, unknown);
+}
+
+async fn a_deleted_token_is_proved_for_a_month_and_opens_nothing(test: &TestService) {
+    let service = &test.service;
+    let owner = first_admin(service).await;
+    let challenge = Challenge::new(Nonce::new([7; 32]), "127.0.0.1:7878");
+    let is_proved = async |credential: Credential| {
+        let proof = people::token_proof(service, credential.id, &challenge).await;
+        challenge.is_answered_by(&credential.secret_hash, &proof.unwrap())
+    };
+    let deleted = TestAgent::create(service, owner, "shop").await;
+    agents::delete(service, owner, deleted.id).await.unwrap();
+    let rotated = TestAgent::create(service, owner, "wiki").await;
+    let (_, newer) = agents::token_rotate(service, owner, rotated.id)
+        .await
+        .unwrap();
+    // The quota of tokens is that of the service: revoked ones give way when it is used up.
+    let revoked = token(test, owner, "read").await.credential();
+    people::token_revoke(service, owner, revoked.id, Revocation::Alone)
+        .await
+        .unwrap();
+    let change = QuotaChange {
+        tokens: Some(Some(2)),
+        ..QuotaChange::default()
+    };
+    let admin = people::me(service, owner).await.unwrap().0.id;
+    quotas::change(service, owner, admin, &change)
+        .await
+        .unwrap();
+    token(test, owner, "read").await;
+    let gone = [deleted.credential, rotated.credential, revoked];
+    let rows = "select count(*) from tokens where user_id is not null";
+    assert_eq!(test.count(rows).await, 2, "the revoked token has given way");
+    for credential in gone {
+        assert!(is_proved(credential).await);
+        assert_eq!(me(test, credential).await, Outcome::Unauthenticated);
+    }
+    let day = Duration::from_secs(24 * 60 * 60);
+    test.advance(30 * day);
+    assert_eq!(upkeep::passes::sweep(service).await.unwrap(), 0);
+    assert!(is_proved(deleted.credential).await);
+    test.advance(day);
+    assert_eq!(upkeep::passes::sweep(service).await.unwrap(), 3);
+    for credential in gone {
+        assert!(!is_proved(credential).await);
+    }
+    assert!(is_proved(newer.credential()).await);
 }
 
 async fn me(test: &TestService, credential: Credential) -> Outcome {
