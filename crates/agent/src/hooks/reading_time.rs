@@ -16,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::profile::Profile;
+use ctxpin_protocol::control::ClientProcess;
 use uuid::Uuid;
 
 use super::Event;
@@ -30,6 +31,10 @@ const NEW_READ_AFTER: Duration = Duration::from_secs(2);
 
 /// How long one that resumes or forks a session may do so. It waits for the hooks of others.
 const RESUMED_READ_AFTER: Duration = Duration::from_secs(60);
+
+/// How much later than told a process may have begun, in milliseconds. The system counts hundredths of a second, for the beginning and for its
+/// own time. No client has read a file so early.
+const BEGAN_WITHIN_MS: u64 = 20;
 
 /// Returns the snapshot that the client of a start has read: that of a scan which began with the hook, or an earlier one
 /// if what changed since was changed after the client had read it. `None` if nobody knows. `before` is what the session
@@ -65,10 +70,11 @@ fn is_edited_before(event: &Event, scanned: &LocalSnapshot) -> bool {
     else {
         return false;
     };
-    let ago = Duration::from_millis(at_ms.saturating_sub(process.began_ms));
+    let began_ms = began_ms(process);
+    let ago = Duration::from_millis(at_ms.saturating_sub(began_ms));
     let began_at = event.called_at.checked_sub(ago);
     let earlier = began_at.and_then(|began_at| event.recent.at(began_at));
-    let began = UNIX_EPOCH + Duration::from_millis(process.began_ms);
+    let began = UNIX_EPOCH + Duration::from_millis(began_ms);
     earlier.is_some_and(|earlier| {
         earlier.id != scanned.id && is_changed_after(began, &earlier, scanned)
     })
@@ -137,11 +143,16 @@ fn time(event: &Event) -> Time {
         Some(process) if is(ClientEvent::Resume) => match event.is_process_known {
             true => Time::Unknown,
             false => Time::At {
-                ms: process.began_ms,
+                ms: began_ms(process),
             },
         },
         _ => Time::OfHook,
     }
+}
+
+/// Returns when a process had begun, in milliseconds since 1970.
+fn began_ms(process: &ClientProcess) -> u64 {
+    process.began_ms.saturating_add(BEGAN_WITHIN_MS)
 }
 
 /// Returns when an id was made, in milliseconds since 1970, if it is a UUID with a time (RFC 9562, version 7).

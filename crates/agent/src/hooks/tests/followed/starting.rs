@@ -7,7 +7,7 @@ use super::*;
 const OLD: &str = "Rules of the project, before anybody has edited them.\n";
 const NEW: &str = "Rules of the project, which a hook has written anew.\n";
 
-/// A session of Claude Code in a directory whose `CLAUDE.md` is edited just now.
+/// A session in a directory with a file that is edited just now.
 struct Starts {
     followed: Followed,
     old: Arc<LocalSnapshot>,
@@ -21,7 +21,11 @@ fn scanned(snapshot: &Arc<LocalSnapshot>) -> Fresh {
 
 impl Starts {
     async fn new() -> Self {
-        let followed = Followed::of(Profile::ClaudeCode).await;
+        Self::of(Profile::ClaudeCode).await
+    }
+
+    async fn of(client: Profile) -> Self {
+        let followed = Followed::of(client).await;
         let directory = followed.directory.path().to_owned();
         fs::write(directory.join("AGENTS.md"), NEW).unwrap();
         let directory = directory.to_str().unwrap().trim_start_matches('/');
@@ -94,17 +98,24 @@ async fn an_edit_long_behind_a_start_is_told() {
     }
 }
 
-/// The process began two seconds before the edit, or behind it, and its start is scanned after that.
+/// The process began so many milliseconds behind the edit, and its start is scanned after that. A process that has just begun
+/// has read nothing yet.
 #[tokio::test]
 async fn an_edit_before_the_scan_of_a_start_counts_if_the_process_ran() {
-    for (began_after, is_known) in [(-2, false), (2, true)] {
-        let starts = Starts::new().await;
-        let (mut event, arrived) = starts.event(HookEvent::SessionStart, "startup", 5);
-        let ago = 5 - began_after;
+    for (client, source, began_after, read) in [
+        (Profile::ClaudeCode, "startup", -2000, None),
+        (Profile::ClaudeCode, "startup", -10, Some(NEW)),
+        (Profile::ClaudeCode, "startup", 2000, Some(NEW)),
+        (Profile::Codex, "resume", -2000, Some(OLD)),
+        (Profile::Codex, "resume", -10, Some(NEW)),
+    ] {
+        let starts = Starts::of(client).await;
+        let (mut event, arrived) = starts.event(HookEvent::SessionStart, source, 5);
+        let ago: u64 = (5000 - began_after).try_into().unwrap();
         event.call.process = Some(ClientProcess {
             pid: 1,
             began: 1,
-            began_ms: event.call.at_ms.unwrap() - u64::try_from(ago).unwrap() * 1000,
+            began_ms: event.call.at_ms.unwrap() - ago,
         });
         let at = |seconds| event.called_at - Duration::from_secs(seconds);
         event.recent.add(at(20), Arc::clone(&starts.old));
@@ -114,7 +125,10 @@ async fn an_edit_before_the_scan_of_a_start_counts_if_the_process_ran() {
             .hooks
             .start(event, arrived, scanned(&starts.new));
         started.await.unwrap();
-        let expected = is_known.then(|| starts.new.id.to_string());
-        assert_eq!(starts.heads(), [expected]);
+        let expected = read.map(|read| match read {
+            OLD => starts.old.id.to_string(),
+            _ => starts.new.id.to_string(),
+        });
+        assert_eq!(starts.heads(), [expected], "{client} {began_after}");
     }
 }
