@@ -1,7 +1,8 @@
 //! Which of several snapshots the requests of a turn show, if nobody has confirmed the turn's pin.
 //!
 //! A client may have read its files before anybody saw it, so the pin of then is a guess. The requests show another
-//! snapshot if they deviate from the pin and have exactly what that one says.
+//! snapshot if they deviate from the pin and have exactly what that one says. What stands in the conversation since an
+//! earlier turn says nothing of that, unless every request has it: a file that came with another one, or a used skill.
 
 use ctxpin_model::evidence::{Row, Source, Verdict};
 
@@ -16,6 +17,8 @@ pub const CANDIDATES_MAX: usize = 16;
 pub struct Candidates<'k> {
     known: &'k Known,
     pin: (usize, Turn<'k>),
+    /// The pin beside the requests without what stands in the conversation since an earlier turn.
+    here: Turn<'k>,
     /// The likeliest first.
     others: Vec<(usize, Turn<'k>)>,
 }
@@ -33,6 +36,7 @@ impl<'k> Candidates<'k> {
         Self {
             known,
             pin: turn(pin),
+            here: turn(pin).1,
             others: others.take(CANDIDATES_MAX).map(turn).collect(),
         }
     }
@@ -40,6 +44,8 @@ impl<'k> Candidates<'k> {
     /// Adds a request of the turn.
     pub fn add(&mut self, request: &Request<'_>) {
         self.pin.1.add(request);
+        let here = request.without_earlier(self.known);
+        self.here.add(here.as_ref().unwrap_or(request));
         for (_, other) in &mut self.others {
             other.add(request);
         }
@@ -51,9 +57,15 @@ impl<'k> Candidates<'k> {
     /// Of snapshots that differ only in what was not due, the requests show the likeliest. If they differ in what was due,
     /// as in the path of a text, nobody can tell which it was.
     pub fn row(self) -> (Row, Option<usize>) {
-        let Self { known, pin, others } = self;
+        let Self {
+            known,
+            pin,
+            here,
+            others,
+        } = self;
         let is_pin_shown = pin.1.is_shown();
-        if !is_pin_shown && pin.1.verdict() != Verdict::Deviates {
+        let may_show = pin.1.verdict() == Verdict::Deviates && !here.is_shown();
+        if !is_pin_shown && !may_show {
             return (pin.1.row(), None);
         }
         let shown = others.into_iter().filter(|(_, other)| other.is_shown());

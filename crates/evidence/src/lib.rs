@@ -24,6 +24,7 @@ mod numbered;
 mod polynomial;
 pub mod reading;
 mod record;
+mod request;
 mod spelled;
 mod turn;
 pub mod verdict;

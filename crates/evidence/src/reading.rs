@@ -16,9 +16,10 @@ use crate::known::Known;
 use crate::record::transcript::{Files, Hash, Row, Run, SaidBy};
 use crate::record::{Line, Lines, Role, Said, plugin, rollout, transcript};
 use crate::spelled;
-use crate::turn::AtTurn;
+use crate::turn::{AtTurn, Begun};
 
 pub use crate::record::rollout::{Parent, parent, reviewed};
+pub use crate::request::{Found, Request};
 
 /// The greatest number of messages of one record that are kept. What refers to more is not whole.
 const MESSAGES_MAX: usize = 200_000;
@@ -27,34 +28,7 @@ const MESSAGES_MAX: usize = 200_000;
 const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
-const STATE_VERSION: u32 = 7;
-
-/// A request, as far as the record holds it.
-#[derive(Debug)]
-pub struct Request<'r> {
-    /// The number of the request in its record, from 1.
-    pub number: u64,
-    /// A hash of the id that the record gives it, as 64 hexadecimal digits.
-    pub id: String,
-    /// The client's id of the turn.
-    pub turn: Option<&'r str>,
-    pub client_version: Option<ClientVersion>,
-    /// Why it is not whole. Empty if it is.
-    pub gaps: Vec<Gap>,
-    /// Whether the client has compacted the conversation since the turn began. Some clients read their files anew then.
-    pub is_compacted: bool,
-    pub(crate) files: Files,
-    /// What was found in it, in its order.
-    pub found: Vec<Found<'r>>,
-}
-
-/// A finding at its place in a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found<'r> {
-    /// The number of the message, from 0. The system prompt comes first.
-    pub message: u64,
-    pub finding: &'r Finding,
-}
+const STATE_VERSION: u32 = 8;
 
 /// What a reading keeps between two calls, which holds no text of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +58,8 @@ pub struct State {
     last: Option<String>,
     requests: u64,
     turn: AtTurn,
+    /// The turn of the last request, and what it began with.
+    begun: Option<Begun>,
     /// Whether the record was broken before the next request.
     is_broken: bool,
     /// Whether a message was not the one whose hash the record states.
@@ -118,6 +94,8 @@ struct Message {
     findings: Vec<Finding>,
     /// Whether there were more findings than are kept.
     is_cut: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_answer: bool,
     /// The nearest line of the same message that has findings, if several lines make a message.
     before: Option<usize>,
 }
@@ -186,6 +164,7 @@ impl<'k> Reading<'k> {
             last: None,
             requests: 0,
             turn: AtTurn::default(),
+            begun: None,
             is_broken: false,
             is_changed: false,
             is_fault_told: false,
@@ -619,6 +598,7 @@ impl<'k> Reading<'k> {
             hash: hash.map(hex::encode),
             findings: found.found,
             is_cut: found.is_cut,
+            is_answer: said.iter().any(|said| said.role == Role::Assistant),
             before,
         });
         Some(index)
@@ -660,6 +640,9 @@ impl<'k> Reading<'k> {
         if self.missing > 0 || self.state.unknown > 0 {
             gaps.push(Gap::NotHeld);
         }
+        let earlier = self
+            .state
+            .earlier(&pending.turn, pending.is_compacted, pending.messages);
         let mut found = Vec::new();
         let mut is_cut = false;
         let system = self.state.system.map(|system| (0, system));
@@ -699,6 +682,7 @@ impl<'k> Reading<'k> {
             is_compacted: pending.is_compacted,
             files: pending.files,
             gaps,
+            earlier,
             found,
         });
     }
@@ -752,6 +736,36 @@ impl State {
             && named.all(|message| *message < count)
             && is_waiting.is_none_or(|pending| pending.messages <= self.request.len())
             && self.from <= self.position
+    }
+
+    /// Returns the number of the last message of before the turn of a request, which has so many messages that are known. The
+    /// first request of a turn has nothing of it but the prompt. A plugin hands over no prompt, and behind a compaction the
+    /// conversation is another one.
+    fn earlier(&mut self, turn: &Option<String>, is_compacted: bool, messages: usize) -> u64 {
+        let begun = self
+            .begun
+            .take()
+            .filter(|begun| begun.turn == *turn && begun.is_compacted == is_compacted);
+        let begun = begun.unwrap_or_else(|| {
+            let is_answer = |message: &Option<usize>| {
+                message.is_some_and(|message| self.messages[message].is_answer)
+            };
+            let earlier = match self.source {
+                Source::Transcript | Source::Rollout if !is_compacted => {
+                    let answered = self.request[..messages].iter().rposition(is_answer);
+                    answered.map_or(0, |answered| answered + 1)
+                }
+                Source::Transcript | Source::Rollout | Source::Plugin => messages,
+            };
+            Begun {
+                turn: turn.clone(),
+                is_compacted,
+                earlier: (self.unknown + earlier) as u64,
+            }
+        });
+        let earlier = begun.earlier;
+        self.begun = Some(begun);
+        earlier
     }
 
     /// Returns whether a message has findings.

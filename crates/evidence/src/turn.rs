@@ -9,6 +9,15 @@ use crate::record::transcript::{Row, SaidBy};
 /// How many ids of prompts are known by which work was handed back, the newest ones.
 const HAND_BACKS_MAX: usize = 64;
 
+/// A turn of which a request was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    pub turn: Option<String>,
+    pub is_compacted: bool,
+    /// The number of the last message of before.
+    pub earlier: u64,
+}
+
 /// The turn that a reading has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AtTurn {

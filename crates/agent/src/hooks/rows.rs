@@ -127,7 +127,7 @@ impl<'r> Rows<'r> {
             turn.or_insert_with(|| match pin.filter(|_| stamp.is_open && reread.is_none()) {
                 Some(pin) => {
                     let others = self.compared.candidates(stamp);
-                    Requests::Open(Candidates::new(known, source, pin, others))
+                    Requests::Open(Box::new(Candidates::new(known, source, pin, others)))
                 }
                 None if stamp.is_guess && reread.is_none() => {
                     Requests::Guessed(Turn::new(known, source, pin))
@@ -174,5 +174,5 @@ enum Requests<'r> {
     Stamped(Turn<'r>),
     /// Nobody has confirmed the stamp, and no evidence can move the pin any more.
     Guessed(Turn<'r>),
-    Open(Candidates<'r>),
+    Open(Box<Candidates<'r>>),
 }

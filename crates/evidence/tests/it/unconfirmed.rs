@@ -119,6 +119,67 @@ fn the_likeliest_is_shown_if_what_was_due_is_the_same() {
 }
 
 #[test]
+fn what_an_earlier_turn_was_given_for_certain_files_shows_nothing() {
+    let below = |name: &str| sample("READ").file_below("/w/project/sub/CLAUDE.md", &body(name));
+    let samples = [below("NEW"), below("OLD")];
+    let record = |is_of_before: bool| {
+        transcript(|transcript| {
+            transcript.files(&[(AGENTS, body("READ").trim())]);
+            let answer = |transcript: &mut Transcript| {
+                let text = json!([{ "type": "text", "text": "Done." }]);
+                transcript.message("assistant", text);
+            };
+            if !is_of_before {
+                transcript.request();
+            }
+            answer(transcript);
+            let text = body("OLD");
+            transcript.user(&[&format!(
+                "<system-reminder>\nContents of /w/project/sub/CLAUDE.md:\n\n{}\n\n</system-reminder>",
+                text.trim()
+            )]);
+            if is_of_before {
+                answer(transcript);
+                transcript.user(&["Go on."]);
+            }
+        })
+    };
+    let check = |record: &str, expected| check(Source::Transcript, &samples, record, expected);
+    check(&record(true), (None, Verdict::Deviates));
+    check(&record(false), (Some(1), Verdict::AsPinned));
+}
+
+#[test]
+fn a_part_of_an_edited_file_does_not_show_it() {
+    let long = |name: &str| {
+        let lines = (1..=40).map(|number| format!("Rule {number} is as it was.\n"));
+        format!("{name} comes first.\n{}", lines.collect::<String>())
+    };
+    let sample = |name: &str| Sample::of(Source::Transcript).file(AGENTS, &long(name));
+    let samples = [sample("NEW"), sample("READ")];
+    let record = |lines: usize| {
+        transcript(|transcript| {
+            transcript.files(&[(AGENTS, long("READ").trim())]);
+            let new = long("NEW");
+            let shown = new.lines().take(lines).zip(1..);
+            let shown: Vec<_> = shown
+                .map(|(line, number)| format!("{number}\t{line}"))
+                .collect();
+            let note = format!(
+                "Note: {AGENTS} changed on disk since you last read it. Here are the relevant changes (shown with line \
+                 numbers):\n{}",
+                shown.join("\n")
+            );
+            transcript.message("system", json!([{ "type": "text", "text": note }]));
+        })
+    };
+    let check = |record: &str, expected| check(Source::Transcript, &samples, record, expected);
+    check(&record(9), (None, Verdict::Deviates));
+    // The model has all of it, behind what it replaces.
+    check(&record(41), (Some(0), Verdict::AsPinned));
+}
+
+#[test]
 fn nothing_is_shown_if_nobody_can_tell_which() {
     // Codex joins the files of a project without their paths.
     let codex = |files: &[(&str, &str)]| {
