@@ -45,7 +45,9 @@ impl Hooks {
         let (tell, first) = oneshot::channel();
         tokio::spawn(async move {
             let _permit = permit;
-            let Arrived { session, mut place } = arrived;
+            let Arrived {
+                session, mut place, ..
+            } = arrived;
             place.come_first().await;
             let (late, is_noted) = reading.read(&mut deed).await;
             if is_noted {

@@ -18,6 +18,7 @@ mod line;
 mod pins;
 mod processes;
 mod read;
+mod read_behind;
 mod reading_time;
 mod record;
 mod rows;
@@ -27,10 +28,10 @@ mod state_files;
 mod tests;
 mod untold;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -49,14 +50,13 @@ use crate::session::{LocalSnapshot, Recent};
 use crate::shared::lock;
 use asking::{Asking, hook_token};
 use deed::{Deed, chat_of, unseen};
-use evidence::{Evidence, Outcome, Subject, Timeline};
+use evidence::Evidence;
 use held::{HELD_OF_ALL_BYTES_MAX, Held};
 use line::{Line, Place};
 use processes::Processes;
 use read::{KeptReads, Listing, Read, Subagent};
+use read_behind::Ended;
 use reading_time::Starting;
-use record::Taken;
-use untold::Untold;
 
 pub(crate) use home::other_home;
 pub use start::{goes_on_there, has_followed, knows_session, note_missed_start};
@@ -121,6 +121,8 @@ struct Known {
 #[derive(Default)]
 struct Session {
     line: Mutex<Line>,
+    /// How many events it has had.
+    events: AtomicU64,
     /// The session's chat, once the server has told it.
     chat: tokio::sync::Mutex<Option<ChatId>>,
     /// What an earlier process kept of it counts until the session's first start here.
@@ -178,6 +180,8 @@ impl Session {
 /// A session with the place of an event in its line.
 pub(crate) struct Arrived {
     session: Arc<Session>,
+    /// The number of the event in its session, from 1.
+    number: u64,
     place: Place,
 }
 
@@ -290,8 +294,13 @@ impl Hooks {
     /// Takes the place of an event in the line of its session. Events are recorded in the order in which they arrived.
     pub fn arrived(&self, call: &HookCall, client: Profile) -> Arrived {
         let session = self.session(key(call, client));
+        let number = session.events.fetch_add(1, Ordering::Relaxed) + 1;
         let place = lock(&session.line).take();
-        Arrived { session, place }
+        Arrived {
+            session,
+            number,
+            place,
+        }
     }
 
     /// Returns what to tell the person of a change, unless it was declined.
@@ -480,12 +489,14 @@ impl Hooks {
     /// Returns a message for people if the token cannot be read, or too many turns wait for the server.
     pub async fn stop(&self, event: Event, arrived: Arrived) -> Result<HookReply, String> {
         let session = Arc::clone(&arrived.session);
+        let number = arrived.number;
         drop(arrived);
         let untold = self.untold(&event, &session).await;
         if event.call.event == HookEvent::Stop {
             remembers(&self.processes, &event, None);
         }
-        self.read_and_record(event, session, untold).await?;
+        let ended = Ended { number, untold };
+        self.read_ended(event, session, ended).await?;
         Ok(HookReply::default())
     }
 
@@ -549,130 +560,6 @@ impl Hooks {
         }
     }
 
-    /// Reads the record of an event once everything that its session told before is recorded, and hands in what it
-    /// shows. What cannot be handed in now is read again at the next event. At an event of the session, the records of
-    /// subagents that ended are read too, and at a start or a prompt those of whose end nobody has told.
-    async fn read_behind(&self, event: Event, session: Arc<Session>) -> Result<(), String> {
-        self.read_and_record(event, session, None).await
-    }
-
-    /// As [`Self::read_behind`]. If the record has requests of a turn that nobody told of, it is recorded first.
-    async fn read_and_record(
-        &self,
-        event: Event,
-        session: Arc<Session>,
-        mut untold: Option<Untold>,
-    ) -> Result<(), String> {
-        let mut place = lock(&session.line).take();
-        let call = &event.call;
-        let record = match event.client {
-            // Its plugin hands over what a record would have.
-            Profile::Opencode => None,
-            Profile::ClaudeCode | Profile::Codex | Profile::Neutral => {
-                let Some(record) = event.record() else {
-                    return Ok(());
-                };
-                Some(record)
-            }
-        };
-        let permit = self.permit()?;
-        let asking = self.asking(call).await?;
-        let known = self.known(&event, &session).await;
-        let is_of_subagent = call.event == HookEvent::SubagentStop;
-        if let Some(subagent) = call.subagent.as_deref().filter(|_| is_of_subagent)
-            && lock(known).ended(subagent)
-        {
-            keep_read(&self.kept_reads, name(&event), &session);
-        }
-        let (rereads, subagents) = {
-            let known = lock(known);
-            (known.rereads.clone(), known.subagents.clone())
-        };
-        // The session goes on, or ends, behind its review.
-        let is_over = |subagent: &Subagent| subagent.has_ended || subagent.is_review;
-        let ended = subagents.iter().filter(|subagent| is_over(subagent));
-        let ended: HashSet<_> = ended.map(|subagent| subagent.id.clone()).collect();
-        let subject = Subject {
-            client: event.client,
-            session: call.session.clone(),
-            subagent: call.subagent.clone(),
-            review: None,
-            untold: untold.as_ref().map(|untold| untold.turn.clone()),
-            record,
-            is_started: call.event == HookEvent::SessionStart,
-            is_ended: matches!(
-                call.event,
-                HookEvent::Stop | HookEvent::SubagentStop | HookEvent::SessionEnd
-            ),
-            rereads: match call.subagent {
-                None => rereads,
-                Some(_) => Vec::new(),
-            },
-        };
-        let mut subjects = vec![subject];
-        if !is_of_subagent {
-            let begins = matches!(call.event, HookEvent::SessionStart | HookEvent::Prompt);
-            let left = subagents
-                .into_iter()
-                .filter(|subagent| is_over(subagent) || begins)
-                .map(|left| subjects[0].of_subagent(left));
-            let left: Vec<_> = left.collect();
-            subjects.extend(left);
-        }
-        let evidence = Arc::clone(&self.evidence);
-        let sessions = Arc::clone(&self.sessions);
-        let kept_reads = Arc::clone(&self.kept_reads);
-        tokio::spawn(async move {
-            let _permit: OwnedSemaphorePermit = permit;
-            place.come_first().await;
-            // Later turns need not wait for a reading that finds none before them.
-            let mut place = Some(place).filter(|_| untold.is_some());
-            let alone = session.reading.lock().await;
-            for subject in subjects {
-                let timeline = Timeline {
-                    agent: event.agent,
-                    newest: &event.newest,
-                    recent: &event.recent,
-                };
-                let hand_in =
-                    || evidence.hand_in_insistently(&asking, &subject, &session.held, timeline);
-                let mut outcome = hand_in().await;
-                if outcome.is_untold
-                    && let Some(untold) = untold.take()
-                {
-                    untold.record(&asking, &event, &session, &kept_reads).await;
-                    outcome = hand_in().await;
-                }
-                drop(place.take());
-                let Outcome { taken, shown, .. } = outcome;
-                if subject.subagent.is_none()
-                    && shown.is_some_and(|shown| session.has_shown(&event.recent, shown))
-                {
-                    keep_read(&kept_reads, name(&event), &session);
-                }
-                let Some(part) = subject.part() else {
-                    let is_read = taken != Taken::Not && subject.is_ended;
-                    session.is_read.fetch_or(is_read, Ordering::Relaxed);
-                    continue;
-                };
-                let is_over = match event.call.event {
-                    // One that goes on behind a start tells of its end.
-                    HookEvent::SessionStart => taken != Taken::Not,
-                    // A client may write the end of the record later than it tells of it.
-                    _ => taken == Taken::Before && ended.contains(part),
-                };
-                if is_over && session.lost(part) {
-                    keep_read(&kept_reads, name(&event), &session);
-                }
-            }
-            drop(alone);
-            if event.call.event == HookEvent::SessionEnd {
-                forget(&sessions, &key(&event.call, event.client), session);
-            }
-        });
-        Ok(())
-    }
-
     fn permit(&self) -> Result<OwnedSemaphorePermit, String> {
         let permit = Arc::clone(&self.room).try_acquire_owned();
         permit.map_err(|_| format!("{WAITING_MAX} events wait for the server already"))
@@ -709,17 +596,6 @@ impl Hooks {
         let asking = asking.map_err(|error| error.to_string())?;
         *kept = Some(asking.clone());
         Ok(asking)
-    }
-}
-
-/// Forgets a session, unless something of it still waits for the server: a resumed session must stand in line behind
-/// that.
-fn forget(sessions: &Mutex<HashMap<SessionKey, Known>>, key: &SessionKey, session: Arc<Session>) {
-    let mut sessions = lock(sessions);
-    drop(session);
-    let is_idle = |known: &Known| Arc::strong_count(&known.session) == 1;
-    if sessions.get(key).is_some_and(is_idle) {
-        sessions.remove(key);
     }
 }
 

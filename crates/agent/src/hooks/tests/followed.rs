@@ -2,6 +2,7 @@
 
 mod rewritten;
 mod starting;
+mod written_late;
 
 use std::io::Write as _;
 use std::path::PathBuf;

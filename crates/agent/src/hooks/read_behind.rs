@@ -1,0 +1,265 @@
+//! Reading the records of sessions behind the back of hooks.
+//!
+//! A client writes its record a moment after it happened: Claude Code 2.1.307 writes the last request of a turn up to a
+//! tenth of a second later than it tells of the turn's end. So what has ended is looked at again.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ctxpin_model::profile::Profile;
+use ctxpin_protocol::control::HookEvent;
+use tokio::sync::Semaphore;
+
+use super::asking::Asking;
+use super::evidence::{Evidence, Outcome, Subject, Timeline};
+use super::line::Place;
+use super::read::{KeptReads, Subagent};
+use super::record::Taken;
+use super::untold::Untold;
+use super::{Event, Hooks, Known, Session, SessionKey, keep_read, key, name};
+use crate::blocking::blocking;
+use crate::shared::lock;
+
+/// The pauses before what has ended is looked at again, unless the session goes on.
+const WRITTEN_AFTER: [Duration; 3] = [
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+];
+
+/// The end of a turn, a subagent or a session.
+pub(super) struct Ended {
+    /// The number of the event that tells of it.
+    pub number: u64,
+    pub untold: Option<Untold>,
+}
+
+/// What is read behind an event.
+struct Reader {
+    event: Event,
+    session: Arc<Session>,
+    asking: Asking,
+    evidence: Arc<Evidence>,
+    kept_reads: Arc<KeptReads>,
+    untold: Option<Untold>,
+    subjects: Vec<Subject>,
+    /// The subagents of these that have ended.
+    ended: HashSet<String>,
+}
+
+impl Hooks {
+    /// Reads the record of an event once everything that its session told before is recorded, and hands in what it
+    /// shows. What cannot be handed in now is read again at the next event. At an event of the session, the records of
+    /// subagents that ended are read too, and at a start or a prompt those of whose end nobody has told.
+    pub(super) async fn read_behind(
+        &self,
+        event: Event,
+        session: Arc<Session>,
+    ) -> Result<(), String> {
+        self.read(event, session, None).await
+    }
+
+    /// As [`Self::read_behind`], at an end. If the record has requests of a turn that nobody told of, it is recorded first.
+    pub(super) async fn read_ended(
+        &self,
+        event: Event,
+        session: Arc<Session>,
+        ended: Ended,
+    ) -> Result<(), String> {
+        self.read(event, session, Some(ended)).await
+    }
+
+    async fn read(
+        &self,
+        event: Event,
+        session: Arc<Session>,
+        end: Option<Ended>,
+    ) -> Result<(), String> {
+        let (number, untold) = match end {
+            Some(Ended { number, untold }) => (Some(number), untold),
+            None => (None, None),
+        };
+        let place = lock(&session.line).take();
+        let call = &event.call;
+        let record = match event.client {
+            // Its plugin hands over what a record would have.
+            Profile::Opencode => None,
+            Profile::ClaudeCode | Profile::Codex | Profile::Neutral => {
+                let Some(record) = event.record() else {
+                    return Ok(());
+                };
+                Some(record)
+            }
+        };
+        let permit = self.permit()?;
+        let asking = self.asking(call).await?;
+        let known = self.known(&event, &session).await;
+        let is_of_subagent = call.event == HookEvent::SubagentStop;
+        if let Some(subagent) = call.subagent.as_deref().filter(|_| is_of_subagent)
+            && lock(known).ended(subagent)
+        {
+            keep_read(&self.kept_reads, name(&event), &session);
+        }
+        let (rereads, subagents) = {
+            let known = lock(known);
+            (known.rereads.clone(), known.subagents.clone())
+        };
+        // The session goes on, or ends, behind its review.
+        let is_over = |subagent: &Subagent| subagent.has_ended || subagent.is_review;
+        let ended = subagents.iter().filter(|subagent| is_over(subagent));
+        let ended: HashSet<_> = ended.map(|subagent| subagent.id.clone()).collect();
+        let subject = Subject {
+            client: event.client,
+            session: call.session.clone(),
+            subagent: call.subagent.clone(),
+            review: None,
+            untold: untold.as_ref().map(|untold| untold.turn.clone()),
+            record,
+            is_started: call.event == HookEvent::SessionStart,
+            is_ended: number.is_some(),
+            rereads: match call.subagent {
+                None => rereads,
+                Some(_) => Vec::new(),
+            },
+        };
+        let mut subjects = vec![subject];
+        if !is_of_subagent {
+            let begins = matches!(call.event, HookEvent::SessionStart | HookEvent::Prompt);
+            let left = subagents
+                .into_iter()
+                .filter(|subagent| is_over(subagent) || begins)
+                .map(|left| subjects[0].of_subagent(left));
+            let left: Vec<_> = left.collect();
+            subjects.extend(left);
+        }
+        let mut reader = Reader {
+            asking,
+            evidence: Arc::clone(&self.evidence),
+            kept_reads: Arc::clone(&self.kept_reads),
+            untold,
+            subjects,
+            ended,
+            event,
+            session,
+        };
+        let (sessions, room) = (Arc::clone(&self.sessions), Arc::clone(&self.room));
+        tokio::spawn(async move {
+            let sizes = reader.sizes().await;
+            reader.read(place).await;
+            drop(permit);
+            if let Some(number) = number {
+                reader.read_again(number, sizes, &room).await;
+            }
+            let Reader { event, session, .. } = reader;
+            if event.call.event == HookEvent::SessionEnd {
+                forget(&sessions, &key(&event.call, event.client), session);
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Reader {
+    /// Reads all records once, and hands in what they show. `place` is the one in the line of the session.
+    async fn read(&mut self, mut place: Place) {
+        let Self {
+            event,
+            session,
+            asking,
+            evidence,
+            kept_reads,
+            untold,
+            subjects,
+            ended,
+        } = self;
+        place.come_first().await;
+        // Later turns need not wait for a reading that finds none before them.
+        let mut place = Some(place).filter(|_| untold.is_some());
+        let _alone = session.reading.lock().await;
+        for subject in subjects {
+            let timeline = Timeline {
+                agent: event.agent,
+                newest: &event.newest,
+                recent: &event.recent,
+            };
+            let hand_in = || evidence.hand_in_insistently(asking, subject, &session.held, timeline);
+            let mut outcome = hand_in().await;
+            if outcome.is_untold
+                && let Some(untold) = untold.take()
+            {
+                untold.record(asking, event, session, kept_reads).await;
+                outcome = hand_in().await;
+            }
+            drop(place.take());
+            let Outcome { taken, shown, .. } = outcome;
+            if subject.subagent.is_none()
+                && shown.is_some_and(|shown| session.has_shown(&event.recent, shown))
+            {
+                keep_read(kept_reads, name(event), session);
+            }
+            let Some(part) = subject.part() else {
+                let is_read = taken != Taken::Not && subject.is_ended;
+                session.is_read.fetch_or(is_read, Ordering::Relaxed);
+                continue;
+            };
+            let is_over = match event.call.event {
+                // One that goes on behind a start tells of its end.
+                HookEvent::SessionStart => taken != Taken::Not,
+                // It may not be written to its end.
+                _ => taken == Taken::Before && ended.contains(part),
+            };
+            if is_over && session.lost(part) {
+                keep_read(kept_reads, name(event), session);
+            }
+        }
+    }
+
+    /// Looks again a few times at what has ended with the event of a number, and reads what was written since. A session
+    /// that has had another event since is read at that.
+    async fn read_again(&mut self, number: u64, mut sizes: Vec<u64>, room: &Semaphore) {
+        for pause in WRITTEN_AFTER {
+            tokio::time::sleep(pause).await;
+            let place = lock(&self.session.line).take();
+            if self.session.events.load(Ordering::Relaxed) != number {
+                return;
+            }
+            let now = self.sizes().await;
+            if now == sizes {
+                continue;
+            }
+            sizes = now;
+            // As many events wait as may.
+            let Ok(_permit) = room.try_acquire() else {
+                return;
+            };
+            self.read(place).await;
+        }
+    }
+
+    /// Returns the sizes of the records, in bytes.
+    async fn sizes(&self) -> Vec<u64> {
+        let records = self.subjects.iter();
+        let records = records.filter_map(|subject| Some(subject.record.as_ref()?.path.clone()));
+        let records: Vec<_> = records.collect();
+        blocking(move || {
+            let records = records.iter().map(fs::symlink_metadata);
+            let sizes = records.map(|record| record.map_or(0, |record| record.len()));
+            sizes.collect()
+        })
+        .await
+    }
+}
+
+/// Forgets a session, unless something of it still waits for the server: a resumed session must stand in line behind
+/// that.
+fn forget(sessions: &Mutex<HashMap<SessionKey, Known>>, key: &SessionKey, session: Arc<Session>) {
+    let mut sessions = lock(sessions);
+    drop(session);
+    let is_idle = |known: &Known| Arc::strong_count(&known.session) == 1;
+    if sessions.get(key).is_some_and(is_idle) {
+        sessions.remove(key);
+    }
+}
