@@ -13,7 +13,7 @@ use crate::evidence_key::{EvidenceKeyName, ForeignName};
 use crate::hash::{AnyHash, BlobHash, SnapshotId};
 use crate::moment::Moment;
 use crate::profile::Profile;
-use crate::resource::{Kind, explained, spelled};
+use crate::resource::{Kind, ResourceId, explained, spelled};
 
 pub use check::{CheckedRow, InvalidRow};
 pub use remedy::Remedy;
@@ -262,6 +262,11 @@ impl Outcome {
         }
     }
 
+    /// Returns whether the request had another text of a snapshot than that of the pin.
+    pub fn is_other_text(self) -> bool {
+        matches!(self, Self::Superseded | Self::Stale | Self::Newer)
+    }
+
     /// Returns whether the request had the text, or the beginning of it.
     pub fn has_text(self) -> bool {
         match self {
@@ -346,6 +351,20 @@ pub struct ResourceResult {
     pub foreign: Option<ForeignText>,
 }
 
+impl ResourceResult {
+    /// Returns whether the requests had the text, and not only its name in a list of skills.
+    pub fn had_text(&self) -> bool {
+        self.has_body.unwrap_or(self.outcome.has_text()) || self.is_within
+    }
+
+    /// Returns the resource and its content, if the requests had that text of a snapshot.
+    pub fn text_had(&self) -> Option<(ResourceId, BlobHash)> {
+        let id = ResourceId::of(self.kind?, self.path.as_deref()?);
+        let content = self.content.filter(|_| self.had_text())?;
+        Some((id, content))
+    }
+}
+
 /// A text that no snapshot has, without the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignText {
@@ -403,11 +422,7 @@ impl Row {
 
     /// Returns the hashes and the names of the texts that the requests had.
     pub fn texts(&self) -> impl Iterator<Item = [u8; 32]> {
-        let had = self.resources.iter();
-        let had = had.filter(|result| {
-            let has_body = result.has_body.unwrap_or(result.outcome.has_text());
-            has_body || result.is_within
-        });
+        let had = self.resources.iter().filter(|result| result.had_text());
         had.flat_map(|result| {
             let names = result.foreign.iter().flat_map(|foreign| foreign.names);
             let names = names.map(|name| *name.bytes());

@@ -32,6 +32,7 @@ pub mod exposure;
 pub mod file_path;
 pub mod glob;
 pub mod hash;
+pub mod held_text;
 pub mod history;
 pub mod id;
 pub mod limits;

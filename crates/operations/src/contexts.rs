@@ -215,6 +215,17 @@ pub async fn review(
         let pieces = Vec::new();
         return Ok(ReviewedText { resource, pieces });
     };
+    review_of(service, user, resource, body, renderer).await
+}
+
+/// Returns a resource with its text, and which pieces of it the renderer of that number removes.
+pub(crate) async fn review_of(
+    service: &Service,
+    user: UserId,
+    resource: Resource,
+    body: Arc<[u8]>,
+    renderer: i64,
+) -> Result<ReviewedText> {
     let renderer = Renderer::of_number(renderer).unwrap_or(Renderer::CURRENT);
     let (kind, bytes) = (resource.kind, resource.size);
     let pieces = service.work(user, bytes, move || pieces(kind, &body, renderer));

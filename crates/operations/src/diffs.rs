@@ -46,6 +46,8 @@ pub struct DiffRequest {
     pub from: Option<SnapshotId>,
     /// A snapshot in the chat's history or in the agent's timeline, or the head. `None` stands for the head.
     pub to: Option<SnapshotId>,
+    /// Whether a snapshot can be one that was the head of the chat's agent.
+    pub with_heads: bool,
     /// Compares only this resource, which either side may have.
     pub resource: Option<ResourceId>,
     /// Whether the response marks the words that differ in a line.
@@ -196,10 +198,14 @@ impl Reader {
         &self,
         transaction: &mut Transaction,
         id: SnapshotId,
+        with_heads: bool,
     ) -> Result<Arc<TreatedSnapshot>> {
         let (found, unknown) = match self {
             Self::Chat(chat) => (
-                chat.snapshot(transaction, id).await?,
+                match with_heads {
+                    true => chat.snapshot_or_head(transaction, id).await?,
+                    false => chat.snapshot(transaction, id).await?,
+                },
                 "neither in the chat's history nor its agent's head; see the history for what can be compared",
             ),
             Self::Agent(agent) => (
@@ -374,7 +380,10 @@ impl Compared {
             .zip([request.from.or(pin), request.to.or(head)])
         {
             if let Some(id) = id {
-                *side = Some((id, reader.snapshot(transaction, id).await?));
+                *side = Some((
+                    id,
+                    reader.snapshot(transaction, id, request.with_heads).await?,
+                ));
             }
         }
         let [pinned, head] = sides;

@@ -21,6 +21,7 @@ pub mod error;
 pub mod evidence;
 pub mod exposures;
 mod frame;
+pub mod given_texts;
 mod ground;
 pub mod history;
 pub mod instructions;

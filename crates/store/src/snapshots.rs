@@ -564,7 +564,7 @@ impl<R: UsesBodies> Granted<Agent, R> {
 
 impl<R> Granted<Chat, R> {
     /// Returns the snapshot of that id if the chat reaches it. The callers decide who may read it.
-    async fn snapshot_reached(
+    pub(crate) async fn snapshot_reached(
         &self,
         transaction: &mut Transaction,
         id: SnapshotId,
@@ -595,8 +595,22 @@ impl<R> Granted<Chat, R> {
 }
 
 impl<R> Granted<Chat, R> {
+    /// Returns the snapshot of that id if the chat reaches it, or if it was the head of the chat's agent. The callers
+    /// decide who may read it.
+    pub(crate) async fn snapshot_of_timeline(
+        &self,
+        transaction: &mut Transaction,
+        id: SnapshotId,
+    ) -> Result<Option<Arc<TreatedSnapshot>>> {
+        let reached = self.snapshot_reached(transaction, id).await?;
+        match reached.is_none() && self.agent_head(transaction, id).await?.is_some() {
+            true => read(self.within(transaction)?, id).await.map(Some),
+            false => Ok(reached),
+        }
+    }
+
     /// Returns those of these snapshots that the chat's history has. The callers decide who may read them.
-    async fn snapshots_reached(
+    pub(crate) async fn snapshots_reached(
         &self,
         transaction: &mut Transaction,
         ids: &BTreeSet<SnapshotId>,
@@ -630,11 +644,8 @@ impl<R: UsesBodies> Granted<Chat, R> {
         transaction: &mut Transaction,
         id: SnapshotId,
     ) -> Result<Option<Sealed<Arc<TreatedSnapshot>>>> {
-        let mut reached = self.snapshot_reached(transaction, id).await?;
-        if reached.is_none() && self.agent_head(transaction, id).await?.is_some() {
-            reached = Some(read(self.within(transaction)?, id).await?);
-        }
-        Ok(reached.map(Sealed::from))
+        let found = self.snapshot_of_timeline(transaction, id).await?;
+        Ok(found.map(Sealed::from))
     }
 
     /// Returns the view of the chat with its pin and its head. `chat` is the chat's record, and
@@ -751,50 +762,5 @@ impl<O: Grantable> Granted<O, Body> {
         let stored = snapshot.stored();
         let hashes = hashes.intersection(&stored).copied().collect();
         blobs::read(self.within(transaction)?, &hashes).await
-    }
-}
-
-impl Granted<Chat, Body> {
-    /// Returns the snapshot of that id if the chat's history or one of its turns names it, or if it is the
-    /// head of the chat's agent.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database does.
-    pub async fn snapshot(
-        &self,
-        transaction: &mut Transaction,
-        id: SnapshotId,
-    ) -> Result<Option<Arc<TreatedSnapshot>>> {
-        self.snapshot_reached(transaction, id).await
-    }
-
-    /// Returns those of these snapshots that the chat's history has. The list must be short, because all are in
-    /// memory at once.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database does.
-    pub async fn snapshots(
-        &self,
-        transaction: &mut Transaction,
-        ids: &BTreeSet<SnapshotId>,
-    ) -> Result<BTreeMap<SnapshotId, Arc<TreatedSnapshot>>> {
-        self.snapshots_reached(transaction, ids).await
-    }
-
-    /// Returns the bytes of those of `hashes` that one of `snapshots` stores. The caller must have got `snapshots`
-    /// through this chat.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database does.
-    pub async fn bodies_of_all(
-        &self,
-        transaction: &mut Transaction,
-        snapshots: &BTreeMap<SnapshotId, Arc<TreatedSnapshot>>,
-        hashes: &BTreeSet<BlobHash>,
-    ) -> Result<Bodies> {
-        bodies_of_all(self.within(transaction)?, snapshots, hashes).await
     }
 }

@@ -131,6 +131,7 @@ pub(crate) async fn diff(
         resource: resource.transpose()?,
         with_words: matches!(form, Form::Hunks),
         with_all_lines: false,
+        with_heads: false,
     };
     let view = diffs::diff(&app.service, credential, chat, request).await?;
     let weight = view.weight();

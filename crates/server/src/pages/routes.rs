@@ -87,6 +87,18 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
             "/chats/{chat}/turns/{number}/prompt/raw",
             get(chat::turns::raw),
         ),
+        PageRoute::new(
+            "/chats/{chat}/turns/{number}/texts/{resource}/{content}",
+            get(chat::given_text::page),
+        ),
+        PageRoute::new(
+            "/chats/{chat}/turns/{number}/texts/{resource}/{content}/raw",
+            get(chat::given_text::raw),
+        ),
+        PageRoute::new(
+            "/chats/{chat}/turns/{number}/texts/{resource}/{content}/download",
+            get(chat::given_text::download),
+        ),
         PageRoute::new("/chats/{chat}/history", get(chat::history::page)),
         PageRoute::new("/chats/{chat}/history/compare", get(chat::history::compare)),
         PageRoute::new("/chats/{chat}/settings", get(chat::settings::page)),

@@ -19,6 +19,7 @@ mod failover;
 mod flows;
 mod frames;
 mod frozen;
+mod given_texts;
 mod hostile;
 mod hostile_pages;
 mod keyboard;

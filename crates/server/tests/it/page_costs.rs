@@ -67,7 +67,9 @@ impl<'s> Scene<'s> {
             moved.unwrap();
             let stale =
                 |file: usize| result("instruction_file", &format!("/w/{file}.md"), "stale", "old");
-            let stale: Vec<_> = (0..count).map(stale).collect();
+            let had = format!("Edition {}.\n", self.edition - 1);
+            let had = result("instruction_file", "/w/AGENTS.md", "stale", &had);
+            let stale: Vec<_> = (0..count).map(stale).chain([had]).collect();
             let reader = Reader::new(self.server).await;
             reader.turn(self.moved, "deviates", stale).await;
             let mut other = Agent::create(self.server).await;
@@ -139,6 +141,10 @@ impl<'s> Scene<'s> {
             "/delete".to_owned(),
         ];
         paths.extend(drifted.map(|tab| format!("/chats/{}{tab}", self.drifted)));
+        let turn = format!("/chats/{}/turns/1", self.moved);
+        let texts = format!("{turn}/texts/");
+        let text = browser.page(&turn).await;
+        paths.push(format!("{texts}{}", between(&text, &texts, "\"")));
         let moved = [
             "/turns",
             "/turns/1",

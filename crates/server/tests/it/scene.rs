@@ -131,6 +131,7 @@ pub async fn set(server: &Server, content: &Content) -> Vec<String> {
     for tab in ["", "/history", "/settings", "/turns", "/turns/1"] {
         paths.push(format!("/chats/{observed}{tab}"));
     }
+    paths.extend(pages_of_text(server, &reader, name).await);
     paths.extend(
         [
             "/history",
@@ -185,6 +186,27 @@ async fn pages_of_chat(reader: &Browser<'_>, chat: ChatId) -> Vec<String> {
         }
     }
     paths
+}
+
+/// Returns the pages of a turn that had an earlier text, and of this text.
+async fn pages_of_text(server: &Server, reader: &Browser<'_>, text: &str) -> [String; 2] {
+    let mut agent = create_agent(server, text).await;
+    let edition = |line| Workspace::with_agents_md("/w", &format!("{text}\n{line}\n"));
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(server, Some(agent.id), text).await;
+    agent.push(&edition("Be quick.")).await;
+    let refresh = ContextMove::default();
+    let moved = server.client.context_move(chat, &refresh, None).await;
+    moved.unwrap();
+    let earlier = format!("{text}\nBe kind.\n");
+    let stale = result("instruction_file", "/w/AGENTS.md", "stale", &earlier);
+    let records = Reader::new(server).await;
+    records.turn(chat, "deviates", vec![stale]).await;
+    let turn = format!("/chats/{chat}/turns/1");
+    let texts = format!("{turn}/texts/");
+    let page = reader.page(&turn).await;
+    let text = format!("{texts}{}", between(&page, &texts, "\""));
+    [turn, text]
 }
 
 async fn create_agent(server: &Server, name: &str) -> Agent {

@@ -5,17 +5,13 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::State;
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{Kind, Resource, ResourceId, Status};
 use ctxpin_model::treatment::TreatedSnapshot;
-use ctxpin_operations::contexts::{
-    self, Effective, LeftOut, RemovalReason, ReviewedText, TextPiece,
-};
+use ctxpin_operations::contexts::{self, Effective, LeftOut};
 use ctxpin_operations::skills;
 use ctxpin_protocol::convert::members::InvalidMember;
 use ctxpin_protocol::problem::ProblemName;
@@ -24,18 +20,16 @@ use serde::Deserialize;
 use super::changes::{BYTES_PER_TOKEN, directory};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use super::question::Question;
+use super::shown::{Form, Shown, plain, saved};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
-use crate::attachment::attachment;
 use crate::pages::PageCaller;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::glyph::{Glyph, Share};
-use crate::pages::parts::markdown::Markdown;
 use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::resource_name::name_from;
 use crate::pages::parts::resource_tree::{Marks, ResourceTree};
-use crate::pages::parts::room::{ListRoom, TextRoom};
-use crate::pages::parts::short_id::ShortId;
+use crate::pages::parts::room::ListRoom;
 use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::unused::{Cure, Taker, Unused, UnusedList};
 use crate::params::{PathParams, QueryParams};
@@ -99,42 +93,6 @@ struct OnDemandFile {
     size: Size,
 }
 
-/// The text of a resource.
-struct Shown {
-    name: String,
-    /// The query that chooses the resource.
-    query: String,
-    form: Form,
-    size: Size,
-    removed: Option<Size>,
-    /// `None` if the pin has none of the file's bytes.
-    file: Option<PinnedFile>,
-    /// As much of the text as the page shows.
-    pieces: Vec<TextPiece>,
-    /// How much the page shows of a text that is too long for it, and the path of the whole text.
-    cut: Option<(Size, String)>,
-}
-
-/// The most pieces of a text that the page shows. A text may consist of removed characters and others in turn.
-const PIECES_MAX: usize = 2_000;
-
-/// A file whose bytes are part of the pin.
-struct PinnedFile {
-    hash: ShortId,
-    /// The path of its bytes.
-    download: String,
-    /// The path of the search for the chats that had it.
-    exposure: String,
-}
-
-/// The form of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Rendered,
-    Raw,
-    Removed,
-}
-
 /// The query of the page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -164,11 +122,7 @@ pub(crate) async fn page(
     let unknown = || InvalidMember::new("resource", "this is not the id of a resource");
     let asked = query.resource.map(|id| id.parse().map_err(|_| unknown()));
     let asked: Option<ResourceId> = asked.transpose()?;
-    let form = match query.r#as.as_deref() {
-        Some("rendered") => Form::Rendered,
-        Some("removed") => Form::Removed,
-        _ => Form::Raw,
-    };
+    let form = Form::of(query.r#as.as_deref());
     let first = || {
         let mut pinned = page.view.pinned.iter().flat_map(|side| &side.resources);
         let first = pinned.find(|resource| resource.reaches_context());
@@ -178,7 +132,10 @@ pub(crate) async fn page(
     let mut shown = None;
     if let Some(id) = id {
         let reviewed = contexts::review(&app.service, caller.credential, chat, id).await?;
-        shown = Some(Shown::new(id, form, reviewed, &page));
+        let name = name_from(&reviewed.resource.source, directory(&page.view)).to_owned();
+        let path = format!("/chats/{chat}/context/{id}");
+        let query = Some(format!("resource={id}"));
+        shown = Some(Shown::new(name, (form, query), path, reviewed));
     }
     let is_of_tool = |pinned: &TreatedSnapshot| pinned.facts.rules.is_some();
     let is_of_tool = page.view.pinned.as_deref().is_some_and(is_of_tool);
@@ -197,7 +154,7 @@ pub(crate) async fn page(
         question = Some(asked.await?);
     }
     let weight = contexts::context_weight(&page.view);
-    let weight = weight + shown.as_ref().map_or(0, |shown| shown.size.0);
+    let weight = weight + shown.as_ref().map_or(0, Shown::bytes);
     let render = move || render(page, id, shown, effective, question);
     app.build_response(caller.credential, weight, render)
         .await?
@@ -357,74 +314,6 @@ impl Given {
     }
 }
 
-impl Shown {
-    fn new(id: ResourceId, form: Form, text: ReviewedText, page: &ChatPage) -> Self {
-        let ReviewedText { resource, pieces } = text;
-        let name = name_from(&resource.source, directory(&page.view));
-        // Nobody misses the blanks, such as the last line end.
-        let is_missed = |reason: &RemovalReason| !matches!(reason, RemovalReason::Blank);
-        let removed = pieces
-            .iter()
-            .filter(|piece| piece.removed.as_ref().is_some_and(is_missed));
-        let removed: usize = removed.map(|piece| piece.text.len()).sum();
-        let mut room = TextRoom::new();
-        let is_long = pieces.len() > PIECES_MAX;
-        let pieces = pieces.into_iter().take(PIECES_MAX);
-        let pieces = pieces.map(|piece| {
-            let text = room.take(&piece.text).to_owned();
-            let is_whole = text.len() == piece.text.len();
-            TextPiece {
-                text,
-                original: piece.original.filter(|_| is_whole),
-                removed: piece.removed,
-            }
-        });
-        let pieces: Vec<_> = pieces.collect();
-        let shown: usize = pieces.iter().map(|piece| piece.text.len()).sum();
-        Self {
-            name: name.to_owned(),
-            query: format!("resource={id}"),
-            form,
-            size: Size(resource.size),
-            removed: (removed > 0).then_some(Size(removed as u64)),
-            file: resource.body().map(|hash| PinnedFile {
-                hash: ShortId::of_hash(hash, "hash"),
-                download: format!("/chats/{}/context/{id}/download", page.head.id),
-                exposure: format!("/search?q={hash}"),
-            }),
-            pieces,
-            cut: (is_long || room.is_cut()).then(|| {
-                let whole = format!("/chats/{}/context/{id}/raw", page.head.id);
-                (Size(shown as u64), whole)
-            }),
-        }
-    }
-
-    fn is_form(&self, word: &str) -> bool {
-        let shown = match self.form {
-            Form::Rendered => "rendered",
-            Form::Raw => "raw",
-            Form::Removed => "removed",
-        };
-        shown == word
-    }
-
-    /// Returns the text as it is in the workspace.
-    fn original(&self) -> String {
-        let pieces = self.pieces.iter();
-        pieces.map(TextPiece::in_file).collect()
-    }
-}
-
-/// Returns why a piece of text is removed, in words.
-fn reason_words(reason: &RemovalReason) -> &'static str {
-    match reason {
-        RemovalReason::Comment => "A comment: readers do not see it, so it is removed",
-        RemovalReason::Invisible => "Invisible, so it is removed",
-        RemovalReason::Blank => "A blank that nobody sees, so it is removed",
-    }
-}
-
 /// Returns the text of a resource as it is in the workspace.
 pub(crate) async fn raw(
     State(app): State<App>,
@@ -433,10 +322,7 @@ pub(crate) async fn raw(
 ) -> ApiResult<Response> {
     let (chat, id) = (chat_id(&path)?, path.id("resource")?);
     let reviewed = contexts::review(&app.service, caller.credential, chat, id).await?;
-    let pieces = reviewed.pieces.iter();
-    let text: String = pieces.map(TextPiece::in_file).collect();
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    Ok(([(CONTENT_TYPE, plain)], text).into_response())
+    Ok(plain(&reviewed))
 }
 
 /// Returns a file of a skill as an attachment, because nobody knows what it is.
@@ -467,15 +353,4 @@ pub(crate) async fn download(
     let (resource, bytes) =
         contexts::resource_bytes(&app.service, caller.credential, chat, id).await?;
     Ok(saved(&resource.source, bytes.to_vec()))
-}
-
-/// Returns a response that a browser saves under the name at the end of a path. It shows none of it: nobody knows
-/// what the file is.
-fn saved(path: &str, bytes: Vec<u8>) -> Response {
-    let binary = HeaderValue::from_static("application/octet-stream");
-    let headers = [
-        (CONTENT_TYPE, binary),
-        (CONTENT_DISPOSITION, attachment(path)),
-    ];
-    (headers, bytes).into_response()
 }

@@ -6,7 +6,9 @@ use ctxpin_model::diff::Subject;
 use ctxpin_model::evidence::{
     EvidenceView, ForeignText, Gap, Outcome, ResourceResult, Source, TurnEvidence,
 };
+use ctxpin_model::held_text::HeldText;
 
+use crate::pages::parts::held_text::{holder, text_path};
 use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::outcome::Became;
 use crate::pages::parts::resource_name::resource_name;
@@ -43,6 +45,8 @@ struct ResultRow {
     /// The path, if the name does not say it.
     path: Option<String>,
     details: Vec<String>,
+    /// The path of the text, if the caller may read it and the server has it.
+    text: Option<String>,
     /// The search for the content.
     search: Option<String>,
 }
@@ -57,8 +61,14 @@ struct ForeignRow {
 }
 
 impl Evidence {
-    /// Returns what the rows of a turn say together.
-    pub fn new(turn: &TurnEvidence, view: &EvidenceView) -> Self {
+    /// Returns what the rows of a turn say together. `held` are the texts that the server has, and `None` if the caller may
+    /// not read them.
+    pub fn new(
+        turn: &TurnEvidence,
+        view: &EvidenceView,
+        path: &str,
+        held: Option<&[HeldText]>,
+    ) -> Self {
         let mut room = ListRoom::new(ITEMS_MAX);
         let all = view.resources.len();
         let shown = view.resources.iter();
@@ -68,7 +78,7 @@ impl Evidence {
         for result in shown {
             match &result.foreign {
                 Some(text) => foreign.push(ForeignRow::new(result, text)),
-                None => results.push(ResultRow::new(result)),
+                None => results.push(ResultRow::new(result, path, held)),
             }
         }
         let mut sources: Vec<_> = view.rows.iter().map(|row| row.source).collect();
@@ -92,33 +102,56 @@ impl Evidence {
 impl HtmlSafe for Evidence {}
 
 impl ResultRow {
-    fn new(result: &ResourceResult) -> Self {
+    fn new(result: &ResourceResult, turn: &str, held: Option<&[HeldText]>) -> Self {
         let path = result.path.as_deref().unwrap_or_default();
         let name = match result.kind {
             Some(kind) => resource_name(Subject::Resource(kind), path),
             None => path.to_owned(),
         };
-        let became = Became(result.outcome);
-        let mut details: Vec<_> = became.meaning().map(str::to_owned).into_iter().collect();
-        if result.is_within {
-            details.push("it stands inside of another text that was given".to_owned());
-        }
-        details.extend(result.given_bytes.map(|bytes| match result.outcome {
-            Outcome::GivenUpTo => format!("up to byte {}", Number(bytes)),
-            _ => format!("{} of it", Size(bytes)),
-        }));
-        details.extend(result.size_bytes.map(|bytes| Size(bytes).to_string()));
-        if result.outcome.deviates() {
-            details.push(format!("first in request {}", Number(result.request)));
+        let mut details = details(result);
+        let had = result.text_had().zip(held);
+        let text = had.and_then(|(had, held)| {
+            let mut held = held.iter();
+            held.find(|text| (text.id(), text.content) == had)
+        });
+        let is_other = result.outcome.is_other_text();
+        match text {
+            Some(held) if is_other => details.push(format!("that of {}", holder(held))),
+            None if is_other && had.is_some() => {
+                details.push(
+                    "no pin and no head around the turn has it, so the server cannot show it"
+                        .to_owned(),
+                );
+            }
+            _ => {}
         }
         Self {
-            became,
+            became: Became(result.outcome),
             path: (path != name).then(|| path.to_owned()),
             name,
             details,
+            text: text.map(|held| text_path(turn, held)),
             search: result.content.map(|content| format!("/search?q={content}")),
         }
     }
+}
+
+/// Returns what is known of a result, as parts of a sentence.
+pub(super) fn details(result: &ResourceResult) -> Vec<String> {
+    let meaning = Became(result.outcome).meaning();
+    let mut details: Vec<_> = meaning.map(str::to_owned).into_iter().collect();
+    if result.is_within {
+        details.push("it stands inside of another text that was given".to_owned());
+    }
+    details.extend(result.given_bytes.map(|bytes| match result.outcome {
+        Outcome::GivenUpTo => format!("up to byte {}", Number(bytes)),
+        _ => format!("{} of it", Size(bytes)),
+    }));
+    details.extend(result.size_bytes.map(|bytes| Size(bytes).to_string()));
+    if result.outcome.deviates() {
+        details.push(format!("first in request {}", Number(result.request)));
+    }
+    details
 }
 
 impl ForeignRow {

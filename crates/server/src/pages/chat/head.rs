@@ -27,6 +27,7 @@ use crate::pages::parts::time::Time;
 use crate::pages::parts::unused::Taker;
 use crate::pages::parts::verdict::LastSaid;
 use crate::pages::typed::Typed;
+use crate::params::PathParams;
 
 /// A tab of a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -369,13 +370,23 @@ impl Next {
 /// # Errors
 ///
 /// Returns `not-found` if the text is no id.
-pub(super) fn chat_id(path: &crate::params::PathParams) -> ApiResult<ChatId> {
+pub(super) fn chat_id(path: &PathParams) -> ApiResult<ChatId> {
     path.id("chat").map_err(|_: ApiError| {
         ApiError::new(
             ProblemName::NotFound,
             "There is no chat of this id, or you may not see it.",
         )
     })
+}
+
+/// Reads the number of a turn in a path.
+///
+/// # Errors
+///
+/// Returns `not-found` if it is no number.
+pub(super) fn turn_number(path: &PathParams) -> ApiResult<i64> {
+    path.id("number")
+        .map_err(|_: ApiError| ApiError::new(ProblemName::NotFound, "The chat has no such turn."))
 }
 
 #[cfg(test)]

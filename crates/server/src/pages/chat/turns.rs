@@ -9,19 +9,19 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::delivery::Delivery;
 use ctxpin_model::hash::SnapshotId;
+use ctxpin_model::held_text::HeldText;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::moment::Moment;
 use ctxpin_model::offered_tools::OfferedTool;
 use ctxpin_model::resource::Resource;
 use ctxpin_model::turn::{PromptFacts, TurnRecord, TurnView};
-use ctxpin_operations::turns;
-use ctxpin_protocol::problem::ProblemName;
+use ctxpin_operations::{given_texts, turns};
 
 use super::evidence::Evidence;
-use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
+use super::head::{ChatHead, ChatPage, Tab, chat_id, read, turn_number};
 use super::prompt::{PromptText, RENDERED_BYTES, raw_response};
 use super::resume::Advice;
-use crate::api_error::{ApiError, ApiResult};
+use crate::api_error::ApiResult;
 use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::cursor::{CursorQuery, require_items};
@@ -221,7 +221,11 @@ pub(crate) async fn turn(
 ) -> ApiResult<Response> {
     let (chat, number) = (chat_id(&path)?, turn_number(&path)?);
     let view = turns::read(&app.service, caller.credential, chat, number).await?;
-    let mut facts = TurnFacts::new(chat, &view);
+    let mut held = None;
+    if view.offer.is_some() {
+        held = Some(given_texts::held(&app.service, caller.credential, chat, &view).await?);
+    }
+    let mut facts = TurnFacts::new(chat, &view, held.as_deref());
     if Wants::read(&headers) == Wants::Fragment {
         return html(&facts);
     }
@@ -288,14 +292,10 @@ pub(crate) async fn raw(
     Ok(raw_response(prompt))
 }
 
-fn turn_number(path: &PathParams) -> ApiResult<i64> {
-    path.id("number")
-        .map_err(|_: ApiError| ApiError::new(ProblemName::NotFound, "The chat has no such turn."))
-}
-
 impl TurnFacts {
-    fn new(chat: ChatId, view: &TurnView) -> Self {
+    fn new(chat: ChatId, view: &TurnView, held: Option<&[HeldText]>) -> Self {
         let turn = &view.turn;
+        let path = format!("/chats/{chat}/turns/{}", turn.number);
         let has_tools = view
             .offer
             .as_ref()
@@ -304,7 +304,11 @@ impl TurnFacts {
             .tools_snapshot
             .filter(|id| has_tools && Some(*id) != turn.snapshot);
         Self {
-            path: format!("/chats/{chat}/turns/{}", turn.number),
+            evidence: turn
+                .evidence
+                .zip(view.evidence.as_ref())
+                .map(|(turn, view)| Evidence::new(&turn, view, &path, held)),
+            path,
             is_alone: true,
             snapshot: turn.snapshot.map(ShortId::of_snapshot),
             believed: turn.believed.map(ShortId::of_snapshot),
@@ -325,10 +329,6 @@ impl TurnFacts {
                     tools_snapshot: tools_snapshot.map(ShortId::of_snapshot),
                 }
             }),
-            evidence: turn
-                .evidence
-                .zip(view.evidence.as_ref())
-                .map(|(turn, view)| Evidence::new(&turn, view)),
         }
     }
 }

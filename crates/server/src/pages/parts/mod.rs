@@ -3,6 +3,7 @@
 pub(crate) mod command;
 pub(crate) mod conditions;
 pub(crate) mod glyph;
+pub(crate) mod held_text;
 pub(crate) mod lines;
 pub(crate) mod map;
 pub(crate) mod markdown;
