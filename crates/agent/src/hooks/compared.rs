@@ -75,7 +75,7 @@ pub(super) struct KnownHeads {
     pub heads: Vec<Head>,
     /// The heads in the order in which they were the newest.
     pub timeline: Vec<SnapshotId>,
-    /// Whether the process has forgotten none.
+    /// Whether the process has forgotten none, and the server knows each that evidence shows.
     pub are_all: bool,
 }
 

@@ -453,7 +453,8 @@ impl Evidence {
         for head in recent.iter().chain(&newest) {
             heads.note(agent, head);
         }
-        let are_all = are_recent_all && !heads.has_forgotten(agent);
+        let are_known = judging.never_pushed.is_empty();
+        let are_all = are_recent_all && are_known && !heads.has_forgotten(agent);
         let heads = heads.of(agent);
         let is_recent = |head: &SnapshotId| recent.iter().any(|recent| recent.id == *head);
         let earlier = heads.iter().map(|head| head.id);

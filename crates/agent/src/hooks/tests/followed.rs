@@ -1,5 +1,6 @@
 //! Sessions that are followed at a server which answers.
 
+mod guessed;
 mod rewritten;
 mod starting;
 mod written_late;
@@ -40,6 +41,8 @@ struct Kept {
     is_away: bool,
     /// What a start without a head moves the pin to.
     head: Value,
+    /// The head that an agent had and never pushed.
+    never_pushed: Value,
     /// How many rows were refused, because another one has their key.
     conflicts: usize,
 }
@@ -105,6 +108,10 @@ impl Kept {
                 json!({ "key": "07".repeat(32), "name": name })
             }
             ("post", ["chats", chat, "turns", turn, "evidence"]) => {
+                if !body["shows"].is_null() && body["shows"] == self.never_pushed {
+                    let kind = "urn:ctxpin:problem:invalid-request";
+                    return json!({ "type": kind, "title": "Invalid", "status": 422 });
+                }
                 let mut known = self.row_bodies.iter();
                 if known.any(|known| known["key"] == body["key"] && *known != body) {
                     self.conflicts += 1;
@@ -168,10 +175,13 @@ impl Followed {
                 },
                 false => {
                     let answer = kept.answer(asked);
-                    let status = answer["status"].as_u64();
-                    Answered {
-                        status: status.map_or(200, |status| status as u16),
-                        ..Answered::ok(answer)
+                    match answer["status"].as_u64() {
+                        Some(status) => Answered {
+                            status: status as u16,
+                            headers: "content-type: application/problem+json\r\n".into(),
+                            body: answer,
+                        },
+                        None => Answered::ok(answer),
                     }
                 }
             };
@@ -667,51 +677,6 @@ fn the_subagents_of_a_session_have_a_bound() {
     assert_eq!((known.len(), known[0], known[63]), (64, "6", "69"));
     assert!(read.ended("69") && !read.ended("0"));
     assert!(read.forget("69") && !read.forget("69"));
-}
-
-/// Returns a text that is long enough to be found anywhere.
-fn rules(number: usize) -> String {
-    format!(
-        "# Rules\n\nRevision {number} says that every change has a test which fails without it.\n"
-    )
-}
-
-#[tokio::test]
-async fn requests_that_no_known_head_has_deviate_from_no_guess_if_a_head_was_forgotten() {
-    let check = async |given: usize, heads: usize, is_over: bool, expected: Option<&str>| {
-        let followed = Followed::new().await;
-        let snapshot = |number| followed.snapshot_with("w", Some(&rules(number)));
-        let newest = snapshot(heads);
-        lock(&followed.kept).head = json!(newest.id.to_string());
-        for head in (1..heads).map(snapshot).chain([Arc::clone(&newest)]) {
-            followed.hooks.evidence.note_head(Uuid::nil(), &head);
-        }
-        followed.newest.send_replace(Some(newest));
-        followed.start_with("s", Box::pin(async { None })).await;
-        followed.prompt("s", "t1").await;
-        followed.settle().await;
-        if is_over {
-            // The session begins anew before its evidence is read, so its pin has moved on.
-            followed.start("s").await;
-        }
-        followed.write("s", "session_meta", &json!({"id": "s"}));
-        let file = rules(given);
-        let said =
-            format!("# AGENTS.md instructions for /w\n\n<INSTRUCTIONS>\n{file}\n</INSTRUCTIONS>");
-        followed.request_with("s", "t1", &said);
-        followed.stop("s").await;
-        let kept = lock(&followed.kept);
-        let mut verdicts = kept.row_bodies.iter().map(|row| row["verdict"].as_str());
-        let told = verdicts.next().flatten();
-        assert_eq!(told, expected, "{given} of {heads} heads, over: {is_over}");
-    };
-    check(3, 3, false, Some("as-pinned")).await;
-    check(1, 3, false, Some("as-pinned")).await;
-    check(0, 3, false, Some("deviates")).await;
-    check(1, 18, false, None).await;
-    check(18, 18, false, Some("as-pinned")).await;
-    check(3, 3, true, Some("as-pinned")).await;
-    check(1, 3, true, None).await;
 }
 
 #[tokio::test]
