@@ -353,8 +353,10 @@ fn evidence_shows_what_a_session_read_while_nobody_saw_it() {
             &history,
             &["observe, shown by turn 2", "observe, unconfirmed"],
         );
-        // The person is told that the file has changed since.
-        let told = watched.calls(&record, "UserPromptSubmit", &watched.named("t3"));
+        // The person is told that the file has changed since, once it is noted behind the server's answer what was read.
+        let mut tries = 0..200;
+        let told =
+            tries.find_map(|_| watched.calls(&record, "UserPromptSubmit", &watched.named("t3")));
         assert_says(
             &told.unwrap(),
             &["AGENTS.md changed since this session read it"],
