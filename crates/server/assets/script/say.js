@@ -26,10 +26,11 @@ function say(sentence, { asked = false } = {}) {
 }
 
 /**
- * Shows a toast, and says its sentence. It stays until the reader does the next thing, closes it or leaves the
- * page: nobody knows how long somebody needs to see a mistake.
+ * Shows a toast in the place of those that it ends, and says its sentence. It stays until the reader does the next
+ * thing, closes it or leaves the page: nobody knows how long somebody needs to see a mistake.
  */
-function showToast(toast) {
+function showToast(toast, ends) {
+  endToasts(ends);
   document.getElementById("toasts").append(toast);
   say(toast.querySelector("p").textContent, { asked: true });
 }
@@ -42,8 +43,8 @@ new ResizeObserver(([toasts]) => {
   measures.replaceSync(`:root { --toasts: ${toasts.contentRect.height}px }`);
 }).observe(document.getElementById("toasts"));
 
-/** Removes the toasts of what was done before. One that failed stays until somebody closes it. */
-function endToasts(which = ".toast:not(.failed)") {
+/** Removes the toasts of what was done before. */
+function endToasts(which = ".toast") {
   for (const toast of document.querySelectorAll(which)) toast.remove();
 }
 
@@ -70,7 +71,8 @@ function showSentence(sentence, { failed = false, stays = failed, lost = false }
     close.textContent = "Close";
     toast.append(close);
   }
-  showToast(toast);
+  // What the reader can still undo is of more use than what the page says by itself.
+  showToast(toast, stays ? ".toast:not(:has(form))" : ".toast:not(:has(button))");
   if (!stays) setTimeout(() => toast.remove(), SENTENCE_MS);
   return toast;
 }

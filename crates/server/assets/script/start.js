@@ -9,6 +9,22 @@ function showAddress() {
 document.addEventListener("page-changed", showAddress);
 showAddress();
 
+// What the page before has done is said once, and news leave it there.
+function showDone() {
+  const done = document.querySelector("[data-done]");
+  if (!done) return;
+  showSentence(done.textContent, { stays: true });
+  done.remove();
+}
+
+// A page that waits for something goes on when it has come. One that is opened later does not.
+const waits = !document.querySelector("[data-goes-on]");
+document.addEventListener("page-changed", () => {
+  const next = waits && document.querySelector("[data-goes-on]");
+  if (next) location.assign(next.href);
+});
+
+showDone();
 startTimes();
 startKeys();
 returnToRow();

@@ -54,7 +54,10 @@ async function send(form, submitter) {
   }
   const answer = new DOMParser().parseFromString(await response.text(), "text/html");
   // What was typed stays, and the reason stands beside it.
-  if (!response.ok && failAtField(form, answer.querySelector("[data-field]"))) return;
+  if (!response.ok && failAtField(form, answer.querySelector("[data-field]"))) {
+    endToasts();
+    return;
+  }
   guardPointer(() => {
     if (response.ok) endForm(form);
     if (answer.querySelector("[data-again], .failures")) disarm(form);

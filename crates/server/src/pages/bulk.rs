@@ -38,6 +38,8 @@ use crate::params::PathParams;
 #[template(path = "failures.html")]
 struct Failures<'f> {
     toast: &'f Toast,
+    /// How many chats and changes failed, in words.
+    failed: &'f str,
     failures: &'f [Failure],
 }
 
@@ -47,6 +49,8 @@ struct Failures<'f> {
 struct FailuresPage<'f> {
     frame: Frame,
     toast: &'f Toast,
+    /// How many chats and changes failed, in words.
+    failed: &'f str,
     failures: &'f [Failure],
     /// The path of the page that the decision was made on.
     page: &'f str,
@@ -557,6 +561,29 @@ fn advice(error: ApiError) -> String {
     advice.to_owned()
 }
 
+/// Returns how many chats and how many changes failed, in words.
+fn failed_words(failures: &[Failure], is_kept: bool) -> String {
+    let is_chat = |failure: &&Failure| matches!(failure.of, Failed::Chat(_));
+    let (chats, changes): (Vec<_>, Vec<_>) = failures.iter().partition(is_chat);
+    let said = |count: usize, noun, one: &str, many: &str| {
+        let words = if count == 1 { one } else { many };
+        (count > 0).then(|| format!("{} {words}", counted(count as u64, noun)))
+    };
+    let (was, were) = match is_kept {
+        true => ("was not decided", "were not decided"),
+        false => ("was not taken", "were not taken"),
+    };
+    let chats = said(
+        chats.len(),
+        "chat",
+        "stayed as it was",
+        "stayed as they were",
+    );
+    let changes = said(changes.len(), "change", was, were);
+    let parts: Vec<_> = chats.into_iter().chain(changes).collect();
+    parts.join(", and ")
+}
+
 async fn answer(
     app: &App,
     form: PageForm,
@@ -573,12 +600,19 @@ async fn answer(
     for chat in failures.iter_mut().filter_map(Failure::chat) {
         chat.title = titles.remove(&chat.id).flatten();
     }
+    let is_kept = form.fields.get("move") == Some("decline");
+    let failed = &failed_words(&failures, is_kept);
     let (toast, failures) = (&toast, failures.as_slice());
     match form.wants {
-        Wants::Fragment => html(&Failures { toast, failures }),
+        Wants::Fragment => html(&Failures {
+            toast,
+            failed,
+            failures,
+        }),
         Wants::Page => html(&FailuresPage {
             frame: Frame::read(app, &form.caller, Place::Changes, "What failed").await?,
             toast,
+            failed,
             failures,
             page,
         }),

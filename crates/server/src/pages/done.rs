@@ -1,6 +1,6 @@
 //! What a write has done, on the page that a browser without the script sees next. A cookie carries the sentence there.
 
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use ctxpin_model::limits::cut;
@@ -14,7 +14,7 @@ const DONE_COOKIE: &str = "ctxpin-done";
 /// The most bytes of such a sentence. A cookie may have 4,096, and each may become three.
 const DONE_BYTES_MAX: usize = 400;
 
-/// Lets the next page of the browser show what was done. The browser forgets it after five seconds.
+/// Lets the next page of the browser show what was done. The browser forgets it with that page, or after five seconds.
 pub(crate) fn saying(response: Response, done: &str) -> Response {
     let done: String = byte_serialize(cut(done, DONE_BYTES_MAX).as_bytes()).collect();
     with_cookie(response, &done, 5)
@@ -23,6 +23,15 @@ pub(crate) fn saying(response: Response, done: &str) -> Response {
 /// Lets the next page say nothing of what another user has done.
 pub(crate) fn forgetting(response: Response) -> Response {
     with_cookie(response, "", 0)
+}
+
+/// Lets later pages say nothing of what this one has said. A response that is no page has said nothing.
+pub(crate) fn said(response: Response) -> Response {
+    let kind = response.headers().get(CONTENT_TYPE);
+    match kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+        true => with_cookie(response, "", 0),
+        false => response,
+    }
 }
 
 fn with_cookie(mut response: Response, done: &str, seconds: u64) -> Response {

@@ -17,6 +17,7 @@ use url::form_urlencoded;
 
 use super::answer::see_other;
 use super::caller::{Choices, FoundCaller, PageCaller};
+use super::done::said;
 use super::form::Wants;
 use super::frame::{Frame, html};
 use super::local_path::{form_path, local_path};
@@ -210,6 +211,9 @@ pub(crate) async fn show_problems(
             }
             (_, Wants::Fragment) => with_status(html(&Failed { told: &told }), response.status()),
         };
+    }
+    if is_read && wants == Wants::Page && caller.get().is_some_and(|caller| caller.done.is_some()) {
+        response = said(response);
     }
     let headers = response.headers_mut();
     // The first page of whoever has signed in shows the form, or forgets another user's.

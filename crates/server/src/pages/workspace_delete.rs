@@ -9,6 +9,7 @@ use ctxpin_operations::{agents, chats};
 
 use super::answer::elsewhere;
 use super::caller::PageCaller;
+use super::done::saying;
 use super::form::PageForm;
 use super::frame::{Frame, Place, html};
 use super::parts::number::counted;
@@ -62,6 +63,18 @@ pub(crate) async fn delete(
     path: PathParams,
     form: PageForm,
 ) -> ApiResult<Response> {
-    agents::delete(&app.service, form.caller.credential, agent_id(&path)?).await?;
-    Ok(elsewhere(form.wants, "/workspaces"))
+    let (credential, id) = (form.caller.credential, agent_id(&path)?);
+    let agent = agents::read(&app.service, credential, id).await?;
+    let counts = chats::counts(&app.service, credential, Some(id), None).await?;
+    agents::delete(&app.service, credential, id).await?;
+    let chats = match counts.all + counts.archived {
+        0 => "No chat was bound to it.".to_owned(),
+        1 => "Its chat keeps its pin and its history, and has no workspace now.".to_owned(),
+        many => format!(
+            "Its {} keep their pins and their history, and have no workspace now.",
+            counted(many, "chat")
+        ),
+    };
+    let done = format!("Deleted the workspace {}. {chats}", agent.workspace);
+    Ok(saying(elsewhere(form.wants, "/workspaces"), &done))
 }

@@ -64,7 +64,7 @@ async fn an_equal_change_is_decided_once_for_many_chats() {
     fields.push(("page", &value));
     let late = browser.post("/chats/moves", &fields).await;
     let late = late.text().await.unwrap();
-    assert!(late.contains("3 stayed as they were"), "{late}");
+    assert!(late.contains("3 chats stayed as they were"), "{late}");
     assert!(late.contains("It has changed meanwhile."), "{late}");
 
     // So does a decline.
@@ -169,7 +169,7 @@ async fn a_chosen_change_that_is_gone_is_named_and_the_others_are_taken() {
     fields.push(("move", "take"));
     let taken = send(&browser, &inbox, "/changes/moves", &fields).await;
     assert!(
-        taken.contains("Took AGENTS.md for 1 chat. 1 stayed as it was:"),
+        taken.contains("Took AGENTS.md for 1 chat. 1 change was not taken:"),
         "{taken}"
     );
     assert!(

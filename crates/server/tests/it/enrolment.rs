@@ -17,7 +17,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::browser::create_chat;
-use crate::flows::signed_in;
+use crate::flows::{LIVE, signed_in};
 use crate::server::{Agent, Server, problem};
 
 const SECRET: [u8; 32] = [7; 32];
@@ -166,7 +166,7 @@ async fn guesses_are_bounded() {
 }
 
 #[tokio::test]
-async fn an_open_page_shows_the_workspace_that_its_code_has_connected() -> Result<()> {
+async fn an_open_page_goes_on_to_the_workspace_that_its_code_has_connected() -> Result<()> {
     let server = Server::start().await;
     let mut browser = signed_in(&server, "/workspaces/new").await?;
     browser
@@ -193,7 +193,13 @@ async fn an_open_page_shows_the_workspace_that_its_code_has_connected() -> Resul
 
     let mut agent = enrolled(&server, &code.parse()?).await;
     browser
-        .until("document.querySelector('#code').textContent.includes('has pushed nothing yet')")
+        .until(&format!("location.pathname === '/workspaces/{}' && document.querySelector('h1').textContent === 'payments'", agent.id))
+        .await?;
+    // The way back leads to the page of the code, which goes nowhere any more.
+    browser.until(LIVE).await?;
+    browser.evaluate("history.back()").await?;
+    browser
+        .until(&format!("location.pathname === '/workspaces/new' && {LIVE} && document.querySelector('#code').textContent.includes('has pushed nothing yet')"))
         .await?;
     agent
         .push(&Workspace::with_agents_md("/w", "Be kind.\n"))

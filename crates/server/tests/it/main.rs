@@ -25,6 +25,7 @@ mod hostile_pages;
 mod keyboard;
 mod live;
 mod narrow;
+mod notices;
 mod observed;
 mod on_demand_pages;
 mod open_pages;

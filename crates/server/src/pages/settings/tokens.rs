@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::answer::elsewhere;
 use crate::pages::cursor::{CursorQuery, require_items};
+use crate::pages::done::saying;
 use crate::pages::fields::Fields;
 use crate::pages::form::{PageForm, Wants};
 use crate::pages::frame::{Frame, Place, html};
@@ -265,6 +266,15 @@ pub(crate) async fn revoke(
         Some(_) => Revocation::WithChildren,
         None => Revocation::Alone,
     };
-    people::token_revoke(&app.service, form.caller.credential, token, revocation).await?;
-    Ok(elsewhere(form.wants, "/settings"))
+    let credential = form.caller.credential;
+    let label = people::token_in_use(&app.service, credential, token).await?;
+    let label = label.token.label;
+    people::token_revoke(&app.service, credential, token, revocation).await?;
+    let made = match revocation {
+        Revocation::WithChildren => ", and the tokens that it made",
+        Revocation::Alone => "",
+    };
+    let named = label.map_or("the token".to_owned(), |label| format!("the token {label}"));
+    let done = format!("Revoked {named}{made}.");
+    Ok(saying(elsewhere(form.wants, "/settings"), &done))
 }
