@@ -2,11 +2,14 @@
 
 use anyhow::Result;
 use ctxpin_browser::Chromium;
+use ctxpin_model::hash::BlobHash;
 use ctxpin_protocol::http::people::TokenCreate;
 use ctxpin_testing::workspace::Workspace;
 use serde_json::{Value, json};
 
+use crate::accessibility::OVERFLOW;
 use crate::browser::create_chat;
+use crate::evidence::{Reader, result};
 use crate::flows::signed_in;
 use crate::server::{Agent, Server};
 
@@ -167,6 +170,71 @@ async fn a_choice_moves_no_button() -> Result<()> {
         .await?;
     let context = server.client.context(chat).await.unwrap();
     assert!(context.pin.dirty, "one of two changes was taken");
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+/// The results of a search for a hash say much in a row: turns that had it, and some that may have had it.
+#[tokio::test]
+async fn what_a_search_for_a_hash_finds_fits() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let text = |line: &str| format!("{line}\n");
+    let workspace = |line: &str| Workspace::with_agents_md("/srv/shop", &text(line));
+    agent.push(&workspace("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Split the payment step").await;
+    let head = agent.push(&workspace("Be quick.")).await;
+    let reader = Reader::new(&server).await;
+    let file = |outcome, line: &str| {
+        result(
+            "instruction_file",
+            "/srv/shop/AGENTS.md",
+            outcome,
+            &text(line),
+        )
+    };
+    reader.turn(chat, "as-pinned", Vec::new()).await;
+    reader
+        .turn(chat, "as-pinned", vec![file("given", "Be kind.")])
+        .await;
+    reader
+        .turn(
+            chat,
+            "deviates",
+            vec![reader.foreign("notes.md", "Nobody has this.\n")],
+        )
+        .await;
+    let shown = server.client.context(chat).await.unwrap();
+    let mut queries: Vec<_> = [
+        "Be kind.",
+        "Be quick.",
+        "Nobody has this.",
+        "Nobody had this.",
+    ]
+    .map(|line| BlobHash::of(text(line).as_bytes()).to_string())
+    .into();
+    queries.extend(
+        [head.snapshot, shown.pin.snapshot, shown.pin.context_hash]
+            .into_iter()
+            .flatten(),
+    );
+    let short: Vec<_> = queries
+        .iter()
+        .map(|hash| hash["sha256:".len()..][..10].to_owned())
+        .collect();
+    queries.extend(short);
+    let mut browser = phone(&server, "/search").await?;
+    let mut found = Vec::new();
+    for query in &queries {
+        let path = format!("/search?q={query}");
+        browser.open(server.url.join(&path)?.as_str()).await?;
+        browser.until(crate::flows::LIVE).await?;
+        let wide = browser.evaluate(OVERFLOW).await?;
+        let wide = wide.as_array().into_iter().flatten();
+        found.extend(wide.map(|wide| format!("{path}: {wide}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
     browser.no_errors()?;
     server.stop().await;
     Ok(())

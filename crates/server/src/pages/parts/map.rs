@@ -53,6 +53,11 @@ const BAND_WIDTH_MIN: f64 = 0.1;
 /// The least share of the width, in percent, of the present band. A head that was just pushed can be seen.
 const NOW_WIDTH_MIN: f64 = 0.6;
 
+/// The width of the mark of a head on the axis that had no time for a band, and the least distance of two labels of
+/// such heads, in percent.
+const BRIEF_WIDTH: f64 = 0.4;
+const BRIEF_LABEL_WIDTH: f64 = 8.0;
+
 /// The number of steps in which a crowd is counted.
 pub(crate) const CROWD_STEPS: usize = 80;
 
@@ -259,7 +264,12 @@ impl HtmlSafe for Lane {}
 impl fmt::Display for Axis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(lane) = self;
-        f.write_str("<svg height=\"44\" role=\"img\" aria-label=\"The heads of the workspace\">")?;
+        let labels = self.labels();
+        let height = if labels.is_empty() { 44 } else { 56 };
+        write!(
+            f,
+            "<svg height=\"{height}\" role=\"img\" aria-label=\"The heads of the workspace\">"
+        )?;
         let (ticks, is_short) = lane.range.ticks();
         let mut has_time = false;
         for at in ticks {
@@ -289,7 +299,78 @@ impl fmt::Display for Axis {
             )?;
         }
         lane.write_bands(f, 24)?;
+        self.write_brief(f, &labels)?;
         f.write_str("</svg>")
+    }
+}
+
+/// The numbers of heads that lie close together on the axis.
+struct BriefHeads {
+    /// Where the first of them is, in percent.
+    x: f64,
+    first: i64,
+    last: i64,
+}
+
+impl Axis {
+    /// Returns the bands that have no room for their number.
+    fn brief(&self) -> impl Iterator<Item = (&Band, i64)> {
+        let Self(lane) = self;
+        lane.bands.iter().filter_map(|band| {
+            let (x, end) = (lane.range.place(band.from), lane.range.place(band.to));
+            let is_brief = end - x <= NUMBER_WIDTH_MIN && band.to < lane.range.to;
+            match band.stand {
+                StepStand::Head(head) if is_brief => Some((band, head)),
+                StepStand::Head(_) | StepStand::Unpinned | StepStand::Elsewhere => None,
+            }
+        })
+    }
+
+    /// Returns the numbers of these bands, which a lane can have. Those that are close together are one label.
+    fn labels(&self) -> Vec<BriefHeads> {
+        let mut labels: Vec<BriefHeads> = Vec::new();
+        for (band, head) in self.brief() {
+            let x = self.0.range.place(band.from);
+            match labels.last_mut() {
+                Some(label) if x - label.x < BRIEF_LABEL_WIDTH => label.last = head,
+                _ => labels.push(BriefHeads {
+                    x,
+                    first: head,
+                    last: head,
+                }),
+            }
+        }
+        labels
+    }
+
+    /// Writes a mark for each head that had no time for a band, and the numbers below.
+    fn write_brief(&self, f: &mut fmt::Formatter<'_>, labels: &[BriefHeads]) -> fmt::Result {
+        for (band, _) in self.brief() {
+            let (class, words) = (class(band.stand), stand_words(band.stand));
+            let x = self.0.range.place(band.from);
+            if self.0.range.place(band.to) - x < BRIEF_WIDTH {
+                write!(
+                    f,
+                    "<rect class=\"{class}\" x=\"{x:.1}%\" y=\"24\" width=\"{BRIEF_WIDTH}%\" height=\"16\"><title>{words}</title></rect>"
+                )?;
+            }
+        }
+        for BriefHeads { x, first, last } in labels {
+            let late = if *x > 100.0 - 2.0 * BRIEF_LABEL_WIDTH {
+                " late"
+            } else {
+                ""
+            };
+            write!(
+                f,
+                "<text class=\"brief{late}\" x=\"{x:.1}%\" y=\"53\">{first}"
+            )?;
+            if first != last {
+                write!(f, "–{last}")?;
+            }
+            f.write_str("</text>")?;
+        }
+        Ok(())
     }
 }
 
@@ -313,25 +394,30 @@ impl fmt::Display for Crowd {
         write!(
             f,
             "<svg height=\"36\" viewBox=\"0 0 {CROWD_STEPS} 36\" preserveAspectRatio=\"none\" role=\"img\" \
-             aria-label=\"{words}: {now} of {} now, at most {}\"><path class=\"{class}\" d=\"M0 36",
+             aria-label=\"{words}: {now} of {} now, at most {}\"><path class=\"{class}\" d=\"",
             self.all,
             self.most()
         )?;
-        if self.most() == 0 {
-            // A line along the ground would look like a chat.
-            return f.write_str("\"/></svg>");
-        }
         let mut before = 0;
         for (index, count) in self.counts.iter().copied().enumerate() {
-            if count != before {
-                let height = CROWD_HEIGHT * count as f64 / self.all.max(1) as f64;
-                // Few of many are still to be seen.
-                let height = if count > 0 { height.max(1.0) } else { 0.0 };
-                write!(f, "H{index}V{:.1}", CROWD_HEIGHT - height)?;
-                before = count;
+            if count == before {
+                continue;
             }
+            let height = CROWD_HEIGHT * count as f64 / self.all.max(1) as f64;
+            // Few of many are still to be seen.
+            let top = CROWD_HEIGHT - height.max(1.0);
+            // Nothing is drawn where nobody is: an outline along the ground would look like a chat.
+            match (before, count) {
+                (0, _) => write!(f, "M{index} 36V{top:.1}")?,
+                (_, 0) => write!(f, "H{index}V36z")?,
+                (_, _) => write!(f, "H{index}V{top:.1}")?,
+            }
+            before = count;
         }
-        write!(f, "H{CROWD_STEPS}V36z\"/></svg>")
+        if before > 0 {
+            write!(f, "H{CROWD_STEPS}V36z")?;
+        }
+        f.write_str("\"/></svg>")
     }
 }
 
@@ -477,6 +563,29 @@ mod tests {
     }
 
     #[test]
+    fn a_head_that_lived_shortly_has_its_number_on_the_axis() {
+        let axis = |steps: &[(i64, StepStand)]| Axis(lane(steps)).to_string();
+        let svg = axis(&[
+            (1_000, StepStand::Head(1)),
+            (1_500, StepStand::Head(2)),
+            (1_501, StepStand::Head(3)),
+        ]);
+        assert!(
+            svg.contains("class=\"brief\" x=\"50.0%\" y=\"53\">2</text>"),
+            "{svg}"
+        );
+        assert!(
+            svg.contains("<rect class=\"h2\" x=\"50.0%\" y=\"24\" width=\"0.4%\""),
+            "{svg}"
+        );
+        assert_eq!(svg.matches("class=\"brief\"").count(), 1, "{svg}");
+        let close: Vec<_> = (0..10)
+            .map(|head| (1_500 + head, StepStand::Head(head)))
+            .collect();
+        assert!(axis(&close).contains(">0–8</text>"), "{}", axis(&close));
+    }
+
+    #[test]
     fn a_crowd_is_as_high_as_it_is_large() {
         let crowd = Crowd {
             stand: StepStand::Head(7),
@@ -489,7 +598,7 @@ mod tests {
         };
         let svg = crowd.to_string();
         assert!(
-            svg.contains("class=\"h1\" d=\"M0 36H40V18.0H79V0.0H80V36z\""),
+            svg.contains("class=\"h1\" d=\"M40 36V18.0H79V0.0H80V36z\""),
             "{svg}"
         );
         assert!(svg.contains("Head 7: 600 of 600 now, at most 600"), "{svg}");
@@ -497,7 +606,14 @@ mod tests {
             counts: [0; CROWD_STEPS],
             ..crowd
         };
-        assert!(nobody.to_string().contains("d=\"M0 36\"/>"), "{nobody}");
+        assert!(nobody.to_string().contains("d=\"\"/>"), "{nobody}");
+        let left = Crowd {
+            counts: std::array::from_fn(|index| u64::from(index == 3 || index == 9)),
+            all: 1,
+            ..nobody
+        };
+        let twice = "d=\"M3 36V0.0H4V36zM9 36V0.0H10V36z\"";
+        assert!(left.to_string().contains(twice), "{left}");
         assert_eq!(range().step_ends().last(), Some(range().to));
     }
 }

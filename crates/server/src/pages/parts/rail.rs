@@ -13,6 +13,9 @@ use super::number::counted;
 /// The most heads between pin and head that have a tick each. More are a number.
 const TICKS_MAX: u64 = 5;
 
+/// The width of a digit on the rail, in pixels.
+const DIGIT_WIDTH: u64 = 8;
+
 /// What is wrong with a chat whose pin may lack something of the workspace.
 pub(crate) const SCAN_INCOMPLETE: &str = "scan incomplete";
 
@@ -109,14 +112,28 @@ impl Rail {
         }
     }
 
+    /// Returns how many heads there are between the pin and the head.
+    fn between(&self) -> u64 {
+        self.behind.saturating_sub(1)
+    }
+
+    /// Returns how many heads the pin is behind, with the number on the rail if there is one.
+    fn heads(&self) -> String {
+        let heads = counted(self.behind, "head");
+        match self.between() {
+            0..=TICKS_MAX => heads,
+            between => format!("{heads}, {between} in between"),
+        }
+    }
+
     fn words(&self) -> String {
         if let Some(state) = self.of_agent {
             return state.to_owned();
         }
         let mut words = self.stand.word().to_owned();
         words += &match self.stand {
-            Stand::Drifted => format!(" by {}", counted(self.behind, "head")),
-            Stand::Declined => format!(", behind by {}", counted(self.behind, "head")),
+            Stand::Drifted => format!(" by {}", self.heads()),
+            Stand::Declined => format!(", behind by {}", self.heads()),
             Stand::Clean | Stand::Unpinned | Stand::Unbound | Stand::Archived => String::new(),
         };
         if self.is_observed {
@@ -193,12 +210,7 @@ impl fmt::Display for Rail {
             self.words()
         )?;
         if is_apart {
-            let end = right - m.ring;
-            write!(
-                f,
-                "<line class=\"way\" x1=\"{left}\" y1=\"{y}\" x2=\"{end}\" y2=\"{y}\"/>"
-            )?;
-            self.write_between(f, &m)?;
+            self.write_way(f, &m)?;
         } else if self.is_away {
             let start = left + m.ring + 2;
             write!(
@@ -251,19 +263,31 @@ fn write_eye(f: &mut fmt::Formatter<'_>, m: &Measures) -> fmt::Result {
 }
 
 impl Rail {
-    /// Writes the ticks of the heads in between, or their number.
-    fn write_between(&self, f: &mut fmt::Formatter<'_>, m: &Measures) -> fmt::Result {
-        let between = self.behind.saturating_sub(1);
-        let y = m.middle;
+    /// Writes the way to the head, with the ticks of the heads in between. It leaves room for their number, if that stands
+    /// there in their place.
+    fn write_way(&self, f: &mut fmt::Formatter<'_>, m: &Measures) -> fmt::Result {
+        let between = self.between();
+        let (y, end) = (m.middle, m.right - m.ring);
+        let write_line = |f: &mut fmt::Formatter<'_>, from, to| {
+            write!(
+                f,
+                "<line class=\"way\" x1=\"{from}\" y1=\"{y}\" x2=\"{to}\" y2=\"{y}\"/>"
+            )
+        };
         if between > TICKS_MAX {
             let x = (m.left + m.right) / 2;
+            let digits = between.to_string().len() as u64;
+            let half = (digits * DIGIT_WIDTH).div_ceil(2) + 2;
+            write_line(f, m.left, x.saturating_sub(half).max(m.left))?;
+            write_line(f, (x + half).min(end), end)?;
             return write!(
                 f,
                 "<text class=\"number\" x=\"{x}\" y=\"{y}.5\" dy=\"4\">{between}</text>"
             );
         }
+        write_line(f, m.left, end)?;
         let half = if self.is_large { 6 } else { 4 };
-        let (start, end) = (m.left + half, m.right - m.ring);
+        let start = m.left + half;
         for tick in 1..=between {
             let x = start + (end - start) * tick / (between + 1);
             write!(
@@ -348,5 +372,19 @@ mod tests {
         check(3, 2, None);
         check(6, 5, None);
         check(7, 0, Some("6"));
+        // The number is that of the words, and no line strikes it through.
+        let svg = rail(Stand::Drifted, 12).to_string();
+        assert!(
+            svg.contains("aria-label=\"Behind by 12 heads, 11 in between\""),
+            "{svg}"
+        );
+        assert!(
+            svg.contains("x1=\"8\" y1=\"8\" x2=\"22\" y2=\"8\""),
+            "{svg}"
+        );
+        assert!(
+            svg.contains("x1=\"42\" y1=\"8\" x2=\"51\" y2=\"8\""),
+            "{svg}"
+        );
     }
 }
