@@ -106,7 +106,7 @@ fn messages(reply: Reply<'_>) -> String {
     };
     let usage = json!({ "input_tokens": reply.tokens, "output_tokens": 1 });
     let message = json!({
-        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": [],
+        "id": format!("msg_{}", reply.number), "type": "message", "role": "assistant", "model": "claude", "content": [],
         "stop_reason": null, "stop_sequence": null, "usage": usage,
     });
     let events = [

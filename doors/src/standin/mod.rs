@@ -68,6 +68,7 @@ type Meanwhile = Box<dyn FnOnce() -> anyhow::Result<()> + Send>;
 #[derive(Default)]
 struct Recorded {
     requests: Vec<Received>,
+    answers: usize,
     /// How often questions were answered by the call of a tool. There is a limit, because a tool that compacts asks again.
     granted: HashMap<String, usize>,
     meanwhile: Option<Meanwhile>,
@@ -153,6 +154,8 @@ struct Reply<'q> {
     times: usize,
     /// How often it was before.
     before: usize,
+    /// The number of the answer.
+    number: usize,
 }
 
 impl<'q> Reply<'q> {
@@ -177,6 +180,7 @@ impl<'q> Reply<'q> {
             tokens,
             times,
             before: 0,
+            number: 0,
         })
     }
 }
@@ -209,11 +213,13 @@ async fn answer(
 
 /// Returns the answer to a request: a call of a tool if its question wants one that was not called yet.
 fn reply<'q>(recorded: &mut Recorded, api: Api, body: &'q Value) -> Reply<'q> {
+    recorded.answers += 1;
     let nothing = Reply {
         wish: None,
         tokens: TOKENS,
         times: 1,
         before: 0,
+        number: recorded.answers,
     };
     let has_tools = body["tools"]
         .as_array()
@@ -242,5 +248,9 @@ fn reply<'q>(recorded: &mut Recorded, api: Api, body: &'q Value) -> Reply<'q> {
     if let Some(Err(error)) = recorded.meanwhile.take().map(|deed| deed()) {
         recorded.failed = Some(error);
     }
-    Reply { before, ..reply }
+    Reply {
+        before,
+        number: nothing.number,
+        ..reply
+    }
 }
