@@ -125,6 +125,16 @@ impl Client {
         versions
     }
 
+    /// Returns whether the tool may read its files behind an event, so that nobody knows whether a change then came before. It
+    /// shows its model all of this change with the prompt, and so the requests have the pin of that.
+    pub fn may_read_behind(self, event: &Event) -> bool {
+        match (self, event) {
+            // It waits for the hooks of others when it resumes a session.
+            (Self::ClaudeCode, Event::Open([_, ..])) => true,
+            (Self::ClaudeCode | Self::Codex | Self::Opencode, _) => false,
+        }
+    }
+
     /// Returns whether the tool takes the entries of a directory in the reverse of the order in which the file system lists
     /// them.
     pub fn reads_backwards(self) -> bool {

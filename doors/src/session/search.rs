@@ -59,13 +59,21 @@ impl Search<'_> {
     /// Returns the number of the newest files of which a request has an instruction file that the tool has read. An edit
     /// that it shows of one is told beside it.
     pub fn newest(&self, request: &Value) -> Option<usize> {
+        self.newest_of(request, |hit| hit.is_instruction && !hit.is_edit)
+    }
+
+    /// Returns the number of the newest files of which a request has an instruction file, which may be shown as an edit.
+    pub fn newest_shown(&self, request: &Value) -> Option<usize> {
+        self.newest_of(request, |hit| hit.is_instruction)
+    }
+
+    fn newest_of(&self, request: &Value, counts: impl Fn(&Hit<'_>) -> bool) -> Option<usize> {
         let hits = self.hits(request);
         let is_given = |files: &Files| {
             let mut texts = files.iter().filter(|(path, _)| !is_skill(path));
             texts.any(|(path, file)| {
                 let text = given(path, file);
-                hits.iter()
-                    .any(|hit| hit.is_instruction && !hit.is_edit && hit.text == text)
+                hits.iter().any(|hit| counts(hit) && hit.text == text)
             })
         };
         self.files.iter().rposition(is_given)

@@ -64,7 +64,10 @@ async fn play(place: &Place<'_>, files: &mut Vec<Files>) -> anyhow::Result<Vec<A
         let session = client.session_of(&received[0]);
         let session = session.context("a request names no session")?;
         let search = Search { client, files };
-        let read = search.newest(&received[0].body);
+        let read = match client.may_read_behind(event) {
+            true => search.newest_shown(&received[0].body),
+            false => search.newest(&received[0].body),
+        };
         let read = read.with_context(|| format!("no file is given behind {event}"))?;
         println!("  behind {event}: the files {read} of {}", files.len() - 1);
         let mut new = Asked::new(client, files, session, read, received);
