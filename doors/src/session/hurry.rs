@@ -25,8 +25,12 @@ pub async fn differences(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
     write(&place.project(), &files[0])?;
     place.watch()?;
     let mut asked = Vec::new();
-    // Without its requests, nobody knows that there was a turn.
-    let steps = STEPS.iter().filter(|_| has_record(place));
+    // Without its requests, nobody knows that there was a turn. The first prompt has opencode make its database: ten that
+    // make it at once get into each other's way.
+    let steps = match has_record(place) {
+        true => &STEPS[..],
+        false => &STEPS[..1],
+    };
     for has_hook in steps {
         let hidden = match has_hook {
             true => None,

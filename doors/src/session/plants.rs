@@ -128,6 +128,14 @@ async fn used(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
     let files = |text: &str| Files::from([(path.clone(), text.to_owned())]);
     replace(place, &files(SKILL))?;
     let session = place.ask(None, &format!("{USE}greet"), &more).await?;
+    let received = sessions.standin.take()?;
+    let is_used = received
+        .iter()
+        .any(|received| received.body.to_string().contains("the oldest one first"));
+    ensure!(
+        is_used,
+        "the tool gave its model no skill; opencode looks for its files with `rg` (Debian's package ripgrep)"
+    );
     replace(place, &files(&edited))?;
     let from = From::Resume(session.clone());
     for _ in 0..if client.tells_end_of_turn(sessions.version) {
