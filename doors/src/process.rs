@@ -1,5 +1,6 @@
 //! Processes of tools, each in an environment of its own.
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -44,6 +45,20 @@ pub async fn answer(command: Command, time_max: Duration) -> anyhow::Result<Stri
     Ok(printed)
 }
 
+/// Ends the processes whose programs lie below a directory. Codex 0.171.0 leaves one that keeps its server up to date.
+pub fn end_below(directory: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        // What has ended since, or is another user's, has no program that can be read.
+        let program = fs::read_link(entry.path().join("exe")).unwrap_or_default();
+        if program.starts_with(directory) {
+            // It may have ended.
+            Command::new("kill").arg(entry.file_name()).status()?;
+        }
+    }
+    Ok(())
+}
+
 /// Returns what a tool says in the last line that it prints, which may be JSON.
 fn last_words(printed: &str) -> String {
     let last = printed.lines().last().unwrap_or_default();
@@ -59,6 +74,16 @@ fn last_words(printed: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_below_a_directory_is_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().canonicalize().unwrap().join("program");
+        fs::copy("/bin/sleep", &program).unwrap();
+        let mut child = Command::new(&program).arg("60").spawn().unwrap();
+        end_below(program.parent().unwrap()).unwrap();
+        assert!(!child.wait().unwrap().success());
+    }
 
     #[tokio::test]
     async fn a_tool_that_fails_is_quoted() {

@@ -116,7 +116,9 @@ impl<'a> Place<'a> {
     pub fn leave(self, differences: anyhow::Result<Vec<String>>) -> Vec<String> {
         // The process ended already if everything was measured.
         let _ = self.ctxpin(&["down"]);
-        let differences = differences.unwrap_or_else(|error| vec![format!("{error:#}")]);
+        let mut differences = differences.unwrap_or_else(|error| vec![format!("{error:#}")]);
+        let ended = process::end_below(&self.base);
+        differences.extend(ended.err().map(|error| format!("{error:#}")));
         if !differences.is_empty() {
             println!(
                 "  the home and the project are kept in {}",
