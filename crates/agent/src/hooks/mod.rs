@@ -507,12 +507,15 @@ impl Hooks {
     /// Returns a message for people if it cannot be held.
     pub async fn given(&self, mut event: Event, arrived: Arrived) -> Result<HookReply, String> {
         let session = Arc::clone(&arrived.session);
+        let number = arrived.number;
         drop(arrived);
         let given = event.call.given.take().unwrap_or_default();
         *lock(&session.giving) = Some(event.clone());
         let room = self.room_left();
-        if lock(&session.held).add(&given, room)? {
-            self.read_behind(event, session).await?;
+        let is_full = lock(&session.held).add(&given, room)?;
+        match is_full {
+            true => self.read_behind(event, session).await?,
+            false => self.read_without_end(event, session, number).await?,
         }
         Ok(HookReply::default())
     }

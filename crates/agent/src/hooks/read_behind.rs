@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use super::asking::Asking;
 use super::evidence::{Evidence, Outcome, Subject, Timeline};
 use super::line::Place;
+use super::processes::is_running;
 use super::read::{KeptReads, Subagent};
 use super::record::Taken;
 use super::untold::Untold;
@@ -36,6 +37,9 @@ pub(super) struct Ended {
     pub number: u64,
     pub untold: Option<Untold>,
 }
+
+/// The pause between two looks at the process of a client.
+const LOOK_PAUSE: Duration = Duration::from_secs(2);
 
 /// What is read behind an event.
 struct Reader {
@@ -72,6 +76,37 @@ impl Hooks {
         self.read(event, session, Some(ended)).await
     }
 
+    /// Hands in what is held of a session once the client's process has ended: `opencode run` may end before its plugin has
+    /// told of the end of the turn. The event with a number is not the session's last one if it goes on.
+    pub(super) async fn read_without_end(
+        &self,
+        event: Event,
+        session: Arc<Session>,
+        number: u64,
+    ) -> Result<(), String> {
+        let process = event.call.process;
+        let Some(process) = process.filter(is_running) else {
+            return Ok(());
+        };
+        let Some(mut reader) = self.reader(event, session, false, None).await? else {
+            return Ok(());
+        };
+        let room = Arc::clone(&self.room);
+        tokio::spawn(async move {
+            while is_running(&process) {
+                tokio::time::sleep(LOOK_PAUSE).await;
+                if reader.session.events.load(Ordering::Relaxed) != number {
+                    return;
+                }
+            }
+            let place = lock(&reader.session.line).take();
+            if let Ok(_permit) = room.acquire().await {
+                reader.read(place).await;
+            }
+        });
+        Ok(())
+    }
+
     async fn read(
         &self,
         event: Event,
@@ -83,18 +118,48 @@ impl Hooks {
             None => (None, None),
         };
         let place = lock(&session.line).take();
+        let permit = self.permit()?;
+        let reader = self
+            .reader(event, session, number.is_some(), untold)
+            .await?;
+        let Some(mut reader) = reader else {
+            return Ok(());
+        };
+        let (sessions, room) = (Arc::clone(&self.sessions), Arc::clone(&self.room));
+        tokio::spawn(async move {
+            let sizes = reader.sizes().await;
+            reader.read(place).await;
+            drop(permit);
+            if let Some(number) = number {
+                reader.read_again(number, sizes, &room).await;
+            }
+            let Reader { event, session, .. } = reader;
+            if event.call.event == HookEvent::SessionEnd {
+                forget(&sessions, &key(&event.call, event.client), session);
+            }
+        });
+        Ok(())
+    }
+
+    /// Returns what is read behind an event. `None` if the place of the record is not known.
+    async fn reader(
+        &self,
+        event: Event,
+        session: Arc<Session>,
+        is_ended: bool,
+        untold: Option<Untold>,
+    ) -> Result<Option<Reader>, String> {
         let call = &event.call;
         let record = match event.client {
             // Its plugin hands over what a record would have.
             Profile::Opencode => None,
             Profile::ClaudeCode | Profile::Codex | Profile::Neutral => {
                 let Some(record) = event.record() else {
-                    return Ok(());
+                    return Ok(None);
                 };
                 Some(record)
             }
         };
-        let permit = self.permit()?;
         let asking = self.asking(call).await?;
         let known = self.known(&event, &session).await;
         let is_of_subagent = call.event == HookEvent::SubagentStop;
@@ -119,7 +184,7 @@ impl Hooks {
             untold: untold.as_ref().map(|untold| untold.turn.clone()),
             record,
             is_started: call.event == HookEvent::SessionStart,
-            is_ended: number.is_some(),
+            is_ended,
             rereads: match call.subagent {
                 None => rereads,
                 Some(_) => Vec::new(),
@@ -135,7 +200,7 @@ impl Hooks {
             let left: Vec<_> = left.collect();
             subjects.extend(left);
         }
-        let mut reader = Reader {
+        Ok(Some(Reader {
             asking,
             evidence: Arc::clone(&self.evidence),
             kept_reads: Arc::clone(&self.kept_reads),
@@ -144,21 +209,7 @@ impl Hooks {
             ended,
             event,
             session,
-        };
-        let (sessions, room) = (Arc::clone(&self.sessions), Arc::clone(&self.room));
-        tokio::spawn(async move {
-            let sizes = reader.sizes().await;
-            reader.read(place).await;
-            drop(permit);
-            if let Some(number) = number {
-                reader.read_again(number, sizes, &room).await;
-            }
-            let Reader { event, session, .. } = reader;
-            if event.call.event == HookEvent::SessionEnd {
-                forget(&sessions, &key(&event.call, event.client), session);
-            }
-        });
-        Ok(())
+        }))
     }
 }
 
