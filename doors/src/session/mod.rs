@@ -4,6 +4,7 @@
 mod absence;
 mod compare;
 mod container;
+mod full;
 mod halves;
 mod hurry;
 mod long;
@@ -40,6 +41,8 @@ pub enum Story {
     Plants,
     /// No server, or one that hangs, and a process that is killed.
     Absence,
+    /// A full disk.
+    Full,
     /// A container that ends with the tool's answer, and all processes in it.
     Container,
     /// Ten sessions at once, and a prompt whose hook tells nothing.
@@ -73,6 +76,7 @@ impl Sessions<'_> {
                 | Story::Woken
                 | Story::Terminal
                 | Story::Absence
+                | Story::Full
                 | Story::Container
                 | Story::Hurry
                 | Story::Long => "",
@@ -85,6 +89,7 @@ impl Sessions<'_> {
                 Story::Terminal => terminal::differences(&place).await,
                 Story::Plants => plants::differences(&place).await,
                 Story::Absence => absence::differences(&place).await,
+                Story::Full => full::differences(&place).await,
                 Story::Container => container::differences(&place).await,
                 Story::Hurry => hurry::differences(&place).await,
                 Story::Long => long::differences(&place).await,
