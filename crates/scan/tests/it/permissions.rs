@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use ctxpin_model::resource::Status;
+
 use crate::claude_code::workspace;
 
 #[test]
@@ -90,4 +92,56 @@ fn without_the_tool_for_skills_none_is_listed() {
         let is_denied = reason.contains("the tool `Skill`");
         assert_eq!(is_denied, status == "excluded", "{reason}");
     }
+}
+
+#[test]
+fn a_link_is_judged_by_every_name_on_the_way() {
+    let w = workspace(&[
+        ("project/web/other/a.md", "a rule"),
+        ("project/web/other/b.md", "a rule in a linked folder"),
+        ("project/web/other/c.md", "imported"),
+        ("project/web/other/d.md", "the instructions @../first.md"),
+        ("project/web/deeper/other.md", "a rule below"),
+    ]);
+    w.link("project/web/middle/a.md", "../other/a.md");
+    w.link("project/web/.claude/rules/first.md", "../../middle/a.md");
+    w.link("project/web/.claude/rules/folder", "../../folder");
+    w.link("project/web/folder/b.md", "../other/b.md");
+    w.link("project/web/middle/c.md", "../other/c.md");
+    w.link("project/web/first.md", "middle/c.md");
+    w.link("project/web/middle/d.md", "../other/d.md");
+    w.link("project/web/CLAUDE.md", "middle/d.md");
+    w.link("project/web/deeper/.claude/rules/low.md", "../../other.md");
+    let check = |rule: &str, denied: &[&str]| {
+        let settings = format!("{{\"permissions\": {{\"deny\": [\"{rule}\"]}}}}");
+        w.write("project/web/.claude/settings.json", settings);
+        let sources = [
+            "CLAUDE.md",
+            "first.md",
+            "other/a.md",
+            "other/b.md",
+            "deeper/other.md",
+        ];
+        let found = w.scan();
+        let left_out = sources.into_iter().filter(|source| {
+            let source = w.text(&format!("project/web/{source}"));
+            let mut resources = found.snapshot.resources.iter();
+            let listed = resources.find(|resource| resource.source == source);
+            listed.is_none_or(|resource| resource.status == Status::Excluded)
+        });
+        assert_eq!(left_out.collect::<Vec<_>>(), denied, "{rule}");
+    };
+    check("Read(no.md)", &[]);
+    check("Read(middle/**)", &["CLAUDE.md", "first.md", "other/a.md"]);
+    check("Read(/first.md)", &["first.md"]);
+    check("Read(.claude/rules/first.md)", &["other/a.md"]);
+    check("Read(.claude/rules/folder/**)", &["other/b.md"]);
+    check(
+        "Read(rules/**)",
+        &["other/a.md", "other/b.md", "deeper/other.md"],
+    );
+    check("Read(deeper/.claude/**)", &["deeper/other.md"]);
+    // Another name of the same file does.
+    w.link("project/web/.claude/rules/second.md", "../../other/a.md");
+    check("Read(.claude/rules/first.md)", &[]);
 }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::glob::IgnoreRules;
 use ctxpin_model::limits::cut;
 
+use crate::directory::plain_path;
+
 /// The tool with which a model reads files, and the one with which it uses skills.
 const READ: &str = "Read";
 const SKILL: &str = "Skill";
@@ -20,6 +22,9 @@ const AGENTS_SHOWN_MAX: usize = 3;
 
 /// How much of the name of an agent a reason shows, in bytes.
 const AGENT_SHOWN_BYTES_MAX: usize = 100;
+
+/// How many links one file may lead through. Linux follows no more either.
+const LINKS_MAX: usize = 40;
 
 /// Why a file that the permissions keep from the model is left out.
 pub const UNREAD: &str =
@@ -106,6 +111,12 @@ impl Denied {
         .into()
     }
 
+    /// Returns whether the model may not read a file under its path, or under that of a link on the way to it.
+    pub fn has_on_the_way(&self, path: &Path) -> bool {
+        let has_rules = self.has_no_files || !self.files.is_empty();
+        has_rules && way(path).any(|path| self.has(&path))
+    }
+
     /// Returns whether the model may not read the file at a path.
     pub fn has(&self, path: &Path) -> bool {
         let mut files = self.files.iter();
@@ -115,6 +126,15 @@ impl Denied {
                 below.is_some_and(|below| rules.matches(&below.to_string_lossy()))
             })
     }
+}
+
+/// Returns the path, and then where it leads, one link after the other.
+fn way(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let next = |from: &PathBuf| {
+        let target = from.read_link().ok()?;
+        Some(plain_path(&from.parent()?.join(target)))
+    };
+    std::iter::successors(Some(path.to_owned()), next).take(LINKS_MAX)
 }
 
 /// Returns the tool that a rule names, and what it says of the tool's use. All uses are meant if it says nothing, or `*`.

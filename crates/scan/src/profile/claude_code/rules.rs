@@ -110,7 +110,7 @@ impl Folder<'_> {
                 self.directory(walk, &target, &named, seen, items)?;
             } else if name.as_encoded_bytes().ends_with(b".md") {
                 let start = items.len();
-                walk.file(&target, self.scope, self.root, seen, items)?;
+                walk.rule(&named, &target, self.scope, self.root, seen, items)?;
                 self.keep(walk, items, start);
             }
         }

@@ -174,12 +174,29 @@ pub struct Walk<'a, 'g> {
 struct Visit<'v> {
     /// The path at which Claude Code finds it.
     path: &'v Path,
+    /// The path by which that one was reached; another one if a rule is a link or stands behind one.
+    named: &'v Path,
     scope: Scope,
     /// The directory that it is found for.
     root: &'v Path,
     top: &'v Path,
     import: Option<Import<'v>>,
     depth: usize,
+}
+
+impl<'v> Visit<'v> {
+    /// Begins with a file that no other one imports.
+    fn of(path: &'v Path, scope: Scope, root: &'v Path) -> Self {
+        Self {
+            path,
+            named: path,
+            scope,
+            root,
+            top: path,
+            import: None,
+            depth: 0,
+        }
+    }
 }
 
 /// How a file is imported.
@@ -298,13 +315,22 @@ impl<'a, 'g> Walk<'a, 'g> {
         seen: &mut Seen,
         items: &mut Vec<Item>,
     ) -> Result<(), ScanError> {
+        self.visit(&Visit::of(path, scope, root), seen, items)
+    }
+
+    /// Adds a rule as [`Self::file`] does. `named` is where it was found, and `path` where that leads.
+    pub fn rule(
+        &mut self,
+        named: &Path,
+        path: &Path,
+        scope: Scope,
+        root: &Path,
+        seen: &mut Seen,
+        items: &mut Vec<Item>,
+    ) -> Result<(), ScanError> {
         let visit = Visit {
-            path,
-            scope,
-            root,
-            top: path,
-            import: None,
-            depth: 0,
+            named,
+            ..Visit::of(path, scope, root)
         };
         self.visit(&visit, seen, items)
     }
@@ -350,7 +376,8 @@ impl<'a, 'g> Walk<'a, 'g> {
             self.ignore(visit, LINK_OUTSIDE);
             return Ok(());
         }
-        let is_denied = self.denied.has(path) || is_link && self.denied.has(target);
+        let is_denied =
+            self.denied.has_on_the_way(visit.named) || is_link && self.denied.has(target);
         let denied = (is_denied && visit.scope != Scope::User).then_some(UNREAD);
         if let Some(reason) = self.off.or(denied) {
             self.leave_out(visit, reason, items);
@@ -447,6 +474,7 @@ impl<'a, 'g> Walk<'a, 'g> {
         }
         let visit = Visit {
             path: &path,
+            named: &path,
             import: Some(import),
             depth: by.depth + 1,
             ..*by
