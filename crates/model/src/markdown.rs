@@ -325,7 +325,7 @@ fn is_one_of(name: &str, names: &[&str]) -> bool {
 pub struct Mentions {
     /// The targets of links and images.
     pub links: Vec<Mention>,
-    /// The contents of inline code.
+    /// The contents of inline code outside of the labels of links and images, which say what their target is.
     pub spans: Vec<Mention>,
     /// The labels of definitions of links and footnotes to which nothing refers.
     pub unused: Vec<Mention>,
@@ -351,6 +351,8 @@ pub fn mentions(text: &str) -> Mentions {
     let mut used: HashSet<String> = HashSet::new();
     let mut notes: Vec<Mention> = Vec::new();
     let mut block: Vec<Range<usize>> = Vec::new();
+    // A link can have an image in its label.
+    let mut labels = 0_usize;
     let read = dialect::with_one_closing_tag(text);
     let parser = parser(&read);
     let definitions: Vec<Mention> = parser
@@ -374,12 +376,14 @@ pub fn mentions(text: &str) -> Mentions {
                     ..
                 },
             ) => {
+                labels += 1;
                 used.insert(folded(&id));
                 if !matches!(link_type, LinkType::Autolink | LinkType::Email) {
                     found.links.push(mention(range.start, &dest_url));
                 }
             }
-            Event::Code(content) => found.spans.push(mention(range.start, &content)),
+            Event::End(TagEnd::Link | TagEnd::Image) => labels = labels.saturating_sub(1),
+            Event::Code(content) if labels == 0 => found.spans.push(mention(range.start, &content)),
             Event::FootnoteReference(label) => {
                 used.insert(folded(&format!("^{label}")));
             }

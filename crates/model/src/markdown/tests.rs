@@ -195,6 +195,16 @@ fn mentions_are_found() {
     assert_eq!(places, ["<p", "<b"], "{found:?}");
 }
 
+#[test]
+fn code_in_a_label_is_that_of_its_link() {
+    let text = "`a` [`b`](x.md) ![`c`](y.png) [![`d`](z.png) `e`](v.md) [`f`][r] [`r`] [the `g` file][r] `h` [`i`]\n\n[r]: w.md\n[`r`]: u.md\n";
+    let found = mentions(text);
+    let spans: Vec<_> = found.spans.iter().map(|span| span.text.as_str()).collect();
+    // The last one is in brackets, but refers to nothing.
+    assert_eq!(spans, ["a", "h", "i"]);
+    assert_eq!(found.links.len(), 7, "{:?}", found.links);
+}
+
 proptest! {
     #[test]
     fn parts_are_disjoint_and_in_order(
