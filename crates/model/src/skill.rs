@@ -156,7 +156,8 @@ pub fn scoped_name(name: &str, below: &str, working: Option<&str>) -> String {
 /// Unicode's composed form.
 pub fn directory_warning(name: &str, source: &str) -> Option<Warning> {
     let directory = directory_name(source)?;
-    (directory.nfc().ne(name.nfc())).then(|| Warning::new(Code::NameDirectory).about(directory))
+    let detail = || format!("its name is `{name}`, but its directory is `{directory}`");
+    (directory.nfc().ne(name.nfc())).then(|| Warning::new(Code::NameDirectory).about(detail()))
 }
 
 /// Returns the text between the opening and the closing `---` line, with LF line ends.

@@ -64,7 +64,7 @@ fn sentence(code: Code, detail: &str) -> String {
             )
         }
         Code::NameDirectory => {
-            format!("its directory is `{detail}`; the specification requires the same name")
+            format!("{detail}; the specification requires the same name")
         }
         Code::DescriptionLong => {
             format!("its description has {detail} characters; the prompt has the first 1024")

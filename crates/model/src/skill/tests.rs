@@ -414,7 +414,7 @@ fn a_name_may_differ_from_its_directory() {
     assert_eq!(warning("pdf", "/w/skills/pdf/SKILL.md"), None);
     assert_eq!(
         warning("pdf", "/w/skills/PDF/SKILL.md").as_deref(),
-        Some("PDF")
+        Some("its name is `pdf`, but its directory is `PDF`")
     );
     assert_eq!(warning("café", "/w/skills/cafe\u{301}/SKILL.md"), None);
 }

@@ -36,7 +36,7 @@ impl Standing {
     /// Returns the standing in words, without the reason.
     fn words(&self) -> String {
         match (self.gives, &self.given) {
-            (_, Some((place, given))) => format!("yes: no. {place}, {}", say::size(given.bytes)),
+            (_, Some((place, given))) => format!("yes: #{place}, {}", say::size(given.bytes)),
             (Gives::Unpinned | Gives::Yes, None) => "yes, but in no pin".to_owned(),
             (Gives::OnDemand, None) => "on demand".to_owned(),
             (Gives::No, None) => "no".to_owned(),
@@ -320,7 +320,7 @@ fn of_skill(skill: &str, standing: Standing) -> Standing {
             Standing::without_place(Gives::No, reason)
         }
         (_, Some((place, _))) => {
-            let reason = format!("it belongs to {shown} (no. {place}), {wanted}");
+            let reason = format!("it belongs to {shown} (#{place}), {wanted}");
             Standing::without_place(Gives::OnDemand, reason)
         }
         (_, None) => {
