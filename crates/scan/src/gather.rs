@@ -352,6 +352,22 @@ impl<'a> Gathering<'a> {
         self.findings.push(Some(finding));
     }
 
+    /// Returns the names of the directories of the skills that a tool lists at the start, by the rank of each `SKILL.md`. Of
+    /// one that was not read, only the tool knows more.
+    pub fn listed_skills(&self, rank: impl Fn(&[u8]) -> SkillRank) -> HashSet<String> {
+        let skills = self.findings.iter().flatten();
+        let skills = skills.filter(|finding| finding.resource.kind == Kind::Skill);
+        let listed = skills.filter(|finding| match finding.resource.status {
+            Status::Ok => {
+                let body = self.body(finding);
+                body.is_none_or(|body| rank(&body) == SkillRank::Listed)
+            }
+            _ => finding.is_given,
+        });
+        let names = listed.filter_map(|finding| directory_name(&finding.resource.source));
+        names.map(str::to_owned).collect()
+    }
+
     /// Leaves out the skills that give way to others of their name: those whose `SKILL.md` has a higher rank than that of
     /// another one. Of those with the rank [`SkillRank::ForFiles`], the first one stays.
     pub fn give_way(&mut self, rank: impl Fn(&[u8]) -> SkillRank, reason: &str) {

@@ -446,8 +446,8 @@ fn what_no_pin_holds_is_listed_with_the_reason() {
     w.write(&memory, "Ada likes tabs.");
     let commands = [
         "excluded project/web/.claude/agents",
-        "excluded project/.claude/commands/front/comp.md",
         "excluded project/.claude/commands/ship.md",
+        "excluded project/.claude/commands/front/comp.md",
         "excluded home/.claude/commands/mine.md",
         "excluded home/.claude/plugins",
     ];

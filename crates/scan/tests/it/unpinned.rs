@@ -89,6 +89,143 @@ fn agents_that_the_permissions_deny_are_not_said_to_be_told() {
 }
 
 #[test]
+fn commands_that_claude_code_does_not_list_have_the_reason() {
+    let skill = "---\ndescription: d\n---\n";
+    let hidden =
+        |word: &str| format!("---\ndescription: d\ndisable-model-invocation: {word}\n---\nDo.\n");
+    let commands = "project/web/.claude/commands";
+    let mut w = claude_code::workspace(&[
+        ("project/web/.claude/skills/both/SKILL.md", skill),
+        ("project/.claude/skills/above/SKILL.md", skill),
+        ("home/.claude/skills/mine/SKILL.md", skill),
+        ("project/web/.claude/skills/synced/SKILL.md", skill),
+        ("project/web/.claude/skills/hidden/SKILL.md", &hidden("yes")),
+        (
+            "project/web/.claude/skills/rust/SKILL.md",
+            "---\ndescription: d\npaths: '*.rs'\n---\n",
+        ),
+        (
+            "project/web/.claude/skills/folder/SKILL.md",
+            "---\nname: named\ndescription: d\n---\n",
+        ),
+        (
+            "project/web/.claude/settings.json",
+            r#"{"skillOverrides": {"off": "off", "front:off": "user-invocable-only", "short": "name-only"}}"#,
+        ),
+        ("project/.claude/commands/near.md", "Do."),
+        ("project/.claude/commands/front/comp.md", "Do."),
+        ("project/.claude/commands/first.md", "Do."),
+        ("home/.claude/commands/person.md", "Do."),
+        ("home/.claude/commands/last.md", &hidden("true")),
+    ]);
+    for name in [
+        "both",
+        "above",
+        "mine",
+        "synced",
+        "hidden",
+        "rust",
+        "folder",
+        "named",
+        "Both",
+        "off",
+        "short",
+        "near",
+        "person",
+        "last",
+        "front/comp",
+        "front/off",
+        "comp",
+        "a/b/deep",
+        "skill/other",
+        "skill/deep/x",
+        "twice",
+        "twice/SKILL",
+    ] {
+        w.write(&format!("{commands}/{name}.md"), "Do.");
+    }
+    w.write(&format!("{commands}/skill/SKILL.md"), skill);
+    for (name, word) in [
+        ("true", "true"),
+        ("yes", "\"yes\""),
+        ("one", "1"),
+        ("no", "no"),
+        ("x", "x"),
+        ("first", "on"),
+    ] {
+        w.write(&format!("{commands}/{name}.md"), hidden(word));
+    }
+    w.write(
+        &format!("{commands}/person-only.md"),
+        "---\nuser-invocable: false\n---\nDo.\n",
+    );
+    w.request.user_roots = false;
+    let found = w.scan();
+    let resources = found.snapshot.resources.iter();
+    let told = resources
+        .filter(|resource| resource.source.contains("/commands/"))
+        .map(|resource| {
+            let source = resource
+                .source
+                .replace(&w.text(""), "")
+                .replace("/.claude/commands", "");
+            let reason = resource
+                .error
+                .as_deref()
+                .unwrap_or_default()
+                .replace(&w.text(""), "");
+            let is_given = found
+                .unpinned
+                .contains(&(resource.kind, resource.source.clone()));
+            match is_given {
+                true => source,
+                false => format!("{source}: {reason}"),
+            }
+        });
+    let told: Vec<_> = told.collect();
+    assert_eq!(
+        told,
+        [
+            "project/web/Both.md",
+            "project/web/above.md: Claude Code lists the skill of its name instead",
+            "project/web/both.md: Claude Code lists the skill of its name instead",
+            "project/web/comp.md",
+            "project/web/first.md: `disable-model-invocation` keeps it out of the list",
+            "project/web/folder.md: Claude Code lists the skill of its name instead",
+            "project/web/hidden.md",
+            "project/web/last.md",
+            "project/web/mine.md: Claude Code lists the skill of its name instead",
+            "project/web/named.md",
+            "project/web/near.md",
+            "project/web/no.md",
+            "project/web/off.md: `skillOverrides` keeps it out of the list",
+            "project/web/one.md: `disable-model-invocation` keeps it out of the list",
+            "project/web/person-only.md",
+            "project/web/person.md: Claude Code lists another command of its name: home/.claude/commands/person.md",
+            "project/web/rust.md",
+            "project/web/short.md",
+            "project/web/synced.md",
+            "project/web/true.md: `disable-model-invocation` keeps it out of the list",
+            "project/web/twice.md",
+            "project/web/x.md",
+            "project/web/yes.md: `disable-model-invocation` keeps it out of the list",
+            "project/web/a/b/deep.md",
+            "project/web/front/comp.md",
+            "project/web/front/off.md: `skillOverrides` keeps it out of the list",
+            "project/web/skill/SKILL.md",
+            "project/web/skill/other.md: Claude Code takes only the SKILL.md of a folder of commands that has one",
+            "project/web/skill/deep/x.md",
+            "project/web/twice/SKILL.md: Claude Code lists another command of its name: project/web/.claude/commands/twice.md",
+            "project/first.md",
+            "project/near.md: Claude Code lists another command of its name: project/web/.claude/commands/near.md",
+            "project/front/comp.md: Claude Code lists another command of its name: project/web/.claude/commands/front/comp.md",
+            "home/last.md: `disable-model-invocation` keeps it out of the list",
+            "home/person.md",
+        ]
+    );
+}
+
+#[test]
 fn the_plugins_of_codex_are_listed() {
     let config = "[plugins.\"a@mk\"]\nenabled = true\n[plugins.\"b@mk\"]\nenabled = false\n[plugins.\"c@mk\"]\n";
     let w = codex::workspace(&[

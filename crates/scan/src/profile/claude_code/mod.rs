@@ -7,6 +7,7 @@
 
 mod agents_md;
 mod below;
+mod commands;
 mod ignored;
 mod permissions;
 mod rules;
@@ -23,6 +24,7 @@ use ctxpin_model::profile::{InstructionFiles, Rules, Settings};
 use ctxpin_model::resource::{Kind, Status};
 
 use self::agents_md::Below;
+use self::commands::Judge;
 use self::settings::{FOLDER, MACHINE};
 pub(super) use self::settings::{VARIABLES, files as settings_files};
 use self::walk::{Item, Scope, Seen, Walk};
@@ -72,12 +74,18 @@ pub(super) fn find(
         unpinned::output_style(&home, directories, name, gathering);
     }
     skills::find(request, roots, &home, boundaries, gathering)?;
+    let rank = |skill_md: &[u8]| match skill_globs(skill_md) {
+        Some(_) => SkillRank::ForFiles,
+        None if is_skill_hidden(skill_md) => SkillRank::Hidden,
+        None => SkillRank::Listed,
+    };
+    let judge = Judge {
+        settings: &settings,
+        trust: &request.trust,
+        skills: gathering.listed_skills(rank),
+    };
     gathering.give_way(
-        |skill_md| match skill_globs(skill_md) {
-            Some(_) => SkillRank::ForFiles,
-            None if is_skill_hidden(skill_md) => SkillRank::Hidden,
-            None => SkillRank::Listed,
-        },
+        rank,
         "Claude Code uses another skill of its name, because the frontmatter of this one keeps it out of the list at the start",
     );
     skills::find_below(request, roots, &below, boundaries, gathering)?;
@@ -86,6 +94,7 @@ pub(super) fn find(
         skills::directories(request, working),
         &unpinned,
         &denied,
+        &judge,
         gathering,
     );
     if denied.has_no_skills {

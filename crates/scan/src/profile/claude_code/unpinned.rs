@@ -7,30 +7,18 @@ use ctxpin_model::resource::Kind;
 use super::super::repository;
 use super::super::{excluded, passed_over};
 use super::RULES;
+use super::commands::Judge;
 use super::permissions::Denied;
 use super::settings::{FOLDER, MACHINE, Unpinned};
-use crate::directory::Directory;
 use crate::gather::Gathering;
 use crate::known_files::SKILLS;
 use crate::path_text::source_text;
-
-/// The folder of commands, an older form of skills.
-const COMMANDS: &str = "commands";
 
 /// The folder of agents.
 const AGENTS: &str = "agents";
 
 /// The folder of styles of output.
 const OUTPUT_STYLES: &str = "output-styles";
-
-/// The most commands of one folder that are listed one by one, and the most folders that are looked at for them.
-const COMMANDS_MAX: usize = 64;
-
-/// How deep the folders of commands are looked at. Claude Code names a command by the folders around it.
-const COMMANDS_DEPTH_MAX: usize = 4;
-
-/// The extension of a command.
-const COMMAND: &str = "md";
 
 /// The folders of a home with what Claude Code notes of each project, and with plugins.
 const PROJECTS: &str = "projects";
@@ -72,19 +60,14 @@ pub fn skills<'d>(
     directories: impl Iterator<Item = &'d Path>,
     unpinned: &Unpinned,
     denied: &Denied,
+    judge: &Judge,
     gathering: &mut Gathering,
 ) {
-    for (folder, root) in folders(home, directories) {
-        let commands = folder.join(COMMANDS);
-        gathering.places.awaited(&commands);
-        let mut found = Commands::default();
-        if !found.find(&commands, 0, gathering) {
-            let reason = "Claude Code lists the commands in it to its model, but there are too many of them to list each; no pin holds them";
-            add(Kind::Skill, &commands, root, reason, gathering);
-        }
-        for command in found.files {
-            let reason = "Claude Code lists this command to its model, but no pin holds it; a skill in `.claude/skills` is the newer form of a command";
-            add(Kind::Skill, &command, root, reason, gathering);
+    let folders: Vec<_> = folders(home, directories).collect();
+    let commands = judge.commands(&folders, gathering);
+    for ((folder, root), commands) in folders.into_iter().zip(commands) {
+        for command in commands {
+            gathering.add(command);
         }
         let agents = folder.join(AGENTS);
         gathering.places.awaited(&agents);
@@ -162,49 +145,6 @@ fn folders<'d>(
 ) -> impl Iterator<Item = (PathBuf, &'d Path)> {
     let of_project = directories.map(|directory| (directory.join(FOLDER), directory));
     of_project.chain([(home.to_owned(), home)])
-}
-
-/// The commands of a folder.
-#[derive(Default)]
-struct Commands {
-    files: Vec<PathBuf>,
-    /// How many folders were looked at.
-    folders: usize,
-}
-
-impl Commands {
-    /// Finds the commands in a folder and below. Returns whether these are all.
-    fn find(&mut self, folder: &Path, depth: usize, gathering: &mut Gathering) -> bool {
-        let Ok(real) = folder.canonicalize() else {
-            return true;
-        };
-        if depth > COMMANDS_DEPTH_MAX || self.folders >= COMMANDS_MAX {
-            return false;
-        }
-        self.folders += 1;
-        gathering.places.all(&real);
-        let listing = Directory::open(&real).and_then(|directory| directory.list());
-        let Ok(listing) = listing else {
-            // What the user may not read, Claude Code does not list either.
-            return true;
-        };
-        let mut is_whole = listing.whole;
-        for name in &listing.names {
-            let path = folder.join(name);
-            if path.is_dir() {
-                is_whole &= self.find(&path, depth + 1, gathering);
-            } else if path
-                .extension()
-                .is_some_and(|extension| extension == COMMAND)
-            {
-                if self.files.len() == COMMANDS_MAX {
-                    return false;
-                }
-                self.files.push(path);
-            }
-        }
-        is_whole
-    }
 }
 
 fn add(kind: Kind, path: &Path, root: &Path, reason: &str, gathering: &mut Gathering) {
