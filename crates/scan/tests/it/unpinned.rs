@@ -1,6 +1,8 @@
 //! What tools give their models beside what a pin holds, and imports that they do not follow. Each case was seen in a request
 //! of Claude Code 2.1.332, Codex 0.171.0 or opencode 1.18.33.
 
+use ctxpin_scan::Scan;
+
 use crate::{claude_code, codex, opencode};
 
 #[test]
@@ -161,66 +163,45 @@ fn commands_that_claude_code_does_not_list_have_the_reason() {
     );
     w.request.user_roots = false;
     let found = w.scan();
-    let resources = found.snapshot.resources.iter();
-    let told = resources
-        .filter(|resource| resource.source.contains("/commands/"))
-        .map(|resource| {
-            let source = resource
-                .source
-                .replace(&w.text(""), "")
-                .replace("/.claude/commands", "");
-            let reason = resource
-                .error
-                .as_deref()
-                .unwrap_or_default()
-                .replace(&w.text(""), "");
-            let is_given = found
-                .unpinned
-                .contains(&(resource.kind, resource.source.clone()));
-            match is_given {
-                true => source,
-                false => format!("{source}: {reason}"),
-            }
-        });
-    let told: Vec<_> = told.collect();
+    let told = told(&found, &w.text(""), "/.claude/commands/");
     assert_eq!(
         told,
         [
-            "project/web/Both.md",
-            "project/web/above.md: Claude Code lists the skill of its name instead",
-            "project/web/both.md: Claude Code lists the skill of its name instead",
-            "project/web/comp.md",
-            "project/web/first.md: `disable-model-invocation` keeps it out of the list",
-            "project/web/folder.md: Claude Code lists the skill of its name instead",
-            "project/web/hidden.md",
-            "project/web/last.md",
-            "project/web/mine.md: Claude Code lists the skill of its name instead",
-            "project/web/named.md",
-            "project/web/near.md",
-            "project/web/no.md",
-            "project/web/off.md: `skillOverrides` keeps it out of the list",
-            "project/web/one.md: `disable-model-invocation` keeps it out of the list",
-            "project/web/person-only.md",
-            "project/web/person.md: Claude Code lists another command of its name: home/.claude/commands/person.md",
-            "project/web/rust.md",
-            "project/web/short.md",
-            "project/web/synced.md",
-            "project/web/true.md: `disable-model-invocation` keeps it out of the list",
-            "project/web/twice.md",
-            "project/web/x.md",
-            "project/web/yes.md: `disable-model-invocation` keeps it out of the list",
-            "project/web/a/b/deep.md",
-            "project/web/front/comp.md",
-            "project/web/front/off.md: `skillOverrides` keeps it out of the list",
-            "project/web/skill/SKILL.md",
-            "project/web/skill/other.md: Claude Code takes only the SKILL.md of a folder of commands that has one",
-            "project/web/skill/deep/x.md",
-            "project/web/twice/SKILL.md: Claude Code lists another command of its name: project/web/.claude/commands/twice.md",
-            "project/first.md",
-            "project/near.md: Claude Code lists another command of its name: project/web/.claude/commands/near.md",
-            "project/front/comp.md: Claude Code lists another command of its name: project/web/.claude/commands/front/comp.md",
-            "home/last.md: `disable-model-invocation` keeps it out of the list",
-            "home/person.md",
+            "project/web/.claude/commands/Both.md",
+            "project/web/.claude/commands/above.md: Claude Code lists the skill of its name instead",
+            "project/web/.claude/commands/both.md: Claude Code lists the skill of its name instead",
+            "project/web/.claude/commands/comp.md",
+            "project/web/.claude/commands/first.md: `disable-model-invocation` keeps it out of the list",
+            "project/web/.claude/commands/folder.md: Claude Code lists the skill of its name instead",
+            "project/web/.claude/commands/hidden.md",
+            "project/web/.claude/commands/last.md",
+            "project/web/.claude/commands/mine.md: Claude Code lists the skill of its name instead",
+            "project/web/.claude/commands/named.md",
+            "project/web/.claude/commands/near.md",
+            "project/web/.claude/commands/no.md",
+            "project/web/.claude/commands/off.md: `skillOverrides` keeps it out of the list",
+            "project/web/.claude/commands/one.md: `disable-model-invocation` keeps it out of the list",
+            "project/web/.claude/commands/person-only.md",
+            "project/web/.claude/commands/person.md: Claude Code lists another command of its name: home/.claude/commands/person.md",
+            "project/web/.claude/commands/rust.md",
+            "project/web/.claude/commands/short.md",
+            "project/web/.claude/commands/synced.md",
+            "project/web/.claude/commands/true.md: `disable-model-invocation` keeps it out of the list",
+            "project/web/.claude/commands/twice.md",
+            "project/web/.claude/commands/x.md",
+            "project/web/.claude/commands/yes.md: `disable-model-invocation` keeps it out of the list",
+            "project/web/.claude/commands/a/b/deep.md",
+            "project/web/.claude/commands/front/comp.md",
+            "project/web/.claude/commands/front/off.md: `skillOverrides` keeps it out of the list",
+            "project/web/.claude/commands/skill/SKILL.md",
+            "project/web/.claude/commands/skill/other.md: Claude Code takes only the SKILL.md of a folder of commands that has one",
+            "project/web/.claude/commands/skill/deep/x.md",
+            "project/web/.claude/commands/twice/SKILL.md: Claude Code lists another command of its name: project/web/.claude/commands/twice.md",
+            "project/.claude/commands/first.md",
+            "project/.claude/commands/near.md: Claude Code lists another command of its name: project/web/.claude/commands/near.md",
+            "project/.claude/commands/front/comp.md: Claude Code lists another command of its name: project/web/.claude/commands/front/comp.md",
+            "home/.claude/commands/last.md: `disable-model-invocation` keeps it out of the list",
+            "home/.claude/commands/person.md",
         ]
     );
 }
@@ -287,6 +268,87 @@ fn the_plugins_of_opencode_are_listed() {
     let variables = &mut w.request.tool.variables;
     variables.insert("OPENCODE_PURE", "1".into());
     w.check(&[]);
+}
+
+#[test]
+fn the_agents_and_tools_of_opencode_are_listed() {
+    let agent = |more: &str| format!("---\ndescription: d\n{more}---\nPrompt.\n");
+    let subagent = agent("mode: subagent\n");
+    let w = opencode::workspace(&[
+        (
+            "project/opencode.json",
+            r#"{"agent": {"off": {"disable": true}}, "permission": {"task": {"den*": "deny"}}}"#,
+        ),
+        ("project/.opencode/agent/one.md", &subagent),
+        ("project/.opencode/agents/deep/two.md", &subagent),
+        ("project/.opencode/agent/all.md", &agent("mode: all\n")),
+        ("project/.opencode/agent/none.md", &agent("")),
+        ("project/.opencode/agent/text.md", "No frontmatter."),
+        ("project/.opencode/agent/general.md", &agent("")),
+        ("project/.opencode/agent/plan.md", &agent("")),
+        ("project/.opencode/agent/main.md", &agent("mode: primary\n")),
+        (
+            "project/.opencode/agent/gone.md",
+            &agent("mode: subagent\ndisable: true\n"),
+        ),
+        ("project/.opencode/agent/off.md", &subagent),
+        ("project/.opencode/agent/denied.md", &subagent),
+        ("project/.opencode/agent/UP.MD", &subagent),
+        ("project/.opencode/mode/mode.md", &subagent),
+        ("project/.claude/agents/other.md", &subagent),
+        ("home/.config/opencode/agents/mine.md", &subagent),
+        ("home/.config/opencode/agent/one.md", &subagent),
+        ("project/.opencode/tool/a.ts", ""),
+        ("project/.opencode/tools/b.js", ""),
+        ("project/.opencode/tool/c.mjs", ""),
+        ("project/.opencode/tool/deep/d.ts", ""),
+        ("home/.config/opencode/tool/e.ts", ""),
+        ("home/.opencode/tools/f.ts", ""),
+    ]);
+    assert_eq!(
+        told(&w.scan(), &w.text(""), ""),
+        [
+            "home/.config/opencode/tool/e.ts",
+            "project/.opencode/tool/a.ts",
+            "project/.opencode/tools/b.js",
+            "home/.opencode/tools/f.ts",
+            "home/.config/opencode/agent/one.md: opencode takes another file of its name: project/.opencode/agent/one.md",
+            "home/.config/opencode/agents/mine.md",
+            "project/.opencode/agent/all.md",
+            "project/.opencode/agent/denied.md: the permission `task` keeps this agent from the model",
+            "project/.opencode/agent/general.md",
+            "project/.opencode/agent/gone.md: `disable` turns this agent off",
+            "project/.opencode/agent/main.md: opencode tells its model of no agent whose `mode` is `primary`",
+            "project/.opencode/agent/none.md",
+            "project/.opencode/agent/off.md: `disable` turns this agent off",
+            "project/.opencode/agent/one.md",
+            "project/.opencode/agent/text.md",
+            "project/.opencode/agents/deep/two.md"
+        ]
+    );
+}
+
+/// Returns what a scan lists below folders of a name, and of what the tool does not give, the reason.
+fn told(found: &Scan, root: &str, folder: &str) -> Vec<String> {
+    let resources = found.snapshot.resources.iter();
+    let told = resources
+        .filter(|resource| resource.source.contains(folder))
+        .map(|resource| {
+            let source = resource.source.replace(root, "");
+            let reason = resource
+                .error
+                .as_deref()
+                .unwrap_or_default()
+                .replace(root, "");
+            let is_given = found
+                .unpinned
+                .contains(&(resource.kind, resource.source.clone()));
+            match is_given {
+                true => source,
+                false => format!("{source}: {reason}"),
+            }
+        });
+    told.collect()
 }
 
 #[test]

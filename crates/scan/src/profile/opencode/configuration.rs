@@ -94,6 +94,7 @@ pub(super) struct Configuration {
     /// The configured plugins: the path of a file or directory, or the name of a package.
     pub plugins: Vec<String>,
     pub runs_plugins: bool,
+    pub permissions: Permissions,
 }
 
 /// The members of a configuration that decide what is found.
@@ -209,6 +210,7 @@ impl Configuration {
             reads_external_skills: !is_set(DISABLE_EXTERNAL_SKILLS),
             plugins,
             runs_plugins: !is_set(PURE),
+            permissions: layer.permissions,
         }
     }
 }

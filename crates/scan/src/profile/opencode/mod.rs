@@ -5,6 +5,7 @@
 //! those of a directory in the reverse of the order in which the file system lists them, and directories of one depth as it
 //! finishes reading them; here both are in the order of their names.
 
+mod agents;
 mod configuration;
 mod entry;
 mod jsonc;
@@ -103,6 +104,10 @@ pub(super) fn find(
         let (folders, named) = (&configuration.folders, &configuration.plugins);
         plugins::add(folders, named, &roots.directory, gathering);
     }
+    let folders = &search.configuration.folders;
+    plugins::add_tools(folders, gathering);
+    let permissions = &search.configuration.permissions;
+    agents::add(folders, permissions, &request.trust, gathering);
     search.skills(gathering)?;
     Ok(Rules::newest(Settings::Opencode(
         search.configuration.settings,

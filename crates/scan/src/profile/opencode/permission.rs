@@ -28,7 +28,7 @@ pub struct Permissions {
 }
 
 /// What configurations say of the permissions of one agent or of all, in their order, which counts.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Rules {
     rules: IndexMap<String, Rule>,
     /// What `tools` says of all agents, an older form that gives way to the rules of every configuration.
@@ -60,7 +60,7 @@ enum Permission {
     Each(IndexMap<String, Rule>),
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 enum Rule {
     Everything(Action),
@@ -152,14 +152,19 @@ impl Permissions {
         self.agent = other.agent.or(self.agent.take());
     }
 
-    /// Returns what decides about skills, of which the last that matches counts. A person who is asked has the skill in
-    /// the list.
-    pub fn of_skills(mut self) -> Vec<SkillPermission> {
+    /// Returns what decides about skills, as [`Self::of`] does.
+    pub fn of_skills(&self) -> Vec<SkillPermission> {
+        self.of(SKILL)
+    }
+
+    /// Returns what decides about the names that a tool takes, of which the last that matches counts. A model knows a name
+    /// although a person is asked about it.
+    pub fn of(&self, tool: &str) -> Vec<SkillPermission> {
         let agent = self.agent.as_deref().unwrap_or(AGENTS[0]);
-        let mut of_agent = self.of_agent.remove(agent).unwrap_or_default();
-        of_agent.change(self.of_mode.remove(agent).unwrap_or_default());
-        let mut permissions = self.of_all.of_skills();
-        permissions.extend(of_agent.of_skills());
+        let mut of_agent = self.of_agent.get(agent).cloned().unwrap_or_default();
+        of_agent.change(self.of_mode.get(agent).cloned().unwrap_or_default());
+        let mut permissions = self.of_all.clone().about(tool);
+        permissions.extend(of_agent.about(tool));
         // Everything is allowed before the first rule.
         let first = permissions
             .iter()
@@ -212,7 +217,7 @@ impl Rules {
         self.tools.extend(other.tools);
     }
 
-    fn of_skills(self) -> Vec<SkillPermission> {
+    fn about(self, tool: &str) -> Vec<SkillPermission> {
         let mut permissions = Vec::new();
         let mut add = |pattern: &str, action: Action| {
             permissions.push(SkillPermission {
@@ -221,7 +226,7 @@ impl Rules {
             });
         };
         for (name, rule) in &self.with_tools().rules {
-            if !SkillPermission::is_match(name, SKILL) {
+            if !SkillPermission::is_match(name, tool) {
                 continue;
             }
             match rule {

@@ -1,4 +1,4 @@
-//! opencode's plugins: programs that can add to what its model gets, and that no pin holds.
+//! opencode's plugins and tools: programs that add to what its model gets, and that no pin holds.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,10 @@ use crate::path_text::source_text;
 /// The folders of plugins in a directory with a configuration.
 const FOLDERS: [&str; 2] = ["plugin", "plugins"];
 
-/// What ends the name of a plugin.
+/// The folders of tools in a directory with a configuration.
+const TOOL_FOLDERS: [&str; 2] = ["tool", "tools"];
+
+/// What ends the name of a plugin or tool.
 const EXTENSIONS: [&str; 2] = ["js", "ts"];
 
 /// The plugin of ctxpin's own hooks, in the person's folder. It tells of sessions, and gives the model nothing.
@@ -24,11 +27,15 @@ const OWN: &str = "ctxpin.js";
 /// What begins an entry that is a path as an address.
 const FILE: &str = "file://";
 
-/// The greatest number of plugins of one folder that are listed.
-const PLUGINS_MAX: usize = 64;
+/// The greatest number of plugins or tools of one folder that are listed.
+const PROGRAMS_MAX: usize = 64;
 
 /// Why a plugin is listed.
 const REASON: &str = "opencode runs this plugin, whose code can add instructions and skills to what its model gets; no pin holds that";
+
+/// Why a tool is listed.
+const TOOL_REASON: &str =
+    "opencode gives its model the tools that this program defines, and no pin holds them";
 
 /// Returns the plugins that a configuration names, each as the path of a file or directory or as the name of a package.
 /// `directory` is that of the configuration.
@@ -56,9 +63,9 @@ pub fn add(folders: &[PathBuf], plugins: &[String], working: &Path, gathering: &
         for name in FOLDERS {
             let path = folder.join(name);
             let is_own = Some(folder) == own;
-            for plugin in in_folder(&path, gathering) {
+            for plugin in in_folder(&path, "plugins", gathering) {
                 if !(is_own && plugin.ends_with(OWN)) {
-                    list(&source_text(&plugin).0, folder, gathering);
+                    list(&source_text(&plugin).0, folder, REASON, gathering);
                 }
             }
         }
@@ -74,18 +81,30 @@ pub fn add(folders: &[PathBuf], plugins: &[String], working: &Path, gathering: &
                 path.parent()
                     .filter(|_| path.is_absolute())
                     .unwrap_or(working),
+                REASON,
                 gathering,
             );
         }
     }
 }
 
-fn list(source: &str, root: &Path, gathering: &mut Gathering) {
-    gathering.add(excluded(Kind::InstructionFile, source, root, REASON));
+/// Adds the tools in the folders with a configuration.
+pub fn add_tools(folders: &[PathBuf], gathering: &mut Gathering) {
+    for folder in folders {
+        for name in TOOL_FOLDERS {
+            for tool in in_folder(&folder.join(name), "tools", gathering) {
+                list(&source_text(&tool).0, folder, TOOL_REASON, gathering);
+            }
+        }
+    }
 }
 
-/// Returns the plugins in a folder, but not those in folders in it.
-fn in_folder(folder: &Path, gathering: &mut Gathering) -> Vec<PathBuf> {
+fn list(source: &str, root: &Path, reason: &str, gathering: &mut Gathering) {
+    gathering.add(excluded(Kind::InstructionFile, source, root, reason));
+}
+
+/// Returns the plugins or tools in a folder, but not those in folders in it.
+fn in_folder(folder: &Path, what: &str, gathering: &mut Gathering) -> Vec<PathBuf> {
     gathering.places.awaited(folder);
     let Ok(real) = folder.canonicalize() else {
         return Vec::new();
@@ -96,15 +115,15 @@ fn in_folder(folder: &Path, gathering: &mut Gathering) -> Vec<PathBuf> {
         return Vec::new();
     };
     let paths = listing.names.iter().map(|name| folder.join(name));
-    let is_plugin = |path: &PathBuf| {
+    let is_program = |path: &PathBuf| {
         let extension = path.extension().and_then(OsStr::to_str);
         extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) && path.is_file()
     };
-    let mut plugins = paths.filter(is_plugin);
-    let listed = plugins.by_ref().take(PLUGINS_MAX).collect();
-    if plugins.next().is_some() {
+    let mut programs = paths.filter(is_program);
+    let listed = programs.by_ref().take(PROGRAMS_MAX).collect();
+    if programs.next().is_some() {
         let folder = source_text(folder).0;
-        gathering.remark(format!("only {PLUGINS_MAX} plugins of {folder} are listed"));
+        gathering.remark(format!("only {PROGRAMS_MAX} {what} of {folder} are listed"));
     }
     listed
 }
