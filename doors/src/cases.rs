@@ -11,7 +11,7 @@ pub struct Case {
 }
 
 /// What a comparison meets.
-pub const CASES: [Case; 24] = [
+pub const CASES: [Case; 25] = [
     case("files below", |workspace| {
         let below = format!("{}/", workspace.working);
         has_file(workspace, |path, _| {
@@ -109,6 +109,13 @@ pub const CASES: [Case; 24] = [
     case(OFFERS, |workspace| {
         has_file(workspace, |path, _| path.ends_with("agents/openai.yaml"))
     }),
+    case(MANIFESTS, |workspace| {
+        let is_skill = |path: &str, _: &str| path.ends_with("SKILL.md");
+        let is_manifest = |path: &str, text: &str| {
+            path.ends_with("-plugin/plugin.json") && text.contains("team kit")
+        };
+        has_file(workspace, is_skill) && has_file(workspace, is_manifest)
+    }),
 ];
 
 /// Lines of a frontmatter that are not valid YAML, of which each tool repairs some.
@@ -133,6 +140,8 @@ pub const PERMISSIONS: &str = "permissions";
 pub const CONFIGURED_SKILLS: &str = "skills.config";
 /// The file beside a `SKILL.md` that says how Codex offers the skill.
 pub const OFFERS: &str = "agents/openai.yaml";
+/// The case of manifests of plugins, whose names only Codex puts before those of skills.
+pub const MANIFESTS: &str = "manifests of plugins";
 /// The case of a file that takes the place of the usual one, which only Codex has.
 pub const OVERRIDES: &str = "AGENTS.override.md";
 

@@ -152,6 +152,32 @@ pub fn scoped_name(name: &str, below: &str, working: Option<&str>) -> String {
     format!("{directory}:{name}")
 }
 
+/// The longest name of a plugin in the name of a skill, in bytes.
+const PLUGIN_BYTES_MAX: usize = 1_024;
+
+/// Returns the name by which Codex lists a skill of a plugin: the name of the plugin, a colon, and the skill's own name.
+/// What no such name has becomes a `-`, and a longer name of a plugin is cut.
+pub fn plugin_skill_name(own: &str, plugin: &str) -> String {
+    let plugin = cut(plugin, PLUGIN_BYTES_MAX).chars();
+    let plugin: String = plugin
+        .map(|c| if is_of_plugin(c) { c } else { '-' })
+        .collect();
+    format!("{plugin}:{own}")
+}
+
+/// Returns whether [`plugin_skill_name`] makes a name of a skill's own name and of that of some plugin.
+pub fn is_plugin_skill_name(name: &str, own: &str) -> bool {
+    let plugin = name
+        .strip_suffix(own)
+        .and_then(|plugin| plugin.strip_suffix(':'));
+    plugin
+        .is_some_and(|plugin| plugin.len() <= PLUGIN_BYTES_MAX && plugin.chars().all(is_of_plugin))
+}
+
+fn is_of_plugin(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '+' | ' ')
+}
+
 /// Returns a warning if a skill's name differs from the name of its directory. Both are compared in
 /// Unicode's composed form.
 pub fn directory_warning(name: &str, source: &str) -> Option<Warning> {

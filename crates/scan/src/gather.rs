@@ -397,6 +397,26 @@ impl<'a> Gathering<'a> {
         }
     }
 
+    /// Returns the canonical paths of the `SKILL.md` files of the sound skills.
+    pub fn skill_files(&self) -> Vec<PathBuf> {
+        let findings = self.findings.iter().flatten();
+        let skills = findings.filter(|finding| {
+            finding.resource.kind == Kind::Skill && finding.resource.status == Status::Ok
+        });
+        let files = skills.filter_map(|skill| skill.identity.clone());
+        files.collect()
+    }
+
+    /// Gives skills other names.
+    pub fn name_skills(&mut self, name: impl Fn(&Resource) -> Option<String>) {
+        let findings = self.findings.iter_mut().flatten();
+        for skill in findings.filter(|finding| finding.resource.kind == Kind::Skill) {
+            if let Some(name) = name(&skill.resource) {
+                skill.resource.name = Some(name);
+            }
+        }
+    }
+
     /// Leaves out the skills for which there is a reason, whatever else is said of them.
     pub fn leave_out_skills(&mut self, reason: impl Fn(&Resource) -> Option<&'static str>) {
         let findings = self.findings.iter_mut().flatten();

@@ -61,13 +61,39 @@ const SKILLS_BEGIN: &str = "<skills_instructions>\n";
 const SKILLS_END: &str = "\n</skills_instructions>";
 
 /// Rules that turn skills off or on.
-const RULES: [&str; 6] = [
+const RULES: [&str; 7] = [
+    "[[skills.config]]\nname = \"team kit:one\"\nenabled = false\n",
     "[[skills.config]]\nname = \"one\"\nenabled = false\n",
     "[[skills.config]]\nname = \"two\"\nenabled = false\n",
     "[[skills.config]]\nname = \"one\"\nenabled = true\n",
     "[[skills.config]]\npath = \"{base}/project/.agents/skills/other/SKILL.md\"\nenabled = false\n",
     "[[skills.config]]\npath = \"~/.agents/skills/other/SKILL.md\"\nenabled = false\n",
     "[[skills.config]]\nname = \"one\"\npath = \"x\"\nenabled = false\n",
+];
+
+/// The folders in which Codex and other tools look for the manifest of a plugin.
+const MANIFEST_FOLDERS: [&str; 4] = [
+    ".codex-plugin",
+    ".claude-plugin",
+    ".cursor-plugin",
+    ".other-plugin",
+];
+
+/// Manifests of plugins, some of which Codex cannot read.
+const MANIFESTS: [&str; 13] = [
+    "{\"name\": \"team kit\", \"version\": 1}",
+    "{\"name\": \"team kit\", \"skills\": [\"x\"]}",
+    "{\"name\": \"zeta\"}",
+    "{\"name\": \" @scope/a+b.c:d \"}",
+    "{\"name\": \"  \"}",
+    "{}",
+    "[\"listed\"]",
+    "[]",
+    "{\"name\": 5}",
+    "{\"name\": null}",
+    "{\"name\": \"one\", \"name\": \"two\"}",
+    "\u{feff}{\"name\": \"marked\"}",
+    "{\"name\": \"open\"",
 ];
 
 /// Files that say how a skill is offered.
@@ -133,6 +159,34 @@ pub fn settle(random: &mut StdRng, workspace: &mut Workspace) {
         }
     }
     write_skills(random, workspace);
+    write_manifests(random, workspace);
+}
+
+/// Writes manifests of plugins in directories with skills, above them and in skills.
+fn write_manifests(random: &mut StdRng, workspace: &mut Workspace) {
+    if random.random_bool(0.4) {
+        return;
+    }
+    let directories = workspace.directories();
+    let places = directories.iter().map(String::as_str).chain([HOME, "."]);
+    for place in places {
+        for below in ["", "/.agents", "/.codex/skills", "/.agents/skills/one"] {
+            if !random.random_bool(0.1) {
+                continue;
+            }
+            let folder = MANIFEST_FOLDERS.choose(random).copied();
+            let path = format!("{place}{below}/{}/plugin.json", folder.unwrap_or_default());
+            let text = MANIFESTS.choose(random).copied().unwrap_or_default();
+            match random.random_range(0..10) {
+                0 => {
+                    workspace.write(format!("{place}{below}/real.json"), text);
+                    workspace.add(path, Entry::Link("../real.json".to_owned()));
+                }
+                1 => workspace.write(format!("{path}/inside"), text),
+                _ => workspace.write(path, text),
+            }
+        }
+    }
 }
 
 /// Writes skills, some of them where or in a form that Codex passes over.
@@ -272,7 +326,7 @@ pub fn instructions(request: &Value) -> String {
         .to_owned()
 }
 
-/// Returns the skills that a request lists, each as its path and its description, without those that Codex brings along.
+/// Returns the skills that a request lists, each as its path, its name and its description, without those that Codex brings along.
 pub fn skills(request: &Value) -> Vec<String> {
     let items = request["input"].as_array().into_iter().flatten();
     let texts = items.flat_map(|item| texts(&item["content"]));
@@ -295,9 +349,10 @@ pub fn skills(request: &Value) -> Vec<String> {
             Some((root, rest)) => format!("{}/{rest}", roots[root]),
             None => path.to_owned(),
         };
-        let (_, description) = skill.split_once(':')?;
+        // The name of a plugin before that of the skill has a colon behind it.
+        let (name, description) = skill.split_once(": ")?;
         let is_own = path.contains("/.codex/skills/.system/");
-        (!is_own).then(|| line_of(&path, description.trim_start()))
+        (!is_own).then(|| line_of(&path, name, description.trim_start()))
     });
     skills.collect()
 }
@@ -309,7 +364,8 @@ pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>;
     let given = given.filter_map(|given| {
         let skill = found.snapshot.skills().find(|s| s.source == given.source)?;
         let [description, _] = descriptions(&found.snapshot, &found.bodies, skill);
-        Some(line_of(&given.source, &description))
+        let name = skill.name.as_deref().unwrap_or_default();
+        Some(line_of(&given.source, name, &description))
     });
     let is_used = |line: &&String| {
         let source = line.split('\t').next().unwrap_or_default();
@@ -325,8 +381,8 @@ pub fn lists(found: &Scan, said: &Effective, skills: &[String]) -> [Vec<String>;
     ]
 }
 
-fn line_of(path: &str, description: &str) -> String {
-    format!("{path}\t{description}")
+fn line_of(path: &str, name: &str, description: &str) -> String {
+    format!("{path}\t{name}\t{description}")
 }
 
 /// Returns a message with the instruction files without those that `unread` names. If it names some, without what stands

@@ -16,7 +16,7 @@ use ctxpin_scan::Scan;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
-use crate::cases::{CONFIGURED_SKILLS, OFFERS, OVERRIDES, PATHS, PERMISSIONS, RULES};
+use crate::cases::{CONFIGURED_SKILLS, MANIFESTS, OFFERS, OVERRIDES, PATHS, PERMISSIONS, RULES};
 use crate::standin::Received;
 use crate::workspace::Workspace;
 
@@ -147,9 +147,16 @@ impl Client {
     /// Returns the names of the cases that the tool has not.
     pub fn lacks(self) -> &'static [&'static str] {
         match self {
-            Self::ClaudeCode => &[OVERRIDES, CONFIGURED_SKILLS, OFFERS],
+            Self::ClaudeCode => &[OVERRIDES, CONFIGURED_SKILLS, OFFERS, MANIFESTS],
             Self::Codex => &[RULES, PATHS, PERMISSIONS],
-            Self::Opencode => &[RULES, OVERRIDES, PATHS, CONFIGURED_SKILLS, OFFERS],
+            Self::Opencode => &[
+                RULES,
+                OVERRIDES,
+                PATHS,
+                CONFIGURED_SKILLS,
+                OFFERS,
+                MANIFESTS,
+            ],
         }
     }
 

@@ -10,6 +10,7 @@ use crate::limits::{
     SKILL_FILE_BYTES_MAX, SKILL_MD_BYTES_MAX, cut, format_bytes,
 };
 use crate::mcp::Detail;
+use crate::profile::Profile;
 use crate::resource::{Content, Kind, Resource, SkillFile, Status};
 use crate::skill;
 use crate::snapshot::{Facts, Snapshot};
@@ -134,10 +135,21 @@ fn judge_skill(
             let profile = facts.profile_rules().profile;
             let frontmatter = skill::parse(bytes, directory, profile.described_by_text(bytes));
             let refusals = frontmatter.refusal.into_iter().collect();
-            let name = frontmatter.name.map(|name| match &claim.applies {
-                None => name,
-                Some(files) => skill::scoped_name(&name, &files.below, facts.directory.as_deref()),
-            });
+            let name = frontmatter
+                .name
+                .map(|name| match (&claim.applies, &claim.name) {
+                    (Some(files), _) => {
+                        skill::scoped_name(&name, &files.below, facts.directory.as_deref())
+                    }
+                    // The name of the plugin is in none of the skill's files.
+                    (None, Some(claimed))
+                        if profile == Profile::Codex
+                            && skill::is_plugin_skill_name(claimed, &name) =>
+                    {
+                        claimed.clone()
+                    }
+                    (None, _) => name,
+                });
             (name, frontmatter.description, refusals)
         }
     };
@@ -158,14 +170,17 @@ fn judge_skill(
     }
 }
 
-/// Returns the head's skill of the same source and bytes and for the same files, whose name and description are known.
+/// Returns the head's skill of the same source and bytes and for the same files, whose name and description are known. Its
+/// name is not, if it may have one of a plugin in it and the claim says another one.
 pub(super) fn same_skill<'s>(
     claim: &Claim,
     hash: BlobHash,
     head: Option<&'s Snapshot>,
 ) -> Option<&'s Resource> {
     let skill = head?.find(Kind::Skill, &claim.source)?;
-    (skill.body() == Some(hash) && skill.applies == claim.applies).then_some(skill)
+    let has_colon = skill.name.as_ref().is_some_and(|name| name.contains(':'));
+    let is_named = skill.name == claim.name || (claim.name.is_none() && !has_colon);
+    (skill.body() == Some(hash) && skill.applies == claim.applies && is_named).then_some(skill)
 }
 
 /// Pins a file of an `ok` skill if its bytes are not too large.

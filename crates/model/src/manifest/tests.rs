@@ -13,6 +13,7 @@ use crate::limits::{
     ERROR_BYTES_MAX, GLOB_BYTES_MAX, GLOBS_MAX, INSTRUCTION_FILE_BYTES_MAX, SKILL_FILE_BYTES_MAX,
     SNAPSHOT_PROMPT_BYTES_MAX, SOURCE_BYTES_MAX,
 };
+use crate::profile::{CodexSettings, OpencodeSettings, Rules, Settings};
 use crate::resource::Also;
 
 const SOURCES: [&str; 9] = [
@@ -310,4 +311,57 @@ fn only_what_a_model_reads_is_for_some_files() {
         also(long, 1),
         "`resources[0].applies.also[0].behind`: it has 1025 bytes, and at most 1024 are taken",
     );
+}
+
+#[test]
+fn codex_puts_the_name_of_a_plugin_before_that_of_a_skill() {
+    let skill_md = b"---\nname: pdf\ndescription: d\n---\n".to_vec();
+    let hash = BlobHash::of(&skill_md);
+    let judged = |settings: Settings, name: Option<&str>, head: Option<&Snapshot>| {
+        let skill = Claim {
+            content_hash: Some(hash),
+            name: name.map(str::to_owned),
+            ..Claim::from(&Resource::new(Kind::Skill, "/w/pdf/SKILL.md", Status::Ok))
+        };
+        let claims = Claims {
+            facts: Facts {
+                rules: Some(Rules::newest(settings)),
+                ..Facts::default()
+            },
+            resources: vec![skill],
+            blobs: [(hash, skill_md.clone().into())].into(),
+            ..Claims::default()
+        };
+        let manifest = Manifest::new(claims).expect("well-formed claims");
+        let mut blobs = AgentBlobs::new(None, BTreeMap::new());
+        let reads = !manifest.to_read(head, &blobs).is_empty();
+        blobs.add(manifest.blobs());
+        (judge::judge(&manifest, head, &blobs), reads)
+    };
+    let codex = || Settings::Codex(CodexSettings::defaults("/home/ada/.codex"));
+    let (head, _) = judged(codex(), Some("a kit:pdf"), None);
+    let (own, _) = judged(codex(), Some("pdf"), None);
+    assert_eq!(judged(codex(), None, None).0, own);
+    // A name that may have that of a plugin in it is known only if it is claimed again.
+    assert!(!judged(codex(), Some("a kit:pdf"), Some(&head)).1);
+    assert!(!judged(codex(), None, Some(&own)).1);
+    for head in [None, Some(&head), Some(&own)] {
+        assert_eq!(judged(codex(), None, head).0, own);
+        for name in ["pdf", "a kit:pdf", "b:pdf", "b:c:pdf"] {
+            let (snapshot, _) = judged(codex(), Some(name), head);
+            let skill = &snapshot.resources[0];
+            assert_eq!(
+                (skill.name.as_deref(), skill.status),
+                (Some(name), Status::Ok)
+            );
+        }
+        let long = format!("{}:pdf", "x".repeat(1_025));
+        for name in ["x", "kit:x", "kit pdf", "a\n- b:pdf", "<b>:pdf", &long] {
+            let (snapshot, _) = judged(codex(), Some(name), head);
+            assert_eq!(snapshot.resources[0].status, Status::Invalid, "{name}");
+        }
+    }
+    let opencode = Settings::Opencode(OpencodeSettings::defaults("/home/ada/.config/opencode"));
+    let (snapshot, _) = judged(opencode, Some("a kit:pdf"), None);
+    assert_eq!(snapshot.resources[0].status, Status::Invalid);
 }

@@ -66,6 +66,12 @@ fn warnings(resource: &resource::Resource, treatment: Option<&Treatment>) -> Vec
         .flat_map(|treatment| &treatment.warnings);
     let is_skill = resource.kind == Kind::Skill && resource.status == Status::Ok;
     let name = resource.own_name().filter(|_| is_skill);
+    // Before a colon can be what the tool puts before the name.
+    let behind = |name: &str| {
+        let directory = skill::directory_name(&resource.source)?;
+        name.strip_suffix(directory)?.ends_with(':').then_some(())
+    };
+    let name = name.filter(|name| behind(name).is_none());
     let of_place = name.and_then(|name| skill::directory_warning(name, &resource.source));
     of_place.iter().chain(of_body).map(warning).collect()
 }

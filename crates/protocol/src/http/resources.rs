@@ -28,7 +28,8 @@ pub struct Resource {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
     /// The name of a skill. That of a skill for some files is their directory from the working one on, a colon, and
-    /// the skill's own name.
+    /// the skill's own name. Under the profile `codex`, that of a plugin's skill begins with the name of the plugin and a
+    /// colon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The description of a skill.

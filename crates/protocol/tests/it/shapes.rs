@@ -1,5 +1,7 @@
 //! An example of each shape in JSON. A change here is a change for every client.
 
+use ctxpin_model::resource;
+use ctxpin_protocol::convert;
 use ctxpin_protocol::http::agents::{
     Agent, AgentCreate, AgentCreated, Refreshed, Session, SessionOpen, TimelineHead,
 };
@@ -348,4 +350,23 @@ fn a_secret_is_not_printed() {
     let created: TokenCreated = serde_json::from_str(&text).unwrap();
     assert!(!format!("{created:?}").contains("hidden"));
     assert_eq!(created.secret.expose(), "hidden");
+}
+
+#[test]
+fn what_a_tool_puts_before_a_name_is_not_compared_with_the_directory() {
+    let check = |name: &str, expected: &[&str]| {
+        let mut skill = resource::Resource::new(
+            resource::Kind::Skill,
+            "/w/skills/pdf/SKILL.md",
+            resource::Status::Ok,
+        );
+        skill.name = Some(name.to_owned());
+        let told = convert::resources::resource(&skill, None).warnings;
+        let codes: Vec<_> = told.iter().map(|warning| warning.code.as_str()).collect();
+        assert_eq!(codes, expected, "{name}");
+    };
+    check("pdf", &[]);
+    check("a kit:pdf", &[]);
+    check("a kit:tools", &["name-directory"]);
+    check("my-pdf", &["name-directory"]);
 }

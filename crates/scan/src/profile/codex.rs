@@ -4,6 +4,7 @@
 //! These rules were read off Codex 0.171.0 and 0.150.0 as they ran. Where the two differ (a fallback name with
 //! a slash in it), the newer one counts.
 
+mod manifests;
 mod plugins;
 mod skills;
 
@@ -20,6 +21,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 use toml::{Table, Value};
 
+use self::manifests::PluginNames;
 use self::plugins::Plugins;
 use self::skills::SkillMembers;
 use super::skill_folder::SkillFolder;
@@ -113,6 +115,7 @@ pub(super) fn find(
     search.project_files(boundaries, gathering)?;
     search.texts(gathering);
     search.skills(boundaries, gathering)?;
+    let names = PluginNames::find(&search, boundaries, gathering);
     let Configuration {
         settings,
         skills,
@@ -120,7 +123,8 @@ pub(super) fn find(
         ..
     } = search.configuration;
     plugins.add(&search.home, gathering);
-    skills::leave_out(skills, &search.home, &request.home, gathering);
+    skills::leave_out(skills, &names, &search.home, &request.home, gathering);
+    names.give(gathering);
     Ok(Rules::newest(Settings::Codex(settings)))
 }
 

@@ -5,6 +5,7 @@ mod below;
 mod claude_code;
 mod claude_code_skills;
 mod codex;
+mod codex_plugins;
 mod config;
 mod instruction_files;
 mod limits;

@@ -8,6 +8,7 @@ use ctxpin_model::codex::{OFFER_NAMES, unoffered};
 use ctxpin_model::limits::FRONTMATTER_BYTES_MAX;
 use toml::Value;
 
+use super::manifests::PluginNames;
 use crate::boundary::{Boundary, Located, Outcome};
 use crate::directory::Directory;
 use crate::file::oversize;
@@ -93,7 +94,13 @@ fn rule_of(rule: &Value) -> Option<Option<Rule>> {
 
 /// Leaves out the skills that the configuration turns off. The last rule about a skill counts. A relative path starts at
 /// Codex's home.
-pub fn leave_out(members: SkillMembers, codex: &Path, home: &Path, gathering: &mut Gathering) {
+pub fn leave_out(
+    members: SkillMembers,
+    names: &PluginNames,
+    codex: &Path,
+    home: &Path,
+    gathering: &mut Gathering,
+) {
     if members.is_listed == Some(false) {
         return gathering.leave_out_skills(|_| Some(UNLISTED));
     }
@@ -112,8 +119,12 @@ pub fn leave_out(members: SkillMembers, codex: &Path, home: &Path, gathering: &m
     });
     let rules: Vec<_> = rules.collect();
     gathering.leave_out_skills(|skill| {
+        let full = skill
+            .name
+            .as_ref()
+            .map(|own| names.full(&skill.source, own));
         let is_of = |(rule, real): &&(Rule, Option<String>)| match &rule.skill {
-            Skill::Named(name) => skill.name.as_ref() == Some(name),
+            Skill::Named(name) => full.as_ref() == Some(name),
             Skill::At(_) => real.as_ref() == Some(&skill.source),
         };
         let last = rules.iter().rfind(is_of);
