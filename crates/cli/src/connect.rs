@@ -1,6 +1,5 @@
 //! The server that a command calls, and the token it sends.
 
-use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 
@@ -16,7 +15,7 @@ use url::Url;
 
 use crate::agent_credentials::AgentCredentials;
 use crate::data_directory::{DataDirectory, DatabaseKey};
-use crate::enrolment::{Enroller, is_accepted};
+use crate::enrolment::{Enroller, needs_code};
 use crate::process::Process;
 use crate::running::{ADMIN_TOKEN_NAME, RunningServer, is_locked, token_read};
 use crate::say::{self, Failure, Hint, NextCommand, Setting};
@@ -348,8 +347,7 @@ impl AgentConnection {
     }
 
     /// Returns the server, and the token that the agent of a directory with this canonical path and of a profile got
-    /// by a code. Asks
-    /// for a code if there is none. At a terminal it also asks if the server does not accept that token.
+    /// by a code. Asks for a code if there is none, or if the server does not accept that token.
     ///
     /// # Errors
     ///
@@ -365,7 +363,7 @@ impl AgentConnection {
         let kept = data.run_credentials(directory, profile, &self.server);
         if let Some(enrolled) = AgentCredentials::read(&kept)? {
             let access = self.enrolled_access(&kept, enrolled);
-            if !io::stdin().is_terminal() || is_accepted(&access.client()?).await != Some(false) {
+            if !needs_code(&access.client()?).await {
                 return Ok(access);
             }
             say::note("the server does not accept the token of this directory's agent");

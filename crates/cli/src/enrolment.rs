@@ -210,14 +210,16 @@ impl Drop for Hidden {
     }
 }
 
-/// Returns whether the server accepts the token of an agent. `None` if that cannot be known now.
-pub async fn is_accepted(client: &Client) -> Option<bool> {
+/// Returns whether an agent needs a new code, because the server does not accept its token. A server that cannot prove
+/// that it knows the token may be another one, which has taken the port for a while: only somebody at a terminal can
+/// tell.
+pub async fn needs_code(client: &Client) -> bool {
     match client.me().await {
-        // An agent is no user.
-        Err(error) if error.problem_name() == Some(ProblemName::Forbidden) => Some(true),
-        Err(error) if error.problem_name() == Some(ProblemName::Unauthenticated) => Some(false),
-        Err(ClientError::Unproven { .. } | ClientError::MalformedToken { .. }) => Some(false),
-        Ok(_) | Err(_) => None,
+        Err(ClientError::MalformedToken { .. }) => true,
+        Err(ClientError::Unproven { .. }) => io::stdin().is_terminal(),
+        // An agent is no user, so the server refuses the request with a valid token too, as forbidden.
+        Err(error) => error.problem_name() == Some(ProblemName::Unauthenticated),
+        Ok(_) => false,
     }
 }
 

@@ -256,14 +256,14 @@ pub struct ChatSummary {
 }
 
 impl ChatSummary {
-    /// Returns how many heads the pin is behind, which is 0 without a drift. It is at least 1 for a drifted
-    /// chat, also if no head of the agent equals the pin.
-    pub fn heads_behind(&self) -> u64 {
+    /// Returns how many heads the pin is behind: 0 without a drift, and otherwise at least 1. Returns `None` if
+    /// the chat is behind, and no head of the agent equals the pin, as when it took some of the changes.
+    pub fn heads_behind(&self) -> Option<u64> {
         let (Some(_), Some(head)) = (self.chat.drift(), self.chat.head) else {
-            return 0;
+            return Some(0);
         };
-        let behind = self.pinned_seq.map_or(1, |pinned| head.seq - pinned);
-        u64::try_from(behind).unwrap_or(1).max(1)
+        let behind = head.seq - self.pinned_seq?;
+        Some(u64::try_from(behind).unwrap_or(1).max(1))
     }
 }
 

@@ -194,6 +194,13 @@ fn the_agent_of_a_deleted_workspace_ends_and_says_so() {
         &nothing.err,
         &["bound to no workspace", "`ctxpin chat bind`"],
     );
+
+    // A new code connects the directory again.
+    let another = self::code(&bench, &served, "payments");
+    let mut agent = Running::errors_of(&mut typed(&bench, &app, &enrol, &another));
+    agent.until(|line| line.contains("does not accept the token").then_some(()));
+    agent.until(|line| line.contains("number 1").then_some(()));
+    assert_eq!(agent.terminate(), Some(0));
 }
 
 #[test]

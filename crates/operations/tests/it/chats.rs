@@ -699,16 +699,22 @@ async fn a_summary_says_how_far_a_pin_is_behind(test: &TestService) {
         let summary = chats::summary(scene.service, scene.owner, chat.id);
         summary.await.unwrap().heads_behind()
     };
-    assert_eq!(behind(&scene).await, 0);
+    assert_eq!(behind(&scene).await, Some(0));
     scene.push(&agents_md("two")).await;
-    assert_eq!(behind(&scene).await, 1);
+    assert_eq!(behind(&scene).await, Some(1));
     scene.push(&agents_md("three")).await;
-    assert_eq!(behind(&scene).await, 2);
+    assert_eq!(behind(&scene).await, Some(2));
     // The last head that equals the pin counts.
     scene.push(&agents_md("one")).await;
-    assert_eq!(behind(&scene).await, 0);
+    assert_eq!(behind(&scene).await, Some(0));
     scene.push(&agents_md("four")).await;
-    assert_eq!(behind(&scene).await, 1);
+    assert_eq!(behind(&scene).await, Some(1));
+    // A pin with some of the changes equals no head.
+    scene
+        .push(&agents_md("five").file("CLAUDE.md", "six"))
+        .await;
+    chat.take(&["/w/CLAUDE.md"]).await.unwrap();
+    assert_eq!(behind(&scene).await, None);
     chat.turn().await.unwrap();
     let summary = chats::summary(scene.service, scene.owner, chat.id)
         .await
@@ -716,7 +722,7 @@ async fn a_summary_says_how_far_a_pin_is_behind(test: &TestService) {
     assert_eq!(summary.workspace.as_deref(), Some("project"));
     assert!(summary.last_turn_at.is_some() && summary.agent_seen_at.is_some());
     chat.bind(None).await.unwrap();
-    assert_eq!(behind(&scene).await, 0);
+    assert_eq!(behind(&scene).await, Some(0));
 }
 
 async fn an_auditor_counts_the_chats_of_all(test: &TestService) {

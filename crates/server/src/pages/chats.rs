@@ -166,6 +166,14 @@ pub(crate) enum RowEnd {
     Workspace(String),
 }
 
+impl RowEnd {
+    /// Returns what tells a workspace in a narrow column: the last part of a path, or the whole name.
+    pub fn last_part(workspace: &str) -> &str {
+        let last = workspace.trim_end_matches('/').rsplit('/').next();
+        last.filter(|last| !last.is_empty()).unwrap_or(workspace)
+    }
+}
+
 /// The query of the page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

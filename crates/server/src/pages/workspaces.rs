@@ -350,7 +350,7 @@ impl Workspace {
                     Some(_) => Stand::Clean,
                     None => Stand::Unpinned,
                 },
-                behind: 0,
+                behind: None,
                 is_away: agent.head.is_some() && !is_connected,
                 notch: agent.refused.map(|_| "push refused"),
                 is_observed: false,

@@ -73,8 +73,8 @@ impl Stand {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rail {
     pub stand: Stand,
-    /// How many heads the pin is behind.
-    pub behind: u64,
+    /// How many heads the pin is behind. `None` if it equals no head.
+    pub behind: Option<u64>,
     /// Whether the agent has not answered for a while. The chat may also have none.
     pub is_away: bool,
     /// What is wrong, in two words: the notch. `None` if nothing is.
@@ -114,15 +114,16 @@ impl Rail {
 
     /// Returns how many heads there are between the pin and the head.
     fn between(&self) -> u64 {
-        self.behind.saturating_sub(1)
+        self.behind.unwrap_or_default().saturating_sub(1)
     }
 
-    /// Returns how many heads the pin is behind, with the number on the rail if there is one.
-    fn heads(&self) -> String {
-        let heads = counted(self.behind, "head");
-        match self.between() {
-            0..=TICKS_MAX => heads,
-            between => format!("{heads}, {between} in between"),
+    /// Returns how many heads the pin is behind, if that is known, with the number on the rail if there is one.
+    fn by_heads(&self) -> String {
+        let heads = self.behind.map(|behind| counted(behind, "head"));
+        match (heads, self.between()) {
+            (None, _) => String::new(),
+            (Some(heads), 0..=TICKS_MAX) => format!(" by {heads}"),
+            (Some(heads), between) => format!(" by {heads}, {between} in between"),
         }
     }
 
@@ -132,8 +133,8 @@ impl Rail {
         }
         let mut words = self.stand.word().to_owned();
         words += &match self.stand {
-            Stand::Drifted => format!(" by {}", self.heads()),
-            Stand::Declined => format!(", behind by {}", self.heads()),
+            Stand::Drifted => self.by_heads(),
+            Stand::Declined => format!(", behind{}", self.by_heads()),
             Stand::Clean | Stand::Unpinned | Stand::Unbound | Stand::Archived => String::new(),
         };
         if self.is_observed {
@@ -310,7 +311,7 @@ mod tests {
     fn rail(stand: Stand, behind: u64) -> Rail {
         Rail {
             stand,
-            behind,
+            behind: Some(behind),
             is_away: false,
             notch: None,
             is_observed: false,
@@ -327,6 +328,12 @@ mod tests {
         };
         check(rail(Stand::Clean, 0), "Clean");
         check(rail(Stand::Drifted, 3), "Behind by 3 heads");
+        let of_some = |stand| Rail {
+            behind: None,
+            ..rail(stand, 0)
+        };
+        check(of_some(Stand::Drifted), "Behind");
+        check(of_some(Stand::Declined), "Declined, behind");
         let observed = Rail {
             is_observed: true,
             ..rail(Stand::Drifted, 1)
