@@ -118,13 +118,13 @@ impl Hooks {
             None => (None, None),
         };
         let place = lock(&session.line).take();
-        let permit = self.permit()?;
         let reader = self
             .reader(event, session, number.is_some(), untold)
             .await?;
         let Some(mut reader) = reader else {
             return Ok(());
         };
+        let permit = self.permit()?;
         let (sessions, room) = (Arc::clone(&self.sessions), Arc::clone(&self.room));
         tokio::spawn(async move {
             let sizes = reader.sizes().await;
