@@ -15,6 +15,7 @@ pub mod error;
 pub mod handed_in;
 pub mod hooks;
 mod places;
+pub mod process_stat;
 pub mod push;
 pub mod readiness;
 pub mod reading;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use ctxpin_agent::process_stat::ProcessStat;
 use ctxpin_private_files::lock::Lock;
 use ctxpin_protocol::control::ClientProcess;
 use serde::{Deserialize, Serialize};
@@ -161,16 +162,9 @@ impl Place {
     }
 }
 
-/// Returns the start time of a process, in ticks since the machine started (proc_pid_stat(5), the
-/// 22nd field).
+/// Returns the start time of a process, in ticks since the machine started.
 fn began(pid: u32) -> Option<u64> {
-    began_in(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-}
-
-fn began_in(stat: &str) -> Option<u64> {
-    // The second field is the name in parentheses, which may contain any character.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
+    ProcessStat::read(pid)?.began()
 }
 
 /// The programs that run a command for another one.
@@ -182,13 +176,12 @@ const ANCESTORS_MAX: usize = 8;
 /// Returns the process that has called this one as a hook: the nearest above it that is no shell. `None` where the system
 /// does not tell.
 pub fn client_process() -> Option<ClientProcess> {
-    let stat = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).ok();
     let mut pid = std::process::id();
     for _ in 0..ANCESTORS_MAX {
-        pid = parent_in(&stat(pid)?)?;
-        let stat = stat(pid)?;
-        if !SHELLS.contains(&name_in(&stat)?) {
-            let began = began_in(&stat)?;
+        pid = ProcessStat::read(pid)?.parent()?;
+        let stat = ProcessStat::read(pid)?;
+        if !SHELLS.contains(&stat.name()?) {
+            let began = stat.began()?;
             let began_ms = began_ms(began, &fs::read_to_string("/proc/uptime").ok()?)?;
             return Some(ClientProcess {
                 pid,
@@ -213,30 +206,9 @@ fn began_ms(began: u64, uptime: &str) -> Option<u64> {
         .checked_sub(u64::try_from(ago).ok()?)
 }
 
-/// Returns the name of a process (the 2nd field).
-fn name_in(stat: &str) -> Option<&str> {
-    let (before, _) = stat.rsplit_once(')')?;
-    Some(before.split_once('(')?.1)
-}
-
-/// Returns the process that started another one (the 4th field).
-fn parent_in(stat: &str) -> Option<u32> {
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(1)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_beginning_of_a_process_is_read() {
-        let stat = "12 (a b) c) S 1 12 12 0 -1 4194560 1 0 0 0 1 2 0 0 20 0 1 0 8675309 1 2\n";
-        assert_eq!(began_in(stat), Some(8_675_309));
-        assert_eq!((name_in(stat), parent_in(stat)), (Some("a b) c"), Some(1)));
-        assert_eq!(began_in("12 (a) S 1"), None);
-        assert_eq!(began_in(""), None);
-    }
 
     #[cfg(target_os = "linux")]
     #[test]

@@ -4,7 +4,6 @@
 //! `/clear` and a compaction it reads them anew, with the next request. It was seen so in 2.1.332.
 
 use std::collections::HashMap;
-use std::fs;
 use std::time::Instant;
 
 use ctxpin_model::client_event::ClientEvent;
@@ -12,21 +11,15 @@ use ctxpin_model::profile::Profile;
 use ctxpin_protocol::control::ClientProcess;
 
 use super::read::Listing;
+use crate::process_stat::ProcessStat;
 
 /// The greatest number of processes that are known at once. The one that was silent for longest is forgotten.
 const PROCESSES_MAX: usize = 256;
 
 /// Returns whether a process runs, as far as this one can see it.
 pub(super) fn is_running(process: &ClientProcess) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap_or_default();
-    // The name before is in parentheses, and may contain any character.
-    let Some((_, fields)) = stat.rsplit_once(')') else {
-        return false;
-    };
-    let mut fields = fields.split_whitespace();
-    let has_ended = fields.next() == Some("Z");
-    let began = fields.nth(18).and_then(|began| began.parse().ok());
-    began == Some(process.began) && !has_ended
+    let stat = ProcessStat::read(process.pid);
+    stat.is_some_and(|stat| stat.began() == Some(process.began) && !stat.has_ended())
 }
 
 /// What is known of the processes of clients.

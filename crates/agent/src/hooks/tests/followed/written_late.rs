@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use ctxpin_protocol::control::ClientProcess;
 
 use super::*;
+use crate::process_stat::ProcessStat;
 
 #[tokio::test]
 async fn what_a_client_writes_behind_the_end_of_a_turn_is_handed_in() {
@@ -37,13 +38,12 @@ async fn what_a_plugin_handed_over_is_handed_in_when_its_client_has_ended() {
     let mut client = Command::new("cat");
     client.stdin(Stdio::piped());
     let mut client = client.spawn().unwrap();
-    let stat = fs::read_to_string(format!("/proc/{}/stat", client.id())).unwrap();
-    let began = stat.split_whitespace().nth(21).unwrap().parse().unwrap();
+    let stat = ProcessStat::read(client.id()).unwrap();
     let (mut event, arrived) = followed.event("s", HookEvent::Given, "");
     event.call.given = Some(system(1));
     event.call.process = Some(ClientProcess {
         pid: client.id(),
-        began,
+        began: stat.began().unwrap(),
         began_ms: 0,
     });
     followed.hooks.given(event, arrived).await.unwrap();
