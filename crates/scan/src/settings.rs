@@ -40,6 +40,12 @@ pub fn settings(project: &Path, name: &str, trust: &Trust) -> Result<Option<Arc<
     }
 }
 
+/// Reads a file that a scan lists, as [`settings`] does. Returns `None` if there is none or it cannot be read.
+pub fn listed(path: &Path, trust: &Trust) -> Option<Arc<[u8]>> {
+    let name = path.file_name()?.to_string_lossy();
+    settings(path.parent()?, &name, trust).ok().flatten()
+}
+
 /// Cuts a list of a tool's settings to what a snapshot can state. `what` names the list in a remark. A text with a NUL
 /// is left out: no path has one.
 pub fn shorten(texts: &mut Vec<String>, count_max: usize, what: &str, gathering: &mut Gathering) {

@@ -16,7 +16,7 @@ use super::super::{excluded, passed_over};
 use crate::directory::Directory;
 use crate::gather::{Finding, Gathering};
 use crate::path_text::source_text;
-use crate::settings::settings;
+use crate::settings;
 use crate::trust::Trust;
 
 /// The name of the folder of commands.
@@ -100,12 +100,7 @@ impl Judge<'_> {
             return Some("`skillOverrides` keeps it out of the list".into());
         }
         gathering.places.awaited(&command.path);
-        let parts = command.path.parent().zip(command.path.file_name());
-        let bytes = parts.and_then(|(folder, name)| {
-            settings(folder, &name.to_string_lossy(), self.trust)
-                .ok()
-                .flatten()
-        });
+        let bytes = settings::listed(&command.path, self.trust);
         if bytes.is_some_and(|bytes| is_skill_hidden(&bytes)) {
             return Some("`disable-model-invocation` keeps it out of the list".into());
         }

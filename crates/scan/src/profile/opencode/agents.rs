@@ -13,7 +13,7 @@ use super::permission::Permissions;
 use crate::directory::Directory;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
-use crate::settings::settings;
+use crate::settings;
 use crate::trust::Trust;
 
 /// The folders of agents in a directory with a configuration. The agents in `mode` and `modes` are never subagents.
@@ -149,12 +149,7 @@ fn find(
 
 /// Returns what a file says of its agent. Of one that cannot be read, nothing is known.
 fn described(path: &Path, trust: &Trust) -> Described {
-    let parts = path.parent().zip(path.file_name());
-    let bytes = parts.and_then(|(folder, name)| {
-        settings(folder, &name.to_string_lossy(), trust)
-            .ok()
-            .flatten()
-    });
+    let bytes = settings::listed(path, trust);
     let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let described = text.and_then(|text| frontmatter_as(text.trim_start_matches('\u{feff}')));
     described.unwrap_or_default()
