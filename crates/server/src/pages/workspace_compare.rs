@@ -19,7 +19,6 @@ use super::frame::{Frame, Place, html};
 use super::parts::lines::Layout;
 use super::parts::text::PathText;
 use super::parts::time::Time;
-use super::typed::Typed;
 use super::workspaces::agent_id;
 use crate::api_error::ApiResult;
 use crate::app::App;
@@ -120,6 +119,8 @@ fn render(
 ) -> ApiResult<Response> {
     let changes = diff.changes();
     let loads = loads(from, to);
+    let views = format!("from={}&to={}&", from.seq, to.seq);
+    let entries = entries(diff, &changes, diff.directory(), is_alone, Some(&loads));
     html(&ComparePage {
         agent,
         workspace,
@@ -127,20 +128,7 @@ fn render(
         to: to.seq,
         from_at: Time::clock(from.received_at, frame.now),
         to_at: Time::clock(to.received_at, frame.now),
-        diff: DiffForm {
-            page_value: "",
-            action: String::new(),
-            short: "",
-            pin: diff.pinned().map(|id| id.to_string()),
-            head: diff.head().map(|id| id.to_string()),
-            layout,
-            typed: Typed::default(),
-            is_within: false,
-            has_rows: true,
-            views: Some(format!("from={}&to={}&", from.seq, to.seq)),
-            entries: entries(diff, &changes, diff.directory(), is_alone, Some(&loads)),
-            foot: None,
-        },
+        diff: DiffForm::compared(diff, layout, Some(views), entries),
         // Two heads never change.
         frame: frame.watching([agent.uuid()]).wide(),
     })

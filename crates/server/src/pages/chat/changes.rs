@@ -24,7 +24,7 @@ use crate::pages::caller::layout;
 use crate::pages::form::Wants;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::lines::Layout;
-use crate::pages::parts::number::{Number, counted};
+use crate::pages::parts::number::Number;
 use crate::pages::parts::rail::Stand;
 use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
 use crate::pages::parts::short_id::ShortId;
@@ -41,8 +41,6 @@ pub(super) const BYTES_PER_TOKEN: u64 = 4;
 struct ChangesPage<'v> {
     frame: Frame,
     head: ChatHead,
-    pins: String,
-    turns: String,
     stand: Stand,
     /// Why the scan of the pinned snapshot is incomplete.
     error: Option<String>,
@@ -177,8 +175,6 @@ fn render<'v>(
     html(&ChangesPage {
         more_names: Number(count.saturating_sub(names.len()) as u64),
         frame: if diff.is_some() { frame.wide() } else { frame },
-        pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
-        turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         stand,
         error: pin
             .and_then(|pin| pin.error.as_deref())

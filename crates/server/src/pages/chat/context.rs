@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::pages::PageCaller;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::glyph::{Glyph, Share};
-use crate::pages::parts::number::{Number, Size, counted};
+use crate::pages::parts::number::{Number, Size};
 use crate::pages::parts::resource_name::name_from;
 use crate::pages::parts::resource_tree::{Marks, ResourceTree};
 use crate::pages::parts::room::ListRoom;
@@ -40,8 +40,6 @@ use crate::params::{PathParams, QueryParams};
 struct ContextPage {
     frame: Frame,
     head: ChatHead,
-    pins: String,
-    turns: String,
     tree: ResourceTree,
     given: Option<Given>,
     /// The form that asks what comes with a file. `None` if nothing does.
@@ -168,18 +166,13 @@ fn render(
     question: Option<Question>,
 ) -> ApiResult<Response> {
     let ChatPage {
-        frame,
-        head,
-        view,
-        line,
+        frame, head, view, ..
     } = page;
     let tree = tree(&view, head.id, id);
     let unused = UnusedList::new(unused(&view, head.taker()), COMMAND);
     let given = effective.map(|effective| Given::new(&effective, &view));
     html(&ContextPage {
         frame: frame.wide(),
-        pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
-        turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         tree,
         given,
         question,

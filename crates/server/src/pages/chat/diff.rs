@@ -453,6 +453,29 @@ fn digits(hash: Option<&str>) -> &str {
 }
 
 impl<'v> DiffForm<'v> {
+    /// Shows differences about which nothing is to be decided.
+    pub fn compared(
+        diff: &DiffView,
+        layout: Layout,
+        views: Option<String>,
+        entries: Vec<Entry<'v>>,
+    ) -> Self {
+        Self {
+            page_value: "",
+            action: String::new(),
+            short: "",
+            pin: diff.pinned().map(|id| id.to_string()),
+            head: diff.head().map(|id| id.to_string()),
+            layout,
+            typed: Typed::default(),
+            is_within: false,
+            has_rows: true,
+            views,
+            entries,
+            foot: None,
+        }
+    }
+
     fn sums(&self) -> Sums {
         Sums(self.entries.iter().map(|entry| entry.sums.0).sum())
     }

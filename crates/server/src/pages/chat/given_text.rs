@@ -26,12 +26,10 @@ use crate::pages::form::Wants;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::held_text::{holder, text_path};
 use crate::pages::parts::lines::Layout;
-use crate::pages::parts::number::counted;
 use crate::pages::parts::outcome::Became;
 use crate::pages::parts::resource_name::{name_from, resource_name};
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::text::PathText;
-use crate::pages::typed::Typed;
 use crate::params::{PathParams, QueryParams};
 
 /// The page of a text.
@@ -40,8 +38,6 @@ use crate::params::{PathParams, QueryParams};
 struct GivenTextPage<'v> {
     frame: Frame,
     head: ChatHead,
-    pins: String,
-    turns: String,
     number: i64,
     name: String,
     became: Became,
@@ -132,10 +128,7 @@ fn render(
     form: Form,
 ) -> ApiResult<Response> {
     let ChatPage {
-        frame,
-        head,
-        view,
-        line,
+        frame, head, view, ..
     } = page;
     let GivenText {
         turn,
@@ -151,30 +144,16 @@ fn render(
         Subject::Resource(held.kind),
         name_from(&held.source, Some(below)),
     );
+    let entries = entries(diff, &changes, Some(below), true, Some("?"));
     html(&GivenTextPage {
         frame: frame.wide(),
-        pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
-        turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         number: turn.number,
         became: Became(result.outcome),
         details: details(&result),
         holder: holder(&held),
         snapshot: ShortId::of_snapshot(snapshot),
         pinned: turn.snapshot.map(ShortId::of_snapshot),
-        diff: DiffForm {
-            page_value: "",
-            action: String::new(),
-            short: "",
-            pin: diff.pinned().map(|id| id.to_string()),
-            head: diff.head().map(|id| id.to_string()),
-            layout,
-            typed: Typed::default(),
-            is_within: false,
-            has_rows: true,
-            views: None,
-            entries: entries(diff, &changes, Some(below), true, Some("?")),
-            foot: None,
-        },
+        diff: DiffForm::compared(diff, layout, None, entries),
         shown: Shown::new(
             name.clone(),
             (form, None),

@@ -97,6 +97,9 @@ pub(super) struct ChatHead {
     rename: Command,
     archive: Command,
     pub delete: Command,
+    /// How many pins and turns go with the chat if it is deleted.
+    pub pins: String,
+    pub turns: String,
     page_value: String,
     /// Whether the caller may change the chat, move its pin, and delete it.
     pub may_change: bool,
@@ -254,6 +257,8 @@ impl ChatHead {
                 false => Command::new("Archive", chat_command("archive", &short)),
             },
             delete: Command::new("Delete the chat", chat_command("delete", &short)),
+            pins: counted(u64::try_from(chat.pin_seq).unwrap_or(0), "pin"),
+            turns: counted(u64::try_from(chat.turn_count).unwrap_or(0), "turn"),
             short,
             title: title_of(line),
             own_title: chat.title.clone().unwrap_or_default(),

@@ -32,14 +32,12 @@ use crate::pages::form::Wants;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::Command;
 use crate::pages::parts::lines::Layout;
-use crate::pages::parts::number::counted;
 use crate::pages::parts::pager::Pager;
 use crate::pages::parts::resource_name::resource_name;
 use crate::pages::parts::short_id::ShortId;
 use crate::pages::parts::sums::Sums;
 use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::time::Time;
-use crate::pages::typed::Typed;
 use crate::params::{PathParams, QueryParams};
 
 /// The page of a chat's history.
@@ -48,8 +46,6 @@ use crate::params::{PathParams, QueryParams};
 struct HistoryPage {
     frame: Frame,
     head: ChatHead,
-    pins: String,
-    turns: String,
     entries: Vec<Entry>,
     /// Whether there are two moves whose difference the caller may read.
     may_compare: bool,
@@ -177,8 +173,6 @@ pub(crate) async fn page(
     });
     let entries: Vec<_> = entries.collect();
     html(&HistoryPage {
-        pins: counted(u64::try_from(present).unwrap_or(0), "pin"),
-        turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
         may_compare: frame.may_on(Operation::DiffRead, line.chat.owner)
             && entries.iter().filter(|entry| entry.is_move()).count() > 1,
         entries,
@@ -410,6 +404,9 @@ fn render(
     let changes = diff.changes();
     let now = page.frame.now;
     let directory = directory_of(&page.view);
+    let loads = loads(from, to);
+    let views = format!("from={}&to={}&", from.seq, to.seq);
+    let entries = entries(diff, &changes, directory.as_deref(), is_alone, Some(&loads));
     html(&ComparePage {
         chat: page.head.id,
         title: page.head.title.clone(),
@@ -419,26 +416,7 @@ fn render(
         to_at: Time::clock(to.at, now),
         what: what(to.reason),
         who: who(to),
-        diff: DiffForm {
-            page_value: "",
-            action: String::new(),
-            short: &page.head.short,
-            pin: diff.pinned().map(|id| id.to_string()),
-            head: diff.head().map(|id| id.to_string()),
-            layout,
-            typed: Typed::default(),
-            is_within: false,
-            has_rows: true,
-            views: Some(format!("from={}&to={}&", from.seq, to.seq)),
-            entries: entries(
-                diff,
-                &changes,
-                directory.as_deref(),
-                is_alone,
-                Some(&loads(from, to)),
-            ),
-            foot: None,
-        },
+        diff: DiffForm::compared(diff, layout, Some(views), entries),
         frame: page.frame.wide(),
     })
 }

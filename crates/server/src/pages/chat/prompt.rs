@@ -29,8 +29,6 @@ use crate::params::PathParams;
 struct PromptPage {
     frame: Frame,
     head: ChatHead,
-    pins: String,
-    turns: String,
     prompt: PromptText,
     pinned: Option<Time>,
     copy: Command,
@@ -126,8 +124,6 @@ pub(crate) async fn page(
         let pin = line.chat.pin.as_ref();
         let renderer = pin.map_or(0, |pin| pin.pin.prompt.renderer);
         html(&PromptPage {
-            pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
-            turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
             prompt: PromptText::new(&bytes, renderer, &view, format!("/chats/{chat}/prompt/raw")),
             pinned: pin.map(|pin| Time::ago(pin.pinned_at, frame.now)),
             copy: Command::new("Copy the prompt", format!("ctxpin prompt {}", head.short)),

@@ -28,7 +28,6 @@ use crate::pages::fields::{Fields, incomplete};
 use crate::pages::form::PageForm;
 use crate::pages::frame::{Frame, html};
 use crate::pages::parts::command::{Command, chat_command};
-use crate::pages::parts::number::counted;
 use crate::pages::parts::short_id::last_digits;
 use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::word_choice::WordChoice;
@@ -66,8 +65,6 @@ struct SettingsPage {
 struct DeletePage {
     frame: Frame,
     head: ChatHead,
-    pins: String,
-    turns: String,
 }
 
 /// Shows the page of the policy and the workspace.
@@ -331,8 +328,6 @@ pub(crate) async fn delete_page(
     let chat = &page.line.chat;
     page.frame.require_on(Operation::ChatDelete, chat.owner)?;
     html(&DeletePage {
-        pins: counted(u64::try_from(chat.pin_seq).unwrap_or(0), "pin"),
-        turns: counted(u64::try_from(chat.turn_count).unwrap_or(0), "turn"),
         frame: page.frame,
         head: page.head,
     })

@@ -42,8 +42,6 @@ use crate::params::{PathParams, QueryParams};
 struct TurnsPage {
     frame: Frame,
     head: ChatHead,
-    pins: String,
-    turns: String,
     groups: Vec<Group>,
     pager: Pager,
 }
@@ -71,8 +69,6 @@ struct Turn {
 struct TurnPage {
     frame: Frame,
     head: ChatHead,
-    pins: String,
-    turns: String,
     number: i64,
     clock: Time,
     facts: TurnFacts,
@@ -143,8 +139,6 @@ pub(crate) async fn page(
     let pin = line.chat.pin.as_ref().map(|pin| pin.pin.snapshot);
     let total = u64::try_from(line.chat.turn_count).unwrap_or(0);
     html(&TurnsPage {
-        pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
-        turns: counted(total, "turn"),
         pager: match found.items.first() {
             Some(newest) => {
                 let newer = line.chat.turn_count - newest.number;
@@ -251,8 +245,6 @@ pub(crate) async fn turn(
             false => head,
         };
         html(&TurnPage {
-            pins: counted(u64::try_from(line.chat.pin_seq).unwrap_or(0), "pin"),
-            turns: counted(u64::try_from(line.chat.turn_count).unwrap_or(0), "turn"),
             number,
             clock: Time::clock(view.turn.started_at, frame.now),
             facts,
