@@ -144,8 +144,8 @@ pub async fn differences_of(
 
 impl Comparison<'_> {
     async fn compare(&mut self, session: &str, asked: &[&Asked]) -> anyhow::Result<()> {
-        let needed = asked.iter().filter(|asked| !asked.may_be_lost).count();
-        let turns = recorded(self.place, session, asked.len(), needed).await?;
+        let needed: Vec<_> = asked.iter().map(|asked| !asked.may_be_lost).collect();
+        let turns = recorded(self.place, session, &needed).await?;
         if turns.len() != asked.len() {
             self.differences.push(format!(
                 "the session {session} has {} turns for {} prompts",
@@ -182,7 +182,7 @@ impl Comparison<'_> {
         subagent: &str,
         requests: &[(usize, Value)],
     ) -> anyhow::Result<()> {
-        let turns = recorded(self.place, subagent, 1, 1).await?;
+        let turns = recorded(self.place, subagent, &[true]).await?;
         match &turns[..] {
             [turn] => {
                 let found = self.search.outcomes(requests);
@@ -277,18 +277,19 @@ fn differences_from(
     differences
 }
 
-/// Waits for the turns of a chat and for evidence of so many of them, and returns the turns.
+/// Waits for the turns of a chat and for the evidence of those for which it says so, and returns the turns.
 pub async fn recorded(
     place: &Place<'_>,
     reference: &str,
-    count: usize,
-    witnessed: usize,
+    needed: &[bool],
 ) -> anyhow::Result<Vec<Value>> {
     let sessions = place.sessions;
     let has_evidence = sessions.client.has_evidence(sessions.version);
     let is_recorded = |turns: &[Value]| {
-        let with_evidence = turns.iter().filter(|turn| !turn["evidence"].is_null());
-        turns.len() >= count && (!has_evidence || with_evidence.count() >= witnessed)
+        let mut needed_turns = turns.iter().zip(needed);
+        let are_judged =
+            needed_turns.all(|(turn, is_needed)| !is_needed || !turn["evidence"].is_null());
+        turns.len() >= needed.len() && (!has_evidence || are_judged)
     };
     let until = Instant::now() + RECORDED_TIME_MAX;
     loop {

@@ -108,7 +108,7 @@ async fn compared(place: &Place<'_>, disk: &Disk) -> anyhow::Result<Vec<String>>
             for (number, Asked { session, .. }) in asked.iter().enumerate() {
                 let until = asked[..=number].iter();
                 let count = until.filter(|other| other.session == *session).count();
-                recorded(place, session, count, 0).await?;
+                recorded(place, session, &vec![false; count]).await?;
             }
         }
         if is_edited {

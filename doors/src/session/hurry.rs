@@ -86,10 +86,10 @@ async fn at_once(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
         let session = client.session(&answer.await??);
         let session = session.context("the tool names no session")?;
         // What opencode's plugin hands over may come behind the end of opencode.
-        let witnessed = usize::from(has_record(place));
-        let turns = recorded(place, &session, 1, witnessed).await?;
+        let is_needed = has_record(place);
+        let turns = recorded(place, &session, &[is_needed]).await?;
         let verdicts = turns.iter().map(|turn| &turn["evidence"]["verdict"]);
-        let is_so = |verdict: &Value| *verdict == "as-pinned" || witnessed == 0;
+        let is_so = |verdict: &Value| *verdict == "as-pinned" || !is_needed;
         if turns.len() != 1 || !verdicts.clone().all(is_so) {
             differences.push(format!("a session of {SESSIONS} has the turns {turns:?}"));
         }

@@ -106,7 +106,7 @@ async fn below_in_fork(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
         place.ask(Some(&from), SAY, &more).await?;
     }
     sessions.standin.take()?;
-    let turns = recorded(place, &fork, 1, 1).await?;
+    let turns = recorded(place, &fork, &[true]).await?;
     let Some(turn) = turns.first() else {
         return Ok(vec!["the turn is not recorded".to_owned()]);
     };
@@ -146,7 +146,7 @@ async fn used(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
         place.ask(Some(&from), SAY, &more).await?;
     }
     sessions.standin.take()?;
-    let turns = recorded(place, &session, 2, 2).await?;
+    let turns = recorded(place, &session, &[true; 2]).await?;
     let expected = |texts: &[(&str, Outcome)]| {
         let texts = texts.iter().map(|(text, outcome)| {
             let content = BlobHash::of(text.as_bytes());
@@ -175,7 +175,7 @@ async fn edited(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
     replace(place, &files)?;
     let more = More::default();
     let session = place.ask(None, SAY, &more).await?;
-    let before = recorded(place, &session, 1, 1).await?;
+    let before = recorded(place, &session, &[true]).await?;
     let record = place.record(&session)?;
     let text = fs::read_to_string(&record)?;
     let (truth, lie) = ("about seventy lines", "about sixteen lines");
@@ -192,7 +192,7 @@ async fn edited(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
     let is_sent = received
         .last()
         .is_some_and(|last| last.body.to_string().contains(lie));
-    let turns = recorded(place, &session, 2, 2).await?;
+    let turns = recorded(place, &session, &[true; 2]).await?;
     let [first, second] = &turns[..] else {
         return Ok(vec![format!("it has {} turns", turns.len())]);
     };
@@ -242,7 +242,7 @@ async fn run(place: &Place<'_>, plant: &Plant) -> anyhow::Result<Vec<String>> {
             .await?;
         sessions.standin.take()?;
     }
-    let turns = recorded(place, &session, count, count).await?;
+    let turns = recorded(place, &session, &vec![true; count]).await?;
     let Some(turn) = turns.get(count - 1) else {
         return Ok(vec!["the turn is not recorded".to_owned()]);
     };

@@ -42,7 +42,7 @@ pub async fn differences(place: &Place<'_>) -> anyhow::Result<Vec<String>> {
             _ => format!("{work}{RUN}{awaited}"),
         };
         let session = process.ask(&question).await?;
-        recorded(place, &session, number + 1, number + 1).await?;
+        recorded(place, &session, &vec![true; number + 1]).await?;
         files.push(revision(client.instruction_places(), files.len()));
         write(&place.project(), &files[files.len() - 1])?;
         fs::write(&sign, "")?;

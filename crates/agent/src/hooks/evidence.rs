@@ -27,7 +27,7 @@ use super::asking::Asking;
 use super::compared::{Compared, KnownHeads, Stamps, compared, stamps};
 use super::deed::{RETRY_PAUSE, RETRY_TIME_MAX, reference_of};
 use super::heads::Heads;
-use super::held::Held;
+use super::held::HandedOver;
 use super::pins::Pins;
 use super::read::{Reread, Subagent};
 use super::record::{self, BLOCK_BYTES, Origin, PORTION_BYTES, Record, Taken, Unreadable};
@@ -192,7 +192,7 @@ impl Evidence {
         &self,
         asking: &Asking,
         subject: &Subject,
-        held: &Mutex<Held>,
+        handed_over: HandedOver<'_>,
         timeline: Timeline<'_>,
     ) -> Outcome {
         let until = Instant::now() + RETRY_TIME_MAX;
@@ -207,7 +207,9 @@ impl Evidence {
             let handed_in = match &subject.record {
                 Some(record) => self.hand_in(asking, subject, record, &mut judging).await,
                 None => {
-                    let handed_in = self.hand_in_held(asking, subject, held, &mut judging).await;
+                    let handed_in = self
+                        .hand_in_held(asking, subject, handed_over, &mut judging)
+                        .await;
                     handed_in.map(|()| Taken::Now)
                 }
             };
@@ -317,11 +319,11 @@ impl Evidence {
         &self,
         asking: &Asking,
         subject: &Subject,
-        held: &Mutex<Held>,
+        HandedOver { held, until }: HandedOver<'_>,
         judging: &mut Judging<'_>,
     ) -> Result<(), HandInError> {
         let reading = self.readings.acquire().await;
-        let (record, count) = lock(held).record();
+        let (record, count) = lock(held).record(until);
         let Some(source) = subject.source().filter(|_| count > 0) else {
             return Ok(());
         };

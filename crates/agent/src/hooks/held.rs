@@ -1,6 +1,7 @@
 //! What opencode's plugin hands over of requests, until it is compared. It stays in memory, because it is text.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 
 use serde::Deserialize;
 
@@ -18,6 +19,17 @@ pub(super) const HELD_OF_ALL_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) struct Held {
     /// The lines that no row was made of yet, in their order: one for each request.
     lines: VecDeque<String>,
+    /// How many lines were added since the session is known.
+    added: u64,
+}
+
+/// What was handed over of a session before a reading took its place in the line. What came behind that may be of a turn
+/// that is recorded later.
+#[derive(Clone, Copy)]
+pub(super) struct HandedOver<'h> {
+    pub held: &'h Mutex<Held>,
+    /// The number of the last line, from 1.
+    pub until: u64,
 }
 
 /// The form of a line; `ctxpin-evidence` reads the rest.
@@ -50,17 +62,25 @@ impl Held {
             ));
         }
         self.lines.push_back(text.to_owned());
+        self.added += 1;
         Ok(self.bytes() >= FULL_BYTES)
     }
 
-    /// Returns what the requests have, as a record, and their number.
-    pub fn record(&self) -> (Vec<u8>, usize) {
+    /// Returns the number of the last line, from 1.
+    pub fn last(&self) -> u64 {
+        self.added
+    }
+
+    /// Returns what the requests up to a line have, as a record, and how many are held of these.
+    pub fn record(&self, until: u64) -> (Vec<u8>, usize) {
+        let behind = usize::try_from(self.added.saturating_sub(until)).unwrap_or(usize::MAX);
+        let count = self.requests().saturating_sub(behind);
         let mut record = Vec::new();
-        for line in &self.lines {
+        for line in self.lines.iter().take(count) {
             record.extend_from_slice(line.as_bytes());
             record.push(b'\n');
         }
-        (record, self.requests())
+        (record, count)
     }
 
     /// Returns how many requests are held of which no row was made.
@@ -105,6 +125,27 @@ mod tests {
             forgotten.contains("2 requests are forgotten"),
             "{forgotten}"
         );
-        assert_eq!(held.record(), (Vec::new(), 0));
+        assert_eq!(held.record(held.last()), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn a_record_ends_with_a_line_of_then() {
+        let mut held = Held::default();
+        let line = |turn: &str| format!(r#"{{"type":"system","turn":"{turn}"}}"#);
+        let check = |held: &Held, until: u64, turns: &[&str]| {
+            let record: String = turns.iter().map(|turn| line(turn) + "\n").collect();
+            let expected = (record.into_bytes(), turns.len());
+            assert_eq!(held.record(until), expected, "{until}");
+        };
+        check(&held, held.last(), &[]);
+        held.add(&line("a"), usize::MAX).unwrap();
+        let first = held.last();
+        held.add(&line("b"), usize::MAX).unwrap();
+        check(&held, 0, &[]);
+        check(&held, first, &["a"]);
+        check(&held, held.last(), &["a", "b"]);
+        held.forget(1);
+        check(&held, first, &[]);
+        check(&held, held.last(), &["b"]);
     }
 }

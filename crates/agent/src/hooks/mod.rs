@@ -512,12 +512,13 @@ impl Hooks {
         let given = event.call.given.take().unwrap_or_default();
         *lock(&session.giving) = Some(event.clone());
         let room = self.room_left();
-        let is_full = lock(&session.held).add(&given, room)?;
-        match is_full {
-            true => self.read_behind(event, session).await?,
-            false => self.read_without_end(event, session, number).await?,
+        let added = lock(&session.held).add(&given, room);
+        match added {
+            Ok(true) => self.read_behind(event, session).await?,
+            // What was handed over before one that is refused waits for this event too.
+            Ok(false) | Err(_) => self.read_without_end(event, session, number).await?,
         }
-        Ok(HookReply::default())
+        added.map(|_| HookReply::default())
     }
 
     /// Returns how many bytes may be held besides what is held of all sessions.

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 use super::asking::Asking;
 use super::evidence::{Evidence, Outcome, Subject, Timeline};
+use super::held::HandedOver;
 use super::line::Place;
 use super::processes::is_running;
 use super::read::{KeptReads, Subagent};
@@ -40,6 +41,24 @@ pub(super) struct Ended {
 
 /// The pause between two looks at the process of a client.
 const LOOK_PAUSE: Duration = Duration::from_secs(2);
+
+/// Where a reading stands in the line of its session.
+struct Queued {
+    place: Place,
+    /// The number of the last line that a plugin had handed over by then.
+    until: u64,
+}
+
+impl Queued {
+    /// Takes the place behind all others. The turns of everything that was handed over by then have theirs before it.
+    fn take(session: &Session) -> Self {
+        let until = lock(&session.held).last();
+        Self {
+            place: lock(&session.line).take(),
+            until,
+        }
+    }
+}
 
 /// What is read behind an event.
 struct Reader {
@@ -84,8 +103,7 @@ impl Hooks {
         session: Arc<Session>,
         number: u64,
     ) -> Result<(), String> {
-        let process = event.call.process;
-        let Some(process) = process.filter(is_running) else {
+        let Some(process) = event.call.process else {
             return Ok(());
         };
         let Some(mut reader) = self.reader(event, session, false, None).await? else {
@@ -99,9 +117,9 @@ impl Hooks {
                     return;
                 }
             }
-            let place = lock(&reader.session.line).take();
+            let queued = Queued::take(&reader.session);
             if let Ok(_permit) = room.acquire().await {
-                reader.read(place).await;
+                reader.read(queued).await;
             }
         });
         Ok(())
@@ -117,7 +135,7 @@ impl Hooks {
             Some(Ended { number, untold }) => (Some(number), untold),
             None => (None, None),
         };
-        let place = lock(&session.line).take();
+        let queued = Queued::take(&session);
         let reader = self
             .reader(event, session, number.is_some(), untold)
             .await?;
@@ -128,7 +146,7 @@ impl Hooks {
         let (sessions, room) = (Arc::clone(&self.sessions), Arc::clone(&self.room));
         tokio::spawn(async move {
             let sizes = reader.sizes().await;
-            reader.read(place).await;
+            reader.read(queued).await;
             drop(permit);
             if let Some(number) = number {
                 reader.read_again(number, sizes, &room).await;
@@ -214,8 +232,8 @@ impl Hooks {
 }
 
 impl Reader {
-    /// Reads all records once, and hands in what they show. `place` is the one in the line of the session.
-    async fn read(&mut self, mut place: Place) {
+    /// Reads all records once, and hands in what they show.
+    async fn read(&mut self, Queued { mut place, until }: Queued) {
         let Self {
             event,
             session,
@@ -230,13 +248,17 @@ impl Reader {
         // Later turns need not wait for a reading that finds none before them.
         let mut place = Some(place).filter(|_| untold.is_some());
         let _alone = session.reading.lock().await;
+        let handed_over = HandedOver {
+            held: &session.held,
+            until,
+        };
         for subject in subjects {
             let timeline = Timeline {
                 agent: event.agent,
                 newest: &event.newest,
                 recent: &event.recent,
             };
-            let hand_in = || evidence.hand_in_insistently(asking, subject, &session.held, timeline);
+            let hand_in = || evidence.hand_in_insistently(asking, subject, handed_over, timeline);
             let mut outcome = hand_in().await;
             if outcome.is_untold
                 && let Some(untold) = untold.take()
@@ -273,7 +295,7 @@ impl Reader {
     async fn read_again(&mut self, number: u64, mut sizes: Vec<u64>, room: &Semaphore) {
         for pause in WRITTEN_AFTER {
             tokio::time::sleep(pause).await;
-            let place = lock(&self.session.line).take();
+            let queued = Queued::take(&self.session);
             if self.session.events.load(Ordering::Relaxed) != number {
                 return;
             }
@@ -286,7 +308,7 @@ impl Reader {
             let Ok(_permit) = room.try_acquire() else {
                 return;
             };
-            self.read(place).await;
+            self.read(queued).await;
         }
     }
 

@@ -13,6 +13,7 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::{CodexSettings, Rules, Settings};
 use ctxpin_model::resource::{Bodies, Content, Kind, Resource, Status};
 use ctxpin_model::snapshot::Snapshot;
+use ctxpin_protocol::control::ClientProcess;
 use ctxpin_scan::Scan;
 use ctxpin_testing::standin::{Answered, Asked, standin};
 use serde_json::{Value, json};
@@ -334,8 +335,18 @@ impl Followed {
 
     /// Hands over a request with so many bytes of text, as opencode's plugin does.
     async fn gives(&self, session: &str, bytes: usize) -> Result<HookReply, String> {
+        self.gives_line(session, system("t1", bytes), None).await
+    }
+
+    /// Hands over a line about a request, from a process of the client.
+    async fn gives_line(
+        &self,
+        session: &str,
+        line: String,
+        process: Option<&ClientProcess>,
+    ) -> Result<HookReply, String> {
         let (mut event, arrived) = self.event(session, HookEvent::Given, "");
-        event.call.given = Some(system(bytes));
+        (event.call.given, event.call.process) = (Some(line), process.cloned());
         self.hooks.given(event, arrived).await
     }
 
@@ -345,8 +356,13 @@ impl Followed {
     }
 
     async fn prompt(&self, session: &str, turn: &str) {
+        self.prompt_with(session, turn, None).await;
+    }
+
+    /// Begins a turn for which the client reads what a scan finds.
+    async fn prompt_with(&self, session: &str, turn: &str, scan: Option<Fresh>) {
         let (event, arrived) = self.event(session, HookEvent::Prompt, turn);
-        self.hooks.turn(event, arrived, None).await.unwrap();
+        self.hooks.turn(event, arrived, scan).await.unwrap();
     }
 
     async fn stop(&self, session: &str) {
@@ -357,8 +373,13 @@ impl Followed {
 
     /// Waits until nothing goes on behind the back of a hook.
     async fn settle(&self) {
-        let all = u32::try_from(WAITING_MAX).unwrap();
-        let _all = self.hooks.room.acquire_many(all).await.unwrap();
+        self.settle_but(0).await;
+    }
+
+    /// Waits until so many things alone go on there.
+    async fn settle_but(&self, count: usize) {
+        let others = u32::try_from(WAITING_MAX - count).unwrap();
+        let _others = self.hooks.room.acquire_many(others).await.unwrap();
     }
 
     fn rows(&self) -> usize {
@@ -371,11 +392,11 @@ impl Followed {
     }
 }
 
-/// Returns what opencode's plugin hands over of a request of the turn `t1`.
-fn system(bytes: usize) -> String {
+/// Returns what opencode's plugin hands over of a request of a turn.
+fn system(turn: &str, bytes: usize) -> String {
     let text = "x".repeat(bytes);
     let line =
-        json!({"type": "system", "session": "s", "turn": "t1", "request": "r", "texts": [text]});
+        json!({"type": "system", "session": "s", "turn": turn, "request": turn, "texts": [text]});
     line.to_string()
 }
 
@@ -706,7 +727,7 @@ async fn what_waits_of_all_sessions_has_a_bound() {
     let count = HELD_OF_ALL_BYTES_MAX / part;
     for session in 0..count {
         let (_, arrived) = followed.event(&session.to_string(), HookEvent::Given, "");
-        let given = system(part - 10_000);
+        let given = system("t1", part - 10_000);
         lock(&arrived.session.held).add(&given, usize::MAX).unwrap();
     }
     let held = || {
