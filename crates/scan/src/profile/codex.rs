@@ -6,6 +6,7 @@
 
 mod manifests;
 mod plugins;
+mod roles;
 mod skills;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use toml::{Table, Value};
 
 use self::manifests::PluginNames;
 use self::plugins::Plugins;
+use self::roles::Roles;
 use self::skills::SkillMembers;
 use super::skill_folder::SkillFolder;
 use super::{entry, excluded, forbidden, outside, passed_over, repository, skill, skills_folder};
@@ -91,6 +93,7 @@ struct Config {
     texts: BTreeMap<&'static str, PathBuf>,
     skills: SkillMembers,
     plugins: Plugins,
+    roles: Roles,
     /// What the configuration says that ctxpin does not follow, as messages for people.
     not_followed: Vec<&'static str>,
 }
@@ -113,7 +116,9 @@ pub(super) fn find(
     };
     search.home_file(boundaries, gathering)?;
     search.project_files(boundaries, gathering)?;
-    search.texts(gathering);
+    let roles = &search.configuration.roles;
+    let described = roles.add(&request.trust, gathering);
+    search.texts(&described, gathering);
     search.skills(boundaries, gathering)?;
     let names = PluginNames::find(&search, boundaries, gathering);
     let Configuration {
@@ -154,6 +159,7 @@ struct Configuration {
     texts: BTreeMap<&'static str, PathBuf>,
     skills: SkillMembers,
     plugins: Plugins,
+    roles: Roles,
 }
 
 impl Configuration {
@@ -208,6 +214,7 @@ impl Configuration {
             untrusted,
             texts: config.texts,
             plugins: config.plugins,
+            roles: config.roles,
             skills: SkillMembers {
                 rules,
                 ..config.skills
@@ -252,6 +259,7 @@ impl Config {
             root_markers: names("project_root_markers")?,
             trust: trust.collect(),
             plugins: Plugins::parse(&table),
+            roles: Roles::parse(&table).map_err(|(name, type_)| unfit(name, type_))?,
             not_followed: not_followed(&table),
             texts: texts_of(path)
                 .iter()
@@ -272,9 +280,11 @@ impl Config {
             texts,
             skills,
             plugins,
+            roles,
             not_followed: _,
         } = other;
         self.plugins.change(plugins);
+        self.roles.change(roles);
         self.skills.is_listed = skills.is_listed.or(self.skills.is_listed);
         self.bytes_max = bytes_max.or(self.bytes_max);
         self.fallback_names = fallback_names.or(self.fallback_names.take());
@@ -302,11 +312,13 @@ fn layer(request: &Request, directory: &Path, name: &str, gathering: &mut Gather
     for remark in read.iter().flat_map(|config| &config.not_followed) {
         gathering.remark(format!("{} {remark}", source_text(&path).0));
     }
-    read.unwrap_or_else(|reason| {
+    let mut config = read.unwrap_or_else(|reason| {
         let path = source_text(&path).0;
         gathering.remark(format!("{path} {reason}; Codex does not start with it"));
         Config::default()
-    })
+    });
+    config.roles = config.roles.of_file(&path);
+    config
 }
 
 /// Returns the names of a file's members with a text for the model.
@@ -468,16 +480,24 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Adds the files of the configuration with texts for the model.
-    fn texts(&self, gathering: &mut Gathering) {
+    /// Adds the files of the configuration with texts for the model, and those that describe roles.
+    fn texts(&self, roles: &BTreeMap<PathBuf, Vec<String>>, gathering: &mut Gathering) {
         let mut files: BTreeMap<&Path, Vec<&str>> = BTreeMap::new();
+        for path in roles.keys() {
+            files.entry(path).or_default();
+        }
         for (name, path) in &self.configuration.texts {
             files.entry(path).or_default().push(name);
         }
         for (path, names) in files {
-            let names = names.join("`, `");
-            let reason =
-                format!("Codex gives its model what `{names}` in it says, but no pin holds that");
+            let texts = format!("what `{}` in it says", names.join("`, `"));
+            let texts = Some(texts).filter(|_| !names.is_empty());
+            let roles = roles.get(path).map(|names| roles::described(names));
+            let given: Vec<_> = texts.into_iter().chain(roles).collect();
+            let reason = format!(
+                "Codex gives its model {}, but no pin holds that",
+                given.join(" and ")
+            );
             let source = source_text(path).0;
             let root = path.parent().unwrap_or(path);
             gathering.add(excluded(Kind::InstructionFile, &source, root, &reason));

@@ -3,6 +3,7 @@
 mod below;
 mod claude_code;
 mod codex;
+mod definitions;
 mod neutral;
 mod opencode;
 mod repository;

@@ -6,6 +6,7 @@ mod claude_code;
 mod claude_code_skills;
 mod codex;
 mod codex_plugins;
+mod codex_roles;
 mod config;
 mod instruction_files;
 mod limits;

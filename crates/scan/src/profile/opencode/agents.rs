@@ -8,9 +8,8 @@ use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::frontmatter_as;
 use serde::Deserialize;
 
-use super::super::{excluded, passed_over};
+use super::super::{definitions, excluded, passed_over};
 use super::permission::Permissions;
-use crate::directory::Directory;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::settings;
@@ -27,12 +26,6 @@ const TASK: &str = "task";
 
 /// opencode's own agents that are no subagents. A file with one of these names describes that agent.
 const PRIMARY: [&str; 5] = ["build", "compaction", "plan", "summary", "title"];
-
-/// The most agents of one folder that are listed.
-const AGENTS_MAX: usize = 64;
-
-/// How deep the folders of agents are looked at. opencode names an agent by the folders around it.
-const DEPTH_MAX: usize = 4;
 
 /// Why an agent is listed that opencode tells its model of.
 const GIVEN: &str =
@@ -61,14 +54,12 @@ pub fn add(
     let mut agents = Vec::new();
     for folder in folders {
         for name in FOLDERS {
-            let path = folder.join(name);
-            gathering.places.awaited(&path);
-            let mut found = Vec::new();
-            if !find(&path, "", 0, &mut found, gathering) {
-                let path = source_text(&path).0;
-                gathering.remark(format!("only {} agents of {path} are listed", found.len()));
-            }
-            agents.extend(found.into_iter().map(|(name, path)| (name, path, folder)));
+            let found = definitions::find(&folder.join(name), ENDING, "agents", gathering);
+            agents.extend(
+                found
+                    .into_iter()
+                    .map(|agent| (agent.name, agent.path, folder)),
+            );
         }
     }
     let last = agents
@@ -76,7 +67,6 @@ pub fn add(
         .map(|(name, path, _)| (name.clone(), path.clone()));
     let last: HashMap<String, PathBuf> = last.collect();
     for (name, path, folder) in agents {
-        gathering.places.awaited(&path);
         let described = described(&path, trust);
         let is_disabled = described.disable.or(permissions.is_disabled(&name));
         // Such a file says more of an agent with which sessions begin.
@@ -104,47 +94,6 @@ pub fn add(
         };
         gathering.add(passed_over(Kind::InstructionFile, &source, folder, &reason));
     }
-}
-
-/// Finds the agents in a folder and below, where the folders around them are `around`. Returns whether these are all.
-fn find(
-    folder: &Path,
-    around: &str,
-    depth: usize,
-    found: &mut Vec<(String, PathBuf)>,
-    gathering: &mut Gathering,
-) -> bool {
-    let Ok(real) = folder.canonicalize() else {
-        return true;
-    };
-    if depth > DEPTH_MAX {
-        return false;
-    }
-    gathering.places.all(&real);
-    let listing = Directory::open(&real).and_then(|directory| directory.list());
-    let Ok(listing) = listing else {
-        return true;
-    };
-    let mut is_whole = listing.whole;
-    for own in &listing.names {
-        let path = folder.join(own);
-        let own = own.to_string_lossy();
-        if path.is_dir() {
-            is_whole &= find(
-                &path,
-                &format!("{around}{own}/"),
-                depth + 1,
-                found,
-                gathering,
-            );
-        } else if let Some(own) = own.strip_suffix(ENDING) {
-            if found.len() == AGENTS_MAX {
-                return false;
-            }
-            found.push((format!("{around}{own}"), path));
-        }
-    }
-    is_whole
 }
 
 /// Returns what a file says of its agent. Of one that cannot be read, nothing is known.
