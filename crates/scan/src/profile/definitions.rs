@@ -2,9 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use ctxpin_model::limits::cut;
+
 use crate::directory::Directory;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
+
+/// How many agents a reason names, and how much of each name, in bytes.
+const SHOWN_MAX: usize = 8;
+const NAME_SHOWN_BYTES_MAX: usize = 100;
 
 /// The most files of one folder that are listed.
 const FILES_MAX: usize = 64;
@@ -71,4 +77,15 @@ fn find_below(
         }
     }
     is_whole
+}
+
+/// Returns names for a reason, and how many more there are.
+pub fn shown(names: &[String]) -> String {
+    let shown = names.iter().take(SHOWN_MAX);
+    let shown: Vec<_> = shown.map(|name| cut(name, NAME_SHOWN_BYTES_MAX)).collect();
+    let more = match names.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("`{}`{more}", shown.join("`, `"))
 }

@@ -328,6 +328,112 @@ fn the_agents_and_tools_of_opencode_are_listed() {
     );
 }
 
+#[test]
+fn the_agents_of_a_configuration_of_opencode_are_listed() {
+    let agent = |more: &str| format!("---\n{more}---\nPrompt.\n");
+    let config = r#"{
+        "agent": {
+            "one": {"description": "d"}, "two": {"description": "d", "mode": "all"}, "bare": {"mode": "subagent"},
+            "main": {"description": "d", "mode": "primary"}, "off": {"description": "d", "disable": true},
+            "denied": {"description": "d"}, "general": {"description": "d"}, "explore": {"model": "m"},
+            "plan": {"description": "d"}, "build": {"prompt": "x"},
+            "md-main": {"mode": "primary"}, "md-own": {"mode": "primary"}, "md-text": {"description": "d"},
+            "md-last": {"description": "d"}, "md-off": {"disable": false}, "moded": {"description": "d"}
+        },
+        "mode": {"older": {"description": "d"}},
+        "permission": {"task": {"den*": "deny"}}
+    }"#;
+    let late = r#"{"agent": {"early": {"description": "d"}, "late": {"description": "d"}}}"#;
+    let subagent = agent("description: d\nmode: subagent\n");
+    let w = opencode::workspace(&[
+        ("project/opencode.json", config),
+        (
+            "project/.opencode/agent/md-main.md",
+            &agent("description: d\n"),
+        ),
+        ("project/.opencode/agent/md-own.md", &subagent),
+        (
+            "project/.opencode/agent/md-text.md",
+            &agent("mode: subagent\n"),
+        ),
+        ("home/.config/opencode/agent/md-last.md", &subagent),
+        (
+            "home/.config/opencode/agent/md-off.md",
+            &agent("disable: true\n"),
+        ),
+        ("home/.config/opencode/agent/early.md", &subagent),
+        ("project/.opencode/opencode.json", late),
+        ("project/.opencode/modes/moded.md", &agent("")),
+    ]);
+    let found = w.scan();
+    assert_eq!(
+        told(&found, &w.text(""), ""),
+        [
+            "home/.config/opencode/agent/early.md: opencode takes the description of this subagent in project/.opencode/opencode.json",
+            "home/.config/opencode/agent/md-last.md",
+            "home/.config/opencode/agent/md-off.md: `disable` turns this agent off",
+            "project/.opencode/agent/md-main.md: opencode tells its model of no agent whose `mode` is `primary`",
+            "project/.opencode/agent/md-own.md",
+            "project/.opencode/agent/md-text.md: opencode takes the description of this subagent in project/opencode.json",
+            "project/.opencode/opencode.json",
+            "project/opencode.json",
+        ]
+    );
+    assert_eq!(
+        w.error(&found, "project/opencode.json"),
+        "opencode gives its model the prompt in it of the agent with which sessions begin and the descriptions of subagents \
+         in it (`bare`, `general`, `md-text`, `one`, `two`), but no pin holds them"
+    );
+    assert_eq!(
+        w.error(&found, "project/.opencode/opencode.json"),
+        "opencode gives its model the descriptions of subagents in it (`early`, `late`), but no pin holds them"
+    );
+}
+
+#[test]
+fn a_tool_of_opencode_that_is_turned_off_is_not_given() {
+    let tool = "export default { description: \"d\", args: {} }\n";
+    let several = "export const one = {}\nexport async function two() {}\n";
+    let w = opencode::workspace(&[
+        ("project/.opencode/tool/hello.ts", tool),
+        ("project/.opencode/tool/more.ts", several),
+        (
+            "project/.opencode/tool/other.ts",
+            "const a = {}\nexport { a }\n",
+        ),
+    ]);
+    let check = |config: &str, off: &[&str]| {
+        w.write("project/opencode.json", config);
+        let reason = "the permissions, or `tools`, keep the tools of this program from the model";
+        let expected = ["hello", "more", "other"].map(|name| {
+            let path = format!("project/.opencode/tool/{name}.ts");
+            match off.contains(&name) {
+                true => format!("{path}: {reason}"),
+                false => path,
+            }
+        });
+        assert_eq!(told(&w.scan(), &w.text(""), "/tool/"), expected, "{config}");
+    };
+    check("{}", &[]);
+    let some = r#"{"permission": {"hello": "deny", "more_one": "deny", "other": "deny"}}"#;
+    check(some, &["hello"]);
+    let all = r#"{"permission": {"hello": {"*": "deny"}, "more*": "deny"}}"#;
+    check(all, &["hello", "more"]);
+    check(r#"{"permission": {"hello": {"a": "deny"}}}"#, &[]);
+    check(
+        r#"{"permission": {"*": "deny", "hello": "allow"}}"#,
+        &["more"],
+    );
+    check(r#"{"tools": {"hello": false}}"#, &["hello"]);
+    check(
+        r#"{"tools": {"hello": false}, "permission": {"hello": "allow"}}"#,
+        &[],
+    );
+    let of_agent = r#"{"agent": {"build": {"tools": {"hello": false, "more_*": false}}}}"#;
+    check(of_agent, &["hello", "more"]);
+    check(r#"{"agent": {"plan": {"tools": {"hello": false}}}}"#, &[]);
+}
+
 /// Returns what a scan lists below folders of a name, and of what the tool does not give, the reason.
 fn told(found: &Scan, root: &str, folder: &str) -> Vec<String> {
     let resources = found.snapshot.resources.iter();

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use ctxpin_model::limits::cut;
 use ctxpin_model::resource::Kind;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -23,10 +22,6 @@ const FEATURE: &str = "multi_agent";
 
 /// The member of `agents` that does.
 const ENABLED: &str = "enabled";
-
-/// How many roles a reason names, and how much of each name, in bytes.
-const SHOWN_MAX: usize = 8;
-const NAME_SHOWN_BYTES_MAX: usize = 100;
 
 /// What ends the name of a role's file.
 const ENDING: &str = ".toml";
@@ -294,15 +289,9 @@ impl Reading<'_, '_, '_> {
 
 /// Says which roles a configuration describes.
 pub fn described(names: &[String]) -> String {
-    let shown = names.iter().take(SHOWN_MAX);
-    let shown: Vec<_> = shown.map(|name| cut(name, NAME_SHOWN_BYTES_MAX)).collect();
-    let more = match names.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
     format!(
-        "the descriptions of roles in it (`{}`{more})",
-        shown.join("`, `")
+        "the descriptions of roles in it ({})",
+        definitions::shown(names)
     )
 }
 

@@ -1,22 +1,30 @@
-//! opencode's subagents that Markdown files describe. Its model is told of each, and no pin holds that.
+//! opencode's subagents, which Markdown files and configurations describe. Its model is told of each, and no pin holds that.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::profile::SkillPermission;
 use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::frontmatter_as;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::super::{definitions, excluded, passed_over};
+use super::super::definitions::{self, Definition, shown};
+use super::super::{excluded, passed_over};
 use super::permission::Permissions;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::settings;
 use crate::trust::Trust;
 
-/// The folders of agents in a directory with a configuration. The agents in `mode` and `modes` are never subagents.
+/// The folders of agents in a directory with a configuration.
 const FOLDERS: [&str; 2] = ["agent", "agents"];
+
+/// Those of agents that are never subagents.
+const MODE_FOLDERS: [&str; 2] = ["mode", "modes"];
+
+/// The members of a configuration that describe agents, and the older one for those that are never subagents.
+const MEMBERS: [(&str, bool); 2] = [("agent", false), ("mode", true)];
 
 /// What ends the name of an agent's file.
 const ENDING: &str = ".md";
@@ -24,23 +32,115 @@ const ENDING: &str = ".md";
 /// The permission that a model needs to start a subagent.
 const TASK: &str = "task";
 
-/// opencode's own agents that are no subagents. A file with one of these names describes that agent.
-const PRIMARY: [&str; 5] = ["build", "compaction", "plan", "summary", "title"];
+/// The mode of an agent that is no subagent.
+const PRIMARY: &str = "primary";
+
+/// opencode's own agents. What describes one with such a name says more of that agent.
+const OWN_PRIMARY: [&str; 5] = ["build", "compaction", "plan", "summary", "title"];
+const OWN_SUBAGENTS: [&str; 2] = ["explore", "general"];
 
 /// Why an agent is listed that opencode tells its model of.
 const GIVEN: &str =
     "opencode gives its model the description of this subagent, but no pin holds it";
 
-/// What a file says of its agent.
-#[derive(Default, Deserialize)]
-struct Described {
+/// What a configuration with the prompt of the agent with which sessions begin gives the model.
+const PROMPT: &str = "the prompt in it of the agent with which sessions begin";
+
+/// What a file or a configuration says of an agent.
+#[derive(Debug, Default, Deserialize)]
+struct Said {
     mode: Option<String>,
     disable: Option<bool>,
+    description: Option<String>,
 }
 
-/// Adds the agents in the folders with a configuration. Of two of one name, the one of the last folder counts.
+/// What a configuration says of an agent.
+#[derive(Debug)]
+pub struct Configured {
+    name: String,
+    /// The path of the configuration.
+    file: String,
+    said: Said,
+}
+
+/// What counts together: a configuration, and the folder whose agents count behind it.
+pub struct Layer {
+    pub configured: Vec<Configured>,
+    pub folder: Option<PathBuf>,
+}
+
+/// What all layers say of an agent, the last one last.
+#[derive(Default)]
+struct Agent {
+    mode: Option<String>,
+    is_disabled: bool,
+    description: Option<Place>,
+    /// The last configuration that names it.
+    configuration: Option<String>,
+    /// The last Markdown file of its name.
+    file: Option<PathBuf>,
+}
+
+/// Where the description of an agent stands.
+enum Place {
+    File,
+    Configuration(String),
+}
+
+impl Agent {
+    fn change(&mut self, said: Said, place: Place) {
+        self.mode = said.mode.or(self.mode.take());
+        self.is_disabled = said.disable.unwrap_or(self.is_disabled);
+        if said.description.is_some() {
+            self.description = Some(place);
+        }
+    }
+
+    /// Returns the configuration that tells the model of an agent, if a configuration does.
+    fn teller(&self, name: &str) -> Option<&String> {
+        let is_own = OWN_PRIMARY.contains(&name) || OWN_SUBAGENTS.contains(&name);
+        match &self.description {
+            Some(Place::Configuration(configuration)) => Some(configuration),
+            // The model is told the name alone.
+            None if self.file.is_none() && !is_own => self.configuration.as_ref(),
+            Some(Place::File) | None => None,
+        }
+    }
+
+    /// Returns whether it is an agent of opencode's own with which sessions begin, as nobody says otherwise.
+    fn is_own_primary(&self, name: &str) -> bool {
+        let is_primary = self.mode.as_deref().is_none_or(|mode| mode == PRIMARY);
+        is_primary && OWN_PRIMARY.contains(&name)
+    }
+}
+
+/// Returns what a configuration says of agents. `file` is its path.
+pub fn configured(members: &Map<String, Value>, file: &str) -> Vec<Configured> {
+    let of_members = MEMBERS.into_iter().filter_map(|(member, is_primary)| {
+        let agents = members.get(member)?.as_object()?.iter();
+        Some(agents.map(move |(name, agent)| {
+            let text = |name: &str| agent.get(name)?.as_str().map(str::to_owned);
+            let said = Said {
+                mode: is_primary.then(|| PRIMARY.to_owned()).or(text("mode")),
+                disable: agent.get("disable").and_then(Value::as_bool),
+                description: text("description"),
+            };
+            (name.clone(), said)
+        }))
+    });
+    let configured = of_members.flatten().map(|(name, said)| Configured {
+        name,
+        file: file.to_owned(),
+        said,
+    });
+    configured.collect()
+}
+
+/// Adds the Markdown files that describe agents, and the configurations that tell the model of one. `prompt` is the
+/// configuration with the prompt of the agent with which sessions begin.
 pub fn add(
-    folders: &[PathBuf],
+    layers: Vec<Layer>,
+    prompt: Option<String>,
     permissions: &Permissions,
     trust: &Trust,
     gathering: &mut Gathering,
@@ -51,53 +151,117 @@ pub fn add(
         let rule = rules.find(|rule| SkillPermission::is_match(&rule.pattern, name));
         rule.is_some_and(|rule| rule.is_denied)
     };
-    let mut agents = Vec::new();
-    for folder in folders {
-        for name in FOLDERS {
-            let found = definitions::find(&folder.join(name), ENDING, "agents", gathering);
-            agents.extend(
-                found
-                    .into_iter()
-                    .map(|agent| (agent.name, agent.path, folder)),
-            );
+    let (agents, files) = read(layers, trust, gathering);
+    // Why opencode does not tell its model of an agent.
+    let reason = |name: &str, agent: &Agent| {
+        if agent.is_disabled {
+            Some("`disable` turns this agent off")
+        } else if agent.mode.as_deref() == Some(PRIMARY) {
+            Some("opencode tells its model of no agent whose `mode` is `primary`")
+        } else if is_denied(name) {
+            Some("the permission `task` keeps this agent from the model")
+        } else {
+            None
         }
-    }
-    let last = agents
-        .iter()
-        .map(|(name, path, _)| (name.clone(), path.clone()));
-    let last: HashMap<String, PathBuf> = last.collect();
-    for (name, path, folder) in agents {
-        let described = described(&path, trust);
-        let is_disabled = described.disable.or(permissions.is_disabled(&name));
-        // Such a file says more of an agent with which sessions begin.
-        if described.mode.is_none() && PRIMARY.contains(&name.as_str()) {
+    };
+    for (Definition { name, path }, folder) in files {
+        let agent = &agents[&name];
+        if agent.is_own_primary(&name) {
             continue;
         }
-        let is_primary = described.mode.as_deref() == Some("primary");
         let source = source_text(&path).0;
-        let reason = match last.get(&name).filter(|other| **other != path) {
-            Some(other) => format!(
-                "opencode takes another file of its name: {}",
-                source_text(other).0
-            ),
-            None if is_disabled == Some(true) => "`disable` turns this agent off".to_owned(),
-            None if is_primary => {
-                "opencode tells its model of no agent whose `mode` is `primary`".to_owned()
+        let last = agent.file.as_ref().filter(|last| **last != path);
+        let reason = match (last, reason(&name, agent), &agent.description) {
+            (Some(last), ..) => {
+                let last = source_text(last).0;
+                format!("opencode takes another file of its name: {last}")
             }
-            None if is_denied(&name) => {
-                "the permission `task` keeps this agent from the model".to_owned()
+            (None, Some(reason), _) => reason.to_owned(),
+            (None, None, Some(Place::Configuration(other))) => {
+                format!("opencode takes the description of this subagent in {other}")
             }
-            None => {
-                gathering.add(excluded(Kind::InstructionFile, &source, folder, GIVEN));
+            (None, None, _) => {
+                gathering.add(excluded(Kind::InstructionFile, &source, &folder, GIVEN));
                 continue;
             }
         };
-        gathering.add(passed_over(Kind::InstructionFile, &source, folder, &reason));
+        gathering.add(passed_over(
+            Kind::InstructionFile,
+            &source,
+            &folder,
+            &reason,
+        ));
+    }
+    let mut configurations: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    if let Some(prompt) = &prompt {
+        configurations.entry(prompt).or_default();
+    }
+    for (name, agent) in &agents {
+        let is_told = !agent.is_own_primary(name) && reason(name, agent).is_none();
+        if let Some(configuration) = agent.teller(name).filter(|_| is_told) {
+            let names = configurations.entry(configuration).or_default();
+            names.push(name.clone());
+        }
+    }
+    // The text of a variable is in no file.
+    configurations.retain(|path, _| Path::new(path).is_absolute());
+    for (source, names) in configurations {
+        let described = || format!("the descriptions of subagents in it ({})", shown(&names));
+        let reason = match (prompt.as_deref() == Some(source), names.is_empty()) {
+            (true, true) => format!("opencode gives its model {PROMPT}, but no pin holds it"),
+            (true, false) => format!(
+                "opencode gives its model {PROMPT} and {}, but no pin holds them",
+                described()
+            ),
+            (false, _) => format!(
+                "opencode gives its model {}, but no pin holds them",
+                described()
+            ),
+        };
+        let path = Path::new(source);
+        let root = path.parent().unwrap_or(path);
+        gathering.add(excluded(Kind::InstructionFile, source, root, &reason));
     }
 }
 
+/// Returns the agents by their names, and the files that describe some, each with the folder that it is found for.
+fn read(
+    layers: Vec<Layer>,
+    trust: &Trust,
+    gathering: &mut Gathering,
+) -> (BTreeMap<String, Agent>, Vec<(Definition, PathBuf)>) {
+    let mut agents: BTreeMap<String, Agent> = BTreeMap::new();
+    let mut files = Vec::new();
+    for layer in layers {
+        for Configured { name, file, said } in layer.configured {
+            let agent = agents.entry(name).or_default();
+            agent.change(said, Place::Configuration(file.clone()));
+            agent.configuration = Some(file);
+        }
+        let Some(folder) = layer.folder else {
+            continue;
+        };
+        for found in found_in(&folder, FOLDERS, gathering) {
+            let agent = agents.entry(found.name.clone()).or_default();
+            agent.change(described(&found.path, trust), Place::File);
+            agent.file = Some(found.path.clone());
+            files.push((found, folder.clone()));
+        }
+        for Definition { name, .. } in found_in(&folder, MODE_FOLDERS, gathering) {
+            agents.entry(name).or_default().mode = Some(PRIMARY.to_owned());
+        }
+    }
+    (agents, files)
+}
+
+fn found_in(folder: &Path, names: [&str; 2], gathering: &mut Gathering) -> Vec<Definition> {
+    let found =
+        names.map(|name| definitions::find(&folder.join(name), ENDING, "agents", gathering));
+    found.into_iter().flatten().collect()
+}
+
 /// Returns what a file says of its agent. Of one that cannot be read, nothing is known.
-fn described(path: &Path, trust: &Trust) -> Described {
+fn described(path: &Path, trust: &Trust) -> Said {
     let bytes = settings::listed(path, trust);
     let text = bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let described = text.and_then(|text| frontmatter_as(text.trim_start_matches('\u{feff}')));

@@ -8,6 +8,7 @@ use ctxpin_model::resource::Kind;
 use serde_json::{Map, Value};
 
 use super::super::{excluded, worktree};
+use super::agents::{self, Configured};
 use super::entry::plain_entry;
 use super::permission::{AGENTS, Permissions};
 use super::{jsonc, plugins};
@@ -95,6 +96,10 @@ pub(super) struct Configuration {
     pub plugins: Vec<String>,
     pub runs_plugins: bool,
     pub permissions: Permissions,
+    /// What all layers say of agents, in their order.
+    pub agents: Vec<agents::Layer>,
+    /// The configuration with the prompt of the agent with which sessions begin.
+    pub prompt: Option<String>,
 }
 
 /// The members of a configuration that decide what is found.
@@ -107,6 +112,7 @@ struct Layer {
     permissions: Permissions,
     /// The files that give an agent its prompt, by its name.
     prompts: BTreeMap<String, String>,
+    agents: Vec<Configured>,
     /// Whether a member about skills has a placeholder that opencode fills in.
     has_placeholder: bool,
 }
@@ -179,7 +185,12 @@ impl Configuration {
             None => {}
         }
         layers.push((reading.files(Path::new(MANAGED)), None));
-        let layer = reading.merged(layers);
+        let agents = layers.iter_mut().map(|(layer, folder)| agents::Layer {
+            configured: std::mem::take(&mut layer.agents),
+            folder: folder.cloned(),
+        });
+        let agents = agents.collect();
+        let (layer, prompt) = reading.merged(layers);
         let home = named.unwrap_or(own);
         let is_claude_code_disabled = is_set(DISABLE_CLAUDE_CODE);
         let mut instructions = layer.instructions.unwrap_or_default();
@@ -211,6 +222,8 @@ impl Configuration {
             plugins,
             runs_plugins: !is_set(PURE),
             permissions: layer.permissions,
+            agents,
+            prompt,
         }
     }
 }
@@ -289,8 +302,9 @@ struct Reading<'r, 'g, 'c> {
 }
 
 impl Reading<'_, '_, '_> {
-    /// Takes one layer after the other, and behind each folder what it says of the agent with which a session begins.
-    fn merged(&mut self, layers: Vec<(Layer, Option<&PathBuf>)>) -> Layer {
+    /// Takes one layer after the other, and behind each folder what it says of the agent with which a session begins. Returns
+    /// the configuration with the prompt of that agent too.
+    fn merged(&mut self, layers: Vec<(Layer, Option<&PathBuf>)>) -> (Layer, Option<String>) {
         let mut named = layers.iter().rev();
         let named = named.find_map(|(layer, _)| layer.permissions.agent());
         let agents = named.map_or(AGENTS.to_vec(), |named| vec![named]);
@@ -314,7 +328,7 @@ impl Reading<'_, '_, '_> {
             layers
                 .into_iter()
                 .for_each(|(layer, _)| merged.change(layer));
-            return merged;
+            return (merged, None);
         };
         let mut merged = Layer::default();
         for ((layer, _), of_folder) in layers.into_iter().zip(described) {
@@ -324,16 +338,9 @@ impl Reading<'_, '_, '_> {
                 self.gathering.add(prompt);
             }
         }
-        let path = merged.prompts.get(&agent).map(Path::new);
-        // The text of a variable is in no file.
-        if let Some(path) = path.filter(|path| path.is_absolute()) {
-            let root = path.parent().unwrap_or(path);
-            let source = path.to_string_lossy();
-            let finding = excluded(Kind::InstructionFile, &source, root, CONFIGURED_PROMPT);
-            self.gathering.add(finding);
-        }
+        let prompt = merged.prompts.remove(&agent);
         merged.permissions.begin_with(agent);
-        merged
+        (merged, prompt)
     }
 
     /// Returns what the Markdown files in a folder say of an agent.
@@ -486,6 +493,7 @@ impl Layer {
                 .filter(|(_, agent)| agent.get("prompt").is_some())
                 .map(|(agent, _)| (agent.clone(), name.to_owned()))
                 .collect(),
+            agents: agents::configured(members, name),
             has_placeholder: about_skills(members).any(|value| is_filled_in(&value.to_string())),
         })
     }
@@ -505,6 +513,7 @@ impl Layer {
         self.plugins.extend(other.plugins);
         self.permissions.change(other.permissions);
         self.prompts.extend(other.prompts);
+        self.agents.extend(other.agents);
         self.has_placeholder |= other.has_placeholder;
     }
 }
@@ -518,8 +527,6 @@ fn prompt_of(text: &str) -> &str {
 
 /// Why the file of an agent is left out.
 const PROMPT: &str = "opencode gives its model the prompt of this agent, with which sessions begin, but no pin holds it";
-
-const CONFIGURED_PROMPT: &str = "opencode gives its model the prompt in it of the agent with which sessions begin, but no pin holds it";
 
 /// What it means that the file of an agent cannot be read.
 const UNREAD_AGENT: &str = "ctxpin does not know which skills it denies to this agent";

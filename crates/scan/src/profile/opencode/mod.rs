@@ -105,9 +105,12 @@ pub(super) fn find(
         plugins::add(folders, named, &roots.directory, gathering);
     }
     let folders = &search.configuration.folders;
-    plugins::add_tools(folders, gathering);
     let permissions = &search.configuration.permissions;
-    agents::add(folders, permissions, &request.trust, gathering);
+    plugins::add_tools(folders, permissions, &request.trust, gathering);
+    let layers = std::mem::take(&mut search.configuration.agents);
+    let prompt = search.configuration.prompt.take();
+    let permissions = &search.configuration.permissions;
+    agents::add(layers, prompt, permissions, &request.trust, gathering);
     search.skills(gathering)?;
     Ok(Rules::newest(Settings::Opencode(
         search.configuration.settings,

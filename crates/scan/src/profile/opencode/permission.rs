@@ -157,6 +157,13 @@ impl Permissions {
         self.of(SKILL)
     }
 
+    /// Returns whether a model does not get a tool. If only some of its uses are denied, it does.
+    pub fn turn_off(&self, tool: &str) -> bool {
+        let permissions = self.of(tool);
+        let last = permissions.last();
+        last.is_some_and(|last| last.is_denied && last.pattern == "*")
+    }
+
     /// Returns what decides about the names that a tool takes, of which the last that matches counts. A model knows a name
     /// although a person is asked about it.
     pub fn of(&self, tool: &str) -> Vec<SkillPermission> {

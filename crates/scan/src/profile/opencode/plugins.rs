@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::resource::Kind;
 use serde_json::Value;
 
-use super::super::excluded;
+use super::super::{excluded, passed_over};
 use super::entry::plain_address;
+use super::permission::Permissions;
 use crate::directory::{Directory, plain_path};
 use crate::gather::Gathering;
 use crate::path_text::source_text;
+use crate::settings;
+use crate::trust::Trust;
 
 /// The folders of plugins in a directory with a configuration.
 const FOLDERS: [&str; 2] = ["plugin", "plugins"];
@@ -36,6 +39,9 @@ const REASON: &str = "opencode runs this plugin, whose code can add instructions
 /// Why a tool is listed.
 const TOOL_REASON: &str =
     "opencode gives its model the tools that this program defines, and no pin holds them";
+
+/// Why a tool is listed that its model does not get.
+const TOOL_OFF: &str = "the permissions, or `tools`, keep the tools of this program from the model";
 
 /// Returns the plugins that a configuration names, each as the path of a file or directory or as the name of a package.
 /// `directory` is that of the configuration.
@@ -89,14 +95,54 @@ pub fn add(folders: &[PathBuf], plugins: &[String], working: &Path, gathering: &
 }
 
 /// Adds the tools in the folders with a configuration.
-pub fn add_tools(folders: &[PathBuf], gathering: &mut Gathering) {
+pub fn add_tools(
+    folders: &[PathBuf],
+    permissions: &Permissions,
+    trust: &Trust,
+    gathering: &mut Gathering,
+) {
     for folder in folders {
         for name in TOOL_FOLDERS {
             for tool in in_folder(&folder.join(name), "tools", gathering) {
-                list(&source_text(&tool).0, folder, TOOL_REASON, gathering);
+                let source = source_text(&tool).0;
+                gathering.places.awaited(&tool);
+                let names = tools_of(&tool, trust);
+                let mut names = names.iter().flatten().peekable();
+                if names.peek().is_some() && names.all(|name| permissions.turn_off(name)) {
+                    let kind = Kind::InstructionFile;
+                    gathering.add(passed_over(kind, &source, folder, TOOL_OFF));
+                } else {
+                    list(&source, folder, TOOL_REASON, gathering);
+                }
             }
         }
     }
+}
+
+/// Returns the names of the tools that a program defines. Returns `None` if it is not known which these are.
+fn tools_of(path: &Path, trust: &Trust) -> Option<Vec<String>> {
+    let bytes = settings::listed(path, trust)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let stem = path.file_stem()?.to_str()?;
+    let mut names = Vec::new();
+    let lines = text.lines().map(str::trim_start);
+    for export in lines.filter_map(|line| line.strip_prefix("export ")) {
+        let export = export.trim_start();
+        let export = export.strip_prefix("async ").unwrap_or(export);
+        let (keyword, rest) = export.split_once([' ', '{', '(']).unwrap_or((export, ""));
+        match keyword {
+            "default" => names.push(stem.to_owned()),
+            "const" | "let" | "var" | "function" => {
+                let is_end = |c: char| !(c.is_alphanumeric() || c == '_' || c == '$');
+                let name = rest.trim_start().split(is_end).next();
+                let name = name.filter(|name| !name.is_empty())?;
+                names.push(format!("{stem}_{name}"));
+            }
+            "type" | "interface" => {}
+            _ => return None,
+        }
+    }
+    Some(names)
 }
 
 fn list(source: &str, root: &Path, reason: &str, gathering: &mut Gathering) {
