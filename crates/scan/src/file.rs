@@ -56,19 +56,26 @@ fn bytes_max(kind: Kind) -> u64 {
     }
 }
 
-/// Watches for the target of a dangling link, if it lies inside the boundary.
+/// The most links in a row whose targets are waited for.
+const LINKS_MAX: usize = 8;
+
+/// Watches for the target of a dangling link, and of each link that it leads to, if they lie inside the boundary.
 pub(crate) fn await_target(boundary: &Boundary, link: &Path, gathering: &mut Gathering) {
-    let (Ok(target), Some(parent)) = (fs::read_link(link), link.parent()) else {
-        return;
-    };
-    let target = plain_path(&parent.join(target));
-    let Ok(below) = target.strip_prefix(&boundary.directory.path) else {
-        return;
-    };
-    // If a way is too long to follow, the scan does not wait for its end either.
-    let found = boundary.resolve(below);
-    if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-        gathering.places.awaited(&target);
+    let mut link = link.to_owned();
+    for _ in 0..LINKS_MAX {
+        let (Ok(target), Some(parent)) = (fs::read_link(&link), link.parent()) else {
+            return;
+        };
+        let target = plain_path(&parent.join(target));
+        let Ok(below) = target.strip_prefix(&boundary.directory.path) else {
+            return;
+        };
+        // If a way is too long to follow, the scan does not wait for its end either.
+        let found = boundary.resolve(below);
+        if found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            gathering.places.awaited(&target);
+        }
+        link = target;
     }
 }
 

@@ -134,7 +134,7 @@ impl Watcher {
 
     /// Watches exactly these places. Returns whether a directory is newly watched. Then scan once more,
     /// because nobody saw what changed in it since the last scan. Never signals by itself, and waits for at
-    /// most a second.
+    /// most a second. A directory that this user may not list is passed over: nobody tells of a change in it.
     ///
     /// # Errors
     ///
@@ -284,24 +284,32 @@ fn arm(
             });
             continue;
         }
-        is_new = true;
         // The identity comes first. If another directory takes its place in between, the next call sees
         // the difference.
         let identity = match identity_of(directory) {
             Ok(identity) => identity,
             // It has gone since the scan, and the next scan names another place.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                is_new = true;
+                continue;
+            }
+            Err(error) if is_closed(&error) => continue,
             Err(error) => {
+                is_new = true;
                 failed = Some(watch_error(directory, &notify::Error::io(error)));
                 continue;
             }
         };
         match notifier.watch(directory, RecursiveMode::NonRecursive) {
             Ok(()) => {
+                is_new = true;
                 armed.insert(directory.clone(), identity);
             }
-            Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => {}
+            Err(error) if matches!(error.kind, ErrorKind::PathNotFound) => is_new = true,
+            // The system tells of no change in a directory that this user may not list, as `/home` may be one.
+            Err(error) if matches!(&error.kind, ErrorKind::Io(error) if is_closed(error)) => {}
             Err(error) => {
+                is_new = true;
                 let error = watch_error(directory, &error);
                 let is_limit = matches!(error, WatchError::Limit);
                 failed = Some(error);
@@ -315,6 +323,10 @@ fn arm(
         Some(error) => Err(error),
         None => Ok(is_new),
     }
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
 }
 
 fn identity_of(directory: &Path) -> io::Result<(u64, u64)> {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -195,6 +196,8 @@ fn targets_of_links_are_watched() {
     ]);
     w.link("project/AGENTS.md", "docs/rules.md");
     w.link("project/CLAUDE.md", "docs/later.md");
+    w.link("project/.cursorrules", "docs/chain.md");
+    w.link("project/docs/chain.md", "end.md");
     w.skill("project/vendor/pdf");
     w.link("project/skills/pdf", "../vendor/pdf");
     w.link("project/source", "docs");
@@ -204,6 +207,8 @@ fn targets_of_links_are_watched() {
     watched.expect("a file that is linked to");
     watched.w.write("project/docs/later.md", "b");
     watched.expect("what a dangling link leads to");
+    watched.w.write("project/docs/end.md", "b");
+    watched.expect("what a link to a dangling link leads to");
     watched.w.write("project/vendor/pdf/new", "b");
     watched.expect("a file of a linked skill");
     fs::remove_file(watched.w.path("project/source")).unwrap();
@@ -211,6 +216,34 @@ fn targets_of_links_are_watched() {
     watched.expect("a source that is a link");
     watched.w.write("project/two/AGENTS.md", "c");
     watched.expect("a file behind it");
+}
+
+#[test]
+fn the_manifest_of_a_plugin_behind_a_dangling_link_is_awaited() {
+    let mut w = Workspace::new();
+    w.request.profile = Profile::Codex;
+    w.skill("project/.agents/skills/a");
+    w.link("project/.codex-plugin", "meta");
+    w.link("project/.agents/.claude-plugin/plugin.json", "../near.json");
+    let mut watched = Watched::new(w);
+    let name = |watched: &Watched| {
+        let found = watched.w.scan();
+        let mut skills = found.snapshot.skills();
+        skills.next().and_then(|skill| skill.name.clone()).unwrap()
+    };
+    assert_eq!(name(&watched), "a");
+    fs::create_dir(watched.w.path("project/meta")).unwrap();
+    watched.expect("the folder of a manifest");
+    watched
+        .w
+        .write("project/meta/plugin.json", "{\"name\":\"far\"}");
+    watched.expect("a manifest in it");
+    assert_eq!(name(&watched), "far:a");
+    watched
+        .w
+        .write("project/.agents/near.json", "{\"name\":\"near\"}");
+    watched.expect("a manifest that is a link");
+    assert_eq!(name(&watched), "near:a");
 }
 
 #[test]
@@ -264,6 +297,31 @@ fn what_cannot_be_watched_is_tried_again() {
     // Late events of the removal and of the creation each have it watched once more.
     let mut newly = (0..3).map(|_| watched.watcher.set_places(&places).unwrap());
     assert!(newly.any(|newly| !newly));
+}
+
+#[test]
+fn a_directory_that_may_not_be_listed_keeps_no_other_from_being_watched() {
+    let w = Workspace::with(&[("project/AGENTS.md", "a"), ("closed/x", "x")]);
+    w.forbid("closed");
+    let mode = |mode| fs::set_permissions(w.path("closed"), fs::Permissions::from_mode(mode));
+    mode(0o311).unwrap();
+    let closed = Place {
+        directory: w.path("closed"),
+        interest: Interest::Names(["CLAUDE.md".into()].into()),
+    };
+    let (sender, signals) = channel();
+    let mut watcher = Watcher::new(move |signal| {
+        let _ = sender.send(signal);
+    });
+    let mut places = w.scan().places;
+    places.push(closed);
+    assert!(watcher.set_places(&places).unwrap());
+    // No scan is due for it again and again.
+    assert!(!watcher.set_places(&places).unwrap());
+    w.write("project/AGENTS.md", "b");
+    assert_eq!(signals.recv_timeout(PATIENCE), Ok(Signal::Changed));
+    mode(0o711).unwrap();
+    assert!(watcher.set_places(&places).unwrap(), "it may be listed now");
 }
 
 /// Where [`at_the_limit`] finds a project.

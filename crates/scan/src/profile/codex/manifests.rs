@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use ctxpin_model::skill::plugin_skill_name;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::Search;
 use crate::boundary::{Admitting, Boundaries, Boundary, Located, Outcome, Reach};
 use crate::directory::Directory;
-use crate::file::oversize;
+use crate::file::{self, oversize};
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::settings::SETTINGS_BYTES_MAX;
@@ -80,6 +80,7 @@ fn named(
     for folder in FOLDERS {
         let path = directory.join(folder).join(NAME);
         gathering.places.awaited(&path);
+        await_target(search, directory, folder, boundaries, gathering);
         if first.is_none() && path.is_file() {
             first = Some((folder, path));
         }
@@ -97,6 +98,28 @@ fn named(
     let of_directory = directory.file_name().and_then(OsStr::to_str);
     let of_directory = of_directory.filter(|_| name.trim().is_empty());
     Some(of_directory.map_or(name, str::to_owned))
+}
+
+/// Watches for what a dangling link leads to, if the folder of a manifest or the manifest is one.
+fn await_target(
+    search: &Search,
+    directory: &Path,
+    folder: &str,
+    boundaries: &mut Boundaries,
+    gathering: &mut Gathering,
+) {
+    let folder = directory.join(folder);
+    let real = folder.canonicalize();
+    let links = [real.as_ref().unwrap_or(&folder).join(NAME), folder];
+    let is_dangling = |link: &&PathBuf| link.is_symlink() && !link.exists();
+    let Some(link) = links.iter().find(is_dangling) else {
+        return;
+    };
+    let held = search.held(directory, boundaries).map(Ok);
+    let held = held.unwrap_or_else(|| own_boundary(directory, gathering));
+    if let Ok((boundary, _)) = held {
+        file::await_target(&boundary, link, gathering);
+    }
 }
 
 /// Reads the manifest in a folder of a directory. Returns `None` if it is not UTF-8.
