@@ -19,6 +19,7 @@ use crate::known_files::{
 };
 use crate::refused::Refused;
 use crate::roots::{Origin, Root, Standing};
+use crate::unused::Unused;
 use crate::{elsewhere, file, skill};
 
 /// Adds what a root contributes to a gathering.
@@ -400,7 +401,7 @@ fn exclude_equal(found: &mut [Finding]) {
         });
         if let Some(equal) = equal {
             let reason = format!("same bytes as {}", equal.resource.source);
-            file.refuse(Status::Excluded, reason);
+            file.refuse_as(Unused::SameBytes, Status::Excluded, reason);
         }
     }
 }

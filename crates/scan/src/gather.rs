@@ -26,6 +26,7 @@ use crate::reader::{Reader, Reading};
 use crate::refused::Refused;
 use crate::resolve::USED_UP;
 use crate::searches::Searches;
+use crate::unused::{Unfollowed, Unused};
 use crate::{Scan, ScanError};
 
 /// The greatest number of bytes of frontmatter that one scan parses. A thousand skills at the limit of one
@@ -39,8 +40,8 @@ pub(crate) struct Finding {
     /// The canonical path of the file, or the target of a refused link. Two findings of the same kind and
     /// identity are one resource that was reached by two ways.
     pub identity: Option<PathBuf>,
-    /// Whether the tool gives it to its model although no pin holds it.
-    is_given: bool,
+    /// Why it is not used, as far as a type says it.
+    unused: Option<Unused>,
 }
 
 impl Finding {
@@ -57,7 +58,7 @@ impl Finding {
         Self {
             resource,
             identity: None,
-            is_given: false,
+            unused: None,
         }
     }
 
@@ -77,9 +78,11 @@ impl Finding {
         }
     }
 
-    /// Demotes the resource as [`Self::refuse`] does, although the tool gives it to its model.
-    pub fn refuse_given(&mut self, status: Status, reason: impl Into<String>) {
-        self.is_given |= self.resource.status == Status::Ok;
+    /// Demotes the resource as [`Self::refuse`] does, and says why in a type too.
+    pub fn refuse_as(&mut self, unused: Unused, status: Status, reason: impl Into<String>) {
+        if self.resource.status == Status::Ok {
+            self.unused = Some(unused);
+        }
         self.refuse(status, reason);
     }
 
@@ -90,14 +93,14 @@ impl Finding {
             Profile::Neutral => self.refuse(status, reason),
             Profile::ClaudeCode | Profile::Codex | Profile::Opencode => {
                 let reason = format!("the tool gives it to its model, but {reason}");
-                self.refuse_given(status, reason);
+                self.refuse_as(Unused::Unread, status, reason);
             }
         }
     }
 
     /// Demotes the resource because the tool does not give it to its model, whatever else is said of it.
     pub fn withhold(&mut self, reason: &str) {
-        self.is_given = false;
+        self.unused = None;
         let reason = cut(reason, ERROR_BYTES_MAX);
         self.resource.demote(Status::Excluded, reason);
     }
@@ -138,6 +141,7 @@ pub(crate) struct Gathering<'a> {
     bodies: Bodies,
     remarks: BTreeSet<String>,
     notes: Vec<Note>,
+    unfollowed: Vec<Unfollowed>,
     /// The number of notes past the limit.
     notes_more: usize,
     /// How often a finding was added, including those that were there already.
@@ -201,6 +205,7 @@ impl<'a> Gathering<'a> {
             bodies: Bodies::new(),
             remarks: BTreeSet::new(),
             notes: Vec::new(),
+            unfollowed: Vec::new(),
             notes_more: 0,
             additions: 0,
             other_tools: Vec::new(),
@@ -229,6 +234,21 @@ impl<'a> Gathering<'a> {
             source: Some(source_text(path).0),
             warning,
         });
+    }
+
+    /// Notes an import of a file that the tool does not follow. `written` is its path as the file has it.
+    pub fn unfollowed(&mut self, written: &str, import: Unfollowed) {
+        let detail = format!("{written}: {}", import.reason);
+        self.add_note(Note {
+            source: Some(import.source.clone()),
+            warning: Warning {
+                line: import.line,
+                ..Warning::new(Code::ImportIgnored).about(detail)
+            },
+        });
+        if self.unfollowed.len() < NOTES_MAX {
+            self.unfollowed.push(import);
+        }
     }
 
     /// Adds a note, once. Notes are no part of the snapshot.
@@ -362,7 +382,7 @@ impl<'a> Gathering<'a> {
                 let body = self.body(finding);
                 body.is_none_or(|body| rank(&body) == SkillRank::Listed)
             }
-            _ => finding.is_given,
+            _ => finding.unused.is_some_and(Unused::is_given),
         });
         let names = listed.filter_map(|finding| directory_name(&finding.resource.source));
         names.map(str::to_owned).collect()
@@ -432,7 +452,7 @@ impl<'a> Gathering<'a> {
         let mut sources = HashSet::new();
         let mut resources = Vec::new();
         let mut identities = HashSet::new();
-        let mut unpinned = HashSet::new();
+        let mut unused = HashMap::new();
         for finding in std::mem::take(&mut self.findings).into_iter().flatten() {
             let resource = finding.resource;
             // A folder of skills behind a refused link, which was scanned under its own root.
@@ -445,17 +465,18 @@ impl<'a> Gathering<'a> {
                 continue;
             }
             identities.extend(finding.identity);
-            // What is sound is given too if the limits leave it out.
-            if finding.is_given || resource.status == Status::Ok {
-                unpinned.insert((resource.kind, resource.source.clone()));
+            // The limits may still leave out what is sound.
+            let sound = (resource.status == Status::Ok).then_some(Unused::NoRoom);
+            if let Some(why) = finding.unused.or(sound) {
+                unused.insert((resource.kind, resource.source.clone()), why);
             }
             resources.push(resource);
         }
         let remark = admit(&mut resources);
-        self.say_what_else_is_listed(&mut resources, &mut unpinned);
-        let is_pinned = |resource: &&Resource| resource.status == Status::Ok;
-        for pinned in resources.iter().filter(is_pinned) {
-            unpinned.remove(&(pinned.kind, pinned.source.clone()));
+        self.say_what_else_is_listed(&mut resources, &mut unused);
+        let is_used = |resource: &&Resource| resource.status == Status::Ok;
+        for used in resources.iter().filter(is_used) {
+            unused.remove(&(used.kind, used.source.clone()));
         }
         let used: HashSet<_> = resources.iter().flat_map(Resource::stored).collect();
         self.bodies.retain(|hash, _| used.contains(hash));
@@ -487,7 +508,8 @@ impl<'a> Gathering<'a> {
             bodies: self.bodies,
             notes,
             places: self.places.finish(),
-            unpinned,
+            unused,
+            unfollowed: self.unfollowed,
         }
     }
 
@@ -495,7 +517,7 @@ impl<'a> Gathering<'a> {
     fn say_what_else_is_listed(
         &self,
         resources: &mut [Resource],
-        unpinned: &mut HashSet<(Kind, String)>,
+        unused: &mut HashMap<(Kind, String), Unused>,
     ) {
         let lists_both = |skill: &Resource, other: &str| match self.profile {
             Profile::Neutral | Profile::Opencode => None,
@@ -507,13 +529,15 @@ impl<'a> Gathering<'a> {
         for skill in resources.iter_mut().filter(|r| r.kind == Kind::Skill) {
             let error = skill.error.as_deref();
             let other = error.and_then(|error| error.strip_prefix(SHADOWED));
-            match other.map(|other| lists_both(skill, other)) {
-                Some(Some(more)) => {
-                    let error = format!("{}; {more}", error.unwrap_or_default());
-                    skill.error = Some(cut(&error, ERROR_BYTES_MAX).to_owned());
-                }
-                Some(None) => _ = unpinned.remove(&(skill.kind, skill.source.clone())),
-                None => {}
+            let Some(both) = other.map(|other| lists_both(skill, other)) else {
+                continue;
+            };
+            let is_listed = both.is_some();
+            let key = (skill.kind, skill.source.clone());
+            unused.insert(key, Unused::Shadowed { is_listed });
+            if let Some(more) = both {
+                let error = format!("{}; {more}", error.unwrap_or_default());
+                skill.error = Some(cut(&error, ERROR_BYTES_MAX).to_owned());
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Finds the `@path` imports in an instruction file. Claude Code replaces an import with the file that it names, and so do
 //! agents that learned it there. ctxpin only reports imports, so that a person can declare the files as sources.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::claude_code::{Reading, is_text};
-use ctxpin_model::markdown;
+use ctxpin_model::markdown::{self, Part};
 use ctxpin_model::warning::line_of;
 
 use crate::directory::plain_path;
@@ -21,26 +22,57 @@ pub(crate) struct Import {
     pub path: String,
 }
 
+/// A Markdown text in which the places of paths are looked up.
+pub(crate) struct Places {
+    text: String,
+    /// What of the text is no prose, found when it is first needed.
+    parts: OnceCell<Vec<Part>>,
+}
+
+impl Places {
+    pub fn of(text: &str) -> Self {
+        Self {
+            text: text.replace("\r\n", "\n").replace('\r', "\n"),
+            parts: OnceCell::new(),
+        }
+    }
+
+    /// Returns the line, counted from 1, at which the text first has an `@path` in prose, or else anywhere.
+    pub fn of_import(&self, path: &str) -> Option<u64> {
+        self.line(path, |in_prose| in_prose)
+    }
+
+    /// Returns the line at which the text first has an `@path` in code or HTML, or else anywhere.
+    pub fn in_code(&self, path: &str) -> Option<u64> {
+        self.line(path, |in_prose| !in_prose)
+    }
+
+    fn line(&self, path: &str, is_meant: impl Fn(bool) -> bool) -> Option<u64> {
+        let mark = format!("@{}", path.replace(' ', "\\ "));
+        let mut places = self.text.match_indices(&mark).map(|(at, _)| at);
+        let first = places.clone().next()?;
+        let place = places.find(|at| is_meant(self.is_prose(*at)));
+        Some(line_of(&self.text, place.unwrap_or(first)))
+    }
+
+    fn is_prose(&self, at: usize) -> bool {
+        let parts = self.parts.get_or_init(|| markdown::parts(&self.text));
+        let next = parts.partition_point(|part| part.range.end <= at);
+        parts.get(next).is_none_or(|part| at < part.range.start)
+    }
+}
+
 /// Returns the imports in a Markdown text where Claude Code looks for them, in order and each once, and only those that
 /// look like a path. `@someone` is a person, and `@scope/name` a package.
 pub(crate) fn find(text: &str) -> Vec<Import> {
-    let text = &text.replace("\r\n", "\n").replace('\r', "\n");
-    let parts = markdown::parts(text);
-    let is_prose = |at: usize| {
-        let next = parts.partition_point(|part| part.range.end <= at);
-        parts.get(next).is_none_or(|part| at < part.range.start)
-    };
+    let places = Places::of(text);
     let mut found: Vec<Import> = Vec::new();
-    for written in Reading::of(text.as_bytes()).imports {
+    for written in Reading::of(places.text.as_bytes()).imports {
         if !is_likely(&written) || found.iter().any(|known| known.path == written) {
             continue;
         }
-        let mark = format!("@{}", written.replace(' ', "\\ "));
-        let mut places = text.match_indices(&mark).map(|(at, _)| at);
-        let first = places.clone().next();
-        let place = places.find(|at| is_prose(*at)).or(first);
         found.push(Import {
-            line: line_of(text, place.unwrap_or_default()),
+            line: places.of_import(&written).unwrap_or(1),
             path: written,
         });
         if found.len() == IMPORTS_MAX {

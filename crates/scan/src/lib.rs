@@ -29,8 +29,9 @@ mod settings;
 pub mod signal;
 mod skill;
 pub mod trust;
+mod unused;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -49,6 +50,7 @@ pub use crate::directory::plain_path;
 pub use crate::profile::{claude_code_settings, variables};
 pub use crate::searches::Searches;
 pub use crate::settings::settings;
+pub use crate::unused::{Unfollowed, Unused};
 
 /// The result of a scan.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,8 +64,10 @@ pub struct Scan {
     pub notes: Vec<Note>,
     /// The directories to watch for changes.
     pub places: Vec<Place>,
-    /// The resources that the profile's tool gives its model although no pin holds them, by their sources.
-    pub unpinned: HashSet<(Kind, String)>,
+    /// Why resources are not used, by their sources. Of some, only their error says it.
+    pub unused: HashMap<(Kind, String), Unused>,
+    /// The imports that the profile's tool does not follow.
+    pub unfollowed: Vec<Unfollowed>,
 }
 
 /// The error of a scan.

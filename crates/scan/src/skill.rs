@@ -26,6 +26,7 @@ use crate::known_files::is_skill_part;
 use crate::path_text::source_text;
 use crate::reader::Reading;
 use crate::refused::{Refused, no_regular_file};
+use crate::unused::Unused;
 
 /// The file that marks a Python environment.
 const ENVIRONMENT_NAME: &str = "pyvenv.cfg";
@@ -208,7 +209,7 @@ fn judge(
         }
         (Some(refusal), Taken::Unknown) if gathering.profile != Profile::Neutral => {
             let reason = format!("{refusal}; the tool may give it to its model all the same");
-            finding.refuse_given(Status::Invalid, reason);
+            finding.refuse_as(Unused::Unread, Status::Invalid, reason);
         }
         (Some(refusal), _) => finding.refuse(Status::Invalid, refusal),
         (None, Taken::PassedOver(reason)) => finding.refuse(Status::Excluded, reason),

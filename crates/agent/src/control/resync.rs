@@ -100,7 +100,8 @@ mod tests {
             bodies: Bodies::new(),
             notes: Vec::new(),
             places: Vec::new(),
-            unpinned: [].into(),
+            unused: [].into(),
+            unfollowed: Vec::new(),
         };
         Arc::new(ProjectScan::new(scan, None, resync))
     }

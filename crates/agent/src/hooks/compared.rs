@@ -356,7 +356,8 @@ mod tests {
             bodies: Bodies::new(),
             notes: Vec::new(),
             places: Vec::new(),
-            unpinned: [].into(),
+            unused: [].into(),
+            unfollowed: Vec::new(),
         };
         LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, 0)))
     }

@@ -264,7 +264,8 @@ mod tests {
                 bodies: Bodies::new(),
                 notes: Vec::new(),
                 places: Vec::new(),
-                unpinned: [].into(),
+                unused: [].into(),
+                unfollowed: Vec::new(),
             };
             let scan = ProjectScan::new(scan, polling, 0);
             assert_eq!(scan.snapshot.error.as_deref(), expected);

@@ -90,7 +90,8 @@ mod tests {
             bodies: Bodies::from([(BlobHash::of(&body), body.into())]),
             notes: Vec::new(),
             places: Vec::new(),
-            unpinned: [].into(),
+            unused: [].into(),
+            unfollowed: Vec::new(),
         };
         Arc::new(LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, 0))))
     }

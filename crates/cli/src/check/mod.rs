@@ -23,7 +23,7 @@ use ctxpin_render::treat;
 use ctxpin_render::treated::{Fate, Reason};
 use ctxpin_scan::roots::{Declared, Request, Roots, Scope};
 use ctxpin_scan::trust::Trust;
-use ctxpin_scan::{Scan, scan};
+use ctxpin_scan::{Scan, Unused, scan};
 
 use self::git::Project;
 use crate::say::Failure;
@@ -174,7 +174,7 @@ pub fn project_root(path: &Path, home: &Path, trust: &Trust) -> Result<PathBuf, 
 fn of_scan(scan: &Scan, project: &Project) -> Vec<Finding> {
     let mut found = Vec::new();
     for resource in &scan.snapshot.resources {
-        of_resource(resource, &mut found);
+        of_resource(resource, scan, &mut found);
         let body = resource.body().and_then(|hash| scan.bodies.get(&hash));
         if let Some(body) = body.filter(|_| resource.reaches_context()) {
             of_body(resource, body, &mut found);
@@ -217,17 +217,21 @@ fn finding(source: &str, warning: &Warning) -> Finding {
 }
 
 /// Adds the findings from the status of a resource and of its files.
-fn of_resource(resource: &Resource, found: &mut Vec<Finding>) {
+fn of_resource(resource: &Resource, scan: &Scan, found: &mut Vec<Finding>) {
     let error = resource.error.as_deref().unwrap_or_default();
     let code = match resource.status {
         Status::Ok => None,
         Status::Invalid => Some(Code::Invalid),
         Status::Unreadable => Some(Code::Unreadable),
         Status::Oversize => Some(Code::Oversize),
-        Status::Excluded if error.starts_with("shadowed by ") => Some(Code::SameName),
-        // `same_bytes` reports all copies together.
-        Status::Excluded if error.starts_with("same bytes as ") => None,
-        Status::Excluded => Some(Code::Excluded),
+        Status::Excluded => match why_unused(resource, scan) {
+            Some(Unused::Shadowed { .. }) => Some(Code::SameName),
+            // `same_bytes` reports all copies together.
+            Some(Unused::SameBytes) => None,
+            Some(Unused::Unholdable | Unused::Unread | Unused::NoRoom) | None => {
+                Some(Code::Excluded)
+            }
+        },
     };
     let warning = |code, detail: &str| finding(&resource.source, &Warning::new(code).about(detail));
     found.extend(code.map(|code| warning(code, error)));
@@ -240,6 +244,11 @@ fn of_resource(resource: &Resource, found: &mut Vec<Finding>) {
             found.push(warning(Code::FileUnpinned, &detail));
         }
     }
+}
+
+fn why_unused(resource: &Resource, scan: &Scan) -> Option<Unused> {
+    let key = (resource.kind, resource.source.clone());
+    scan.unused.get(&key).copied()
 }
 
 /// Adds the findings from the bytes of a resource.

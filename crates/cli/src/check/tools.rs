@@ -4,15 +4,14 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use ctxpin_model::admission::SHADOWED;
 use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{Kind, Resource, Status};
 use ctxpin_model::warning::{Code, Warning};
 use ctxpin_scan::roots::Request;
-use ctxpin_scan::{Scan, Searches, scan_again};
+use ctxpin_scan::{Scan, Searches, Unused, scan_again};
 
 use super::git::{self, Project};
-use super::{Finding, codex_cut, finding, is_left_out, named, of_body, of_resource};
+use super::{Finding, codex_cut, finding, is_left_out, named, of_body, of_resource, why_unused};
 use crate::say::Failure;
 
 /// The profiles of tools.
@@ -83,7 +82,7 @@ pub fn read(
         });
         let mut sources = HashSet::new();
         for resource in new {
-            if is_given(resource) && known.insert(&resource.source) {
+            if is_given(resource, &found) && known.insert(&resource.source) {
                 sources.insert(resource.source.as_str());
                 read.findings.extend(of_file(resource, &found, project));
             }
@@ -101,33 +100,28 @@ pub fn read(
     Ok(read)
 }
 
-/// Returns whether a tool gives a resource to its model, or would if the file were in order.
-fn is_given(resource: &Resource) -> bool {
-    let error = resource.error.as_deref().unwrap_or_default();
+/// Returns whether a tool gives a resource to its model, or would if the file were in order. Not what no pin can hold.
+fn is_given(resource: &Resource, found: &Scan) -> bool {
     let is_text = matches!(resource.kind, Kind::InstructionFile | Kind::Skill);
     let is_given = match resource.status {
         Status::Ok | Status::Invalid | Status::Unreadable | Status::Oversize => true,
-        Status::Excluded => {
-            is_refused(error) || error.starts_with(SHADOWED) || error.contains("a snapshot")
-        }
+        Status::Excluded => match why_unused(resource, found) {
+            Some(Unused::Unread | Unused::NoRoom | Unused::Shadowed { .. }) => true,
+            Some(Unused::Unholdable | Unused::SameBytes) | None => false,
+        },
     };
     is_text && is_given
 }
 
-/// Returns whether an error says that a tool gives a file although ctxpin cannot read it.
-fn is_refused(error: &str) -> bool {
-    error.starts_with("the tool gives it to its model")
-        || error.starts_with("the tool lists the skills in it")
-}
-
 fn of_file(resource: &Resource, found: &Scan, project: &Project) -> Vec<Finding> {
-    let error = resource.error.as_deref().unwrap_or_default();
-    if resource.status == Status::Excluded && is_refused(error) {
+    let is_unread = why_unused(resource, found) == Some(Unused::Unread);
+    if resource.status == Status::Excluded && is_unread {
+        let error = resource.error.as_deref().unwrap_or_default();
         let warning = Warning::new(Code::Invalid).about(error);
         return vec![finding(&resource.source, &warning)];
     }
     let mut findings = Vec::new();
-    of_resource(resource, &mut findings);
+    of_resource(resource, found, &mut findings);
     let body = resource.body().and_then(|hash| found.bodies.get(&hash));
     if let Some(body) = body.filter(|_| resource.reaches_context()) {
         of_body(resource, body, &mut findings);

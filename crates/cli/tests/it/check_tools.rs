@@ -94,7 +94,7 @@ fn a_project_is_checked_with_its_imports_rules_and_packages() {
     let root = repository(&bench, "app", &files);
     let mut expected = bad(&["AGENTS.override.md", "docs/i.md", "pkg/a/AGENTS.md"]);
     expected.extend([
-        ".claude/rules/r.md:0 import-missing".to_owned(),
+        ".claude/rules/r.md:4 import-missing".to_owned(),
         "CLAUDE.md:1 import-unpinned".to_owned(),
         "pkg/a/.claude/skills/s/SKILL.md:5 file-missing".to_owned(),
     ]);

@@ -270,6 +270,8 @@ fn who_gives_a_file_to_which_links_lead() {
         "ctxpin scan --who CLAUDE.md",
         "mkdir -p ../bare/.claude/rules && mv .claude/rules/latin.md ../bare/.claude/rules",
         "cd ../bare && ctxpin scan --profile claude-code",
+        "mkdir -p kit web && echo Team. > kit/team.md && echo @../kit/team.md > web/CLAUDE.md && git init --quiet",
+        "cd web && ctxpin scan --who ../kit/team.md",
     ] {
         session.run(line);
     }

@@ -27,7 +27,9 @@ use self::plugins::Plugins;
 use self::roles::Roles;
 use self::skills::SkillMembers;
 use super::skill_folder::SkillFolder;
-use super::{entry, excluded, forbidden, outside, passed_over, repository, skill, skills_folder};
+use super::{
+    entry, excluded, forbidden, outside, passed_over, repository, skill, skills_folder, unread,
+};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::Directory;
@@ -435,7 +437,7 @@ impl Search<'_> {
     fn personal(&self, finding: Finding) -> Finding {
         match self.request.user_roots || finding.resource.status == Status::Unreadable {
             true => finding,
-            false => excluded(
+            false => unread(
                 finding.resource.kind,
                 &finding.resource.source,
                 &self.home,
@@ -539,7 +541,7 @@ impl Search<'_> {
             let found = forbidden(&path, directory);
             return found.or_else(|| {
                 let kind = Kind::InstructionFile;
-                Some(excluded(kind, &source, directory, &reason))
+                Some(unread(kind, &source, directory, &reason))
             });
         };
         let mut names = names.iter();
@@ -572,7 +574,7 @@ impl Search<'_> {
                         let source = source_text(&skills).0;
                         let given = "the tool lists the skills in it to its model";
                         let reason = outside(given, directory);
-                        gathering.add(excluded(Kind::Skill, &source, directory, &reason));
+                        gathering.add(unread(Kind::Skill, &source, directory, &reason));
                     }
                 }
                 continue;

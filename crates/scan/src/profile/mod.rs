@@ -27,6 +27,7 @@ use crate::path_text::{for_a_shell, source_text};
 use crate::refused::Refused;
 use crate::roots::{Request, Roots};
 use crate::skill;
+use crate::unused::Unused;
 
 /// Adds what the request's profile finds to a gathering, in its order. Returns the rules that the snapshot
 /// states, which are none under the neutral profile.
@@ -145,10 +146,17 @@ fn forbidden(path: &Path, root: &Path) -> Option<Finding> {
     Some(Finding::refused(Kind::InstructionFile, path, root, refused))
 }
 
-/// Makes a resource that the tool gives its model, but ctxpin leaves out. It has neither hash nor size.
+/// Makes a resource that the tool gives its model, but no pin can hold. It has neither hash nor size.
 fn excluded(kind: Kind, source: &str, root: &Path, reason: &str) -> Finding {
     let mut finding = Finding::new(kind, Path::new(source), root);
-    finding.refuse_given(Status::Excluded, reason);
+    finding.refuse_as(Unused::Unholdable, Status::Excluded, reason);
+    finding
+}
+
+/// Makes a resource that the tool gives its model, but ctxpin does not read. It has neither hash nor size.
+fn unread(kind: Kind, source: &str, root: &Path, reason: &str) -> Finding {
+    let mut finding = Finding::new(kind, Path::new(source), root);
+    finding.refuse_as(Unused::Unread, Status::Excluded, reason);
     finding
 }
 
@@ -182,7 +190,7 @@ fn skills_folder(
                     let reason = refused.reason;
                     let reason =
                         format!("the tool lists the skills in it to its model, but {reason}");
-                    gathering.add(excluded(Kind::Skill, &source, directory, &reason));
+                    gathering.add(unread(Kind::Skill, &source, directory, &reason));
                 }
                 return None;
             }
@@ -205,7 +213,7 @@ fn skill(
         return skill::read(directory, source, root, gathering);
     };
     let source = source_text(source).0;
-    gathering.add(excluded(Kind::Skill, &source, root, reason));
+    gathering.add(unread(Kind::Skill, &source, root, reason));
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::SKILL_FILE_NAME;
 
-use super::excluded;
+use super::unread;
 use crate::ScanError;
 use crate::boundary::{Boundary, Located};
 use crate::directory::{Directory, Listing};
@@ -118,6 +118,6 @@ pub(super) fn skill_refused(
     if target.is_some_and(|target| target.join(SKILL_FILE_NAME).is_file()) {
         let source = source_text(&path.join(SKILL_FILE_NAME)).0;
         let reason = format!("the tool gives it to its model, but {}", refused.reason);
-        gathering.add(excluded(Kind::Skill, &source, root, &reason));
+        gathering.add(unread(Kind::Skill, &source, root, &reason));
     }
 }

@@ -131,12 +131,12 @@ fn imports_follow_their_file_and_stay_in_the_working_directory() {
     assert_eq!(
         w.notes(&found),
         [
-            "import-ignored project/web/b.txt: a.md: it leads to this file, and each is given once",
-            "import-ignored project/web/d/two.md: three.md: at most five files in a row import each other",
-            "import-ignored project/web/a.md: c.png: by its extension, it is no text",
-            "import-ignored project/web/a.md: code.md: it stands in code or HTML",
-            "import-ignored project/CLAUDE.md: outside.md: it lies outside of the working directory, and you have not approved such imports (Claude Code asks when you start it in a terminal)",
-            "import-missing project/CLAUDE.md: missing.md",
+            "import-ignored project/web/b.txt:1: a.md: it leads to this file, and each is given once",
+            "import-ignored project/web/d/two.md:1: three.md: at most five files in a row import each other",
+            "import-ignored project/web/a.md:1: c.png: by its extension, it is no text",
+            "import-ignored project/web/a.md:3: code.md: it stands in code or HTML",
+            "import-ignored project/CLAUDE.md:1: outside.md: it lies outside of the working directory, and you have not approved such imports (Claude Code asks when you start it in a terminal)",
+            "import-missing project/CLAUDE.md:1: missing.md",
         ]
     );
 

@@ -25,17 +25,32 @@ fn an_import_that_claude_code_does_not_follow_has_a_reason() {
     ]);
     w.link("project/web/link.md", w.path("outside/x.md"));
     w.check_notes(&[
-        "import-ignored project/web/d.md: e.md: at most five files in a row import each other",
-        "import-ignored project/web/d.md: a.md: it leads to this file, and each is given once",
-        "import-missing project/web/d.md: f.md",
-        "import-ignored project/web/a.md: CLAUDE.md: it leads to this file, and each is given once",
-        "import-ignored project/web/CLAUDE.md: CLAUDE.md: it leads to this file, and each is given once",
-        "import-ignored project/web/CLAUDE.md: docs: it is a directory",
-        "import-ignored project/web/CLAUDE.md: x.png: by its extension, it is no text",
-        "import-ignored project/web/CLAUDE.md: link.md: it is a link to a place outside of the working directory",
-        "import-missing project/web/CLAUDE.md: gone.md",
-        "import-ignored project/web/CLAUDE.md: code.md: it stands in code or HTML",
-        "import-ignored project/web/CLAUDE.md: src/app.md: it stands in code or HTML",
+        "import-ignored project/web/d.md:1: e.md: at most five files in a row import each other",
+        "import-ignored project/web/d.md:1: a.md: it leads to this file, and each is given once",
+        "import-missing project/web/d.md:1: f.md",
+        "import-ignored project/web/a.md:1: CLAUDE.md: it leads to this file, and each is given once",
+        "import-ignored project/web/CLAUDE.md:1: CLAUDE.md: it leads to this file, and each is given once",
+        "import-ignored project/web/CLAUDE.md:1: docs: it is a directory",
+        "import-ignored project/web/CLAUDE.md:1: x.png: by its extension, it is no text",
+        "import-ignored project/web/CLAUDE.md:1: link.md: it is a link to a place outside of the working directory",
+        "import-missing project/web/CLAUDE.md:1: gone.md",
+        "import-ignored project/web/CLAUDE.md:1: code.md: it stands in code or HTML",
+        "import-ignored project/web/CLAUDE.md:4: src/app.md: it stands in code or HTML",
+    ]);
+}
+
+#[test]
+fn a_file_in_code_that_is_given_all_the_same_needs_no_import() {
+    let text = "`@AGENTS.md` links here.\n\n@a.md\n\n```\n@a.md @b.md\n```\n";
+    let w = claude_code::workspace(&[
+        ("project/web/AGENTS.md", text),
+        ("project/web/a.md", "`@AGENTS.md` brings `@b.md`"),
+        ("project/web/b.md", "b"),
+    ]);
+    w.link("project/web/CLAUDE.md", "AGENTS.md");
+    w.check_notes(&[
+        "import-ignored project/web/a.md:1: b.md: it stands in code or HTML",
+        "import-ignored project/web/CLAUDE.md:6: b.md: it stands in code or HTML",
     ]);
 }
 
@@ -447,8 +462,9 @@ fn told(found: &Scan, root: &str, folder: &str) -> Vec<String> {
                 .unwrap_or_default()
                 .replace(root, "");
             let is_given = found
-                .unpinned
-                .contains(&(resource.kind, resource.source.clone()));
+                .unused
+                .get(&(resource.kind, resource.source.clone()))
+                .is_some_and(|why| why.is_given());
             match is_given {
                 true => source,
                 false => format!("{source}: {reason}"),

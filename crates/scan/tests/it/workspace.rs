@@ -125,9 +125,9 @@ impl Workspace {
     /// The paths of what the tool gives its model although no pin holds it, in their order.
     pub fn unpinned(&self, found: &Scan) -> Vec<String> {
         let base = format!("{}/", self.base.display());
-        let sources = found.unpinned.iter();
+        let sources = found.unused.iter().filter(|(_, why)| why.is_given());
         let mut sources: Vec<_> = sources
-            .map(|(_, source)| source.strip_prefix(&base).unwrap_or(source).to_owned())
+            .map(|((_, source), _)| source.strip_prefix(&base).unwrap_or(source).to_owned())
             .collect();
         sources.sort_unstable();
         sources

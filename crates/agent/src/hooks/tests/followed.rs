@@ -246,7 +246,8 @@ impl Followed {
             bodies,
             notes: Vec::new(),
             places: Vec::new(),
-            unpinned: [].into(),
+            unused: [].into(),
+            unfollowed: Vec::new(),
         };
         Arc::new(LocalSnapshot::of(Arc::new(ProjectScan::new(scan, None, 0))))
     }

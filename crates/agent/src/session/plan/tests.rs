@@ -35,7 +35,8 @@ fn local_for(texts: &[&[u8]], resync: u64) -> LocalSnapshot {
         bodies,
         notes: Vec::new(),
         places: Vec::new(),
-        unpinned: [].into(),
+        unused: [].into(),
+        unfollowed: Vec::new(),
     };
     local_of(scan, resync)
 }
@@ -50,7 +51,8 @@ fn noted(local: &LocalSnapshot, about: &str) -> LocalSnapshot {
             warning: Warning::new(Code::OtherTool).about(about),
         }],
         places: Vec::new(),
-        unpinned: [].into(),
+        unused: [].into(),
+        unfollowed: Vec::new(),
     };
     local_of(scan, local.resync())
 }
@@ -62,7 +64,8 @@ fn polled(local: &LocalSnapshot) -> LocalSnapshot {
         bodies: local.bodies().clone(),
         notes: Vec::new(),
         places: Vec::new(),
-        unpinned: [].into(),
+        unused: [].into(),
+        unfollowed: Vec::new(),
     };
     LocalSnapshot::of(Arc::new(ProjectScan::new(scan, Some("a limit"), 0)))
 }

@@ -37,7 +37,7 @@ impl Gives {
     pub fn of(found: &Found, left_out: &LeftOut) -> Self {
         let key = (left_out.kind, left_out.source.clone());
         match left_out.on_demand_bytes {
-            _ if found.unpinned.contains(&key) => Self::Unpinned,
+            _ if found.unused.get(&key).is_some_and(|why| why.is_given()) => Self::Unpinned,
             Some(_) => Self::OnDemand,
             None => Self::No,
         }

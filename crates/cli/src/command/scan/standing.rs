@@ -9,7 +9,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use ctxpin_model::warning::Code;
 use ctxpin_protocol::http::scan::{Effective as Shape, FileInTool};
 use ctxpin_render::profile::Effective;
-use ctxpin_scan::Scan as Found;
+use ctxpin_scan::{Scan as Found, Unfollowed};
 
 use super::effective::{self, Gives, real_paths};
 use crate::command::absolute::absolute_in_real_directory;
@@ -296,6 +296,8 @@ impl<'f> Tool<'f> {
             resource.kind == Kind::McpConfig
                 && file.names().any(|name| name == Path::new(&resource.source))
         });
+        let mut unfollowed = self.found.unfollowed.iter();
+        let unfollowed = unfollowed.find(|import| file.names().any(|name| name == import.path));
         let reason = match cut {
             _ if declares_servers => {
                 "it declares MCP servers, of which a model gets the tools".to_owned()
@@ -304,10 +306,23 @@ impl<'f> Tool<'f> {
                 "ctxpin did not look there: {}",
                 cut.warning.detail.as_deref().unwrap_or_default()
             ),
-            None => "it is none of its instructions and skills".to_owned(),
+            None => match unfollowed {
+                Some(import) => unfollowed_reason(import),
+                None => "it is none of its instructions and skills".to_owned(),
+            },
         };
         Standing::without_place(Gives::No, reason)
     }
+}
+
+/// Says which import of a file a tool does not follow, and why.
+fn unfollowed_reason(import: &Unfollowed) -> String {
+    let source = Viewpoint::here().path(&import.source);
+    let line = import.line.map_or(String::new(), |line| format!(":{line}"));
+    format!(
+        "its import in {source}{line} is not followed: {}",
+        import.reason
+    )
 }
 
 /// Returns what a tool does with a file that belongs to a skill.

@@ -8,7 +8,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 
 use super::super::repository;
 use super::super::skill_folder::skill_refused;
-use super::super::{excluded, outside, passed_over, skill as skill_or_reason, skills_folder};
+use super::super::{outside, passed_over, skill as skill_or_reason, skills_folder, unread};
 use super::ignored::Ignored;
 use super::settings::FOLDER;
 use super::walk::PERSONAL;
@@ -44,7 +44,7 @@ pub fn find(
             if skills.is_dir() {
                 let source = source_text(&skills).0;
                 let reason = outside("the tool lists the skills in it to its model", directory);
-                gathering.add(excluded(Kind::Skill, &source, directory, &reason));
+                gathering.add(unread(Kind::Skill, &source, directory, &reason));
             }
             continue;
         };

@@ -13,15 +13,16 @@ use ctxpin_model::profile::ClaudeCodeSettings;
 use ctxpin_model::resource::{ALSO_MAX, Also, Kind, Status};
 use ctxpin_model::warning::{Code, Warning};
 
-use super::super::{entry_as, excluded, forbidden, outside, passed_over};
+use super::super::{entry_as, forbidden, outside, passed_over, unread};
 use super::permissions::{Denied, UNREAD};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::{Directory, plain_path};
 use crate::gather::{Finding, Gathering};
-use crate::imports;
+use crate::imports::{self, Places};
 use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
+use crate::unused::Unfollowed;
 
 /// Why a file of the person is left out.
 pub const PERSONAL: &str =
@@ -33,6 +34,7 @@ const TOO_DEEP: &str = "at most five files in a row import each other";
 const LINK_OUTSIDE: &str = "it is a link to a place outside of the working directory";
 const UNAPPROVED: &str = "it lies outside of the working directory, and you have not approved such imports (Claude Code asks when you start it in a terminal)";
 const DIRECTORY: &str = "it is a directory";
+const IN_CODE: &str = "it stands in code or HTML";
 const NO_TEXT: &str = "by its extension, it is no text";
 
 /// Why no file is given if a variable turns them off.
@@ -207,6 +209,8 @@ struct Import<'v> {
     /// The file that imports it, and its source.
     by: &'v Visit<'v>,
     source: &'v str,
+    /// Where the importing file has its paths.
+    places: &'v Places,
 }
 
 impl Visit<'_> {
@@ -422,7 +426,7 @@ impl<'a, 'g> Walk<'a, 'g> {
         let reading = match finding.resource.status {
             // To Claude Code, what it cannot read is not there.
             Status::Unreadable => Some(Reading::of(b"")),
-            _ => body.map(|body| Reading::of(&body)),
+            _ => body.as_ref().map(|body| Reading::of(body)),
         };
         let item = Item {
             finding,
@@ -440,17 +444,39 @@ impl<'a, 'g> Walk<'a, 'g> {
         let source = item.finding.resource.source.clone();
         items.push(item);
         let directory = target.parent().unwrap_or(Path::new("/"));
+        if imports.is_empty() && passed_over.is_empty() {
+            return Ok(());
+        }
+        let text = String::from_utf8_lossy(body.as_deref().unwrap_or_default());
+        let places = Places::of(&text);
         for written in &imports {
-            let by = visit;
-            let source = &source;
             let import = Import {
                 written,
-                by,
-                source,
+                by: visit,
+                source: &source,
+                places: &places,
             };
             self.import(import, directory, seen, items)?;
         }
-        self.note_ignored(&source, directory, imports.len(), &passed_over);
+        if imports.len() == IMPORTS_MAX {
+            self.gathering.remark(format!(
+                "ctxpin follows at most {IMPORTS_MAX} imports of one file, and {source} may have more"
+            ));
+        }
+        // Code has many words with an `@` that are no paths. A file that is given all the same needs no import.
+        for written in &passed_over {
+            let path = plain_path(&import_path(written, directory, &self.request.home));
+            let is_given = seen.contains(&path);
+            if self.is_inside(&path) && path.is_file() && !is_given {
+                let unfollowed = Unfollowed {
+                    source: source.clone(),
+                    line: places.in_code(written),
+                    path,
+                    reason: IN_CODE.to_owned(),
+                };
+                self.gathering.unfollowed(written, unfollowed);
+            }
+        }
         Ok(())
     }
 
@@ -466,10 +492,14 @@ impl<'a, 'g> Walk<'a, 'g> {
             written,
             by,
             source,
+            ..
         } = import;
         let path = plain_path(&import_path(written, directory, &self.request.home));
         if imports::is_likely(written) && !seen.contains(&path) && !path.exists() {
-            let warning = Warning::new(Code::ImportMissing).about(written);
+            let warning = Warning {
+                line: import.places.of_import(written),
+                ..Warning::new(Code::ImportMissing).about(written)
+            };
             self.gathering.note(Path::new(source), warning);
         }
         let visit = Visit {
@@ -489,33 +519,13 @@ impl<'a, 'g> Walk<'a, 'g> {
     /// Notes why an import leads to nothing although its file exists. Of a file that is no import, nothing needs to be said.
     fn ignore(&mut self, visit: &Visit, reason: &str) {
         if let Some(import) = visit.import.filter(|_| visit.path.exists()) {
-            let detail = format!("{}: {reason}", import.written);
-            let warning = Warning::new(Code::ImportIgnored).about(detail);
-            self.gathering.note(Path::new(import.source), warning);
-        }
-    }
-
-    /// Notes the paths of a file that are no imports because of where they stand, and that it has too many of them.
-    fn note_ignored(
-        &mut self,
-        source: &str,
-        directory: &Path,
-        imports: usize,
-        passed_over: &[String],
-    ) {
-        let note = |detail: String| Warning::new(Code::ImportIgnored).about(detail);
-        for written in passed_over {
-            let path = plain_path(&import_path(written, directory, &self.request.home));
-            // Code has many words with an `@` that are no paths.
-            if self.is_inside(&path) && path.is_file() {
-                let warning = note(format!("{written}: it stands in code or HTML"));
-                self.gathering.note(Path::new(source), warning);
-            }
-        }
-        if imports == IMPORTS_MAX {
-            self.gathering.remark(format!(
-                "ctxpin follows at most {IMPORTS_MAX} imports of one file, and {source} may have more"
-            ));
+            let unfollowed = Unfollowed {
+                source: import.source.to_owned(),
+                line: import.places.of_import(import.written),
+                path: visit.path.to_owned(),
+                reason: reason.to_owned(),
+            };
+            self.gathering.unfollowed(import.written, unfollowed);
         }
     }
 
@@ -546,7 +556,7 @@ impl<'a, 'g> Walk<'a, 'g> {
             return forbidden;
         }
         let source = source_text(visit.path).0;
-        let refused = |reason: &str| excluded(Kind::InstructionFile, &source, visit.root, reason);
+        let refused = |reason: &str| unread(Kind::InstructionFile, &source, visit.root, reason);
         if visit.scope == Scope::User && !self.request.user_roots {
             return refused(PERSONAL);
         }

@@ -24,7 +24,7 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 use rustix::fs::FileType;
 
 use super::skill_folder::SkillFolder;
-use super::{below, entry_as, excluded, forbidden, outside, passed_over, skill, step};
+use super::{below, entry_as, excluded, forbidden, outside, passed_over, skill, step, unread};
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
 use crate::directory::{Directory, Listing, plain_path};
@@ -370,7 +370,7 @@ impl Search<'_> {
                 let reason = refused.err().unwrap_or_else(|| PERSONAL.to_owned());
                 let kind = Kind::InstructionFile;
                 let found = forbidden(path, parent);
-                gathering.add(found.unwrap_or_else(|| excluded(kind, &source, parent, &reason)));
+                gathering.add(found.unwrap_or_else(|| unread(kind, &source, parent, &reason)));
             }
             _ => {}
         }
@@ -469,7 +469,7 @@ impl Search<'_> {
             Ok(open) => open,
             Err(reason) => {
                 let source = source_text(container).0;
-                gathering.add(excluded(Kind::Skill, &source, root, &reason));
+                gathering.add(unread(Kind::Skill, &source, root, &reason));
                 return Ok(());
             }
         };
