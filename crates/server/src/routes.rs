@@ -44,6 +44,10 @@ const API: &str = "/api/v1";
 /// No page of another origin gets a response as an image, a script or a frame.
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+/// The level of compression of pages, by gzip and by zstd. A person waits for each page, maybe behind a slow line: gzip
+/// at its fastest level makes a large one a fifth longer, and higher levels than this take time for nothing.
+const PAGE_LEVEL: i32 = 4;
+
 /// The handlers of one path that have the same policy, by method.
 struct Route {
     policy: RoutePolicy,
@@ -165,6 +169,7 @@ pub(crate) fn router(app: App) -> Router {
     let pages = pages::routes::merged(|route, policy| {
         around_page(route, policy).layer(from_fn_with_state(app.clone(), show_problems))
     });
+    let pages = pages.layer(packed(CompressionLevel::Precise(PAGE_LEVEL)));
     let unknown = around_page(Router::new().fallback(unknown_page), RoutePolicy::USUAL)
         .layer(from_fn_with_state(app.clone(), show_problems_to_people));
     let router = router.merge(pages).merge(unknown);
@@ -188,11 +193,7 @@ fn with_common_layers(router: Router, metrics: Arc<Metrics>) -> Router {
         .method_not_allowed_fallback(unknown_method)
         // The first layer is the innermost.
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(
-            CompressionLayer::new()
-                .quality(CompressionLevel::Fastest)
-                .compress_when(compressible()),
-        )
+        .layer(packed(CompressionLevel::Fastest))
         .layer(SetResponseHeaderLayer::if_not_present(
             CACHE_CONTROL,
             no_store,
@@ -206,6 +207,13 @@ fn with_common_layers(router: Router, metrics: Arc<Metrics>) -> Router {
             HeaderValue::from_static("same-origin"),
         ))
         .layer(from_fn_with_state(metrics, observe))
+}
+
+/// Returns the layer that compresses responses. What is compressed already stays as it is.
+fn packed(level: CompressionLevel) -> CompressionLayer<impl Predicate> {
+    CompressionLayer::new()
+        .quality(level)
+        .compress_when(compressible())
 }
 
 /// Returns which responses to compress. Events are not, because compression would delay them, and neither

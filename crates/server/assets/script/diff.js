@@ -44,21 +44,30 @@ function seenKeys() {
   return JSON.parse(localStorage[SEEN] ?? "[]");
 }
 
-document.addEventListener("change", (event) => {
-  const key = event.target.dataset.seen;
-  if (!key) return;
+/** Returns the line of the tree about a file. */
+function treeLine({ id }) {
+  return document.querySelector(`.diff-entry[data-key="${id}"]`);
+}
+
+/** Returns the id of the change that a mark is about. The box that chooses it has this id too. */
+function seenKey(mark) {
+  return mark.dataset.seen || treeLine(mark.closest(".file")).querySelector("input").value.split(" ")[0];
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (target.dataset.seen === undefined) return;
+  const key = seenKey(target);
   const others = seenKeys().filter((other) => other !== key);
-  localStorage[SEEN] = JSON.stringify(event.target.checked ? [...others, key].slice(-SEEN_MAX) : others);
+  localStorage[SEEN] = JSON.stringify(target.checked ? [...others, key].slice(-SEEN_MAX) : others);
   showSeen();
 });
 
-/** Sets the marks, and repeats them in the tree. A key holds the content's hash: new content is unseen. */
+/** Sets the marks, and repeats them in the tree. A later change of the same file is unseen. */
 function showSeen() {
   const keys = new Set(seenKeys());
-  for (const box of document.querySelectorAll("[data-seen]")) {
-    box.checked = keys.has(box.dataset.seen);
-    const link = document.querySelector(`.diff-entry a[href="#${box.closest(".file").id}"]`);
-    link?.parentElement.classList.toggle("is-seen", box.checked);
+  for (const mark of document.querySelectorAll("[data-seen]")) {
+    mark.checked = keys.has(seenKey(mark));
+    treeLine(mark.closest(".file"))?.classList.toggle("is-seen", mark.checked);
   }
 }
 

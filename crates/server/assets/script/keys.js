@@ -1,6 +1,6 @@
-// Keys. `data-row` marks what j and k go through, which ends with the links to the other pages of a list, `data-box` on it the id of the box that x turns, and
-// `data-keys="t"` what a letter clicks or, if it is a field, focuses. A letter acts on what is chosen, else
-// in the row that has the focus, else on the page.
+// Keys. `data-row` marks what j and k go through, which ends with the links to the other pages of a list, `data-box` on
+// it the id of the box that x turns, unless that stands in the tree of a diff, and `data-keys="t"` what a letter clicks
+// or, if it is a field, focuses. A letter acts on what is chosen, else in the row that has the focus, else on the page.
 
 const KEYS_OFF = "ctxpin-keys-off";
 
@@ -105,9 +105,11 @@ function showKeys() {
 }
 
 function turnBox() {
-  const box = document.getElementById(currentRow()?.dataset.box ?? "");
+  const row = currentRow();
+  const file = row?.closest(".file");
+  const box = file ? treeLine(file)?.querySelector("input") : document.getElementById(row?.dataset.box ?? "");
   box?.click();
-  return box !== null;
+  return Boolean(box);
 }
 
 /** What had the focus before a key gave it to a field. */

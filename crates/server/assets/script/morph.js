@@ -2,7 +2,8 @@
 // selection, scroll, open sections and typed text survive, and so does every row under the pointer.
 //
 // An element is the same as before if it has the same name and the same key (`id` or `data-key`), or no
-// key and the same place among those without one.
+// key and the same place among those without one. The key of a box of a diff is its value, so that no later change of
+// the same file inherits a tick.
 //
 //   data-version    equal versions have equal content, which is then not compared
 //   data-rows       a list whose rows may wait while somebody is in it; each row has a key
@@ -14,7 +15,8 @@ const KEPT_ATTRIBUTES = new Set(["open", "aria-busy", "data-news", "data-chosen"
 
 /** Returns what identifies an element among its siblings. `undefined` if it has no key. */
 function keyOf(node) {
-  return node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key : undefined;
+  if (node.nodeType !== Node.ELEMENT_NODE) return undefined;
+  return node.id || node.dataset.key || (node.name === "source" ? node.value : undefined);
 }
 
 /**

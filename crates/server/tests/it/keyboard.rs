@@ -3,6 +3,7 @@
 use anyhow::Result;
 use ctxpin_browser::Chromium;
 use ctxpin_protocol::http::turns::TurnBegin;
+use ctxpin_testing::workspace::Workspace;
 use serde_json::Value;
 
 use crate::browser::create_chat;
@@ -90,6 +91,39 @@ async fn chats_are_decided_with_keys_alone() -> Result<()> {
     browser
         .until("document.querySelector('#diff') !== null")
         .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn files_of_a_diff_are_chosen_and_seen() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    let texts = |agents_md: &str, style: &str| {
+        Workspace::with_agents_md("/w", agents_md).file("style.md", style)
+    };
+    agent.push(&texts("Be kind.\n", "Be short.\n")).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    agent.push(&texts("Be quick.\n", "Be long.\n")).await;
+    let path = format!("/chats/{chat}");
+    let mut browser = signed_in(&server, &path).await?;
+    press_all(&mut browser, &["j", "j", "x"]).await?;
+    let chosen = "[...document.querySelectorAll('.diff-entry')].map((line) => line.querySelector('input').checked).join()";
+    browser.until(&format!("{chosen} === 'false,true'")).await?;
+    let seen = "[...document.querySelectorAll('.diff-entry.is-seen .cut')].map((link) => link.textContent).join()";
+    browser.click(".file:first-of-type [data-seen]").await?;
+    browser.until(&format!("{seen} === 'AGENTS.md'")).await?;
+    // A file that changes again is unseen, and the others stay seen.
+    browser.click(".file:last-of-type [data-seen]").await?;
+    agent.push(&texts("Be early.\n", "Be long.\n")).await;
+    browser.open(server.url.join(&path)?.as_str()).await?;
+    browser.until(LIVE).await?;
+    assert_eq!(browser.evaluate(seen).await?, "style.md");
+    // Where nothing can be chosen, the same change is seen too.
+    let workspace = format!("/workspaces/{}/compare?from=1&to=3", agent.id);
+    browser.open(server.url.join(&workspace)?.as_str()).await?;
+    browser.until(&format!("{seen} === 'style.md'")).await?;
     browser.no_errors()?;
     server.stop().await;
     Ok(())

@@ -31,6 +31,7 @@ mod on_demand_pages;
 mod open_pages;
 mod page_costs;
 mod page_routes;
+mod page_weight;
 mod pages;
 mod permissions;
 mod proof;

@@ -6,7 +6,7 @@ use ctxpin_model::diff::effect::{Cause, Effect, Sides};
 use ctxpin_model::diff::texts::{Difference, FileDifference, Lines, Stored};
 use ctxpin_model::diff::{Change, Subject, Verb};
 use ctxpin_model::hash::{BlobHash, HASH_PREFIX};
-use ctxpin_model::resource::{Content, Kind, ResourceId};
+use ctxpin_model::resource::{Kind, ResourceId};
 use ctxpin_model::treatment::Removed;
 use ctxpin_operations::diffs::{DiffRequest, DiffView};
 use ctxpin_protocol::convert::members::InvalidMember;
@@ -32,8 +32,8 @@ const TEXTS_MAX: usize = 1_000;
 /// The most bytes of lines of a change that is requested alone.
 const ALONE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
-/// The digits of a change's id that tell it from other changes of the same resource.
-const CHANGE_DIGITS: usize = 12;
+/// The digits of a change's id that a page of hundreds of changes has. Nobody finds another change with the same ones.
+const CHANGE_DIGITS: usize = 16;
 
 /// The part of a comparison that a query asks for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -140,7 +140,7 @@ pub(in crate::pages) struct Entry<'v> {
     pub sums: Sums,
     /// How many bytes of the head's text ctxpin's prompt leaves out.
     removed: Option<Size>,
-    /// The content of the head, so that new content counts as unseen.
+    /// The id of the change, so that a later one of the same resource counts as unseen.
     seen: String,
     sentences: &'v [String],
     /// `None` if the differences do not fit into the page.
@@ -242,12 +242,10 @@ pub(in crate::pages) fn entries<'v>(
         let id = resource.map(|resource| resource.id().to_string());
         let key = format!("c{}", id.as_deref().unwrap_or("-facts"));
         let path = ShownPath::of(change, directory);
-        let content = resource.and_then(|resource| resource.content);
-        let content = content.map(Content::hash).map(|hash| hash.hex());
-        let content = content.as_deref().unwrap_or("-");
+        let seen = change_digits(view, change);
         Entry {
-            seen: format!("{}@{}", path.whole, content.get(..16).unwrap_or(content)),
-            choice: choice(view, change),
+            choice: format!("{seen} {} {}", change.subject.as_str(), change.source()),
+            seen,
             kind: kind_word(change.subject),
             verb: change.verb,
             verb_word: verb_word(change.verb),
@@ -271,11 +269,12 @@ pub(in crate::pages) fn entries<'v>(
     entries.collect()
 }
 
-/// Returns the value of the box that chooses a change.
-fn choice(view: &DiffView, change: &Change<'_>) -> String {
+/// Returns the digits that tell a change from others.
+fn change_digits(view: &DiffView, change: &Change<'_>) -> String {
     let id = view.id_of(change).map(|id| id.to_string());
-    let id = id.unwrap_or_default();
-    format!("{id} {} {}", change.subject.as_str(), change.source())
+    let mut digits = id.unwrap_or_default();
+    digits.truncate(CHANGE_DIGITS);
+    digits
 }
 
 /// Returns how many bytes of comments and invisible characters the renderer removes from the head's text, if there
@@ -388,15 +387,6 @@ fn facts(file: &FileDifference) -> Vec<String> {
         }
     }
     facts
-}
-
-impl Entry<'_> {
-    /// Returns the id of the box that chooses the change. That of a later change of the same resource has another one,
-    /// so that nobody ticks what they have not seen.
-    fn box_id(&self) -> String {
-        let change = self.choice.get(..CHANGE_DIGITS).unwrap_or_default();
-        format!("take-{}-{change}", self.key)
-    }
 }
 
 impl<'v> ShownFile<'v> {
@@ -519,6 +509,11 @@ impl<'v> DiffForm<'v> {
     /// Returns whether some of the changes can be chosen and taken.
     fn may_take(&self) -> bool {
         self.foot.as_ref().is_some_and(|foot| foot.may_take)
+    }
+
+    /// Returns whether each change has a box in the tree, from which the script also reads the id of the change.
+    fn has_boxes(&self) -> bool {
+        self.may_take() && !self.is_single()
     }
 
     /// Returns what the page shows. Two pages of equal versions show the same differences from the same pin, maybe to
