@@ -307,7 +307,7 @@ fn diff_form<'v>(
         head: diff.head().map(|head| head.to_string()),
         layout,
         typed: Typed::default(),
-        views: None,
+        views: "?".to_owned(),
         is_within: true,
         has_rows: true,
         entries: entries(diff, changes, root, false, Some(&loads)),

@@ -202,8 +202,12 @@ pub(crate) async fn show_problems(
                     back: back.as_deref().filter(|_| !is_read),
                 };
                 let mut response = with_status(html(&page), status);
-                // The page shows what is so now, with the choices that are still possible.
-                if let Some(cookie) = sent.kept(InVain::Stale).filter(|_| told.is_stale) {
+                // The page of the form shows what is so now, with what was typed and the choices that are still possible.
+                let why = match told.is_stale {
+                    true => InVain::Stale,
+                    false => InVain::Refused,
+                };
+                if let Some(cookie) = sent.kept(why) {
                     response.headers_mut().insert(SET_COOKIE, cookie);
                     delete_unsent = None;
                 }

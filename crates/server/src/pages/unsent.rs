@@ -1,5 +1,5 @@
-//! A form that was sent in vain: its session had ended, or what its page showed was not so any more. A cookie keeps it
-//! in the browser until the same user sees the page of the form again, which is then filled with it.
+//! A form that was sent in vain: its session had ended, what its page showed was not so any more, or the server refused
+//! it. A cookie keeps it in the browser until the same user sees the page of the form again, which is then filled with it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -27,6 +27,7 @@ const UNSENT_BYTES_MAX: usize = 3_800;
 pub(crate) enum InVain {
     SignedOut,
     Stale,
+    Refused,
 }
 
 impl InVain {
@@ -35,6 +36,7 @@ impl InVain {
         match self {
             Self::SignedOut => "signed-out",
             Self::Stale => "stale",
+            Self::Refused => "refused",
         }
     }
 
@@ -43,6 +45,7 @@ impl InVain {
         match self {
             Self::SignedOut => "Your session had ended. Look at what is here, and send it again.",
             Self::Stale => STALE,
+            Self::Refused => "The server refused what you sent. Look at it, and send it again.",
         }
     }
 }
@@ -106,7 +109,7 @@ impl UnsentForm {
         let mut pairs = form_urlencoded::parse(value.as_bytes()).into_owned();
         let mut next = |expected: &str| pairs.next().filter(|(name, _)| name == expected);
         let (_, why) = next("why")?;
-        let mut reasons = [InVain::SignedOut, InVain::Stale].into_iter();
+        let mut reasons = [InVain::SignedOut, InVain::Stale, InVain::Refused].into_iter();
         let why = reasons.find(|reason| reason.word() == why)?;
         let (_, user) = next("user")?;
         let (_, page) = next("page")?;

@@ -119,7 +119,6 @@ fn render(
 ) -> ApiResult<Response> {
     let changes = diff.changes();
     let loads = loads(from, to);
-    let views = format!("from={}&to={}&", from.seq, to.seq);
     let entries = entries(diff, &changes, diff.directory(), is_alone, Some(&loads));
     html(&ComparePage {
         agent,
@@ -128,7 +127,7 @@ fn render(
         to: to.seq,
         from_at: Time::clock(from.received_at, frame.now),
         to_at: Time::clock(to.received_at, frame.now),
-        diff: DiffForm::compared(diff, layout, Some(views), entries),
+        diff: DiffForm::compared(diff, layout, loads, entries),
         // Two heads never change.
         frame: frame.watching([agent.uuid()]).wide(),
     })

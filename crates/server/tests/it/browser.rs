@@ -121,6 +121,16 @@ pub fn box_value<'p>(page: &'p str, resource: &str) -> &'p str {
     value.unwrap_or_else(|| panic!("no box of {resource} in {page}"))
 }
 
+/// Returns whether the box of a change has a tick.
+pub fn is_ticked(page: &str, value: &str) -> bool {
+    let rest = between(
+        page,
+        &format!("name=\"source\" value=\"{value}\""),
+        "</label>",
+    );
+    rest.split('>').next().unwrap().ends_with(" checked")
+}
+
 /// Returns the text between two others.
 pub fn between<'p>(page: &'p str, before: &str, after: &str) -> &'p str {
     let found = page

@@ -1,9 +1,9 @@
 //! Forms that fail, in a browser without JavaScript and as the script gets them.
 
 use reqwest::StatusCode;
-use reqwest::header::REFERER;
+use reqwest::header::{REFERER, SET_COOKIE};
 
-use crate::browser::{Browser, create_chat, page_value};
+use crate::browser::{Browser, box_value, create_chat, hidden, is_ticked, page_value};
 use crate::flows::edition;
 use crate::pages::check_golden;
 use crate::server::{Agent, Server};
@@ -144,7 +144,7 @@ async fn a_refusal_has_no_raw_names_of_fields() {
         ("head", "sha256:1"),
         ("source", "instruction_file /w/AGENTS.md"),
     ];
-    let words = "<p>Some changes are ticked; take the ticked ones, or untick them to take all.</p>";
+    let words = "Some changes are ticked; take the ticked ones, or untick them to take all.</p>";
     check(&moves, &ticked, words).await;
     let incomplete = "<p>The form is not complete; load the page again.</p>";
     check(&moves, &[("move", "all")], incomplete).await;
@@ -180,6 +180,50 @@ async fn a_button_that_failed_leads_back() {
     let referer = server.url.join(&format!("/chats/{chat}")).unwrap();
     let failed = form.header(REFERER, referer.as_str()).send().await.unwrap();
     assert_eq!(failed.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let kept = failed.headers()[SET_COOKIE].to_str().unwrap();
+    assert!(kept.starts_with("ctxpin-unsent=why=refused&"), "{kept}");
     check_golden("problem-form", &failed.text().await.unwrap());
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn ticks_stay_when_all_cannot_be_taken() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    let now = edition("Be quick.").skill("pdf", "Reads PDFs.", &[]);
+    agent.push(&now).await;
+    let page = browser.page(&format!("/chats/{chat}?view=split")).await;
+    let ticked = box_value(&page, "instruction_file /w/AGENTS.md");
+    let fields = [
+        ("page", &*page_value(&page)),
+        ("view", hidden(&page, "view")),
+        ("pin", hidden(&page, "pin")),
+        ("head", hidden(&page, "head")),
+        ("source", ticked),
+        ("move", "all"),
+    ];
+    let path = format!("/chats/{chat}/moves");
+    let refused = browser.post(&path, &fields).await;
+    assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let again = refused.text().await.unwrap();
+    let unified = format!("href=\"/chats/{chat}?view=unified\"");
+    for text in [
+        "Some changes are ticked; take the ticked ones, or untick them to take all.",
+        "<table class=\"lines split\">",
+        // The page of the form is not at the address that it was sent to.
+        &unified,
+    ] {
+        assert!(again.contains(text), "no {text} in {again}");
+    }
+    let other = box_value(&again, "skill /w/.agents/skills/pdf/SKILL.md");
+    assert!(is_ticked(&again, ticked) && !is_ticked(&again, other));
+    let taken = [&fields[..5], &[("move", "chosen")]].concat();
+    assert_eq!(
+        browser.post(&path, &taken).await.status(),
+        StatusCode::SEE_OTHER
+    );
     server.stop().await;
 }

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::{LOCATION, REFERER, SET_COOKIE};
 use uuid::Uuid;
 
-use crate::browser::{Browser, box_value, create_chat, hidden, page_value};
+use crate::browser::{Browser, box_value, create_chat, hidden, is_ticked, page_value};
 use crate::flows::{edition, sign_in};
 use crate::server::{Agent, Server};
 
@@ -153,11 +153,10 @@ async fn choices_of_a_page_that_has_changed_are_kept_where_they_are_the_same() {
     let page = browser.page(&path).await;
     let said = "The workspace or the pin changed while you were reading. Nothing was moved.";
     assert!(page.contains(said), "{page}");
-    let is_ticked = |value: &str| page.contains(&format!("value=\"{value}\" checked>"));
     assert_eq!(box_value(&page, file), file_box);
-    assert!(is_ticked(file_box));
+    assert!(is_ticked(&page, file_box));
     assert_ne!(box_value(&page, skill), skill_box);
-    assert!(!is_ticked(box_value(&page, skill)));
+    assert!(!is_ticked(&page, box_value(&page, skill)));
     server.stop().await;
 }
 

@@ -7,6 +7,7 @@ use axum::response::Response;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::Change;
 use ctxpin_model::diff::effect::Effect;
+use ctxpin_model::id::ChatId;
 use ctxpin_model::reading::next_reading;
 use ctxpin_model::resource::Content;
 use ctxpin_operations::diffs::{self, DiffView};
@@ -90,14 +91,55 @@ pub(crate) async fn page(
     QueryParams(query): QueryParams<ChangesQuery>,
 ) -> ApiResult<Response> {
     let chat = chat_id(&path)?;
-    let page = read(&app, &caller, chat, Tab::Changes).await?;
     let part = Part::read(
         query.file.as_deref(),
         query.lines.as_deref(),
         query.text,
         query.gap.as_deref(),
     )?;
-    let wants = Wants::read(&headers);
+    let asked = Asked {
+        view: query.view,
+        part,
+        wants: Wants::read(&headers),
+        here: "?".to_owned(),
+    };
+    shown(&app, caller, chat, asked).await
+}
+
+/// Shows the page at the address of a form of it that failed.
+pub(super) async fn page_of_form(
+    app: &App,
+    caller: PageCaller,
+    chat: ChatId,
+    view: Option<String>,
+) -> ApiResult<Response> {
+    let asked = Asked {
+        view,
+        part: Part::default(),
+        wants: Wants::Page,
+        here: format!("/chats/{chat}?"),
+    };
+    shown(app, caller, chat, asked).await
+}
+
+/// What a request asks for.
+struct Asked {
+    /// The layout of the diff.
+    view: Option<String>,
+    part: Part,
+    wants: Wants,
+    /// The start of the links to the page itself.
+    here: String,
+}
+
+async fn shown(app: &App, caller: PageCaller, chat: ChatId, asked: Asked) -> ApiResult<Response> {
+    let Asked {
+        view,
+        part,
+        wants,
+        here,
+    } = asked;
+    let page = read(app, &caller, chat, Tab::Changes).await?;
     let mut diff = None;
     let stand = Stand::of(&page.line);
     if matches!(stand, Stand::Drifted | Stand::Declined) && page.view.tells_bodies {
@@ -105,17 +147,17 @@ pub(crate) async fn page(
         diff = Some(diffs::diff(&app.service, caller.credential, chat, request).await?);
     }
     let weight = diff.as_ref().map_or(0, DiffView::weight);
-    let layout = layout(query.view.as_deref()).unwrap_or(caller.choices.layout);
+    let layout = layout(view.as_deref()).unwrap_or(caller.choices.layout);
     let render = move || {
         let changes = diff.as_ref().map_or_else(Vec::new, DiffView::changes);
         let compared = diff.as_ref().map(|view| (view, changes.as_slice()));
         match (compared, wants) {
             (Some((view, changes)), Wants::Fragment) => {
                 let directory = directory(&page.view);
-                let entries = entries(view, changes, directory, true, Some("?"));
+                let entries = entries(view, changes, directory, true, Some(&here));
                 html(&Texts::of(&entries, layout, part))
             }
-            _ => render(page, compared, layout, part.resource.is_some()),
+            _ => render(page, compared, layout, part.resource.is_some(), here),
         }
     };
     app.build_response(caller.credential, weight, render)
@@ -127,6 +169,7 @@ fn render<'v>(
     compared: Option<(&'v DiffView, &[TextChange<'v>])>,
     layout: Layout,
     is_alone: bool,
+    here: String,
 ) -> ApiResult<Response> {
     let ChatPage {
         frame,
@@ -148,10 +191,10 @@ fn render<'v>(
         pin: diff.pinned().map(|id| id.to_string()),
         head: diff.head().map(|id| id.to_string()),
         layout,
-        views: None,
         is_within: false,
         has_rows: true,
-        entries: entries(diff, changes, directory, is_alone, Some("?")),
+        entries: entries(diff, changes, directory, is_alone, Some(&here)),
+        views: here,
         foot: head.may_move.then(|| Foot {
             price: match head.is_observed {
                 true => String::new(),

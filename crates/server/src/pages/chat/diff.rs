@@ -97,8 +97,8 @@ pub(in crate::pages) struct DiffForm<'v> {
     pub layout: Layout,
     /// The form as it was sent before, if it was sent in vain.
     pub typed: Typed,
-    /// The start of the query of the links that choose the layout.
-    pub views: Option<String>,
+    /// The start of the links that choose the layout.
+    pub views: String,
     pub entries: Vec<Entry<'v>>,
     /// Whether a form stands around the differences already.
     pub is_within: bool,
@@ -447,7 +447,7 @@ impl<'v> DiffForm<'v> {
     pub fn compared(
         diff: &DiffView,
         layout: Layout,
-        views: Option<String>,
+        views: String,
         entries: Vec<Entry<'v>>,
     ) -> Self {
         Self {

@@ -153,7 +153,7 @@ fn render(
         holder: holder(&held),
         snapshot: ShortId::of_snapshot(snapshot),
         pinned: turn.snapshot.map(ShortId::of_snapshot),
-        diff: DiffForm::compared(diff, layout, None, entries),
+        diff: DiffForm::compared(diff, layout, "?".to_owned(), entries),
         shown: Shown::new(
             name.clone(),
             (form, None),

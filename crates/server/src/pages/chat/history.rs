@@ -405,7 +405,6 @@ fn render(
     let now = page.frame.now;
     let directory = directory_of(&page.view);
     let loads = loads(from, to);
-    let views = format!("from={}&to={}&", from.seq, to.seq);
     let entries = entries(diff, &changes, directory.as_deref(), is_alone, Some(&loads));
     html(&ComparePage {
         chat: page.head.id,
@@ -416,7 +415,7 @@ fn render(
         to_at: Time::clock(to.at, now),
         what: what(to.reason),
         who: who(to),
-        diff: DiffForm::compared(diff, layout, Some(views), entries),
+        diff: DiffForm::compared(diff, layout, loads, entries),
         frame: page.frame.wide(),
     })
 }

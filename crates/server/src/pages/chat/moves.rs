@@ -13,6 +13,7 @@ use ctxpin_protocol::convert::members::{InvalidMember, hash};
 use ctxpin_protocol::convert::pins::pin_move;
 use ctxpin_protocol::http::context::{ContextMove, KindAndSource, Selector};
 
+use super::changes::page_of_form;
 use super::head::chat_id;
 use super::history::what_it_changed;
 use crate::api_error::ApiResult;
@@ -33,7 +34,16 @@ pub(crate) async fn post(
     let chat = chat_id(&path)?;
     let pin = form.fields.filled("pin");
     let pin: Option<SnapshotId> = pin.map(|pin| hash("pin", pin)).transpose()?;
-    let request = requested(&form.fields)?;
+    let is_ticked = form.fields.get("source").is_some();
+    let request = match requested(&form.fields) {
+        // Without the script, what was ticked would be gone.
+        Err(refusal) if is_ticked => {
+            let view = form.fields.get("view").map(str::to_owned);
+            let again = |caller| page_of_form(&app, caller, chat, view);
+            return form.shown_again(refusal.into(), again).await;
+        }
+        found => found?,
+    };
     let verb = form.fields.get("move");
     let way = Way::of_form(&form.fields).or(Way::of(verb));
     let credential = form.caller.credential;
