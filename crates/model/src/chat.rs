@@ -179,6 +179,13 @@ pub struct ChatCreate {
     pub tools: ToolsMode,
 }
 
+/// What people call a chat and its client.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChatNames {
+    pub title: Option<String>,
+    pub client: Option<String>,
+}
+
 /// A change of a chat, except of its pin. `None` keeps the present value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChatChange {

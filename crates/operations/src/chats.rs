@@ -6,7 +6,8 @@ use ctxpin_model::access::Operation;
 use ctxpin_model::agent::AgentRecord;
 use ctxpin_model::audit::AuditObject;
 use ctxpin_model::chat::{
-    ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatPlace, ChatRecord, ChatSummary, ChatsPart,
+    ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatNames, ChatPlace, ChatRecord, ChatSummary,
+    ChatsPart,
 };
 use ctxpin_model::drift::Hashes;
 use ctxpin_model::id::{AgentId, ChatId, UserId};
@@ -474,22 +475,22 @@ pub async fn summaries_of(
     Ok(account.chat_summaries_of(&mut transaction, chats).await?)
 }
 
-/// Returns the titles of these chats. Leaves out chats that the caller may not read.
+/// Returns the titles of these chats, and the names of their clients. Leaves out chats that the caller may not read.
 ///
 /// # Errors
 ///
 /// Returns [`Error::Store`] if the token may not read.
-pub async fn titles(
+pub async fn names(
     service: &Service,
     credential: Credential,
     chats: &[ChatId],
-) -> Result<BTreeMap<ChatId, Option<String>>> {
+) -> Result<BTreeMap<ChatId, ChatNames>> {
     let caller = service.caller(credential);
     let mut transaction = service.database.read().await?;
     let account: Granted<object::Account, right::Metadata> = transaction
         .grant_account(&caller, Operation::ChatList)
         .await?;
-    Ok(account.chat_titles(&mut transaction, chats).await?)
+    Ok(account.chat_names(&mut transaction, chats).await?)
 }
 
 /// Returns a chat with the facts that a list shows beside it.

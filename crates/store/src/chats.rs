@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ctxpin_model::access::ActorRef;
 use ctxpin_model::chat::{
-    ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatRecord, ChatState, ChatSummary, PinState,
+    ChatChange, ChatCounts, ChatCreate, ChatFilter, ChatNames, ChatRecord, ChatState, ChatSummary,
+    PinState,
 };
 use ctxpin_model::chat_search::ChatSearch;
 use ctxpin_model::drift::Hashes;
@@ -429,30 +430,34 @@ impl<R> Granted<Account, R> {
         }))
     }
 
-    /// Returns the titles of these chats. Leaves out chats that the caller may not read.
+    /// Returns the titles of these chats, and the names of their clients. Leaves out chats that the caller may not read.
     ///
     /// # Errors
     ///
     /// Fails if the database does.
-    pub async fn chat_titles(
+    pub async fn chat_names(
         &self,
         transaction: &mut Transaction,
         chats: &[ChatId],
-    ) -> Result<BTreeMap<ChatId, Option<String>>> {
+    ) -> Result<BTreeMap<ChatId, ChatNames>> {
         let owner = self.reads_of();
         let transaction = self.within(transaction)?;
-        let mut titles = BTreeMap::new();
+        let mut names = BTreeMap::new();
         for chunk in chats.chunks(CHUNK) {
             let mut query = transaction
-                .query("select c.id, c.title from chats c where c.id in ")
+                .query("select c.id, c.title, c.client from chats c where c.id in ")
                 .list(chunk);
             if let Some(owner) = &owner {
                 query = query.push(" and c.owner_id = ").value(owner);
             }
-            let found = query.all(|row| Ok((row.take::<ChatId>()?, row.take()?)));
-            titles.extend(found.await?);
+            let found = query.all(|row| {
+                let chat: ChatId = row.take()?;
+                let (title, client) = (row.take()?, row.take()?);
+                Ok((chat, ChatNames { title, client }))
+            });
+            names.extend(found.await?);
         }
-        Ok(titles)
+        Ok(names)
     }
 
     /// Returns the summaries of these chats. Leaves out chats that the caller may not read.

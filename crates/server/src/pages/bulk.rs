@@ -262,14 +262,20 @@ fn deciding(found: &PendingChoice, decision: &Decision) -> (Vec<SeenChat>, Optio
     let chats = found.chats.iter();
     let (left, decided): (Vec<_>, Vec<_>) = chats.partition(is_left);
     let decided = decided.into_iter().filter_map(seen_chat).collect();
-    (decided, left_words(&left))
+    let clients = left.iter().map(|chat| chat.drifted.chat.client.as_deref());
+    (decided, left_words(clients.collect()))
 }
 
-fn left_words(left: &[&PendingChat]) -> Option<String> {
-    let clients = left.iter().map(|chat| chat.drifted.chat.client.as_deref());
-    let chats = counted(left.len() as u64, "observed chat");
-    let words = || format!("{chats} left alone: {}.", taken_by_clients(clients));
-    (!left.is_empty()).then(words)
+/// Returns a sentence about observed chats that are left to these clients.
+fn left_words(clients: Vec<Option<&str>>) -> Option<String> {
+    let chats = counted(clients.len() as u64, "observed chat");
+    let words = || {
+        format!(
+            "{chats} left alone: {}.",
+            taken_by_clients(clients.iter().copied())
+        )
+    };
+    (!clients.is_empty()).then(words)
 }
 
 /// Returns the name of one change, or the number of several.
@@ -317,7 +323,7 @@ async fn decide(
     origin: Origin,
 ) -> ApiResult<Response> {
     let results = bulk_moves::bulk_move(&app.service, form.caller.credential, &request).await?;
-    let mut back = Vec::new();
+    let (mut back, mut observed) = (Vec::new(), Vec::new());
     let Asides {
         left,
         gone: mut failures,
@@ -338,9 +344,23 @@ async fn decide(
                 back.push(("chat", Choice::value(chat, Some(seen.pin), Some(seen.head))));
             }
             Ok(BulkOutcome::Unchanged) => {}
+            // Whoever chose it among others is told the same as of one that was not chosen.
+            Err(Error::ObservedChat) => observed.push(chat),
             Err(error) => failures.push(Failure::of_chat(chat, error.into())),
         }
     }
+    let left = match observed.is_empty() {
+        true => left,
+        false => {
+            let names = chats::names(&app.service, form.caller.credential, &observed).await?;
+            left_words(
+                names
+                    .values()
+                    .map(|names| names.client.as_deref())
+                    .collect(),
+            )
+        }
+    };
     let way = Way::of_form(&form.fields);
     let decided = counted(back.len() as u64, "chat");
     let (mut done, opposite) = match request.decision {
@@ -596,9 +616,9 @@ async fn answer(
     }
     let failed = failures.iter_mut().filter_map(Failure::chat);
     let ids: Vec<_> = failed.map(|chat| chat.id).collect();
-    let mut titles = chats::titles(&app.service, form.caller.credential, &ids).await?;
+    let mut names = chats::names(&app.service, form.caller.credential, &ids).await?;
     for chat in failures.iter_mut().filter_map(Failure::chat) {
-        chat.title = titles.remove(&chat.id).flatten();
+        chat.title = names.remove(&chat.id).and_then(|names| names.title);
     }
     let is_kept = form.fields.get("move") == Some("decline");
     let failed = &failed_words(&failures, is_kept);

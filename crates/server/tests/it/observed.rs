@@ -180,6 +180,22 @@ async fn pages_offer_an_observed_chat_what_it_can_do() {
     assert!(taken.contains(told), "{taken}");
     assert!(!client.chat(delivered).await.unwrap().context.dirty);
     assert!(client.chat(chat).await.unwrap().context.dirty);
+    // So is one that somebody has chosen.
+    let list = browser.page("/chats").await;
+    let choice = between(&list, &format!("value=\"{chat} "), "\"");
+    let choice = format!("{chat} {choice}");
+    for (path, verb) in [
+        ("/chats/moves", "all"),
+        (&*format!("{of_change}/moves"), "chosen"),
+    ] {
+        let taken = browser
+            .form(path, &[("move", verb), ("chat", &choice)])
+            .header("ctxpin-page", &page)
+            .header("ctxpin-fragment", "true");
+        let taken = taken.send().await.unwrap().text().await.unwrap();
+        let told = format!("<p>Nothing was there to decide. {told}</p>");
+        assert!(taken.contains(&told), "{path}: {taken}");
+    }
     // A mode is chosen on the page.
     let fields = [
         ("page", page.as_str()),
