@@ -43,7 +43,7 @@ function dropTick(box, fresh) {
   }
   box.checked = false;
   box.closest(".row")?.setAttribute("data-dropped", "");
-  if (!document.querySelector(".toast[data-dropped]")) {
+  if (!document.querySelector("#toasts [data-dropped]")) {
     showSentence(DROPPED, { stays: true }).dataset.dropped = "";
   }
   return true;

@@ -26,11 +26,11 @@ function say(sentence, { asked = false } = {}) {
 }
 
 /**
- * Shows a toast in the place of those that it ends, and says its sentence. It stays until the reader does the next
+ * Shows a toast in the place of the one before, and says its sentence. It stays until the reader does the next
  * thing, closes it or leaves the page: nobody knows how long somebody needs to see a mistake.
  */
-function showToast(toast, ends) {
-  endToasts(ends);
+function showToast(toast) {
+  endToasts();
   document.getElementById("toasts").append(toast);
   say(toast.querySelector("p").textContent, { asked: true });
 }
@@ -43,9 +43,9 @@ new ResizeObserver(([toasts]) => {
   measures.replaceSync(`:root { --toasts: ${toasts.contentRect.height}px }`);
 }).observe(document.getElementById("toasts"));
 
-/** Removes the toasts of what was done before. */
+/** Removes the toasts of what was done before, or a part of them. */
 function endToasts(which = ".toast") {
-  for (const toast of document.querySelectorAll(which)) toast.remove();
+  for (const part of document.querySelectorAll(which)) part.remove();
 }
 
 /** Removes the toasts that would undo a move of a pin that has moved since. */
@@ -56,25 +56,34 @@ function endStaleToasts() {
   }
 }
 
-/** Shows a sentence of the page itself, and returns its toast. One that asks for nothing goes by itself. */
+/** Shows a sentence of the page itself, and returns what shows it. One that asks for nothing goes by itself. */
 function showSentence(sentence, { failed = false, stays = failed, lost = false } = {}) {
-  const toast = document.createElement("div");
-  toast.className = failed ? "toast failed" : "toast";
-  if (lost) toast.dataset.lost = "";
-  const text = document.createElement("p");
-  text.textContent = sentence;
-  toast.append(text);
-  if (stays) {
-    const close = document.createElement("button");
-    close.type = "button";
-    close.dataset.close = "";
-    close.textContent = "Close";
-    toast.append(close);
+  // What the reader can still undo, or has to close, is of more use than what the page says by itself: that stands in it.
+  const standing = document.querySelector(stays ? ".toast:has(form) p" : ".toast:has(button) p");
+  const shown = document.createElement(standing ? "span" : "div");
+  if (lost) shown.dataset.lost = "";
+  if (standing) {
+    shown.className = failed ? "aside is-wrong" : "aside";
+    shown.textContent = sentence;
+    endToasts(".toast .aside");
+    standing.append(shown);
+    say(sentence, { asked: true });
+  } else {
+    shown.className = failed ? "toast failed" : "toast";
+    const text = document.createElement("p");
+    text.textContent = sentence;
+    shown.append(text);
+    if (stays) {
+      const close = document.createElement("button");
+      close.type = "button";
+      close.dataset.close = "";
+      close.textContent = "Close";
+      shown.append(close);
+    }
+    showToast(shown);
   }
-  // What the reader can still undo is of more use than what the page says by itself.
-  showToast(toast, stays ? ".toast:not(:has(form))" : ".toast:not(:has(button))");
-  if (!stays) setTimeout(() => toast.remove(), SENTENCE_MS);
-  return toast;
+  if (!stays) setTimeout(() => shown.remove(), SENTENCE_MS);
+  return shown;
 }
 
 document.addEventListener("click", (event) => {

@@ -161,7 +161,7 @@ function showStream() {
   place.textContent = words;
   if (before === "live" && name !== "over") say("The connection is lost. ctxpin tries again.");
   if (before === "live" || name !== "live") return;
-  endToasts(".toast[data-lost]");
+  endToasts("#toasts [data-lost]");
   if (performance.now() > STALE_AFTER_MS) say("Live again.");
 }
 

@@ -187,7 +187,7 @@ async fn a_refused_choice_arms_nothing_until_somebody_chooses_anew() -> Result<(
         browser.click_pointer().await?;
         browser.press("t").await?;
         browser
-            .until("document.querySelector('.toast:last-child p').textContent.startsWith('This has changed since you chose')")
+            .until("document.getElementById('toasts').textContent.includes('This has changed since you chose')")
             .await?;
         let idle = "document.querySelector('[aria-busy]') === null";
         assert_eq!(browser.evaluate(idle).await?, true);
@@ -237,7 +237,7 @@ async fn the_key_takes_no_other_row_after_a_refusal() -> Result<()> {
             .await?;
         browser.press("t").await?;
         browser
-            .until("document.querySelector('.toast:last-child p').textContent.startsWith('This has changed since you chose')")
+            .until("document.getElementById('toasts').textContent.includes('This has changed since you chose')")
             .await?;
         assert_eq!(changes().await, 2);
     }
