@@ -86,16 +86,36 @@ function returnToRow() {
   focusRow(row);
 }
 
+/** Whether the reader works with keys and not with a pointer. */
+let isByKey = false;
+for (const kind of ["keydown", "pointerdown"]) {
+  document.addEventListener(kind, () => {
+    isByKey = kind === "keydown";
+  }, { capture: true, passive: true });
+}
+
+/** The name of the row that had the focus at the last decision. */
+let decidedRow;
+
 /**
- * Returns a function that gives the focus to the row in the place of the present one, if that has gone.
- * So a list can be worked off with one key.
+ * Returns a function that gives the focus to the present row again or, if that has gone, to the next one that is left.
+ * So a list can be worked off with one key, and an undo leads back to what it brought back. Where there are no rows, the
+ * focus goes to the content.
  */
 function keepPlace() {
-  const at = visible("[data-row]").indexOf(currentRow());
+  const before = visible("[data-row]");
+  const current = currentRow();
+  const row = current ?? before.find(({ dataset }) => document.getElementById(dataset.box ?? "")?.checked);
+  if (row) decidedRow = nameOf(row);
   return () => {
+    const main = document.getElementById("main");
+    const isLost = [document.body, main].includes(document.activeElement);
+    if (!isLost || !(current || isByKey)) return;
     const rows = visible("[data-row]");
-    if (at < 0 || rows.length === 0 || document.activeElement !== document.body) return;
-    focusRow(rows[Math.min(at, rows.length - 1)]);
+    const after = row ? before.slice(before.indexOf(row)) : [];
+    const next =
+      rows.find((one) => nameOf(one) === decidedRow) ?? after.find((one) => rows.includes(one)) ?? rows.at(row ? -1 : 0);
+    focusRow(next ?? main);
   };
 }
 

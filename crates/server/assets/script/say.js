@@ -87,5 +87,9 @@ function showSentence(sentence, { failed = false, stays = failed, lost = false }
 }
 
 document.addEventListener("click", (event) => {
-  event.target.closest("[data-close]")?.closest(".toast").remove();
+  const toast = event.target.closest("[data-close]")?.closest(".toast");
+  if (!toast) return;
+  const goBack = keepPlace();
+  toast.remove();
+  goBack();
 });

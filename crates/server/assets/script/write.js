@@ -15,7 +15,7 @@ document.addEventListener("submit", (event) => {
   // A second click while the first is under way is the same wish.
   if (busy.getAttribute("aria-busy") === "true") return;
   busy.setAttribute("aria-busy", "true");
-  const sent = send(form, event.submitter)
+  const sent = send(form, event.submitter, keepPlace())
     .catch(() => {
       showSentence(SILENT, { failed: true, lost: true });
       // It may have been done all the same.
@@ -28,7 +28,7 @@ document.addEventListener("submit", (event) => {
   writing = sent;
 });
 
-async function send(form, submitter) {
+async function send(form, submitter, goBack) {
   const response = await ask(submitter?.getAttribute("formaction") ?? form.getAttribute("action"), {
     method: "POST",
     headers: {
@@ -63,7 +63,6 @@ async function send(form, submitter) {
     if (answer.querySelector("[data-again], .failures")) disarm(form);
     takeAnswer(answer, response);
   });
-  const goBack = keepPlace();
   await refresh({ asked: true });
   goBack();
 }

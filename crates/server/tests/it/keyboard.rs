@@ -130,6 +130,63 @@ async fn files_of_a_diff_are_chosen_and_seen() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_focus_goes_on_where_somebody_decides() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    for number in 0..5 {
+        create_chat(&server, Some(agent.id), &format!("Chat {number}")).await;
+    }
+    agent.push(&edition("Be quick.")).await;
+    let mut browser = signed_in(&server, "/chats?show=drifted").await?;
+    let is_at = |rows: usize, row: &str| {
+        format!(
+            "document.querySelectorAll('.chat-row[data-key]').length === {rows} && \
+             document.querySelector('[aria-busy]') === null && document.activeElement.textContent === '{row}'"
+        )
+    };
+    // Of the rows that go, two are at the cursor or above it. No row is passed over.
+    press_all(&mut browser, &["j", "x", "j", "x", "t"]).await?;
+    browser.until(&is_at(3, "Chat 2")).await?;
+    press_all(&mut browser, &["u"]).await?;
+    browser.until(&is_at(5, "Chat 2")).await?;
+    press_all(&mut browser, &["x", "t"]).await?;
+    browser.until(&is_at(4, "Chat 3")).await?;
+    // Who presses the button of an undo goes to what came back, and who closes a notice goes on where they were.
+    let focus_on = |selector: &str| format!("document.querySelector('{selector}').focus()");
+    browser.evaluate(&focus_on(".toast [data-keys=u]")).await?;
+    press_all(&mut browser, &["Enter"]).await?;
+    browser.until(&is_at(5, "Chat 2")).await?;
+    browser.evaluate(&focus_on(".toast [data-close]")).await?;
+    press_all(&mut browser, &["Enter"]).await?;
+    browser.until(&is_at(5, "Chat 2")).await?;
+    // The bar goes with what was chosen.
+    press_all(&mut browser, &["x"]).await?;
+    browser
+        .evaluate(&focus_on("#selection [value=decline]"))
+        .await?;
+    press_all(&mut browser, &["Enter"]).await?;
+    browser.until(&is_at(4, "Chat 3")).await?;
+    // The last decision of a page leaves nothing to go to but the page, until it is undone.
+    press_all(&mut browser, &["Enter"]).await?;
+    browser
+        .until("document.querySelector('#diff') !== null")
+        .await?;
+    browser.until(LIVE).await?;
+    press_all(&mut browser, &["j", "t"]).await?;
+    browser
+        .until("document.querySelector('#diff') === null && document.activeElement.id === 'main'")
+        .await?;
+    press_all(&mut browser, &["u"]).await?;
+    browser
+        .until("document.activeElement.closest('.file') !== null")
+        .await?;
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn letters_can_be_turned_off() -> Result<()> {
     let server = Server::start().await;
     create_chat(&server, None, "A chat").await;
