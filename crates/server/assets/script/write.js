@@ -7,6 +7,20 @@
 /** The writes that are under way, or nothing. */
 let writing;
 
+/** The number of writes that have no answer. Who leaves the page then would not hear what became of them. */
+let unanswered = 0;
+
+function askToStay(event) {
+  event.preventDefault();
+}
+
+function countUnanswered(step) {
+  unanswered += step;
+  // A browser keeps a page that listens to this less readily for the way back.
+  if (unanswered > 0) addEventListener("beforeunload", askToStay);
+  else removeEventListener("beforeunload", askToStay);
+}
+
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches("[data-write]")) return;
@@ -29,6 +43,7 @@ document.addEventListener("submit", (event) => {
 });
 
 async function send(form, submitter, goBack) {
+  countUnanswered(1);
   const response = await ask(submitter?.getAttribute("formaction") ?? form.getAttribute("action"), {
     method: "POST",
     headers: {
@@ -37,7 +52,7 @@ async function send(form, submitter, goBack) {
       "ctxpin-fragment": "true",
     },
     body: new URLSearchParams(new FormData(form, submitter)),
-  });
+  }).finally(() => countUnanswered(-1));
   if (response.status === 401) {
     keepTyped(KEPT);
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);

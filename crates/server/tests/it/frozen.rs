@@ -120,6 +120,9 @@ async fn a_decision_without_an_answer_says_so_and_lets_go() -> Result<()> {
         )
         .await?;
     gate.open(false);
+    // Who leaves the page meanwhile is asked first.
+    let leave = "!dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+    assert_eq!(browser.evaluate(leave).await?, false);
     browser.click("#decision button[value=all]").await?;
     let toast = "document.querySelector('.toast p')?.textContent";
     browser
@@ -127,6 +130,7 @@ async fn a_decision_without_an_answer_says_so_and_lets_go() -> Result<()> {
             "{toast}?.startsWith('The server has not answered yet.')"
         ))
         .await?;
+    assert_eq!(browser.evaluate(leave).await?, true);
     browser.evaluate("window.giveUp()").await?;
     browser
         .until(&format!(
@@ -135,6 +139,7 @@ async fn a_decision_without_an_answer_says_so_and_lets_go() -> Result<()> {
         .await?;
     let busy = "document.querySelector('[aria-busy=true]') === null";
     assert_eq!(browser.evaluate(busy).await?, true);
+    assert_eq!(browser.evaluate(leave).await?, false);
     server.stop().await;
     Ok(())
 }
