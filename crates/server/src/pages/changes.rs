@@ -59,6 +59,8 @@ struct ChangesPage<'v> {
     frame: Frame,
     /// The number of chats that may drift.
     chat_count: Number,
+    /// Whether there is neither a chat nor a workspace that could bring changes.
+    has_no_workspace: bool,
     /// The chats of others that are behind, as `3 chats are`. `None` if there are none.
     others: Option<String>,
     /// The newest moves, if nothing waits.
@@ -222,6 +224,7 @@ pub(crate) async fn list(
         let verb = if others == 1 { "is" } else { "are" };
         format!("{} {verb}", counted(others, "chat"))
     });
+    let has_no_workspace = counts.all == 0 && counts.agents == 0;
     let frame = Frame::of(&app, &caller, overview, Place::Changes, "Changes");
     let now = frame.now;
     let pager = Pager::of(&found.page, |name, place| format!("/?{name}={place}"));
@@ -232,6 +235,7 @@ pub(crate) async fn list(
     let page = ChangesPage {
         recent: recent.iter().map(|one| Recent::new(one, now)).collect(),
         chat_count,
+        has_no_workspace,
         others,
         may_decide: frame.may(Operation::PinMove),
         waiting: counted(found.chat_count as u64, "chat"),

@@ -57,6 +57,8 @@ struct ProblemPage<'p> {
     is_passing: bool,
     /// The path of the page that sent a form.
     back: Option<&'p str>,
+    /// The path and the name of the list to which a page at this address would belong.
+    place: (&'static str, &'static str),
 }
 
 /// The page of an address that the server does not have. Nothing on it leads to a page there.
@@ -200,6 +202,7 @@ pub(crate) async fn show_problems(
                     command: command.filter(|_| is_helped),
                     is_passing: status == StatusCode::SERVICE_UNAVAILABLE,
                     back: back.as_deref().filter(|_| !is_read),
+                    place: place(path.as_deref().unwrap_or_default()),
                 };
                 let mut response = with_status(html(&page), status);
                 // The page of the form shows what is so now, with what was typed and the choices that are still possible.
@@ -228,6 +231,17 @@ pub(crate) async fn show_problems(
     headers.insert(REFERRER_POLICY, REFERRER);
     headers.insert(OPENER, HeaderValue::from_static("same-origin"));
     response
+}
+
+/// Returns the path and the name of the list to which the page of a path belongs.
+fn place(path: &str) -> (&'static str, &'static str) {
+    match path.split(['/', '?']).nth(1) {
+        Some("changes") => ("/", "All changes"),
+        Some("workspaces") => ("/workspaces", "All workspaces"),
+        Some("search") => ("/search", "Search"),
+        Some("settings") => ("/settings", "Settings"),
+        _ => ("/chats", "All chats"),
+    }
 }
 
 /// Returns the path of the sign-in page that leads back to `next`.
@@ -306,6 +320,18 @@ mod tests {
             "/sign-in?next=%2Fchats%3Fshow%3Ddrifted%26cursor%3D1",
         );
     }
+
+    #[test]
+    fn a_page_that_is_gone_leads_to_its_list() {
+        let check = |path: &str, expected: &str| assert_eq!(place(path).0, expected, "{path}");
+        check("/workspaces/0198", "/workspaces");
+        check("/workspaces?show=none", "/workspaces");
+        check("/changes/0f85?taken=1", "/");
+        check("/settings/tokens/x/revoke", "/settings");
+        check("/chats/0198/turns/7", "/chats");
+        check("/workspacez", "/chats");
+    }
+
     #[test]
     fn a_slash_at_the_end_is_left_out() {
         let check = |uri: &str, expected: Option<&str>| {

@@ -318,7 +318,7 @@ impl Axis {
         let Self(lane) = self;
         lane.bands.iter().filter_map(|band| {
             let (x, end) = (lane.range.place(band.from), lane.range.place(band.to));
-            let is_brief = end - x <= NUMBER_WIDTH_MIN && band.to < lane.range.to;
+            let is_brief = end - x <= NUMBER_WIDTH_MIN;
             match band.stand {
                 StepStand::Head(head) if is_brief => Some((band, head)),
                 StepStand::Head(_) | StepStand::Unpinned | StepStand::Elsewhere => None,
@@ -348,7 +348,8 @@ impl Axis {
         for (band, _) in self.brief() {
             let (class, words) = (class(band.stand), stand_words(band.stand));
             let x = self.0.range.place(band.from);
-            if self.0.range.place(band.to) - x < BRIEF_WIDTH {
+            // The present band is always wide enough to be seen.
+            if band.to < self.0.range.to && self.0.range.place(band.to) - x < BRIEF_WIDTH {
                 write!(
                     f,
                     "<rect class=\"{class}\" x=\"{x:.1}%\" y=\"24\" width=\"{BRIEF_WIDTH}%\" height=\"16\"><title>{words}</title></rect>"
@@ -583,6 +584,13 @@ mod tests {
             .map(|head| (1_500 + head, StepStand::Head(head)))
             .collect();
         assert!(axis(&close).contains(">0–8</text>"), "{}", axis(&close));
+        // The newest head too, which was just pushed.
+        let new = axis(&[(1_000, StepStand::Head(1)), (1_999, StepStand::Head(2))]);
+        assert!(
+            new.contains("class=\"brief late\" x=\"99.9%\" y=\"53\">2</text>"),
+            "{new}"
+        );
+        assert_eq!(new.matches("<rect").count(), 2, "{new}");
     }
 
     #[test]
