@@ -5,7 +5,7 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{SOURCE_BYTES_MAX, cut};
 use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::Kind;
-use ctxpin_model::skill::SKILL_FILE_NAME;
+use ctxpin_model::skill::{SKILL_FILE_NAME, plugin_skill_name};
 use ctxpin_render::sanitise;
 use serde::{Deserialize, Serialize};
 
@@ -423,12 +423,13 @@ impl Look<'_> {
     }
 
     fn at_skills(&self, found: &mut Vec<Finding>) {
-        let Some(items) = items(self.client, self.text) else {
+        let is_known = |name: &str| self.named(name).is_some();
+        let Some(items) = items(self.client, self.text, &is_known) else {
             return;
         };
         found.push(self.finding(What::List, true, 0));
         for item in items {
-            let named = self.known.name(item.name);
+            let named = self.named(item.name);
             let source = match &item.origin {
                 Origin::Path(path) => self.known.source(path),
                 Origin::Below(directory) => self.known.source_below(&below(directory, &item)),
@@ -464,6 +465,17 @@ impl Look<'_> {
                 found.push(self.finding(What::Otherwise(listed), true, item.at));
             }
         }
+    }
+
+    /// Returns the number of a name by which a list has skills. The pin of Codex has a `-` for some characters of a plugin's
+    /// name.
+    fn named(&self, name: &str) -> Option<usize> {
+        let named = self.known.name(name);
+        let (plugin, own) = match (named, self.client) {
+            (None, Profile::Codex) => name.rsplit_once(':')?,
+            _ => return named,
+        };
+        self.known.name(&plugin_skill_name(own, plugin))
     }
 
     /// Returns what a list means by a skill with a description that no snapshot has of it. Returns `None` if nobody can

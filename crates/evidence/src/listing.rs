@@ -53,11 +53,22 @@ const CLAUDE_FROM: &str = " (from ";
 const CLAUDE_SCOPED: &str = " (scoped to ";
 const CLAUDE_FROM_END: &str = " — ";
 
+/// What stands between a name and its description.
+const COLON: &str = ": ";
+
 /// What a client writes where it shortened a description.
 const ELLIPSES: [&str; 2] = ["…", "..."];
 
-/// Returns the skills that a string at an instruction place lists, or `None` if it has no list.
-pub fn items(client: Profile, text: &str) -> Option<Vec<Item<'_>>> {
+/// How many of the colons in a line are looked at for the end of a name.
+const COLONS_MAX: usize = 8;
+
+/// Returns the skills that a string at an instruction place lists, or `None` if it has no list. `is_known` says whether a
+/// skill has a name: a name may have a colon and a blank, as that of a plugin of Codex, or of a directory.
+pub fn items<'t>(
+    client: Profile,
+    text: &'t str,
+    is_known: &impl Fn(&str) -> bool,
+) -> Option<Vec<Item<'t>>> {
     let own = match client {
         Profile::ClaudeCode => Some((CLAUDE_SKILLS, "</system-reminder>", LINE_ENDS)),
         Profile::Codex => Some((CODEX.0, CODEX.1, CODEX_ENDS)),
@@ -76,12 +87,13 @@ pub fn items(client: Profile, text: &str) -> Option<Vec<Item<'_>>> {
             true => elements(text, list, items),
             false if ends == CODEX_ENDS => {
                 let roots = codex_roots(&text[..begin]);
-                lines(text, list, ends, items, |item| codex_origin(&roots, item));
+                let origin = |item| codex_origin(&roots, item);
+                lines((text, list), ends, items, is_known, origin);
             }
             false if client == Profile::ClaudeCode && ends == LINE_ENDS => {
-                lines(text, list, ends, items, claude_origin);
+                lines((text, list), ends, items, is_known, claude_origin);
             }
-            false => lines(text, list, ends, items, |_| Origin::Unsaid),
+            false => lines((text, list), ends, items, is_known, |_| Origin::Unsaid),
         }
     }
     items
@@ -128,11 +140,28 @@ fn claude_origin(item: &str) -> Origin<'_> {
     })
 }
 
+/// Returns the name at the beginning of an item, with what may stand behind it before the colon: the longest one that a
+/// skill has, or else what stands before the first colon with a blank.
+fn named<'s>(item: &'s str, is_known: &impl Fn(&str) -> bool) -> &'s str {
+    let ends = item.match_indices(COLON).map(|(at, _)| &item[..at]);
+    let all = item.trim_end_matches(':');
+    let names = ends.take(COLONS_MAX).chain([all]);
+    let known = names.clone().filter(|name| is_known(own(name))).last();
+    known.or_else(|| names.clone().next()).unwrap_or(all)
+}
+
+/// Returns a name without the one of the frontmatter, which Claude Code has behind that of the directory.
+fn own(name: &str) -> &str {
+    let is_named_twice = name.ends_with(')');
+    let own = name.split_once(" (").filter(|_| is_named_twice);
+    own.map_or(name, |(own, _)| own)
+}
+
 fn lines<'s>(
-    text: &'s str,
-    list: Range<usize>,
+    (text, list): (&'s str, Range<usize>),
     ends: &'static [&'static str],
     items: &mut Vec<Item<'s>>,
+    is_known: &impl Fn(&str) -> bool,
     origin: impl Fn(&'s str) -> Origin<'s>,
 ) {
     let mut at = list.start;
@@ -140,22 +169,17 @@ fn lines<'s>(
         if let Some(item) = line.strip_prefix("- ") {
             let item = item.trim_end_matches('\n');
             // A name may have a colon: Claude Code puts the directory of a skill or a command before some.
-            let (name, behind) = match item.split_once(": ") {
-                Some((name, _)) => (name, &item[name.len() + 1..]),
-                None => (item.trim_end_matches(':'), ""),
-            };
+            let name = named(item, is_known);
+            let behind = item[name.len()..].strip_prefix(':').unwrap_or_default();
             let blanks = behind.len() - behind.trim_start_matches(' ').len();
             let colon = usize::from(name.len() < item.len());
-            // Claude Code has the name of the frontmatter behind that of the directory.
-            let is_named_twice = name.ends_with(')');
-            let own = name.split_once(" (").filter(|_| is_named_twice);
             let origin = origin(item);
             let ends = match origin {
                 Origin::Below(_) => BELOW_ENDS,
                 Origin::Unsaid | Origin::Path(_) => ends,
             };
             items.push(Item {
-                name: own.map_or(name, |(own, _)| own),
+                name: own(name),
                 origin,
                 at: at + "- ".len() + name.len() + colon + blanks,
                 ends,
@@ -262,7 +286,7 @@ mod tests {
     use super::*;
 
     fn check(client: Profile, text: &str, expected: &[(&str, &str, Share)]) {
-        let items = items(client, text).unwrap();
+        let items = items(client, text, &|_| false).unwrap();
         let found: Vec<_> = items
             .iter()
             .zip(expected)
@@ -306,13 +330,13 @@ mod tests {
             "<available-skills>\nRead them.\n\n- one: Does a thing\n</available-skills>",
             &[("one", "Does a thing", Share::Whole)],
         );
-        assert_eq!(items(Profile::ClaudeCode, "none"), None);
+        assert_eq!(items(Profile::ClaudeCode, "none", &|_| false), None);
     }
 
     #[test]
     fn a_list_may_say_where_a_skill_is_from() {
         let check = |client, text: &str, expected: &[(&str, Origin<'_>)]| {
-            let items = items(client, text).unwrap();
+            let items = items(client, text, &|_| false).unwrap();
             let items = items.into_iter().map(|item| (item.name, item.origin));
             assert_eq!(items.collect::<Vec<_>>(), expected);
         };

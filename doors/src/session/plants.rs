@@ -326,6 +326,21 @@ fn plants(client: Client, place: &Place<'_>) -> Vec<Plant> {
         beside(client, place.base(), plant("one beside the pin", &as_is)),
         gone(client, near, plant("one that goes", &as_is)),
     ];
+    if matches!(client, Client::Codex) {
+        let manifest = format!("{WORKING}/{skills}/.codex-plugin/plugin.json");
+        for (what, plugin) in [
+            ("a skill of a plugin", "{\"name\": \"kit\"}"),
+            (
+                "a skill of a plugin with a colon in its name",
+                "{\"name\": \"Ada's: my kit\"}",
+            ),
+        ] {
+            let mut of_plugin = plant(what, &as_is);
+            let plugin = plugin.to_owned();
+            of_plugin.files.insert(manifest.clone(), plugin);
+            plants.push(of_plugin);
+        }
+    }
     if matches!(client, Client::ClaudeCode) {
         let setting = format!("{{\"claudeMdExcludes\": [\"**/{WORKING}/{name}\"]}}");
         let outcomes = [

@@ -258,6 +258,48 @@ fn a_path_tells_which_skill_is_listed() {
 }
 
 #[test]
+fn a_name_may_have_a_colon_and_a_blank() {
+    let skill = |source, directory: &str, name: &str| {
+        let sample = Sample::of(source).skill(directory, "deploy", "Deploys: all", "");
+        let mut sample = sample.skill(directory, "fix", "Fixes", "");
+        sample.snapshot.resources[0].name = Some(name.to_owned());
+        [sample]
+    };
+    // The pin has no parentheses and no apostrophe of a plugin's name.
+    for (pinned, listed) in [
+        ("kit:deploy", "kit:deploy"),
+        ("Ada: my kit:deploy", "Ada: my kit:deploy"),
+        ("Ada-s kit -new-: a:deploy", "Ada's kit (new): a:deploy"),
+    ] {
+        let samples = skill(Source::Rollout, AGENTS, pinned);
+        let check = |description: &str, outcome: &str| {
+            let items = format!(
+                "- {listed}: {description} (file: r1/deploy/SKILL.md)\n- fix: Fixes (file: r1/fix/SKILL.md)"
+            );
+            let (verdict, outcome) = outcome.split_once(' ').unwrap();
+            let expected = format!(
+                "{verdict}: .agents/skills/deploy/SKILL.md: {outcome}; .agents/skills/fix/SKILL.md: Given"
+            );
+            check(Source::Rollout, &samples, &codex_list(&items), &expected);
+        };
+        check("Deploys: all", "AsPinned Given");
+        check("all", "Deviates Foreign");
+    }
+    // Claude Code names a skill by its directory.
+    let sample = Sample::of(Source::Transcript);
+    let sample = sample.skill(CLAUDE, "git: commit", "Commits", "");
+    let sample = sample.skill(CLAUDE, "git: tag", "", "");
+    let sample = sample.skill(CLAUDE, "git", "Is for git: all of it", "");
+    check(
+        Source::Transcript,
+        &[sample],
+        &claude_list("- git: Is for git: all of it\n- git: commit: Commits\n- git: tag"),
+        "AsPinned: .claude/skills/git/SKILL.md: Given; .claude/skills/git: commit/SKILL.md: Given; .claude/skills/git: \
+         tag/SKILL.md: Given",
+    );
+}
+
+#[test]
 fn opencode_takes_one_of_two_skills_of_one_name() {
     let sample = Sample::of(Source::Plugin)
         .unpinned_skill(&format!("{CLAUDE}/deploy/SKILL.md"), Status::Excluded)
