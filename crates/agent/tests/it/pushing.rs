@@ -137,33 +137,59 @@ async fn a_refusal_waits_for_a_change() {
     agent.shut_down().await;
 }
 
+/// Returns a refusal of a push that is one too many, with the seconds that the agent has to wait.
+fn too_many(seconds: u32) -> Fault {
+    let fault = Fault::new(ProblemName::QuotaExceeded, "too many");
+    fault.with_header(&format!("retry-after: {seconds}"))
+}
+
+/// Returns whether an agent waits for so long because of that.
+fn waits(report: &Report, seconds: u64) -> bool {
+    match report {
+        Report::Waiting { reason, pause } => {
+            reason.contains("too many") && *pause >= Duration::from_secs(seconds)
+        }
+        _ => false,
+    }
+}
+
 #[tokio::test]
-async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
+async fn finding_06_after_too_many_pushes_changes_wait() {
     let server = FakeServer::start().await;
     let w = Workspace::new(&server);
     let mut agent = w.start();
     agent.pushed(1).await;
-    let fault = Fault::new(ProblemName::QuotaExceeded, "wait 2 s");
-    server.fail_next_push(fault.with_header("retry-after: 2"));
+    server.fail_next_push(too_many(600));
     w.write("project/AGENTS.md", "two");
-    let waiting = |report: &Report| match report {
-        Report::Waiting { reason, pause } => {
-            reason.contains("wait 2 s") && *pause >= Duration::from_secs(2)
-        }
-        _ => false,
-    };
-    agent.until(waiting).await;
-    // Changes during the pause wait too, and the agent sends only the last of them.
+    agent.until(|report| waits(report, 600)).await;
     for text in ["three", "four"] {
         w.write("project/AGENTS.md", text);
         agent.until(|r| matches!(r, Report::Scanned { .. })).await;
     }
     let status = agent.control.status().await.unwrap();
     assert!(matches!(status.first.pushing, PushStatus::Waiting { .. }));
+    assert_eq!(server.held.lock().unwrap().carried, [1, 1]);
+    agent.shut_down().await;
+}
+
+#[tokio::test]
+async fn finding_06_after_too_many_pushes_the_newest_is_sent() {
+    let server = FakeServer::start().await;
+    let w = Workspace::new(&server);
+    let mut agent = w.start();
+    agent.pushed(1).await;
+    // The server refuses until the last change is scanned, however long that takes.
+    server.held.lock().unwrap().faults = vec![too_many(1); 1_000].into();
+    w.write("project/AGENTS.md", "two");
+    agent.until(|report| waits(report, 1)).await;
+    for text in ["three", "four"] {
+        w.write("project/AGENTS.md", text);
+        agent.until(|r| matches!(r, Report::Scanned { .. })).await;
+    }
+    server.held.lock().unwrap().faults.clear();
     agent.pushed(2).await;
     {
         let held = server.held.lock().unwrap();
-        assert_eq!(held.carried, [1, 1, 1]);
         assert!(held.blobs.contains_key(&BlobHash::of(b"four")));
         assert!(!held.blobs.contains_key(&BlobHash::of(b"three")));
     }
