@@ -196,6 +196,19 @@ fn removed_text_is_reported_and_shown() {
 }
 
 #[test]
+fn directories_of_one_name_are_told_apart() {
+    let bench = Bench::new();
+    let apps = ["one", "two"].map(|parent| {
+        bench.workspace(parent, "Outside.\n");
+        let app = bench.workspace(&format!("{parent}/app"), "Be brief.\n");
+        bench.ok(&app, &["up", "--detach"]);
+        app
+    });
+    let list = bench.ok(&apps[0], &["chat", "list"]);
+    assert_says(&list, &["one/app", "two/app"]);
+}
+
+#[test]
 fn a_hostile_name_steers_no_terminal() {
     let bench = Bench::new();
     let app = bench.workspace("app\u{1b}]0;x\u{7}\n\u{202e}zz", "x\n");

@@ -1,16 +1,23 @@
 //! `ctxpin chat list`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use clap::Args;
+use ctxpin_client::Client;
 use ctxpin_model::evidence::Verdict;
 use ctxpin_model::mode::Mode;
-use ctxpin_protocol::http::chats::ChatQuery;
+use ctxpin_protocol::http::chats::{Chat, ChatQuery};
+use ctxpin_protocol::http::page::PageQuery;
+use uuid::Uuid;
 
 use super::state;
 use super::turns::last_verdict;
+use super::twins::twins;
 use crate::chat_choice::agent_named;
 use crate::command::user::user_to_read;
 use crate::command::{Output, PageArguments, say_next, words};
 use crate::connect::Connected;
+use crate::pages::each_item;
 use crate::say::{self, Failure, Table};
 
 /// List your chats, newest first
@@ -98,6 +105,11 @@ impl List {
             say::note("no such chats; `ctxpin chat new` creates one");
             return Ok(());
         }
+        let twins = twins(&workspaces(client, &page.items).await?);
+        let agent = |agent: Uuid| match twins.get(&agent) {
+            Some(end) => format!("{} {end}", say::id(agent)),
+            None => say::id(agent),
+        };
         let now = say::now();
         let mut table = Table::new(&[
             "id", "title", "client", "state", "verdict", "policy", "pin", "agent", "created",
@@ -118,7 +130,7 @@ impl List {
                     .as_deref()
                     .map(say::hash)
                     .unwrap_or_default(),
-                chat.agent_id.map(say::id).unwrap_or_default(),
+                chat.agent_id.map(agent).unwrap_or_default(),
                 say::ago(chat.created_at, now),
             ]);
         }
@@ -126,4 +138,20 @@ impl List {
         say_next(page.next.as_deref());
         Ok(())
     }
+}
+
+/// Returns the workspaces of the chats' agents, if there are several agents.
+async fn workspaces(client: &Client, chats: &[Chat]) -> Result<BTreeMap<Uuid, String>, Failure> {
+    let agents: BTreeSet<_> = chats.iter().filter_map(|chat| chat.agent_id).collect();
+    let mut workspaces = BTreeMap::new();
+    if agents.len() > 1 {
+        let read = async |page: &PageQuery| client.agents(page).await;
+        each_item(read, |agent| {
+            if agents.contains(&agent.id) {
+                workspaces.insert(agent.id, agent.workspace);
+            }
+        })
+        .await?;
+    }
+    Ok(workspaces)
 }

@@ -10,6 +10,7 @@ mod refresh;
 mod settings;
 mod show;
 mod turns;
+mod twins;
 mod verify;
 
 use std::process::ExitCode;
