@@ -1,12 +1,12 @@
 //! Missing files that a text names: relative targets of links and images, and inline code that begins with
 //! a folder of a skill.
 
+use std::collections::HashSet;
 use std::io;
-use std::ops::Range;
 use std::path::Path;
 
 use ctxpin_model::markdown;
-use ctxpin_model::resource::Resource;
+use ctxpin_model::resource::{Kind, Resource};
 use ctxpin_model::warning::{Code, LineStarts, Warning};
 
 use super::git::Project;
@@ -15,7 +15,7 @@ use super::{Finding, finding};
 /// The folders of a skill that the specification names.
 const FOLDERS: [&str; 3] = ["scripts/", "references/", "assets/"];
 
-/// Words that mark a line as an example or a plan, whose files may be missing.
+/// Words that mark a paragraph as an example or a plan, whose files may be missing.
 const OTHER_WORDS: [&str; 10] = [
     "example",
     "e.g.",
@@ -29,12 +29,33 @@ const OTHER_WORDS: [&str; 10] = [
     "mirrored",
 ];
 
+/// Words that mark a list as one, in the line that introduces it.
+const LIST_WORDS: [&str; 8] = [
+    "example",
+    "e.g.",
+    "such as",
+    "for instance",
+    "like ",
+    "would ",
+    "could ",
+    "move ",
+];
+
+/// Words before a path that a model is to make.
+const MAKING_WORDS: [&str; 6] = ["add", "create", "generate", "make", "save", "write"];
+
+/// Words that may stand between these and the path.
+const SMALL_WORDS: [&str; 6] = ["a", "an", "the", "to", "into", "as"];
+
+/// How many entries beside a skill are looked at.
+const NEIGHBOURS_MAX: usize = 1_000;
+
 /// Maximum number of findings about one file.
 const FINDINGS_MAX: usize = 50;
 
 /// Returns a finding for each file that a resource names and that does not exist. Paths are relative to the
-/// resource's directory. Paths in code may also be relative to any directory above it, up to the project's
-/// root.
+/// resource's directory, or to any directory above it, up to the project's root. A link that begins with a point is
+/// relative to the resource's directory alone.
 pub fn missing(resource: &Resource, body: &[u8], project: &Project) -> Vec<Finding> {
     let text = String::from_utf8_lossy(body);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -52,6 +73,15 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Project) -> Vec<Findi
             found.push(told);
         }
     };
+    let directories: Vec<_> = directory
+        .ancestors()
+        .take_while(|above| above.starts_with(&project.root))
+        .chain([directory])
+        .collect();
+    let is_in = |directories: &[&Path], path: &str| {
+        let mut directories = directories.iter();
+        directories.any(|above| may_exist(&above.join(path), project))
+    };
     for link in &mentions.links {
         if found.len() == FINDINGS_MAX {
             break;
@@ -59,32 +89,55 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Project) -> Vec<Findi
         let Some(path) = link_path(&link.text) else {
             continue;
         };
-        if !may_exist(&directory.join(&path), project) {
+        let is_there = match path.starts_with("./") || path.starts_with("../") {
+            true => is_in(&[directory], &path),
+            false => is_in(&directories, &path),
+        };
+        if !is_there {
             tell(&mut found, link.at, &link.text);
         }
     }
-    let mut others = Others::default();
+    let made: HashSet<&str> = mentions
+        .spans
+        .iter()
+        .filter(|span| is_to_be_made(&text[..span.at]))
+        .filter_map(|span| code_path(&span.text))
+        .collect();
     for span in &mentions.spans {
         if found.len() == FINDINGS_MAX {
             break;
         }
-        let Some(path) = code_path(&span.text) else {
+        let Some(path) = code_path(&span.text).filter(|path| !made.contains(path)) else {
             continue;
         };
-        let above = directory
-            .ancestors()
-            .take_while(|above| above.starts_with(&project.root));
-        let is_there = above.chain([directory]).any(|above| {
-            let path = above.join(path);
-            // The name of a Markdown file is often written without its ending.
-            may_exist(&path, project) || may_exist(&path.with_extension("md"), project)
-        });
-        if !is_there && !others.are_meant(&text, span.at) {
+        // Of a project that has no such folder, an instruction file speaks of those of its skills.
+        let folder = path.split('/').next().unwrap_or_default();
+        if resource.kind != Kind::Skill && !is_in(&directories, folder) {
+            continue;
+        }
+        // The name of a Markdown file is often written without its ending.
+        let with_ending = Path::new(path).with_extension("md");
+        let is_there =
+            is_in(&directories, path) || is_in(&directories, &with_ending.to_string_lossy());
+        let block = Block::around(&text, span.at);
+        if !is_there && !block.is_example() && !block.names_neighbour(directory, path) {
             tell(&mut found, span.at, path);
         }
     }
     found.sort_by(Finding::cmp_by_place);
     found
+}
+
+/// Returns whether the text before a path says that it is to be made.
+fn is_to_be_made(before: &str) -> bool {
+    let line = before
+        .rsplit('\n')
+        .next()
+        .unwrap_or_default()
+        .to_lowercase();
+    let mut words = line.split_whitespace().rev();
+    let word = words.find(|word| !SMALL_WORDS.contains(word));
+    word.is_some_and(|word| MAKING_WORDS.contains(&word.trim_matches(['*', '_'])))
 }
 
 /// Returns whether a path exists, or may exist in a directory that this process may not read. The scan
@@ -158,28 +211,85 @@ fn is_host(name: &str) -> bool {
     domain.is_some_and(is_known)
 }
 
-/// Finds the lines whose files may be missing. Callers ask about positions in rising order.
-#[derive(Default)]
-struct Others {
-    /// The line of the last call, and its result.
-    last: Option<(Range<usize>, bool)>,
+/// The paragraph, the entry of a list or the row of a table around a position of a text.
+struct Block<'t> {
+    own: &'t str,
+    /// The line that introduces the list, the table or the block.
+    introduction: &'t str,
 }
 
-impl Others {
-    /// Returns whether the line at the position `at` is such a line.
-    fn are_meant(&mut self, text: &str, at: usize) -> bool {
-        if let Some((line, are_meant)) = &self.last
-            && line.contains(&at)
+impl<'t> Block<'t> {
+    fn around(text: &'t str, at: usize) -> Self {
+        let mut begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let mut end = text[at..].find('\n').map_or(text.len(), |end| at + end);
+        let above = |begin: usize| {
+            let end = begin.checked_sub(1)?;
+            let begin = text[..end].rfind('\n').map_or(0, |end| end + 1);
+            Some((begin, &text[begin..end]))
+        };
+        while !begins_block(&text[begin..])
+            && let Some((begin_above, line)) = above(begin)
+            && !line.trim().is_empty()
+            && !line.starts_with('#')
         {
-            return *are_meant;
+            begin = begin_above;
         }
-        let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);
-        let end = text[at..].find('\n').map_or(text.len(), |end| at + end);
-        let line = text[begin..end].to_lowercase();
-        let are_meant = OTHER_WORDS.iter().any(|word| line.contains(word));
-        self.last = Some((begin..end, are_meant));
-        are_meant
+        while let Some(rest) = text.get(end + 1..)
+            && let line = rest.split('\n').next().unwrap_or_default()
+            && !line.trim().is_empty()
+            && !begins_block(line)
+        {
+            end += 1 + line.len();
+        }
+        let of_list = |line: &str| line.starts_with([' ', '\t']) || begins_block(line);
+        // A paragraph behind a list does not belong to it.
+        let is_of_list = of_list(&text[begin..]);
+        let mut introduction = "";
+        let mut at = begin;
+        while let Some((begin, line)) = above(at) {
+            let is_passed_over = line.trim().is_empty() || is_of_list && of_list(line);
+            if !is_passed_over {
+                introduction = line;
+                break;
+            }
+            at = begin;
+        }
+        Self {
+            own: &text[begin..end],
+            introduction,
+        }
     }
+
+    /// Returns whether its files may be missing.
+    fn is_example(&self) -> bool {
+        let own = self.own.to_lowercase();
+        let introduction = self.introduction.to_lowercase();
+        let introduces = introduction
+            .trim_end_matches(['*', '_', ' '])
+            .ends_with(':');
+        OTHER_WORDS.iter().any(|word| own.contains(word))
+            || introduces && LIST_WORDS.iter().any(|word| introduction.contains(word))
+    }
+
+    /// Returns whether it names another skill beside the one in `directory`, and that one has the file.
+    fn names_neighbour(&self, directory: &Path, path: &str) -> bool {
+        let entries = directory.parent().and_then(|skills| skills.read_dir().ok());
+        let entries = entries.into_iter().flatten().take(NEIGHBOURS_MAX).flatten();
+        let mut named = entries.filter(|entry| {
+            let name = entry.file_name();
+            name.to_str().is_some_and(|name| self.own.contains(name))
+        });
+        named.any(|entry| entry.path().join(path).exists())
+    }
+}
+
+/// Returns whether a line begins a heading, an entry of a list or a row of a table.
+fn begins_block(line: &str) -> bool {
+    let line = line.trim_start();
+    let number = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_numbered = number.len() < line.len() && number.starts_with([')', '.']);
+    let is_listed = line.starts_with(['-', '*', '+']) && line[1..].starts_with([' ', '\t']);
+    is_numbered || is_listed || line.starts_with(['#', '|'])
 }
 
 /// Returns a path with its percent escapes decoded (RFC 3986, section 2.1). Invalid escapes stay.
@@ -255,6 +365,41 @@ mod tests {
         ] {
             check(other, None);
         }
+    }
+
+    #[test]
+    fn files_of_examples_may_be_missing() {
+        let check = |text: &str, expected: bool| {
+            let at = text.find("`x`").unwrap();
+            let is_example = Block::around(text, at).is_example();
+            assert_eq!(is_example, expected, "{text}");
+        };
+        check("Run `x`.", false);
+        check("Run `x`, for example.", true);
+        check("Run `x`,\nfor example.", true);
+        check("For example:\n\nRun `x`.", true);
+        check("An example.\n\nRun `x`.", false);
+        check("Example:\n- `a` (right)\n- `x` (wrong)\n", true);
+        check("**Example:**\n\n1. `a`\n   more\n2. `x`\n", true);
+        check("Example layout:\n\n- `skill/`\n  - `x`\n", true);
+        check("Example:\n\n| `a` | b |\n|---|---|\n| `x` | c |\n", true);
+        check("Example:\n- `a`\n\nRun `x`.", false);
+        check("- an example:\n- `x`\n", false);
+        check("## Examples\n\nRead `x`.", false);
+        check("Move details there:\n- Rubrics: `x`\n", true);
+        check("These files:\n- `x`\n", false);
+        check("- `x` is for a company,\n  such as yours\n- b\n", true);
+        check("- `x`\n- for example b\n", false);
+    }
+
+    #[test]
+    fn a_path_can_be_one_that_is_to_be_made() {
+        assert!(is_to_be_made("Some text.\n- Add "));
+        assert!(is_to_be_made("then **create** the "));
+        assert!(is_to_be_made("write to "));
+        assert!(!is_to_be_made("run "));
+        assert!(!is_to_be_made("add\n"));
+        assert!(!is_to_be_made(""));
     }
 
     #[test]

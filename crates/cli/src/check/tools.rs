@@ -64,6 +64,8 @@ pub fn read(
     // No change of the project brings what git ignores, such as the files of installed packages.
     let mut searches = Searches::without(ignored.iter().cloned());
     let mut read = Read::default();
+    // Several tools give what lies below. One that does not reach a directory says so for all.
+    let mut cuts = HashSet::new();
     for &profile in profiles {
         let request = Request {
             profile,
@@ -88,7 +90,17 @@ pub fn read(
             }
         }
         read.resources += sources.len();
-        read.findings.extend(of_notes(&found, &sources, project));
+        let notes = of_notes(&found, &sources, project);
+        let (of_tool, others): (Vec<_>, Vec<_>) = notes
+            .into_iter()
+            .partition(|note| note.code == Code::SearchCut);
+        read.findings.extend(others);
+        let new: Vec<_> = of_tool
+            .into_iter()
+            .filter(|cut| !cuts.contains(&cut.path))
+            .collect();
+        cuts.extend(new.iter().map(|cut| cut.path.clone()));
+        read.findings.extend(new);
         let error = found.snapshot.error.as_ref();
         if let Some(error) = error.filter(|error| neutral.snapshot.error.as_ref() != Some(*error)) {
             let detail = format!("with the rules of {profile}: {error}");

@@ -1,10 +1,11 @@
 //! `ctxpin check`: findings about a workspace.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use ctxpin_model::warning::Level;
+use ctxpin_model::warning::{Code, Level};
 use ctxpin_scan::trust::Trust;
 use serde::Serialize;
 
@@ -70,7 +71,7 @@ struct Told {
     resources: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 struct ToldFinding {
     level: &'static str,
     code: &'static str,
@@ -114,7 +115,7 @@ impl Check {
         match if self.json { Format::Json } else { self.format } {
             Format::Text => say::print(&text(&found, &told))?,
             Format::Json => say::print_json(&told)?,
-            Format::Github => say::print(&github(&told))?,
+            Format::Github => say::print(&github(&found, &told))?,
         }
         if told.resources == 0 && told.findings.is_empty() {
             say::note(NOTHING);
@@ -221,20 +222,43 @@ fn told_finding(finding: &Finding, root: &Path) -> ToldFinding {
     }
 }
 
+/// Folds findings about the comments and the invisible characters of a file into the first one of each code, whose message
+/// then names the lines of all. The paths are those of the findings.
+fn folded(found: &[Finding], told: &[ToldFinding]) -> Vec<(PathBuf, ToldFinding)> {
+    let mut lines: Vec<(PathBuf, ToldFinding)> = Vec::new();
+    let mut of_file: HashMap<(&Path, Code), (usize, u64, Vec<u64>)> = HashMap::new();
+    for (finding, told) in found.iter().zip(told) {
+        let bytes = finding.detail.as_ref();
+        let bytes: Option<u64> = bytes.and_then(|bytes| bytes.parse().ok());
+        if let (Some(bytes), Some(line)) = (bytes, finding.line) {
+            let known = of_file.entry((&finding.path, finding.code));
+            let (at, sum, places) = known.or_insert((lines.len(), 0, Vec::new()));
+            *sum += bytes;
+            places.push(line);
+            if places.len() > 1
+                && let Some(message) = say::warnings(finding.code, *sum, places)
+            {
+                lines[*at].1.message = message;
+                continue;
+            }
+        }
+        lines.push((finding.path.clone(), told.clone()));
+    }
+    lines
+}
+
 fn text(found: &[Finding], told: &Told) -> String {
     let viewpoint = Viewpoint::here();
     let mut text = String::new();
-    for (finding, told) in found.iter().zip(&told.findings) {
-        let path = match viewpoint.is_here(&finding.path.to_string_lossy()) {
+    for (source, told) in &folded(found, &told.findings) {
+        let path = match viewpoint.is_here(&source.to_string_lossy()) {
             true => ".".to_owned(),
-            false => viewpoint.path(&finding.path.to_string_lossy()),
+            false => viewpoint.path(&source.to_string_lossy()),
         };
-        let line = finding
-            .line
-            .map_or(String::new(), |line| format!(":{line}"));
-        let style = match finding.code.level() {
-            Level::Problem => say::REMOVED,
-            Level::Warning => say::WARNING,
+        let line = told.line.map_or(String::new(), |line| format!(":{line}"));
+        let style = match told.level {
+            "problem" => say::REMOVED,
+            _ => say::WARNING,
         };
         let level = say::paint(style, told.level);
         let code = say::paint(say::FAINT, &format!("[{}]", told.code));
@@ -253,9 +277,9 @@ fn text(found: &[Finding], told: &Told) -> String {
 }
 
 /// Returns the findings as workflow commands (docs.github.com, "Workflow commands for GitHub Actions").
-fn github(told: &Told) -> String {
+fn github(found: &[Finding], told: &Told) -> String {
     let mut text = String::new();
-    for finding in &told.findings {
+    for (_, finding) in &folded(found, &told.findings) {
         let command = match finding.level {
             "problem" => "error",
             _ => "warning",
@@ -284,8 +308,6 @@ fn property(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ctxpin_model::warning::Code;
-
     use super::*;
 
     #[test]
@@ -296,7 +318,8 @@ mod tests {
             code: Code::Invalid,
             detail: Some("50% of it\r\n::error::x".into()),
         };
-        let text = github(&told(&[finding], "/w".as_ref(), 1));
+        let found = [finding];
+        let text = github(&found, &told(&found, "/w".as_ref(), 1));
         let expected =
             "::error file=a%2Cb%3Ac%0A.md,line=3,title=invalid::50%25 of it\\r\\n::error::x\n";
         assert_eq!(text, expected);

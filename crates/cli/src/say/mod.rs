@@ -31,7 +31,7 @@ pub use table::Table;
 pub use time::{ago, date, now, since, size, stamp};
 pub use viewpoint::Viewpoint;
 pub use wait::{TOLD_AFTER, waited};
-pub use warning::{noted, warning};
+pub use warning::{noted, together as warnings, warning};
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;

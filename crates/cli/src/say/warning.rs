@@ -5,6 +5,9 @@ use ctxpin_protocol::http::resources::Note;
 
 use super::Viewpoint;
 
+/// The most lines that a sentence names.
+const LINES_SHOWN_MAX: usize = 8;
+
 /// Returns a note with its place, as one line.
 pub fn noted(note: &Note, viewpoint: &Viewpoint) -> String {
     let said = warning(&note.code, note.detail.as_deref());
@@ -27,6 +30,42 @@ pub fn warning(code: &str, detail: Option<&str>) -> String {
         };
     };
     sentence(known, &super::line(detail.unwrap_or_default()))
+}
+
+/// Returns the sentence of several warnings of one code and file, which are about so many bytes together. Returns `None` if
+/// each is told by itself.
+pub fn together(code: Code, bytes: u64, lines: &[u64]) -> Option<String> {
+    let count = lines.len();
+    let lines = shown(lines);
+    let comments =
+        format!("{count} comments of {bytes} bytes together ({lines}): readers do not see them");
+    if code == Code::CommentRemoved {
+        Some(format!(
+            "{comments}, but tools that give a file whole, as Codex and opencode do, give them to their models; ctxpin's prompt leaves them out"
+        ))
+    } else if code == Code::CommentHidden {
+        Some(format!("{comments}, but a model does"))
+    } else if code == Code::InvisibleRemoved {
+        Some(format!(
+            "invisible characters ({bytes} bytes together, {lines}): readers do not see them, but tools such as Claude Code, Codex and opencode give them to their models; ctxpin's prompt leaves them out"
+        ))
+    } else {
+        None
+    }
+}
+
+/// Returns numbers of lines for a sentence.
+fn shown(lines: &[u64]) -> String {
+    let mut lines = lines.to_vec();
+    lines.dedup();
+    let (first, rest) = lines.split_at(lines.len().min(LINES_SHOWN_MAX));
+    let first: Vec<_> = first.iter().map(u64::to_string).collect();
+    let more = match rest.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let lines = if lines.len() == 1 { "line" } else { "lines" };
+    format!("{lines} {}{more}", first.join(", "))
 }
 
 fn sentence(code: Code, detail: &str) -> String {

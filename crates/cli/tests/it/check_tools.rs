@@ -173,3 +173,73 @@ fn an_import_is_told_as_claude_code_reads_it() {
                     1 problem, 0 warnings\n";
     assert_eq!(said.out, expected);
 }
+
+#[test]
+fn comments_of_one_file_are_one_line_for_people() {
+    let bench = Bench::new();
+    let text = "<!-- a -->\none\n\n<!-- b -->\ntwo\u{200b}\nthree\u{200b}\n";
+    let root = repository(&bench, "app", &[("AGENTS.md", text)]);
+    assert_eq!(
+        found(&bench, &root, &[]),
+        [
+            "AGENTS.md:1 comment-removed",
+            "AGENTS.md:4 comment-removed",
+            "AGENTS.md:5 invisible-removed",
+            "AGENTS.md:6 invisible-removed",
+        ]
+    );
+    let said = bench.run(&root, &["check"]);
+    let expected = "AGENTS.md:1: warning: 2 comments of 20 bytes together (lines 1, 4): readers do not see them, but tools that give a file whole, as Codex and opencode do, give them to their models; ctxpin's prompt leaves them out [comment-removed]\n\
+                    AGENTS.md:5: problem: invisible characters (6 bytes together, lines 5, 6): readers do not see them, but tools such as Claude Code, Codex and opencode give them to their models; ctxpin's prompt leaves them out [invisible-removed]\n\
+                    2 problems, 2 warnings\n";
+    assert_eq!(said.out, expected);
+    let github = bench.run(&root, &["check", "--format", "github"]);
+    assert_eq!(github.out.lines().count(), 2, "{github:#?}");
+}
+
+#[test]
+fn a_directory_that_several_tools_do_not_search_is_told_once() {
+    let bench = Bench::new();
+    let deep = format!("{}AGENTS.md", "d/".repeat(13));
+    let root = repository(&bench, "app", &[("AGENTS.md", "ok\n"), (&deep, "ok\n")]);
+    let expected = format!("{}:0 search-cut", ["d"; 12].join("/"));
+    assert_eq!(found(&bench, &root, &[]), [expected]);
+}
+
+#[test]
+fn a_file_that_a_text_names_by_way_of_example_is_not_missing() {
+    let bench = Bench::new();
+    let of_any_skill = "Put them in `references/agents/`, and link to `references/setup.md`.\n\n\
+                        Example:\n- `scripts/right.py` (right)\n- `scripts/wrong.py` (wrong)\n\nRun `scripts/gone.py`.\n";
+    let skill = |text: &str| format!("---\nname: s\ndescription: d\n---\n{text}");
+    let root = repository(
+        &bench,
+        "app",
+        &[
+            ("AGENTS.md", of_any_skill),
+            ("scripts/here.py", ""),
+            ("docs/guide.md", "ok\n"),
+            (
+                ".agents/skills/s/SKILL.md",
+                &skill(
+                    "See [the guide](docs/guide.md), [a link](./docs/guide.md) and\n`recipes`'s\n`references/one.md`.\n\n\
+                     Add `references/notes.md` if you need it. Keep `references/notes.md` short.\n\n\
+                     Read `references/gone.md`.\n",
+                ),
+            ),
+            (
+                ".agents/skills/recipes/SKILL.md",
+                "---\nname: recipes\ndescription: d\n---\n",
+            ),
+            (".agents/skills/recipes/references/one.md", "ok\n"),
+        ],
+    );
+    assert_eq!(
+        found(&bench, &root, &[]),
+        [
+            ".agents/skills/s/SKILL.md:5 file-missing",
+            ".agents/skills/s/SKILL.md:11 file-missing",
+            "AGENTS.md:7 file-missing",
+        ]
+    );
+}
