@@ -56,6 +56,8 @@ pub struct ChatRecord {
     pub head_settled: bool,
     /// The same as [`DriftFacts::first_other_at`].
     pub first_other_at: Option<Moment>,
+    /// The same as [`DriftFacts::made_at`], if the chat has a pin.
+    pub made_at: Option<Moment>,
     /// The prompt of the head, if it has been rendered.
     pub head_prompt: Option<BlobHash>,
     /// The refusal of the agent's last push. If there is one, the head may be older than the workspace.
@@ -74,7 +76,7 @@ impl ChatRecord {
         let (pin, head) = (self.pin.as_ref()?, self.head?);
         drift(&DriftFacts {
             pinned: pin.pin.hashes,
-            pinned_at: pin.pinned_at,
+            made_at: self.made_at.unwrap_or(pin.pinned_at),
             head: head.hashes,
             declined: self.declined,
             first_other_at: self.first_other_at,
@@ -115,6 +117,7 @@ impl ChatRecord {
             // The drift says what these mean for the chat.
             declined: _,
             first_other_at: _,
+            made_at: _,
             // It only says how dear a move is.
             head_prompt: _,
             title,

@@ -35,13 +35,14 @@ pub const PINS_READ_MAX: u32 = 16;
 #[derive(Debug, Clone, Copy)]
 pub struct DriftFacts {
     pub pinned: Hashes,
-    pub pinned_at: Moment,
+    /// When the chat got its pin. A move back to a pin is none by which the chat got it.
+    pub made_at: Moment,
     pub head: Hashes,
     /// The hashes of the head that was declined last.
     pub declined: Option<Hashes>,
     /// The time at which the server received the first head that the chat has not taken whole: the one after
     /// the last head equal to the pin or, if the pin is composed of parts, equal to the last of the
-    /// [`PINS_READ_MAX`] pins before that was a head. `None` if none of these was a head of the agent.
+    /// [`PINS_READ_MAX`] pins before the chat got it that was a head. `None` if none of these was a head of the agent.
     pub first_other_at: Option<Moment>,
     pub tools: ToolsMode,
 }
@@ -52,7 +53,7 @@ pub fn drift(facts: &DriftFacts) -> Option<Drift> {
     if facts.pinned.same(facts.head, facts.tools) {
         return None;
     }
-    let since = facts.first_other_at.unwrap_or(facts.pinned_at);
+    let since = facts.first_other_at.unwrap_or(facts.made_at);
     let declined = facts
         .declined
         .is_some_and(|d| d.same(facts.head, facts.tools));
@@ -77,7 +78,7 @@ mod tests {
     fn facts() -> DriftFacts {
         DriftFacts {
             pinned: hashes("a", "t"),
-            pinned_at: at(10),
+            made_at: at(10),
             head: hashes("b", "t"),
             declined: None,
             first_other_at: Some(at(20)),

@@ -6,7 +6,7 @@ use ctxpin_model::chat::{ChatFilter, ChatPlace, ChatSummary, ChatsPart};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::page::ListPart;
 
-use crate::chats::{JOINS, conditions, first_other_at, of_ids, select_summary};
+use crate::chats::{JOINS, conditions, first_other_at, made_at, of_ids, select_summary};
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, object::Account};
@@ -35,7 +35,9 @@ async fn part_by_drift(
     );
     let query = query
         .push(first_other_at!())
-        .push(", c.pinned_at) as since from chats c")
+        .push(", ")
+        .push(made_at!())
+        .push(") as since from chats c")
         .push(JOINS);
     let query = conditions(query, owner, filter).push(") v) w");
     let query = match part {

@@ -1,8 +1,11 @@
 //! Drift: which changes count, when a drift began, and that the bytes of a pinned prompt stay.
 
 use ctxpin_model::diff::Subject;
+use ctxpin_model::pin_move::{BulkMove, Decision, MoveBack, PinMove, SeenChat};
+use ctxpin_model::policy::Policy;
 use ctxpin_model::resource::Kind;
 use ctxpin_model::tools_mode::ToolsMode;
+use ctxpin_operations::bulk_moves::{bulk_move, bulk_rollback};
 use ctxpin_testing::chats::TestChat;
 use ctxpin_testing::databases::TestService;
 use ctxpin_testing::workspace::Workspace;
@@ -21,7 +24,8 @@ ctxpin_testing::on_both_databases!(
     an_equal_head_within_a_drift_ends_it,
     a_move_back_brings_back_since_when_the_chat_drifted,
     taking_a_part_leaves_since_when_the_chat_drifted,
-    a_pin_of_parts_after_the_present_head_drifts_since_it_was_made,
+    no_move_that_is_undone_changes_since_when_a_chat_drifted,
+    a_pin_that_was_no_head_drifts_since_the_chat_got_it,
     live_tools_are_no_drift,
     pinned_tools_are_drift,
     a_changed_configuration_counts_among_the_tools,
@@ -152,23 +156,91 @@ async fn taking_a_part_leaves_since_when_the_chat_drifted(test: &TestService) {
     assert_eq!(chat.record().await.drift().unwrap().since, test.clock.now());
 }
 
-async fn a_pin_of_parts_after_the_present_head_drifts_since_it_was_made(test: &TestService) {
+async fn no_move_that_is_undone_changes_since_when_a_chat_drifted(test: &TestService) {
     let mut scene = Scene::new(test).await;
     let files = |a: &str, b: &str| Workspace::new("/w").file("a.md", a).file("b.md", b);
     scene.push(&files("a1", "b1")).await;
-    let chat = scene.chat().await;
+    let [whole, of_parts] = [scene.chat().await, scene.chat().await];
     scene.push(&files("a2", "b2")).await;
-    scene.minute();
-    chat.refresh().await.unwrap();
+    let began = test.clock.now();
+    of_parts.take(&["/w/a.md"]).await.unwrap();
     scene.push(&files("a3", "b3")).await;
+    for chat in [&whole, &of_parts] {
+        let pin = chat.snapshot().await.unwrap();
+        let is_drifted = async |what: &str| {
+            scene.minute();
+            let record = chat.record().await;
+            assert_eq!(record.drift().unwrap().since, began, "{what}");
+            assert_eq!(record.pin.unwrap().pin.snapshot, pin, "{what}");
+        };
+        let undo = async || {
+            let policy = Policy::Manual;
+            let undo = PinMove::Undo { to: pin, policy };
+            chat.move_to(undo).await.unwrap();
+        };
+        is_drifted("before").await;
+        for what in ["all", "all once more"] {
+            chat.refresh().await.unwrap();
+            scene.minute();
+            undo().await;
+            is_drifted(what).await;
+        }
+        chat.take(&["/w/b.md"]).await.unwrap();
+        undo().await;
+        is_drifted("a part").await;
+        chat.refresh().await.unwrap();
+        chat.rollback(pin).await.unwrap();
+        is_drifted("a rollback").await;
+        chat.clear().await.unwrap();
+        undo().await;
+        is_drifted("no pin").await;
+        chat.decline().await.unwrap();
+        is_drifted("declined").await;
+        chat.undecline().await.unwrap();
+        is_drifted("not declined").await;
+        let head = chat.record().await.head.unwrap().snapshot;
+        let seen = SeenChat {
+            chat: chat.id,
+            pin,
+            head,
+        };
+        let request = BulkMove {
+            chats: vec![seen],
+            decision: Decision::TakeAll,
+        };
+        let moved = bulk_move(scene.service, scene.owner, &request).await;
+        assert!(moved.unwrap().iter().all(|(_, moved)| moved.is_ok()));
+        let back = MoveBack {
+            chat: chat.id,
+            pin: head,
+            to: pin,
+            policy: Policy::Manual,
+        };
+        let moved = bulk_rollback(scene.service, scene.owner, &[back]).await;
+        assert!(moved.unwrap().iter().all(|(_, moved)| moved.is_ok()));
+        is_drifted("many at once").await;
+    }
+    scene.push(&files("a4", "b4")).await;
+    for chat in [&whole, &of_parts] {
+        assert_eq!(chat.record().await.drift().unwrap().since, began);
+    }
+}
+
+async fn a_pin_that_was_no_head_drifts_since_the_chat_got_it(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&agents_md("one")).await;
+    let chat = scene.chat().await;
+    let got = test.clock.now();
+    let pin = chat.snapshot().await.unwrap();
+    let mut other = scene.other_agent().await;
     scene.minute();
-    chat.take(&["/w/a.md"]).await.unwrap();
-    let composed = chat.record().await.pin.unwrap();
-    chat.refresh().await.unwrap();
+    let pushed = other.push(scene.service, &agents_md("two")).await;
+    pushed.unwrap();
+    chat.bind(Some(other.id)).await.unwrap();
+    assert!(!chat.is_dirty().await);
     scene.minute();
-    // The last pin that was a head is the present head, which nothing follows.
-    chat.rollback(composed.pin.snapshot).await.unwrap();
-    assert_eq!(chat.record().await.drift().unwrap().since, test.clock.now());
+    chat.rollback(pin).await.unwrap();
+    assert_eq!(chat.record().await.drift().unwrap().since, got);
 }
 
 async fn live_tools_are_no_drift(test: &TestService) {

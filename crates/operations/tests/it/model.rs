@@ -12,6 +12,7 @@
 mod compare;
 mod content;
 mod deciding;
+mod drifting;
 mod found;
 mod hands;
 mod lifecycle;

@@ -5,7 +5,6 @@
 //! added here, in [`super::steps`] and in [`super::hands`].
 
 use ctxpin_model::delivery::Delivery;
-use ctxpin_model::drift::PINS_READ_MAX;
 use ctxpin_model::evidence::Verdict;
 use ctxpin_model::mode::Mode;
 use ctxpin_model::moment::Moment;
@@ -196,13 +195,6 @@ impl Why {
     }
 }
 
-/// The difference between a chat's pin and its agent's head.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Drift {
-    pub since: Moment,
-    pub is_declined: bool,
-}
-
 impl Lifecycle {
     /// Returns the head of a chat's agent.
     pub fn head_of(&self, chat: &Chat) -> Option<&Content> {
@@ -219,25 +211,6 @@ impl Lifecycle {
     pub fn is_head_settled(&self, chat: &Chat) -> bool {
         chat.agent
             .is_some_and(|agent| self.agents[agent].is_settled)
-    }
-
-    /// Returns the expected drift of a chat.
-    pub fn drift_of(&self, chat: &Chat) -> Option<Drift> {
-        let (pin, head) = (chat.pin()?, self.head_of(chat)?);
-        if pin.same(head, chat.tools) {
-            return None;
-        }
-        let pinned_at = chat.history.last()?.pinned_at;
-        let heads = &self.agents[chat.agent?].heads;
-        let pins = chat.history.iter().rev().take(1 + PINS_READ_MAX as usize);
-        let last_equal = pins
-            .filter_map(|pin| pin.content.as_ref())
-            .find_map(|pin| heads.iter().rposition(|(old, _)| old.same(pin, chat.tools)));
-        let next = last_equal.and_then(|at| heads.get(at + 1));
-        let since = next.map_or(pinned_at, |(_, received_at)| *received_at);
-        let declined = chat.declined.as_ref();
-        let is_declined = declined.is_some_and(|declined| declined.same(head, chat.tools));
-        Some(Drift { since, is_declined })
     }
 
     pub fn agent_create(&mut self, replaces: Option<usize>) -> Answer {

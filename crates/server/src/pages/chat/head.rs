@@ -478,6 +478,7 @@ mod tests {
             head: Some(head("one")),
             head_settled: true,
             first_other_at: None,
+            made_at: None,
             head_prompt: None,
             agent_refused: None,
         };
