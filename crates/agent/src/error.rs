@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use ctxpin_client::error::ClientError;
+use ctxpin_private_files::remedy::with_remedy;
 use ctxpin_scan::ScanError;
 
 /// The reason why an agent cannot start or must end. The text says what to do.
@@ -87,7 +88,7 @@ impl AgentError {
     pub(crate) fn state(path: impl Into<PathBuf>, error: &io::Error) -> Self {
         Self::State {
             path: path.into(),
-            reason: error.to_string(),
+            reason: with_remedy(error),
         }
     }
 }

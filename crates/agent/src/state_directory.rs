@@ -7,6 +7,7 @@ use std::path::Path;
 
 use ctxpin_private_files::exposure::Demand;
 use ctxpin_private_files::lock::Lock;
+use ctxpin_private_files::remedy::with_remedy;
 use ctxpin_private_files::{directory, file};
 
 use serde::Serialize;
@@ -76,8 +77,13 @@ impl ListKind {
 /// Replaces the list at a path in one step.
 pub(crate) fn replace_list(path: &Path, list: &impl Serialize) -> Result<(), String> {
     let json = serde_json::to_vec_pretty(list).map_err(|error| error.to_string())?;
-    file::replace(path, &json)
-        .map_err(|error| format!("{} cannot be written: {error}", path.display()))
+    file::replace(path, &json).map_err(|error| {
+        format!(
+            "{} cannot be written: {}",
+            path.display(),
+            with_remedy(&error)
+        )
+    })
 }
 
 #[cfg(test)]

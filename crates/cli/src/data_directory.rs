@@ -36,6 +36,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_client::leads_to_this_machine;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Profile;
+use ctxpin_private_files::remedy::remedy;
 use ctxpin_private_files::{directory, file};
 use etcetera::BaseStrategy;
 use serde::de::DeserializeOwned;
@@ -383,12 +384,15 @@ fn key(bytes: &[u8]) -> String {
 /// Fails if it cannot be created.
 pub fn directory_create(path: &Path) -> Result<(), Failure> {
     directory::create(path).map_err(|error| {
-        Failure::new(format!("{} cannot be created", say::path(&path)))
-            .because(error)
-            .hint(Hint::set(
-                Setting::DataDirectoryVariable,
-                "names a directory that you may write to",
-            ))
+        let remedy = remedy(&error).map(Hint::say);
+        let failure = Failure::new(format!("{} cannot be created", say::path(&path)));
+        let failure = remedy
+            .into_iter()
+            .fold(failure.because(error), Failure::hint);
+        failure.hint(Hint::set(
+            Setting::DataDirectoryVariable,
+            "names a directory that you may write to",
+        ))
     })
 }
 
@@ -418,7 +422,7 @@ pub fn unreadable(path: &Path) -> Failure {
 ///
 /// Fails if it cannot be written.
 pub fn file_write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    file::replace(path, bytes).map_err(|error| unwritable(path).because(error))
+    file::replace(path, bytes).map_err(|error| unwritable(path, error))
 }
 
 /// Deletes a file, which need not exist.
@@ -428,15 +432,20 @@ pub fn file_write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 /// Fails if the file cannot be deleted.
 pub fn file_remove(path: &Path) -> Result<(), Failure> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(unwritable(path).because(error))
-        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unwritable(path, error)),
         _ => Ok(()),
     }
 }
 
-/// Returns the failure that a file cannot be written. The caller adds the cause.
-pub fn unwritable(path: &Path) -> Failure {
+/// Returns the failure that a file cannot be written, with what helps.
+pub fn unwritable(path: &Path, error: io::Error) -> Failure {
+    let remedy = remedy(&error).map(Hint::say);
+    let failure = not_written(path).because(error);
+    remedy.into_iter().fold(failure, Failure::hint)
+}
+
+/// Returns the failure that a file is not written. The caller adds the cause.
+pub fn not_written(path: &Path) -> Failure {
     Failure::new(format!("{} cannot be written", say::path(&path)))
 }
 

@@ -92,7 +92,7 @@ impl Enroller<'_> {
             token: Secret::new(token),
         };
         let credentials = AgentCredentials::write(self.kept, &created)?;
-        std::fs::remove_file(&draft).map_err(|error| unwritable(&draft).because(error))?;
+        std::fs::remove_file(&draft).map_err(|error| unwritable(&draft, error))?;
         say::note(&format!(
             "connected as workspace \"{}\", agent {}; its token is kept in {}",
             say::line(&created.agent.workspace),

@@ -192,7 +192,7 @@ pub fn lock_take(path: &Path) -> Result<Option<Lock>, Failure> {
 pub fn lock_note(path: &Path, lock: &Lock) -> Result<(), Failure> {
     Process::own()
         .note(lock)
-        .map_err(|error| unwritable(path).because(error))
+        .map_err(|error| unwritable(path, error))
 }
 
 /// Returns whether another process holds a lock. Concurrent checks do not disturb each other.

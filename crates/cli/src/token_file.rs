@@ -55,7 +55,7 @@ impl TokenFile {
         let written = self.file.write_all(text.as_bytes());
         written
             .and_then(|()| self.file.sync_all())
-            .map_err(|error| unwritable(&self.path).because(error))?;
+            .map_err(|error| unwritable(&self.path, error))?;
         self.is_written = true;
         Ok(())
     }

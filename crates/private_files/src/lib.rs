@@ -12,4 +12,5 @@ pub mod directory;
 pub mod exposure;
 pub mod file;
 pub mod lock;
+pub mod remedy;
 pub mod token;

@@ -274,7 +274,13 @@ mod tests {
             unreachable!("the storage is a file");
         };
         writer.execute("pragma max_page_count = 1").await.unwrap();
-        assert!(matches!(write(2).await, Err(Error::Unavailable(_))));
+        let full = write(2).await.unwrap_err();
+        assert!(matches!(full, Error::Unavailable(_)));
+        let told = full.to_string();
+        assert!(
+            told.contains("disk of the server's database is full"),
+            "{told}"
+        );
         write(3).await.unwrap();
         let count = database
             .single("select count(*) from blobs")

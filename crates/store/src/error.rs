@@ -30,7 +30,7 @@ pub enum Error {
     SchemaNewer { found: i64, known: i64 },
     /// The database cannot be reached, or cannot do it now, for instance because its disk is full. A retry
     /// may succeed later.
-    #[error("the database is not available")]
+    #[error("{}", .0.told())]
     Unavailable(#[source] Cause),
     /// The database refused a valid statement, or holds something that this release does not write. A retry
     /// fails again.

@@ -80,13 +80,16 @@ fn sqlite_code(error: &dyn DatabaseError) -> Option<u32> {
 const SQLITE_FULL: u32 = 13;
 const SQLITE_READONLY: u32 = 8;
 
+/// SQLite's result code for an error of the system, such as that of a quota.
+const SQLITE_IOERR: u32 = 10;
+
 /// Returns whether a condition may pass by itself: another process holds the file (5, 6, 15), memory is
 /// short (7), the statement was interrupted (9), or the disk or the file's mode refuses (8, 10, 13, 14).
 fn is_passing_in_sqlite(code: Option<u32>) -> bool {
     code.is_some_and(|code| {
         matches!(
             code,
-            5 | 6 | 7 | SQLITE_READONLY | 9 | 10 | SQLITE_FULL | 14 | 15
+            5 | 6 | 7 | SQLITE_READONLY | 9 | SQLITE_IOERR | SQLITE_FULL | 14 | 15
         )
     })
 }
@@ -94,38 +97,78 @@ fn is_passing_in_sqlite(code: Option<u32>) -> bool {
 /// The cause of a database's failure, for the server's operator: the database's own message, with advice if
 /// there is any.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Cause(String);
+#[error("{text}")]
+pub struct Cause {
+    text: String,
+    told: &'static str,
+}
+
+/// What callers are told of a database's failure. Somebody who may write should learn why nothing can be written, and
+/// often has the server on the own machine.
+const UNAVAILABLE: &str = "the database is not available";
+const FULL: &str =
+    "the disk of the server's database is full; free space on it, and the server goes on by itself";
+const READ_ONLY: &str = "the server's database cannot be written, because its files or their file system are read-only; \
+     give the server's user write access";
 
 impl Cause {
     /// Returns a cause that was found here and not by the database.
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self {
+            text: text.into(),
+            told: UNAVAILABLE,
+        }
+    }
+
+    /// Returns what callers are told.
+    pub fn told(&self) -> &'static str {
+        self.told
     }
 }
 
 impl From<&sqlx::Error> for Cause {
     fn from(error: &sqlx::Error) -> Self {
         let Some(database) = error.as_database_error() else {
-            return Self(error.to_string());
+            return Self::new(error.to_string());
         };
         // `Display` would add the line in PostgreSQL's own source.
         let message = database.message();
-        let (text, advice) = match database.try_downcast_ref::<PgDatabaseError>() {
+        let (text, advice, told) = match database.try_downcast_ref::<PgDatabaseError>() {
             Some(error) => {
                 let code = error.code();
                 let text = format!("{message} (SQLSTATE {code})");
-                (text, advice_postgres(code))
+                (text, advice_postgres(code), told_of_postgres(code))
             }
-            None => (
-                message.to_owned(),
-                sqlite_code(database).and_then(advice_sqlite),
-            ),
+            None => {
+                let code = sqlite_code(database);
+                let advice = code.and_then(advice_sqlite);
+                (message.to_owned(), advice, told_of_sqlite(code))
+            }
         };
-        Self(match advice {
-            Some(advice) => format!("{text}; {advice}"),
-            None => text,
-        })
+        Self {
+            text: match advice {
+                Some(advice) => format!("{text}; {advice}"),
+                None => text,
+            },
+            told,
+        }
+    }
+}
+
+/// Returns what callers are told of a SQLSTATE.
+fn told_of_postgres(code: &str) -> &'static str {
+    match code {
+        "53100" => FULL,
+        _ => UNAVAILABLE,
+    }
+}
+
+/// Returns what callers are told of a primary result code of SQLite.
+fn told_of_sqlite(code: Option<u32>) -> &'static str {
+    match code {
+        Some(SQLITE_FULL) => FULL,
+        Some(SQLITE_READONLY) => READ_ONLY,
+        _ => UNAVAILABLE,
     }
 }
 
@@ -160,6 +203,9 @@ fn advice_postgres(code: &str) -> Option<&'static str> {
 fn advice_sqlite(code: u32) -> Option<&'static str> {
     Some(match code {
         SQLITE_FULL => "free space on the disk of the data directory",
+        SQLITE_IOERR => {
+            "look whether a quota on the disk of the data directory is used up, or the disk is broken"
+        }
         SQLITE_READONLY => {
             "give the server's user write access to the data directory and everything in it"
         }
@@ -187,6 +233,16 @@ mod tests {
             "22021", "22P05", "42501", "42703", "42P01", "3F000", "XX001",
         ];
         check(&wrong, Fault::Permanent);
+    }
+
+    #[test]
+    fn callers_learn_why_nothing_can_be_written() {
+        assert_eq!(told_of_postgres("53100"), FULL);
+        assert_eq!(told_of_postgres("53300"), UNAVAILABLE);
+        assert_eq!(told_of_sqlite(Some(SQLITE_FULL)), FULL);
+        assert_eq!(told_of_sqlite(Some(SQLITE_READONLY)), READ_ONLY);
+        assert_eq!(told_of_sqlite(Some(SQLITE_IOERR)), UNAVAILABLE);
+        assert_eq!(told_of_sqlite(None), UNAVAILABLE);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::{Event, Session};
 use crate::session::LocalSnapshot;
+use crate::shared::lock;
 
 /// How long a turn or a row of evidence is tried again.
 pub(super) const RETRY_TIME_MAX: Duration = Duration::from_secs(600);
@@ -20,18 +21,29 @@ pub(super) const RETRY_TIME_MAX: Duration = Duration::from_secs(600);
 /// The pause between two tries.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_secs(5);
 
-/// The result of the first try: the chat, or `None` if the server may respond soon.
-pub(super) type Tried = Result<Option<ChatId>, String>;
+/// The result of the first try.
+pub(super) enum Tried {
+    Recorded(ChatId),
+    /// A later try may succeed. The server says why, if it responds.
+    Later(Option<String>),
+    Refused(String),
+}
 
 fn tried(recorded: &Result<ChatId, ClientError>) -> Tried {
     match recorded {
-        Ok(chat) => Ok(Some(*chat)),
+        Ok(chat) => Tried::Recorded(*chat),
         // A server that does not know the token may be another one, which is worth a word.
         Err(error) if error.is_transient() && !matches!(error, ClientError::Unproven { .. }) => {
-            Ok(None)
+            Tried::Later(said(error))
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Tried::Refused(error.to_string()),
     }
+}
+
+/// Returns why a server that responds cannot record anything now.
+fn said(error: &ClientError) -> Option<String> {
+    let problem = error.problem()?;
+    Some(problem.to_string().trim_end_matches('.').to_owned())
 }
 
 /// What a hook told, for the server.
@@ -65,6 +77,7 @@ pub(super) async fn insistently(
     let until = Instant::now() + RETRY_TIME_MAX;
     loop {
         let recorded = recorded(client, event, &mut chat, deed).await;
+        *lock(&session.trouble) = recorded.as_ref().err().and_then(said);
         if let Some(tell) = tell.take() {
             // A hook that does not wait has dropped the other end.
             let _ = tell.send(tried(&recorded));

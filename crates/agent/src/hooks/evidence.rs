@@ -16,6 +16,7 @@ use ctxpin_model::id::ChatId;
 use ctxpin_model::mode::Mode;
 use ctxpin_model::profile::Profile;
 use ctxpin_private_files::file;
+use ctxpin_private_files::remedy::with_remedy;
 use ctxpin_protocol::convert::evidence::row_shape;
 use ctxpin_protocol::http::chats::{Chat, ChatChange, ChatQuery};
 use ctxpin_protocol::problem::ProblemName;
@@ -182,8 +183,9 @@ impl Evidence {
         let error = kept.await.err()?;
         tracing::warn!(%error, "pins cannot be kept, so evidence is not compared with them");
         Some(format!(
-            "ctxpin: {} cannot be written ({error}); sessions are recorded, but without evidence",
-            self.state_directory.display()
+            "ctxpin: {} cannot be written ({}); sessions are recorded, but their evidence may be lost",
+            self.state_directory.display(),
+            with_remedy(&error)
         ))
     }
 

@@ -123,6 +123,8 @@ struct Session {
     line: Mutex<Line>,
     /// How many events it has had.
     events: AtomicU64,
+    /// Why the server could not record an event of the session when it was asked last.
+    trouble: Mutex<Option<String>>,
     /// The session's chat, once the server has told it.
     chat: tokio::sync::Mutex<Option<ChatId>>,
     /// What an earlier process kept of it counts until the session's first start here.

@@ -16,7 +16,8 @@ use super::deed::{Deed, RETRY_TIME_MAX, Tried, start_of};
 use super::read::{KeptReads, Listing};
 use super::reading_time::{Starting, snapshot_read};
 use super::{
-    Arrived, Event, Fresh, Hooks, SCAN_TIME_MAX, START_TIME_MAX, is_name, keep_read, name, name_of,
+    Arrived, Event, Fresh, Hooks, SCAN_TIME_MAX, START_TIME_MAX, Session, is_name, keep_read, name,
+    name_of,
 };
 use crate::blocking::blocking;
 use crate::session::LocalSnapshot;
@@ -63,9 +64,10 @@ impl Hooks {
         let (snapshot, listing) = found.unzip();
         let pins = [newest, snapshot.clone()];
         let unwritable = self.evidence.keep_pins(pins).await;
-        let is_told = self
-            .is_unwritable_told
-            .swap(unwritable.is_some(), Ordering::Relaxed);
+        let is_told = self.is_unwritable_told.load(Ordering::Relaxed);
+        if unwritable.is_none() {
+            self.is_unwritable_told.store(false, Ordering::Relaxed);
+        }
         let start = start_of(
             event.call.source.as_deref().unwrap_or_default(),
             snapshot.as_deref(),
@@ -89,9 +91,9 @@ impl Hooks {
         let tried = self.behind(event.clone(), arrived, Deed::Start(start), late);
         let tried = tried.await?;
         // What an earlier process, or a hook that was never called, has left.
-        self.read_behind(event, session).await?;
-        self.first_reply(tried, until, unwritable.filter(|_| !is_told))
-            .await
+        self.read_behind(event, Arc::clone(&session)).await?;
+        let unwritable = unwritable.filter(|_| !is_told);
+        self.first_reply(&session, tried, until, unwritable).await
     }
 
     /// Ends with what the client has read at a start and its listing, once a scan that began then has ended. `before` is
@@ -138,33 +140,46 @@ impl Hooks {
         keep_read(&self.kept_reads, name(&event), &session);
         let tried = self.behind(event.clone(), arrived, Deed::Start(start), None);
         let tried = tried.await?;
-        self.read_behind(event, session).await?;
-        self.first_reply(tried, tokio::time::Instant::now() + START_TIME_MAX, None)
-            .await
+        self.read_behind(event, Arc::clone(&session)).await?;
+        let until = tokio::time::Instant::now() + START_TIME_MAX;
+        self.first_reply(&session, tried, until, None).await
     }
 
     /// Waits for the server's first answer to a start, and returns what the person is told.
     async fn first_reply(
         &self,
+        session: &Session,
         tried: oneshot::Receiver<Tried>,
         until: tokio::time::Instant,
-        message: Option<String>,
+        unwritable: Option<String>,
     ) -> Result<HookReply, String> {
-        match tokio::time::timeout_at(until, tried).await {
-            Ok(Ok(Ok(Some(chat)))) => Ok(HookReply {
-                chat: Some(chat.uuid()),
-                message,
-            }),
-            Ok(Ok(Err(reason))) => Err(reason),
-            Ok(Ok(Ok(None)) | Err(_)) | Err(_) => Ok(HookReply {
-                chat: None,
-                message: Some(format!(
-                    "ctxpin: {} does not respond yet; this session is recorded if it responds within {} minutes",
+        let reason = match tokio::time::timeout_at(until, tried).await {
+            Ok(Ok(Tried::Recorded(chat))) => {
+                let is_told = unwritable.is_some();
+                self.is_unwritable_told.fetch_or(is_told, Ordering::Relaxed);
+                return Ok(HookReply {
+                    chat: Some(chat.uuid()),
+                    message: unwritable,
+                });
+            }
+            Ok(Ok(Tried::Refused(reason))) => return Err(reason),
+            Ok(Ok(Tried::Later(reason))) => reason,
+            // What came before waits for the server.
+            Ok(Err(_)) | Err(_) => lock(&session.trouble).clone(),
+        };
+        let minutes = RETRY_TIME_MAX.as_secs() / 60;
+        Ok(HookReply {
+            chat: None,
+            message: Some(match reason {
+                Some(reason) => format!(
+                    "ctxpin: {reason}; this session is recorded if that changes within {minutes} minutes"
+                ),
+                None => format!(
+                    "ctxpin: {} does not respond yet; this session is recorded if it responds within {minutes} minutes",
                     self.server,
-                    RETRY_TIME_MAX.as_secs() / 60
-                )),
+                ),
             }),
-        }
+        })
     }
 }
 

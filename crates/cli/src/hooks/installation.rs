@@ -10,7 +10,7 @@ use super::settings_file::{SettingsFile, directories_remove};
 use super::settings_text::{self, Inserted, SettingsError};
 use super::{EVENTS, is_ours, other_notes, seconds_max};
 use crate::data_directory::{
-    DataDirectory, directory_create, file_remove, file_write, json_read, unwritable,
+    DataDirectory, directory_create, file_remove, file_write, json_read, not_written,
 };
 use crate::say::{self, Failure, Hint};
 
@@ -169,7 +169,7 @@ impl Installation {
         };
         directory_create(self.note.parent().unwrap_or(&self.note))?;
         let json = serde_json::to_vec_pretty(&note)
-            .map_err(|error| unwritable(&self.note).because(error))?;
+            .map_err(|error| not_written(&self.note).because(error))?;
         self.settings.write(Some(&edited.text))?;
         file_write(&self.note, &json)?;
         self.forget_others(before.as_deref())?;

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::settings_file::{directories_missing, directories_remove, replace};
 use super::{HookCommand, line, other_notes};
 use crate::data_directory::{
-    DataDirectory, directory_create, file_remove, file_write, json_read, unreadable, unwritable,
+    DataDirectory, directory_create, file_remove, file_write, json_read, not_written, unreadable,
+    unwritable,
 };
 use crate::say::{self, Failure, Hint};
 
@@ -108,10 +109,9 @@ impl PluginFile {
             written: Some(hash(&after)),
         };
         let json = serde_json::to_vec_pretty(&note)
-            .map_err(|error| unwritable(&self.note).because(error))?;
+            .map_err(|error| not_written(&self.note).because(error))?;
         file_write(&self.note, &json)?;
-        replace(&self.path, &after, 0o600)
-            .map_err(|error| unwritable(&self.path).because(error))?;
+        replace(&self.path, &after, 0o600).map_err(|error| unwritable(&self.path, error))?;
         notes
             .iter()
             .filter(|note| **note != self.note)
@@ -130,7 +130,7 @@ impl PluginFile {
         self.ensure_unchanged()?;
         let (notes, noted) = (self.notes()?, self.noted()?);
         if is_found {
-            fs::remove_file(&self.path).map_err(|error| unwritable(&self.path).because(error))?;
+            fs::remove_file(&self.path).map_err(|error| unwritable(&self.path, error))?;
         }
         if let Some(note) = noted {
             directories_remove(&note.directories);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ctxpin_private_files::file;
 
-use crate::data_directory::{unreadable, unwritable};
+use crate::data_directory::{not_written, unreadable, unwritable};
 use crate::say::{Failure, Hint};
 
 /// The greatest size of a tool's settings, in bytes.
@@ -62,7 +62,7 @@ impl SettingsFile {
             Some(text) => mode_of(&target).and_then(|mode| replace(&target, text, mode)),
             None => fs::remove_file(target),
         });
-        written.map_err(|error| unwritable(&self.path).because(error))
+        written.map_err(|error| unwritable(&self.path, error))
     }
 
     /// Checks that the file has no second name. The other name of a hard link would keep the text of before, and a text that
@@ -73,7 +73,7 @@ impl SettingsFile {
     /// Fails if it has one.
     pub fn demand_one_name(&self) -> Result<(), Failure> {
         match fs::metadata(&self.path) {
-            Ok(metadata) if metadata.is_file() && metadata.nlink() > 1 => Err(unwritable(
+            Ok(metadata) if metadata.is_file() && metadata.nlink() > 1 => Err(not_written(
                 &self.path,
             )
             .because("the file has another name, which would keep the text of before")
@@ -91,7 +91,7 @@ impl SettingsFile {
     /// Fails if the file is a link that leads to nothing that can be named.
     pub fn directories_missing(&self) -> Result<Vec<PathBuf>, Failure> {
         let target = self.target();
-        let target = target.map_err(|error| unwritable(&self.path).because(error))?;
+        let target = target.map_err(|error| unwritable(&self.path, error))?;
         let directory = target.parent().unwrap_or(Path::new("/"));
         Ok(directories_missing(directory))
     }

@@ -15,7 +15,7 @@ use super::settings_file::SettingsFile;
 use super::settings_text::{self, BYTE_ORDER_MARK, Hook};
 use super::{is_ours, other_notes};
 use crate::data_directory::{
-    DataDirectory, directory_create, file_remove, file_write, json_read, unreadable, unwritable,
+    DataDirectory, directory_create, file_remove, file_write, json_read, not_written, unreadable,
 };
 use crate::say::{self, Failure, Hint};
 
@@ -126,7 +126,7 @@ impl Trust {
         };
         directory_create(self.note.parent().unwrap_or(&self.note))?;
         let json = serde_json::to_vec_pretty(&note)
-            .map_err(|error| unwritable(&self.note).because(error))?;
+            .map_err(|error| not_written(&self.note).because(error))?;
         self.config.write(Some(&after))?;
         file_write(&self.note, &json)
     }

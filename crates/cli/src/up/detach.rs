@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::{Announcement, Place, Voice};
-use crate::data_directory::DataDirectory;
+use crate::data_directory::{DataDirectory, unwritable};
 use crate::owned::file_demand;
 use crate::say::{self, Failure, Hint, Progress};
 
@@ -34,7 +34,8 @@ pub async fn start() -> Result<(), Failure> {
     let data = DataDirectory::locate()?;
     data.create()?;
     file_demand(&data.log_file())?;
-    let log = log_open(&data.log_file()).map_err(cannot)?;
+    let log = log_open(&data.log_file());
+    let log = log.map_err(|error| unwritable(&data.log_file(), error))?;
     let program = env::current_exe().map_err(cannot)?;
     // The flag follows the verb, where it cannot be mistaken for a value.
     let mut arguments = env::args_os().skip(1);

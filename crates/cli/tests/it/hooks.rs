@@ -502,7 +502,7 @@ fn a_session_is_followed_where_nothing_can_be_written() {
     fs::write(state.join("pins"), "").unwrap();
     let start = json!({"source": "startup"});
     let told = watched.told("s1", "SessionStart", &start).unwrap();
-    assert_says(&told, &["cannot be written", "without evidence"]);
+    assert_says(&told, &["cannot be written", "their evidence may be lost"]);
     assert_eq!(watched.told("s2", "SessionStart", &start), None);
     watched.told("s1", "UserPromptSubmit", &json!({"prompt_id": "t1"}));
     assert_eq!(watched.turns("s1", 1).len(), 1);

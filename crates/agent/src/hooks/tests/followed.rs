@@ -3,6 +3,7 @@
 mod guessed;
 mod rewritten;
 mod starting;
+mod told;
 mod written_late;
 
 use std::io::Write as _;
@@ -25,6 +26,9 @@ use crate::reading::ProjectScan;
 /// The time at which everything happens.
 const NOW: &str = "2026-11-28T08:00:00Z";
 
+/// What the headers of a problem are.
+const PROBLEM: &str = "content-type: application/problem+json\r\n";
+
 /// What the server has.
 #[derive(Default)]
 struct Kept {
@@ -40,6 +44,8 @@ struct Kept {
     asked: Vec<String>,
     /// Whether the server refuses for a while.
     is_away: bool,
+    /// Why it does, if it says so.
+    trouble: Option<Value>,
     /// What a start without a head moves the pin to.
     head: Value,
     /// The head that an agent had and never pushed.
@@ -172,14 +178,15 @@ impl Followed {
             let answer = match kept.is_away {
                 true => Answered {
                     status: 503,
-                    ..Answered::ok(Value::Null)
+                    headers: PROBLEM.into(),
+                    body: kept.trouble.clone().unwrap_or_default(),
                 },
                 false => {
                     let answer = kept.answer(asked);
                     match answer["status"].as_u64() {
                         Some(status) => Answered {
                             status: status as u16,
-                            headers: "content-type: application/problem+json\r\n".into(),
+                            headers: PROBLEM.into(),
                             body: answer,
                         },
                         None => Answered::ok(answer),
@@ -746,27 +753,4 @@ async fn what_waits_of_all_sessions_has_a_bound() {
     // When the server has the others, there is room again.
     lock(&followed.hooks.sessions).retain(|key, _| key.session == "new");
     followed.gives("new", 100_000).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_person_is_told_once_that_nothing_can_be_written() {
-    let followed = Followed::new().await;
-    let pins = followed.directory.path().join("pins");
-    fs::write(&pins, "a file in the place of the directory").unwrap();
-    let scan = || -> Fresh {
-        let scanned = followed.newest.borrow().clone();
-        Box::pin(async move { scanned })
-    };
-    let told = followed.started("s", scan()).await.unwrap();
-    assert!(told.contains("cannot be written"), "{told}");
-    assert_eq!(followed.started("s", scan()).await, None);
-    followed.prompt("s", "t1").await;
-    followed.settle().await;
-    let turns = lock(&followed.kept).turns.len();
-    assert_eq!(turns, 1, "the turn is recorded all the same");
-    fs::remove_file(&pins).unwrap();
-    assert_eq!(followed.started("s", scan()).await, None);
-    fs::remove_dir_all(&pins).unwrap();
-    fs::write(&pins, "").unwrap();
-    assert!(followed.started("s", scan()).await.is_some());
 }

@@ -17,7 +17,7 @@ use crate::chat_choice::current_directory;
 use crate::command::tool::ToolHomes;
 use crate::command::words;
 use crate::connect::Connection;
-use crate::data_directory::{DataDirectory, directory_create, file_write, unwritable};
+use crate::data_directory::{DataDirectory, directory_create, file_write, not_written};
 use crate::hooks::program;
 use crate::hooks::trust::Trust;
 use crate::hooks::{HookCommand, TOOLS};
@@ -224,7 +224,7 @@ async fn token_ensure(client: &Client, server: &Url, path: &Path) -> Result<(), 
     }
     let directory = path
         .parent()
-        .ok_or_else(|| unwritable(path).because("it names no file"))?;
+        .ok_or_else(|| not_written(path).because("it names no file"))?;
     directory_create(directory)?;
     let created = client
         .token_create(&TokenCreate {

@@ -284,7 +284,7 @@ impl Resume {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 say::print("the hooks are not paused\n")
             }
-            Err(error) => Err(unwritable(&path).because(error)),
+            Err(error) => Err(unwritable(&path, error)),
         }
     }
 }
