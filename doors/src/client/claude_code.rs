@@ -413,6 +413,8 @@ pub fn age(workspace: &mut Workspace, version: &str) {
         });
     }
     if version == OLDER {
+        // It gives every file that is denied.
+        workspace.change_texts(|text| text.replace("\"deny\": ", "\"ask\": "));
         // It lists skills in another form.
         workspace.remove("SKILL.md");
         let plugin = "{\"enabledPlugins\": {\"cc-plugin-agents-md@builtin\": false}}";
