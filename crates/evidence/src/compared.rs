@@ -8,10 +8,9 @@ use ctxpin_model::hash::BlobHash;
 use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::Kind;
 
-use crate::finder::WINDOW_BYTES;
 use crate::findings::{Foreign, Listed, What, line};
 use crate::known::{
-    Described, Known, KnownResource, KnownSnapshot, ResourceNumber, SkillPlace, Standing,
+    Described, Known, KnownResource, KnownSnapshot, ResourceNumber, SkillPlace, Standing, Whose,
 };
 use crate::reading::Request;
 use crate::record::transcript::Files;
@@ -32,10 +31,10 @@ pub struct Compared<'c> {
     pin: usize,
     snapshot: &'c KnownSnapshot,
     request: &'c Request<'c>,
-    /// Each text that the client gave, with how often and where.
-    given: HashMap<usize, Count>,
-    /// The same of the texts of skills that are used, by the source that the client names. `None` if it names none.
-    given_as: HashMap<(usize, Option<&'c str>), Count>,
+    /// Each text that the client gave, with how often and where, by whose it is.
+    given: HashMap<(usize, Whose), Count>,
+    /// The same texts.
+    given_texts: HashSet<usize>,
     /// The texts that stand inside of those.
     inside: HashSet<usize>,
     /// The texts that stand elsewhere.
@@ -51,12 +50,14 @@ pub struct Compared<'c> {
     /// The last place at which the client says that all files are gone.
     all_withdrawn: Option<Place>,
     /// The texts of which the client shows edited lines, with the last place and the bytes.
-    edited: HashMap<usize, (Place, u64)>,
+    edited: HashMap<(usize, Whose), (Place, u64)>,
     has_list: bool,
     /// The last place of a text of each resource of the pin, by its source.
     present: HashMap<&'c str, Place>,
     /// The last of these places that is of an instruction file.
     newest: Option<Place>,
+    /// The last message in which Codex gives its files, or says that there are none.
+    block: Option<u64>,
     /// The places of the files of the pin that Codex joins, with their orders in the snapshot.
     joined: Vec<(Place, usize)>,
 }
@@ -66,6 +67,8 @@ struct Count {
     count: usize,
     first: Place,
     last: Place,
+    /// How many of them are in the last message.
+    in_last: usize,
 }
 
 impl Count {
@@ -74,6 +77,10 @@ impl Count {
             count: count.map_or(0, |count| count.count) + 1,
             first: count.map_or(place, |count| count.first),
             last: place,
+            in_last: count
+                .filter(|count| count.last.message == place.message)
+                .map_or(0, |count| count.in_last)
+                + 1,
         }
     }
 }
@@ -88,7 +95,7 @@ impl<'c> Compared<'c> {
             snapshot: &known.snapshots[pin],
             request,
             given: HashMap::new(),
-            given_as: HashMap::new(),
+            given_texts: HashSet::new(),
             inside: HashSet::new(),
             elsewhere: HashMap::new(),
             listed: HashMap::new(),
@@ -100,16 +107,17 @@ impl<'c> Compared<'c> {
             has_list: false,
             present: HashMap::new(),
             newest: None,
+            block: None,
             joined: Vec::new(),
         };
         for (place, what, is_instruction) in compared.places() {
             compared.note(place, what, is_instruction);
         }
-        for text in compared.given.keys() {
+        for text in &compared.given_texts {
             compared.inside.extend(known.finder.inside(*text));
         }
-        for resource in &compared.snapshot.resources {
-            if let Some(last) = compared.last(resource) {
+        for (number, resource) in compared.snapshot.resources.iter().enumerate() {
+            if let Some(last) = compared.last(number) {
                 compared.present.insert(&resource.source, last);
                 if resource.kind == Kind::InstructionFile {
                     compared.newest = compared.newest.max(Some(last));
@@ -121,31 +129,31 @@ impl<'c> Compared<'c> {
 
     /// Returns whether nobody can tell if the client chose to give no instruction files to the subagent.
     pub fn may_lack_files(&self) -> bool {
-        self.request.files == Files::Unsaid && !self.has_files()
+        self.request.due.files == Files::Unsaid && !self.has_files()
     }
 
     /// Returns whether the client gave an instruction file that every request of a session has.
     fn has_files(&self) -> bool {
         let mut given = self.places().filter(|(_, _, is_given)| *is_given);
         given.any(|(_, what, _)| match what {
-            What::Text { text, .. } => self.known.is_of_due_file(*text),
+            What::Text { text, whose } => self.known.is_of_due_file(*text, *whose),
             _ => false,
         })
     }
 
     fn note(&mut self, place: Place, what: &What, is_instruction: bool) {
         match what {
-            What::Text { text, skill } if is_instruction => {
-                let skill = skill.map(|skill| self.known.resource(skill).source.as_str());
-                let given = self.given.get(text).copied();
-                self.given.insert(*text, Count::add(given, place));
-                let given = self.given_as.get(&(*text, skill)).copied();
-                self.given_as
-                    .insert((*text, skill), Count::add(given, place));
+            What::Text { text, whose } if is_instruction => {
+                let given = self.given.get(&(*text, *whose)).copied();
+                self.given.insert((*text, *whose), Count::add(given, place));
+                self.given_texts.insert(*text);
                 if self.client == Profile::Codex {
-                    let owners = self.of_pin(&self.known.texts[*text].owners);
+                    let owners = self.of_pin(self.known.owners(*text, *whose));
                     let order = owners.map(|resource| resource.order).max();
                     self.joined.extend(order.map(|order| (place, order)));
+                }
+                if let Whose::Home | Whose::Project = whose {
+                    self.block = Some(place.message);
                 }
             }
             What::Text { text, .. } => {
@@ -165,11 +173,18 @@ impl<'c> Compared<'c> {
                 let source = &self.known.resource(*number).source;
                 self.withdrawn.insert(source, place);
             }
-            What::AllWithdrawn => self.all_withdrawn = Some(place),
-            What::Edited { text, bytes } => {
-                self.edited.insert(*text, (place, *bytes));
+            What::AllWithdrawn => {
+                self.all_withdrawn = Some(place);
+                self.block = Some(place.message);
+            }
+            What::Edited { text, whose, bytes } => {
+                self.edited.insert((*text, *whose), (place, *bytes));
             }
             What::List => self.has_list = true,
+            // Its frame names a path unless it is that of Codex's files.
+            What::Foreign(foreign) if self.client == Profile::Codex && foreign.path.is_none() => {
+                self.block = Some(place.message);
+            }
             What::Foreign(_) | What::Otherwise(_) => {}
         }
     }
@@ -177,11 +192,11 @@ impl<'c> Compared<'c> {
     /// Returns those of some resources that are the pin's.
     fn of_pin(
         &self,
-        owners: &'c [ResourceNumber],
-    ) -> impl Iterator<Item = &'c KnownResource> + use<'c> {
+        owners: impl Iterator<Item = ResourceNumber>,
+    ) -> impl Iterator<Item = &'c KnownResource> {
         let (known, pin) = (self.known, self.pin);
-        let owners = owners.iter().filter(move |owner| owner.snapshot == pin);
-        owners.map(|owner| known.resource(*owner))
+        let owners = owners.filter(move |owner| owner.snapshot == pin);
+        owners.map(|owner| known.resource(owner))
     }
 
     fn places(&self) -> impl Iterator<Item = (Place, &'c What, bool)> + use<'c> {
@@ -206,9 +221,10 @@ impl<'c> Compared<'c> {
                     Outcome::Shortened => self.listed.get(&number).and_then(|(_, bytes)| *bytes),
                     _ => None,
                 };
-                result.size_bytes = place.and_then(|place| self.size(number, resource, place));
+                let sized = place.filter(|_| outcome.has_size());
+                result.size_bytes = sized.and_then(|place| self.size(number, resource, place));
                 result.has_body = (resource.kind == Kind::Skill).then(|| {
-                    let body = self.body(resource);
+                    let body = self.body(number, resource);
                     body.is_some_and(|(outcome, _)| outcome.has_text())
                 });
                 results.push((subject, result));
@@ -293,8 +309,8 @@ impl<'c> Compared<'c> {
         let mut texts = resource.texts.iter();
         let text = texts.find(|text| {
             let is_given = self
-                .counts(**text, resource)
-                .any(|count| count.first == place);
+                .counts(**text, number)
+                .any(|(_, count)| count.first == place);
             is_given
                 || self
                     .elsewhere
@@ -316,43 +332,36 @@ impl<'c> Compared<'c> {
             return None;
         }
         let is_skill = resource.kind == Kind::Skill;
-        let body = self.body(resource);
+        let body = self.body(number, resource);
         match (is_skill, resource.is_due) {
             (true, _) => {
                 let listed = self.listed(number, resource);
-                Some(body.filter(|body| body.0 > listed.0).unwrap_or(listed))
+                // Of a skill that is listed and used, the place of its text says more.
+                Some(body.filter(|body| body.0 >= listed.0).unwrap_or(listed))
             }
             (false, false) => body,
-            (false, true) if self.request.files == Files::Never && !self.has_files() => body,
+            (false, true) if self.request.due.files == Files::Never && !self.has_files() => body,
             (false, true) => match body? {
-                (Outcome::NotAskedFor | Outcome::SeenElsewhere, _) => {
-                    let bytes = resource
-                        .texts
-                        .iter()
-                        .map(|text| self.known.texts[*text].bytes);
-                    let is_short = bytes.max() < Some(WINDOW_BYTES as u64);
-                    let outcome = match is_short {
-                        true => Outcome::TooShort,
-                        false => Outcome::Absent,
-                    };
-                    Some((outcome, None))
-                }
+                (Outcome::NotAskedFor | Outcome::SeenElsewhere, _) => Some((Outcome::Absent, None)),
                 given => Some(given),
             },
         }
     }
 
     /// Returns what became of the text of a resource.
-    fn body(&self, resource: &KnownResource) -> Option<(Outcome, Option<Place>)> {
+    fn body(&self, number: usize, resource: &KnownResource) -> Option<(Outcome, Option<Place>)> {
         if resource.texts.is_empty() {
             return None;
         }
         let counts = resource.texts.iter();
         let counts: Vec<_> = counts
-            .flat_map(|text| self.counts(*text, resource).map(move |count| (text, count)))
+            .flat_map(|text| {
+                let counts = self.counts(*text, number);
+                counts.map(move |(whose, count)| (*text, whose, count))
+            })
             .collect();
-        let count: usize = counts.iter().map(|(_, count)| count.count).sum();
-        let Some(first) = counts.iter().map(|(_, count)| count.first).min() else {
+        let count: usize = counts.iter().map(|(_, _, count)| count.count).sum();
+        let Some(first) = counts.iter().map(|(_, _, count)| count.first).min() else {
             let mut elsewhere = resource.texts.iter();
             let elsewhere = elsewhere.find_map(|text| self.elsewhere.get(text));
             return Some(match elsewhere {
@@ -361,38 +370,66 @@ impl<'c> Compared<'c> {
             });
         };
         // Resources with equal texts are given one time each.
-        let owners = counts
+        let shared = counts
             .iter()
-            .flat_map(|(text, _)| &self.known.texts[**text].owners);
-        let shared = owners.filter(|owner| owner.snapshot == self.pin).count();
-        let is_gone = counts
-            .iter()
-            .all(|(_, count)| self.is_withdrawn(resource.kind, &resource.source, count.last));
+            .map(|(text, whose, _)| self.of_pin(self.known.owners(*text, *whose)).count());
+        let mut given = counts.iter();
+        let is_gone = given.all(|(_, whose, count)| self.is_gone(resource, *whose, count.last));
         let outcome = match resource.cut_at {
-            _ if is_gone => Outcome::Stale,
-            _ if resource.is_due && count > shared => Outcome::Repeated,
+            _ if is_gone => Outcome::Absent,
+            _ if resource.is_due && Some(count) > shared.max() => Outcome::Repeated,
             Some(_) => Outcome::GivenUpTo,
             None => Outcome::Given,
         };
         Some((outcome, Some(first)))
     }
 
-    /// Returns how often and where the client gave a text of a resource. What it gave as the text of another skill does
-    /// not count.
-    fn counts(&self, text: usize, resource: &KnownResource) -> impl Iterator<Item = Count> + use<> {
-        let counts = match resource.kind {
-            Kind::Skill => [None, Some(resource.source.as_str())]
-                .map(|skill| self.given_as.get(&(text, skill)).copied()),
-            _ => [self.given.get(&text).copied(), None],
-        };
-        counts.into_iter().flatten()
+    /// Returns whether what the client gave of a resource of the pin up to a place is taken back behind it: the client says
+    /// that the file is gone, or Codex has given its files anew.
+    fn is_gone(&self, resource: &KnownResource, whose: Whose, last: Place) -> bool {
+        let is_joined = matches!(whose, Whose::Home | Whose::Project);
+        let is_before = |block| last.message < block;
+        is_joined && self.block.is_some_and(is_before)
+            || self.is_withdrawn(resource.kind, &resource.source, last)
     }
 
-    /// Returns the last place of a text of a resource.
-    fn last(&self, resource: &KnownResource) -> Option<Place> {
-        let texts = resource.texts.iter();
-        let counts = texts.flat_map(|text| self.counts(*text, resource));
-        counts.map(|count| count.last).max()
+    /// Returns how often and where the client gave a text of a resource of the pin, by whose it says that it is. What it gave as
+    /// the text of another one does not count.
+    fn counts(&self, text: usize, resource: usize) -> impl Iterator<Item = (Whose, Count)> {
+        let owner = ResourceNumber {
+            snapshot: self.pin,
+            resource,
+        };
+        let source = self.known.source(&self.known.resource(owner).source);
+        let whose = [
+            Whose::Unsaid,
+            Whose::File,
+            Whose::Skill,
+            Whose::Home,
+            Whose::Project,
+        ];
+        let whose = whose.into_iter().chain(source.map(Whose::Source));
+        let whose = whose.filter(move |whose| self.known.counts_for(*whose, owner));
+        whose.filter_map(move |whose| {
+            let count = self.given.get(&(text, whose)).copied()?;
+            let is_its = whose != Whose::Project || self.is_among(text, owner, count.in_last);
+            is_its.then_some((whose, count))
+        })
+    }
+
+    /// Returns whether a file is among the first ones of the project with an equal text. Codex joins them without their paths,
+    /// so as many of them count as the text stands there times.
+    fn is_among(&self, text: usize, file: ResourceNumber, times: usize) -> bool {
+        let order = self.known.resource(file).order;
+        let owners = self.of_pin(self.known.owners(text, Whose::Project));
+        owners.filter(|owner| owner.order < order).count() < times
+    }
+
+    /// Returns the last place of a text of a resource of the pin.
+    fn last(&self, number: usize) -> Option<Place> {
+        let texts = self.snapshot.resources[number].texts.iter();
+        let counts = texts.flat_map(|text| self.counts(*text, number));
+        counts.map(|(_, count)| count.last).max()
     }
 
     /// Returns what the lists of skills have of a skill of the pin.
@@ -400,8 +437,9 @@ impl<'c> Compared<'c> {
         match self.listed.get(&number) {
             Some((place, None)) => (Outcome::Given, Some(*place)),
             Some((place, Some(_))) => (Outcome::Shortened, Some(*place)),
-            // A client without the means to use a skill gives no list.
-            None if !self.has_list || !skill.is_due => (Outcome::NotAskedFor, None),
+            None if !skill.is_due => (Outcome::NotAskedFor, None),
+            // A subagent without the means to use a skill gets no list.
+            None if !self.has_list && !self.request.due.has_list => (Outcome::NotAskedFor, None),
             None => (Outcome::Absent, None),
         }
     }
@@ -460,7 +498,7 @@ impl<'c> Compared<'c> {
     /// Returns the resource of the pin that a list means by a name alone. Returns `None` if the pin has none that the list
     /// should have: Claude Code's own skills and commands may have the name too.
     fn meant(&self, name: usize) -> Option<&'c KnownResource> {
-        let meant = self.of_pin(&self.known.names[name].owners);
+        let meant = self.of_pin(self.known.names[name].owners.iter().copied());
         let rank = |resource: &&KnownResource| match resource.standing {
             // It stands in place of the one that is due.
             Standing::Unusable | Standing::Invalid => 0,
@@ -508,8 +546,8 @@ impl<'c> Compared<'c> {
         let is_replaced = match (self.client, kind) {
             // Its message replaces all that came before.
             (Profile::Codex, Kind::InstructionFile) => {
-                let newest = self.newest;
-                newest.is_some_and(|newest| newest.message > place.message)
+                let newest = self.newest.map(|newest| newest.message);
+                newest.max(self.block) > Some(place.message)
             }
             _ => {
                 let present = self.present.get(source);
@@ -543,8 +581,8 @@ impl<'c> Compared<'c> {
     /// Returns the texts that the client gave and the pin does not have.
     fn other_texts(&self) -> Vec<(Subject, ResourceResult)> {
         let texts = self.given.iter();
-        let results = texts.filter_map(|(text, count)| {
-            let (resource, outcome) = self.other_text(*text, count.last)?;
+        let results = texts.filter_map(|((text, whose), count)| {
+            let (resource, outcome) = self.other_text(*text, *whose, count.last)?;
             let bytes = self.known.texts[*text].bytes;
             Some(self.sized(resource, outcome, count.first, bytes))
         });
@@ -554,9 +592,9 @@ impl<'c> Compared<'c> {
     /// Returns the texts of which the client gave edited lines alone and which the pin does not have.
     fn edited_texts(&self) -> Vec<(Subject, ResourceResult)> {
         let texts = self.edited.iter();
-        let texts = texts.filter(|(text, _)| !self.given.contains_key(text));
-        let results = texts.filter_map(|(text, (place, bytes))| {
-            let (resource, outcome) = self.other_text(*text, *place)?;
+        let texts = texts.filter(|(of, _)| !self.given.contains_key(of));
+        let results = texts.filter_map(|((text, whose), (place, bytes))| {
+            let (resource, outcome) = self.other_text(*text, *whose, *place)?;
             let (subject, result) = self.sized(resource, outcome, *place, *bytes);
             let given_bytes = Some(*bytes);
             Some((
@@ -571,8 +609,13 @@ impl<'c> Compared<'c> {
     }
 
     /// Returns the resource of a text whose last place is `last`, and what the text is. Returns `None` if the pin has it.
-    fn other_text(&self, text: usize, last: Place) -> Option<(&'c KnownResource, Outcome)> {
-        let owners = &self.known.texts[text].owners;
+    fn other_text(
+        &self,
+        text: usize,
+        whose: Whose,
+        last: Place,
+    ) -> Option<(&'c KnownResource, Outcome)> {
+        let owners: Vec<_> = self.known.owners(text, whose).collect();
         if owners.iter().any(|owner| owner.snapshot == self.pin) {
             return None;
         }
@@ -593,7 +636,7 @@ impl<'c> Compared<'c> {
         for (text, count) in &self.elsewhere {
             let owners = &self.known.texts[*text].owners;
             let is_pinned = owners.iter().any(|owner| owner.snapshot == self.pin);
-            if is_pinned || self.given.contains_key(text) {
+            if is_pinned || self.given_texts.contains(text) {
                 continue;
             }
             let said = owners.iter().map(|owner| {

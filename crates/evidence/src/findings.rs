@@ -10,12 +10,12 @@ use ctxpin_render::sanitise;
 use serde::{Deserialize, Serialize};
 
 use crate::edited::{Edited, edited};
-use crate::finder::Hit;
+use crate::finder::{Hit, WINDOW_BYTES};
 use crate::frame::{
-    Frame, Names, all_withdrawn, behind_result, frames_from, hook_output, role, withdrawn,
+    Ahead, Frame, Names, all_withdrawn, behind_result, frames_from, hook_output, role, withdrawn,
     without_arguments,
 };
-use crate::known::{Known, ResourceNumber, SkillPlace};
+use crate::known::{Known, ResourceNumber, SkillPlace, Whose};
 use crate::listing::{Item, Origin, Share, items, share};
 use crate::numbered::numbered;
 use crate::record::{Role, Said};
@@ -26,6 +26,14 @@ const FINDINGS_MAX: usize = 4_096;
 
 /// What Claude Code puts before a file that a person mentions, and before one that it shows again behind a compaction.
 const READ_RESULT: &str = "Result of calling the Read tool:\n";
+
+/// What stands between two files that Codex joins.
+const JOINT: &str = "\n\n";
+
+/// What ctxpin puts before the path of an instruction file, behind it, and behind the file.
+const OUR_FILE: &str = "<context-file source=\"";
+const OUR_FILE_BEGIN: &str = "\">\n";
+const OUR_FILE_END: &str = "\n</context-file>";
 
 /// Something that was found in a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,11 +52,7 @@ pub struct Finding {
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// A known text, by its number.
-    Text {
-        text: usize,
-        /// The newest resource with the source that the client names, if it says which skill is used.
-        skill: Option<ResourceNumber>,
-    },
+    Text { text: usize, whose: Whose },
     /// A text in the client's frame that is in no snapshot.
     Foreign(Foreign),
     /// The client says that a file which it gave is gone, by the newest resource with its source.
@@ -58,6 +62,7 @@ pub enum What {
     /// The client shows lines of a known text, by its number, because the file was edited.
     Edited {
         text: usize,
+        whose: Whose,
         /// The length of these lines, in bytes.
         bytes: u64,
     },
@@ -89,11 +94,16 @@ impl What {
     /// Returns whether all numbers name something that is known.
     pub(crate) fn is_of(&self, known: &Known) -> bool {
         match self {
-            Self::Text { text, skill } => {
-                *text < known.texts.len() && skill.is_none_or(|number| known.has(number))
+            Self::Text { text, whose } | Self::Edited { text, whose, .. } => {
+                let is_source = match whose {
+                    Whose::Source(number) => known.has(*number),
+                    Whose::Unsaid | Whose::File | Whose::Skill | Whose::Home | Whose::Project => {
+                        true
+                    }
+                };
+                *text < known.texts.len() && is_source
             }
             Self::List | Self::AllWithdrawn => true,
-            Self::Edited { text, .. } => *text < known.texts.len(),
             Self::Foreign(foreign) => foreign.source.is_none_or(|number| known.has(number)),
             Self::Withdrawn(number) | Self::Otherwise(Listed::Source(number)) => known.has(*number),
             Self::Skill { described, .. } => *described < known.described.len(),
@@ -178,16 +188,15 @@ impl Look<'_> {
         // What a hook prints is not given as a file, also where the client's own words stand.
         let hook_output = hook_output(self.client, self.text).filter(|_| is_instruction);
         let mut found = Vec::new();
-        // The hits that a frame gives. One in the frame of a skill that never had the text is not given by it.
+        // The hits that a frame gives. One in the frame of a file that never had the text is not given by it.
         let mut given = Vec::new();
         for hit in &hits {
             let frame = frame_at(&frames, hit.at);
-            let skill = frame.and_then(|frame| self.skill(frame));
-            let is_other = skill.is_some_and(|skill| !self.known.is_text_of(hit.text, skill));
-            let what = What::Text {
-                text: hit.text,
-                skill: skill.filter(|_| !is_other),
-            };
+            let text = hit.text;
+            let whose = frame.map_or(Whose::Unsaid, |frame| self.whose(frame));
+            let is_other = !self.known.is_text_of(text, whose);
+            let whose = if is_other { Whose::Unsaid } else { whose };
+            let what = What::Text { text, whose };
             let is_printed = hook_output.is_some_and(|begin| hit.at >= begin);
             let is_given = (is_instruction && !is_printed || frame.is_some()) && !is_other;
             found.push(self.finding(what, is_given, hit.at));
@@ -239,6 +248,7 @@ impl Look<'_> {
         }
         if is_instruction {
             self.at_skills(&mut found);
+            self.at_ours(&mut found);
         }
         if self.client == Profile::ClaudeCode {
             let shown = match self.role {
@@ -267,7 +277,8 @@ impl Look<'_> {
 
     /// Returns the finding of a known text that the client does not give as an instruction.
     fn seen(&self, text: usize, at: usize) -> Finding {
-        self.finding(What::Text { text, skill: None }, false, at)
+        let whose = Whose::Unsaid;
+        self.finding(What::Text { text, whose }, false, at)
     }
 
     /// Looks at the notes about instruction files that were edited. What stands inside of a known text is no note.
@@ -299,10 +310,11 @@ impl Look<'_> {
         // A reminder has a line end before its end, and a message of the system has none.
         let shown = shown.trim_end_matches('\n');
         let bytes = shown.len() as u64;
+        let whose = Whose::Source(source);
         if let Some((text, is_whole)) = self.known.version(note, steps) {
             return Some(match is_whole {
-                true => What::Text { text, skill: None },
-                false => What::Edited { text, bytes },
+                true => What::Text { text, whose },
+                false => What::Edited { text, whose, bytes },
             });
         }
         Some(What::Foreign(Foreign {
@@ -354,12 +366,64 @@ impl Look<'_> {
         let text = shown
             .filter_map(|shown| self.known.filled(source, shown, steps))
             .next()?;
-        let skill = Some(skill);
-        Some(self.finding(What::Text { text, skill }, true, frame.range.start))
+        let whose = Whose::Source(skill);
+        Some(self.finding(What::Text { text, whose }, true, frame.range.start))
     }
 
-    /// Returns what a piece of a frame is that no long known text covers. A piece of blanks is nothing.
-    fn rest(&self, frame: &Frame<'_>, begin: usize, end: usize) -> Option<Finding> {
+    /// Returns what a piece of a frame is that no long known text covers: short known texts, or a text that no snapshot has.
+    /// A piece of blanks is nothing.
+    fn rest(&self, frame: &Frame<'_>, begin: usize, end: usize) -> Vec<Finding> {
+        if frame.names == Names::Project {
+            let joined = self.text.get(begin..end.max(begin));
+            let joined = joined.and_then(|joined| self.joined(begin, joined));
+            if let Some(joined) = joined {
+                return joined;
+            }
+        }
+        Vec::from_iter(self.other_rest(frame, begin, end))
+    }
+
+    /// Returns the short texts of files that a client joins, if a piece of a string has nothing else.
+    fn joined(&self, begin: usize, piece: &str) -> Option<Vec<Finding>> {
+        let mut ends = Vec::new();
+        let mut at = 0;
+        for part in piece.split(JOINT) {
+            ends.push((at, at + part.len()));
+            at += part.len() + JOINT.len();
+        }
+        // For each part from the last one on: the text with which a way to the end goes on, and the part behind it.
+        let mut ways: Vec<Option<(Option<usize>, usize)>> = vec![None; ends.len() + 1];
+        ways[ends.len()] = Some((None, ends.len()));
+        for (part, (from, to)) in ends.iter().enumerate().rev() {
+            let text = &piece[*from..*to];
+            if text.trim().is_empty() {
+                ways[part] = ways[part + 1].map(|_| (None, part + 1));
+                continue;
+            }
+            let from = to - text.trim_start().len();
+            let fitting = ends[part..].iter().enumerate();
+            let fitting = fitting.take_while(|(_, (_, to))| to - from < 2 * WINDOW_BYTES);
+            let texts = fitting.filter_map(|(more, (_, to))| {
+                let behind = part + more + 1;
+                let text = self.known.short(piece[from..*to].trim(), Whose::Project)?;
+                ways[behind].map(|_| (Some(text), behind))
+            });
+            ways[part] = texts.last();
+        }
+        let mut found = Vec::new();
+        let mut part = 0;
+        while part < ends.len() {
+            let (text, behind) = ways[part]?;
+            let whose = Whose::Project;
+            let at = begin + ends[part].0;
+            found.extend(text.map(|text| self.finding(What::Text { text, whose }, true, at)));
+            part = behind;
+        }
+        Some(found)
+    }
+
+    /// Returns what a piece of a frame is that is of one file.
+    fn other_rest(&self, frame: &Frame<'_>, begin: usize, end: usize) -> Option<Finding> {
         let piece = self.text.get(begin..end.max(begin))?;
         let is_skill = matches!(frame.names, Names::Skill(_));
         let piece = match is_skill {
@@ -388,11 +452,11 @@ impl Look<'_> {
         if source.is_none() && (self.role == Role::Tool || is_skill && unknown.is_none()) {
             return None;
         }
-        // Codex names another path of a skill behind a link.
-        let named = path.as_deref().filter(|_| unknown.is_none());
-        if let Some(text) = self.known.short(text, named) {
-            let skill = source.filter(|_| is_skill);
-            return Some(self.finding(What::Text { text, skill }, true, at));
+        let whose = self.whose(frame);
+        // Codex names another path of a skill behind a link. That of another file says that it is another one.
+        let short = self.known.short(text, whose);
+        if let Some(text) = short.filter(|_| whose != Whose::File) {
+            return Some(self.finding(What::Text { text, whose }, true, at));
         }
         let foreign = Foreign {
             path: path
@@ -414,6 +478,44 @@ impl Look<'_> {
         match frame.names {
             Names::Skill(path) => self.known.source(&skill_file(path)),
             Names::Path(_) | Names::Home | Names::Project => None,
+        }
+    }
+
+    /// Returns whose text a frame has.
+    fn whose(&self, frame: &Frame<'_>) -> Whose {
+        match frame.names {
+            Names::Path(path) => {
+                let source = self.known.source(path);
+                source.map_or(Whose::File, Whose::Source)
+            }
+            Names::Skill(_) => {
+                let source = self.skill(frame);
+                source.map_or(Whose::Skill, Whose::Source)
+            }
+            Names::Home => Whose::Home,
+            Names::Project => Whose::Project,
+        }
+    }
+
+    /// Looks at the short texts in a prompt of ctxpin, which a person may deliver. Longer ones are found anywhere.
+    fn at_ours(&self, found: &mut Vec<Finding>) {
+        let mut begins = Ahead::new(self.text, OUR_FILE_BEGIN);
+        for (at, _) in self.text.match_indices(OUR_FILE) {
+            let named = at + OUR_FILE.len();
+            let Some(begin) = begins.from(named) else {
+                return;
+            };
+            let body = &self.text[begin + OUR_FILE_BEGIN.len()..];
+            let body = &body[..body.floor_char_boundary(2 * WINDOW_BYTES)];
+            let text = body.split_once(OUR_FILE_END).and_then(|(text, _)| {
+                let path = &self.text[named..begin];
+                let is_path = path.len() <= SOURCE_BYTES_MAX;
+                let source = is_path.then(|| self.known.source(path));
+                let whose = Whose::Source(source.flatten()?);
+                let text = self.known.short(text.trim(), whose)?;
+                Some(What::Text { text, whose })
+            });
+            found.extend(text.map(|text| self.finding(text, true, at)));
         }
     }
 

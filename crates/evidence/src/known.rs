@@ -22,8 +22,8 @@ pub struct Known {
     pub(crate) key: EvidenceKey,
     pub(crate) finder: Finder,
     pub(crate) texts: Vec<Text>,
-    /// The texts that are too short to be found anywhere, by themselves, with the sources that have them.
-    short: HashMap<Arc<str>, (usize, HashSet<String>)>,
+    /// The texts that are too short to be found anywhere, by themselves.
+    short: HashMap<Arc<str>, usize>,
     sources: HashMap<String, ResourceNumber>,
     /// The skills with their descriptions. Equal ones are one.
     pub(crate) described: Vec<Described>,
@@ -60,12 +60,30 @@ struct Version {
 }
 
 /// A resource of one of the snapshots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ResourceNumber {
     /// The number of its snapshot, in the order in which [`Known::new`] got them.
     pub snapshot: usize,
     /// The place of its resource among those that a model can get.
     pub resource: usize,
+}
+
+/// Whose text a client gives, as far as it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whose {
+    /// It stands in no frame.
+    Unsaid,
+    /// That of a file whose path no snapshot has.
+    File,
+    /// That of a used skill whose path no snapshot has.
+    Skill,
+    /// That of the file in Codex's home.
+    Home,
+    /// That of one of the files of a project, which Codex joins.
+    Project,
+    /// That of the source of a resource, by the newest one.
+    Source(ResourceNumber),
 }
 
 /// The folders of skills in a directory of a project.
@@ -120,6 +138,19 @@ pub(crate) struct KnownSnapshot {
     pub home: Option<usize>,
     /// The working directory.
     pub directory: Option<String>,
+}
+
+impl KnownSnapshot {
+    /// Returns whether the working directory is the client's home or lies below it.
+    fn is_at_home(&self) -> bool {
+        let home = self.home.map(|home| &self.resources[home].source);
+        let home = home.and_then(|home| home.rsplit_once('/'));
+        let directory = self.directory.as_deref().unwrap_or_default();
+        home.is_some_and(|(home, _)| {
+            let below = directory.strip_prefix(home);
+            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        })
+    }
 }
 
 /// An instruction file or a skill of a snapshot, or one that the snapshot lists without pinning it.
@@ -201,15 +232,8 @@ impl Known {
             roots: &roots,
         };
         let digest = digest.hash();
-        let resource =
-            |owner: &ResourceNumber| &snapshots[owner.snapshot].resources[owner.resource];
         let short = numbers.into_iter();
         let short = short.filter(|(text, _)| text.len() < WINDOW_BYTES);
-        let short = short.map(|(text, number)| {
-            let sources = owners[number].iter();
-            let sources = sources.map(|owner| resource(owner).source.clone());
-            (text, (number, sources.collect()))
-        });
         let short = short.collect();
         let mut sources = HashMap::new();
         for (snapshot, known) in snapshots.iter().enumerate() {
@@ -248,12 +272,10 @@ impl Known {
         self.digest
     }
 
-    /// Returns the number of a text that is too short to be found anywhere, by the text itself and by a source that has
-    /// it. Without a source, any has it.
-    pub(crate) fn short(&self, text: &str, source: Option<&str>) -> Option<usize> {
-        let (number, sources) = self.short.get(text)?;
-        let is_it = source.is_none_or(|source| sources.contains(source));
-        is_it.then_some(*number)
+    /// Returns the number of a text that is too short to be found anywhere, by the text itself.
+    pub(crate) fn short(&self, text: &str, whose: Whose) -> Option<usize> {
+        let number = self.short.get(text).copied();
+        number.filter(|number| self.is_text_of(*number, whose))
     }
 
     /// Returns the newest snapshot that has a resource of this source.
@@ -339,17 +361,41 @@ impl Known {
         numbers.map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns whether a resource of this source has a text.
-    pub(crate) fn is_text_of(&self, text: usize, source: ResourceNumber) -> bool {
-        let source = &self.resource(source).source;
-        let mut owners = self.texts[text].owners.iter();
-        owners.any(|owner| self.resource(*owner).source == *source)
+    /// Returns whether a text that a client gives counts for a resource that has it.
+    pub(crate) fn counts_for(&self, whose: Whose, owner: ResourceNumber) -> bool {
+        let resource = self.resource(owner);
+        let snapshot = &self.snapshots[owner.snapshot];
+        let is_file = resource.kind == Kind::InstructionFile;
+        let is_home = snapshot.home == Some(owner.resource);
+        match whose {
+            Whose::Unsaid => true,
+            Whose::File => is_file,
+            Whose::Skill => resource.kind == Kind::Skill,
+            Whose::Home => is_file && is_home,
+            Whose::Project => is_file && (!is_home || snapshot.is_at_home()),
+            Whose::Source(named) => self.resource(named).source == resource.source,
+        }
     }
 
-    /// Returns whether a text is that of an instruction file that every request has.
-    pub(crate) fn is_of_due_file(&self, text: usize) -> bool {
-        let owners = self.texts[text].owners.iter();
-        let mut owners = owners.map(|owner| self.resource(*owner));
+    /// Returns the resources for which a text counts that a client gives.
+    pub(crate) fn owners(
+        &self,
+        text: usize,
+        whose: Whose,
+    ) -> impl DoubleEndedIterator<Item = ResourceNumber> {
+        let owners = self.texts[text].owners.iter().copied();
+        owners.filter(move |owner| self.counts_for(whose, *owner))
+    }
+
+    /// Returns whether a text that a client gives counts for a resource.
+    pub(crate) fn is_text_of(&self, text: usize, whose: Whose) -> bool {
+        self.owners(text, whose).next().is_some()
+    }
+
+    /// Returns whether a text that a client gives is that of an instruction file that every request has.
+    pub(crate) fn is_of_due_file(&self, text: usize, whose: Whose) -> bool {
+        let owners = self.owners(text, whose);
+        let mut owners = owners.map(|owner| self.resource(owner));
         owners.any(|owner| owner.kind == Kind::InstructionFile && owner.is_due)
     }
 

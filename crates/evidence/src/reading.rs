@@ -13,11 +13,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::findings::{Finding, look};
 use crate::known::Known;
-use crate::record::transcript::{Files, Hash, Row, Run, SaidBy};
+use crate::record::transcript::{Due, Hash, Row, Run, SaidBy};
 use crate::record::{Line, Lines, Role, Said, plugin, rollout, transcript};
 use crate::spelled;
 use crate::turn::{AtTurn, Begun};
 
+pub use crate::record::LineCounts;
 pub use crate::record::rollout::{Parent, parent, reviewed};
 pub use crate::request::{Found, Request};
 
@@ -28,7 +29,7 @@ const MESSAGES_MAX: usize = 200_000;
 const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
-const STATE_VERSION: u32 = 8;
+const STATE_VERSION: u32 = 9;
 
 /// What a reading keeps between two calls, which holds no text of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,20 +72,12 @@ pub struct State {
     is_full: bool,
     /// Whether the last item was made by the model.
     is_answering: bool,
+    /// What is due in the requests of a rollout, by the first session that it names.
+    due: Option<Due>,
     /// Whether a review has begun, of which the record has no request.
     is_reviewing: bool,
     pending: Option<Pending>,
     lines: LineCounts,
-}
-
-/// How many lines were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct LineCounts {
-    pub read: u64,
-    /// Of these, the lines of kinds that say nothing about requests.
-    pub passed_over: u64,
-    /// Of these, the lines that are too long or cannot be parsed.
-    pub broken: u64,
 }
 
 /// A message of the record.
@@ -108,7 +101,7 @@ struct Pending {
     /// When it was made, if a prompt of before may follow in the record.
     at: Option<String>,
     is_compacted: bool,
-    files: Files,
+    due: Due,
     messages: usize,
     #[serde(with = "spelled::list")]
     gaps: Vec<Gap>,
@@ -171,6 +164,7 @@ impl<'k> Reading<'k> {
             is_parent_missing: false,
             is_full: false,
             is_answering: false,
+            due: None,
             is_reviewing: false,
             pending: None,
             lines: LineCounts::default(),
@@ -431,7 +425,7 @@ impl<'k> Reading<'k> {
             turn,
             at: request.at,
             is_compacted: self.state.turn.is_compacted,
-            files: request.files,
+            due: request.due,
             messages: self.state.request.len(),
             gaps,
         };
@@ -456,6 +450,9 @@ impl<'k> Reading<'k> {
             Entry::Session(session) => {
                 let is_read = !self.state.request.is_empty();
                 self.state.is_parent_missing |= session.parent.is_some() && !is_read;
+                if !self.is_parent {
+                    self.state.due.get_or_insert(session.due);
+                }
                 self.state.session = session.id;
                 self.state.client_version = session.client_version;
                 let text = session.instructions.as_str().unwrap_or_default();
@@ -498,7 +495,7 @@ impl<'k> Reading<'k> {
                         turn: self.state.turn.id.clone(),
                         at: None,
                         is_compacted: self.state.turn.is_compacted,
-                        files: Files::Given,
+                        due: self.state.due.unwrap_or_default(),
                         messages: self.state.request.len(),
                         gaps: Vec::from_iter(
                             self.state.is_parent_missing.then_some(Gap::ParentNotRead),
@@ -563,7 +560,7 @@ impl<'k> Reading<'k> {
                         turn,
                         at: None,
                         is_compacted: self.state.turn.is_compacted,
-                        files: Files::Given,
+                        due: Due::default(),
                         messages,
                         gaps,
                     },
@@ -680,7 +677,7 @@ impl<'k> Reading<'k> {
             turn: pending.turn.as_deref(),
             client_version: self.state.client_version,
             is_compacted: pending.is_compacted,
-            files: pending.files,
+            due: pending.due,
             gaps,
             earlier,
             found,

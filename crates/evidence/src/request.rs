@@ -5,7 +5,7 @@ use ctxpin_model::evidence::Gap;
 
 use crate::findings::{Finding, What};
 use crate::known::Known;
-use crate::record::transcript::Files;
+use crate::record::transcript::Due;
 
 /// A request, as far as the record holds it.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct Request<'r> {
     pub gaps: Vec<Gap>,
     /// Whether the client has compacted the conversation since the turn began. Some clients read their files anew then.
     pub is_compacted: bool,
-    pub(crate) files: Files,
+    pub(crate) due: Due,
     /// The number of the last message of before the turn.
     pub(crate) earlier: u64,
     /// What was found in it, in its order.
@@ -38,9 +38,9 @@ impl Request<'_> {
                 is_instruction,
                 ..
             } = found.finding;
-            let text = match what {
-                What::Text { text, .. } if *is_instruction => *text,
-                What::Edited { text, .. } => *text,
+            let (text, whose) = match what {
+                What::Text { text, whose } if *is_instruction => (*text, *whose),
+                What::Edited { text, whose, .. } => (*text, *whose),
                 What::Text { .. }
                 | What::Skill { .. }
                 | What::List
@@ -49,7 +49,7 @@ impl Request<'_> {
                 | What::Withdrawn(_)
                 | What::AllWithdrawn => return false,
             };
-            found.message <= self.earlier && !known.is_of_due_file(text)
+            found.message <= self.earlier && !known.is_of_due_file(text, whose)
         };
         if !self.found.iter().any(is_earlier) {
             return None;

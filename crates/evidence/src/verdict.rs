@@ -77,7 +77,9 @@ impl<'k> Turn<'k> {
             match self.results.get_mut(&subject) {
                 Some(known) => {
                     let has_body = known.has_body.max(result.has_body);
-                    if result.outcome > known.outcome {
+                    // The place of a skill's text says more than that of its line in a list.
+                    let is_body = result.has_body == Some(true) && known.has_body != Some(true);
+                    if (result.outcome, is_body) > (known.outcome, false) {
                         *known = result;
                     }
                     known.has_body = has_body;

@@ -228,13 +228,13 @@ spelled! {
         Superseded = "superseded",
         /// A person, a tool or the model said it, and the client did not give it.
         SeenElsewhere = "seen-elsewhere",
-        /// The text has fewer than 64 bytes and does not stand in its client's frame.
+        /// The text has fewer than 64 bytes and does not stand in its client's frame. Rows of earlier releases have it.
         TooShort = "too-short",
         /// The client gave a file that the pin lists and does not have, because somebody chose that.
         KnownNotPinned = "known-not-pinned",
         /// The client gave a file that could not be pinned.
         KnownUnusable = "known-unusable",
-        /// It should have been given, and was not.
+        /// It should have been given, and was not, or it was taken back behind its place.
         Absent = "absent",
         /// A text of an earlier pin, without the present one behind it.
         Stale = "stale",
@@ -306,10 +306,10 @@ impl Outcome {
             Self::Shortened => "to `given_bytes` of the description in the list of skills",
             Self::Superseded => "if an earlier text has the present one behind it",
             Self::SeenElsewhere => "if a person, a tool or the model said it",
-            Self::TooShort => "to tell",
+            Self::TooShort => "to tell, in a row of an earlier release",
             Self::KnownNotPinned => "if the pin leaves the file out by choice",
             Self::KnownUnusable => "if the file could not be pinned",
-            Self::Absent => "if it was due and not given",
+            Self::Absent => "if it was due and not given, or taken back",
             Self::Stale => "if an earlier text has no present one behind it",
             Self::Newer => "if it is of the head or a later pin",
             Self::Foreign => "if no snapshot has the text",
@@ -354,7 +354,9 @@ pub struct ResourceResult {
 impl ResourceResult {
     /// Returns whether the requests had the text, and not only its name in a list of skills.
     pub fn had_text(&self) -> bool {
-        self.has_body.unwrap_or(self.outcome.has_text()) || self.is_within
+        // A text that was taken back has a place.
+        let is_taken_back = self.outcome == Outcome::Absent && self.place.is_some();
+        self.has_body.unwrap_or(self.outcome.has_text()) || self.is_within || is_taken_back
     }
 
     /// Returns the resource and its content, if the requests had that text of a snapshot.

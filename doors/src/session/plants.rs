@@ -294,10 +294,7 @@ fn plants(client: Client, place: &Place<'_>) -> Vec<Plant> {
     let as_is = [(far, OURS, Outcome::Given), (near, THEIRS, Outcome::Given)];
     let plant = |name, files: &[(&str, &str, Outcome)]| Plant::new(name, skill, files);
     let cat = format!("{RUN}cat {name} {skills}/greet/SKILL.md");
-    let absent = [
-        (far, OURS, Outcome::Absent),
-        (near, "x\n", Outcome::TooShort),
-    ];
+    let absent = [(far, OURS, Outcome::Absent), (near, "x\n", Outcome::Absent)];
     let mut cat_too = plant("a tool that reads them too", &as_is);
     cat_too.question = cat;
     if client.writes_record() {

@@ -103,7 +103,6 @@ impl Search<'_> {
             let owners = owners.count();
             let outcome = match (is_skill(path), given.len()) {
                 (true, 0) if !self.client.lists_skills(request) => Outcome::NotAskedFor,
-                (false, 0) if text.len() < SHORT_BYTES => Outcome::TooShort,
                 (_, 0) => Outcome::Absent,
                 (true, _) => match body(file).filter(|body| !places(body, false).is_empty()) {
                     Some(_) => Outcome::SeenElsewhere,

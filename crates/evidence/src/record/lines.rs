@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead};
 
+use serde::{Deserialize, Serialize};
+
 /// The longest line that is read, in bytes. Longer ones are passed over.
 pub const LINE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
@@ -12,6 +14,16 @@ pub enum Line<'l> {
     Bytes(&'l [u8]),
     /// A line with more than [`LINE_BYTES_MAX`] bytes.
     TooLong,
+}
+
+/// How many lines were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LineCounts {
+    pub read: u64,
+    /// Of these, the lines of kinds that say nothing about requests.
+    pub passed_over: u64,
+    /// Of these, the lines that are too long or cannot be parsed.
+    pub broken: u64,
 }
 
 /// Reads lines into one buffer.

@@ -9,7 +9,7 @@ pub mod transcript;
 use ctxpin_model::client_version::ClientVersion;
 use serde_json::Value;
 
-pub use lines::{Line, Lines};
+pub use lines::{Line, LineCounts, Lines};
 
 /// Who says a string in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use ctxpin_model::client_version::ClientVersion;
 use serde_json::Value;
 
 use super::json::{kind, parse, strings};
+use super::transcript::Due;
 use super::{Role, Said, id, version};
 
 /// A line of a rollout.
@@ -40,6 +41,7 @@ pub struct Session {
     /// The system prompt. Codex sends it, or a part of it.
     pub instructions: Value,
     pub parent: Option<Parent>,
+    pub due: Due,
     /// The session of which this is a review.
     pub reviewed: Option<String>,
 }
@@ -84,6 +86,11 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
             id: payload["id"].as_str().and_then(id),
             client_version: version(&payload["cli_version"]),
             parent: parent_in(&payload),
+            due: Due {
+                // One that another session began names that.
+                has_list: payload["source"].is_string(),
+                ..Due::default()
+            },
             reviewed: reviewed_in(&payload),
             instructions: payload["base_instructions"]["text"].take(),
         })),

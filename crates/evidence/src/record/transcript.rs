@@ -22,6 +22,10 @@ const HAND_BACK: &str = "<task-notification>";
 const BUILT_IN: &str = "agent:builtin:";
 const CUSTOM: &str = "agent:custom";
 
+/// The source of a session's own requests, and what it begins with in a terminal.
+const MAIN: &str = "sdk";
+const MAIN_TERMINAL: &str = "repl_main_thread";
+
 /// The hash of a message or of a shape.
 pub type Hash = [u8; 32];
 
@@ -93,6 +97,24 @@ impl Files {
     }
 }
 
+/// What a client gives in a request if there is any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Due {
+    pub files: Files,
+    /// Whether it surely gives the list of skills. A subagent may have no means to use one.
+    pub has_list: bool,
+}
+
+impl Due {
+    /// Returns what the source of a request says. Compared with 2.1.307 and 2.1.332.
+    fn of(source: &str) -> Self {
+        Self {
+            files: Files::of(source),
+            has_list: source == MAIN || source.starts_with(MAIN_TERMINAL),
+        }
+    }
+}
+
 /// What a request consists of.
 #[derive(Debug)]
 pub struct Request {
@@ -108,7 +130,7 @@ pub struct Request {
     pub shape: Option<Hash>,
     /// Whether the client left out something that it sent.
     pub is_cut: bool,
-    pub files: Files,
+    pub due: Due,
 }
 
 /// Parses a line. Returns `None` if it is broken.
@@ -166,9 +188,9 @@ fn request(value: &Value) -> Option<Request> {
         tail: tail.collect::<Option<_>>()?,
         shape: hash(&value["shapeHash"]),
         is_cut: !value["cut"].is_null(),
-        files: value["querySource"]
+        due: value["querySource"]
             .as_str()
-            .map_or(Files::Given, Files::of),
+            .map_or_else(Due::default, Due::of),
     })
 }
 

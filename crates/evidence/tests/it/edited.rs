@@ -190,7 +190,7 @@ fn codex_says_that_its_files_are_gone() {
     check(1, &[files.clone(), gone.clone()], "AsPinned: Superseded");
     check(1, &[gone.clone(), files.clone()], "Deviates: Stale");
     // The pin says that they apply.
-    check(0, &[files.clone(), gone.clone()], "Deviates: Stale");
+    check(0, &[files.clone(), gone.clone()], "Deviates: Absent");
     check(0, &[files.clone(), gone, files], "AsPinned: Repeated");
 }
 

@@ -11,3 +11,4 @@ mod secrets;
 mod skills;
 mod turns;
 mod unconfirmed;
+mod whose;

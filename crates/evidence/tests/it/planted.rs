@@ -101,7 +101,7 @@ fn a_text_that_was_taken_out_is_absent_also_if_a_tool_shows_it() {
             transcript.result(&rules);
             transcript.user(&[&rules]);
         },
-        "Deviates, 1 of 1 whole, differs in 1\n  .claude/rules/rules.md: Absent\n  CLAUDE.local.md: TooShort\n  \
+        "Deviates, 1 of 1 whole, differs in 1\n  .claude/rules/rules.md: Absent\n  CLAUDE.local.md: Absent\n  \
          AGENTS.md: Given in message 1\n",
     );
 }
@@ -177,7 +177,7 @@ fn a_body_inside_another_is_not_given_by_it() {
 }
 
 #[test]
-fn equal_bodies_are_one_text() {
+fn equal_bodies_are_given_one_time_each() {
     let text = body("BOTH");
     let sample = Sample::of(Source::Transcript)
         .file(AGENTS, &text)
@@ -191,9 +191,9 @@ fn equal_bodies_are_one_text() {
         assert_eq!(outcomes(&row), expected);
     };
     let [agents, rules] = [AGENTS, RULES].map(|path| (path, text.trim()));
-    check(&[agents], "AsPinned: Given Given");
+    check(&[agents], "Deviates: Absent Given");
     check(&[agents, rules], "AsPinned: Given Given");
-    check(&[agents, rules, rules], "AsPinned: Repeated Repeated");
+    check(&[agents, rules, rules], "AsPinned: Repeated Given");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn a_file_of_one_letter_counts_under_its_path_alone() {
             transcript.files(&files);
             transcript.user(&["x"]);
         },
-        "Deviates, 1 of 1 whole, differs in 1\n  other.md: Foreign in message 1\n  CLAUDE.local.md: TooShort\n  \
+        "Deviates, 1 of 1 whole, differs in 1\n  other.md: Foreign in message 1\n  CLAUDE.local.md: Absent\n  \
          .claude/rules/rules.md: Given in message 1\n  AGENTS.md: Given in message 1\n",
     );
 }

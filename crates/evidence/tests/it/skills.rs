@@ -348,9 +348,10 @@ fn opencode_gives_a_used_skill_as_the_result_of_a_tool() {
     };
     let deploy = format!("{AGENTS}/deploy");
     let given = ".agents/skills/deploy/SKILL.md: Given in message 0";
-    check(&[used(&deploy, &pinned)], &format!("AsPinned: {given}"));
+    let with_text = "AsPinned: .agents/skills/deploy/SKILL.md: Given";
+    check(&[used(&deploy, &pinned)], with_text);
     let url = format!("file://{deploy}");
-    check(&[used(&url, &pinned)], &format!("AsPinned: {given}"));
+    check(&[used(&url, &pinned)], with_text);
     let stale = ".agents/skills/deploy/SKILL.md: Stale";
     check(
         &[used(&deploy, &earlier)],
@@ -359,7 +360,7 @@ fn opencode_gives_a_used_skill_as_the_result_of_a_tool() {
     let both = [used(&deploy, &earlier), used(&deploy, &pinned)];
     check(
         &both,
-        &format!("AsPinned: .agents/skills/deploy/SKILL.md: Superseded; {given}"),
+        "AsPinned: .agents/skills/deploy/SKILL.md: Superseded; .agents/skills/deploy/SKILL.md: Given in message 2",
     );
     check(
         &[used(&deploy, &unknown)],

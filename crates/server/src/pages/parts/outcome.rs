@@ -61,7 +61,7 @@ impl Became {
             Outcome::TooShort => Some("fewer than 64 bytes, and outside of the client's frame"),
             Outcome::KnownNotPinned => Some("a file that the pin leaves out by choice"),
             Outcome::KnownUnusable => Some("a file that could not be pinned"),
-            Outcome::Absent => Some("it was due, and was not given"),
+            Outcome::Absent => Some("it was due, and was not given, or was taken back"),
             Outcome::Stale => Some("an earlier text, without the pinned one behind it"),
             Outcome::Newer => Some("a text of the workspace that the pin does not have"),
         }
