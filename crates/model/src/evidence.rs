@@ -422,6 +422,13 @@ impl Row {
         }
     }
 
+    /// Returns the hashes of the contents of snapshots of which the requests had no text.
+    pub fn lacks(&self) -> impl Iterator<Item = [u8; 32]> {
+        let lacked = self.resources.iter().filter(|result| !result.had_text());
+        let contents = lacked.filter_map(|result| result.content);
+        contents.map(|content| *content.bytes())
+    }
+
     /// Returns the hashes and the names of the texts that the requests had.
     pub fn texts(&self) -> impl Iterator<Item = [u8; 32]> {
         let had = self.resources.iter().filter(|result| result.had_text());

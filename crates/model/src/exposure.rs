@@ -69,8 +69,8 @@ pub struct ChatExposure {
     pub turns: Option<ExposedTurns>,
     /// The turns whose requests really had it, by their evidence. `None` if no turn has such evidence.
     pub given: Option<ExposedTurns>,
-    /// The turns that had it in force and are `as-pinned` by their evidence, which does not list it as given. What was
-    /// due was given then; whether the rest was, nobody knows. `None` if there is no such turn.
+    /// The turns that had it in force and are `as-pinned` by their evidence, which does not list it. What was due was given
+    /// then; whether the rest was, nobody knows. `None` if there is no such turn.
     pub unlisted: Option<ExposedTurns>,
 }
 

@@ -194,7 +194,7 @@ impl<R> Granted<Chat, R> {
 }
 
 impl Granted<Chat, Write> {
-    /// Inserts a row of a turn, with the names of the texts that its requests had, and sets what all rows of the turn say
+    /// Inserts a row of a turn, with the names of the texts that its requests had or lacked, and sets what all rows of the turn say
     /// together. It is the chat's last verdict if no later turn has evidence.
     ///
     /// # Errors
@@ -255,14 +255,22 @@ impl Granted<Chat, Write> {
             .bind(&together.witness)
             .execute()
             .await?;
-        let texts: Vec<_> = row.row().texts().collect();
-        for chunk in texts.chunks(CHUNK) {
-            transaction
-                .query("insert into turn_evidence_texts (chat_id, name, turn) values ")
-                .rows(chunk, |row, name| row.value(&chat).value(name).value(&turn))
-                .push(" on conflict do nothing")
-                .execute()
-                .await?;
+        let had: Vec<_> = row.row().texts().collect();
+        let lacked: Vec<_> = row.row().lacks().collect();
+        for (table, names) in [
+            ("turn_evidence_texts", had),
+            ("turn_evidence_lacks", lacked),
+        ] {
+            for chunk in names.chunks(CHUNK) {
+                transaction
+                    .query("insert into ")
+                    .push(table)
+                    .push(" (chat_id, name, turn) values ")
+                    .rows(chunk, |row, name| row.value(&chat).value(name).value(&turn))
+                    .push(" on conflict do nothing")
+                    .execute()
+                    .await?;
+            }
         }
         Ok(())
     }

@@ -293,7 +293,7 @@ async fn periods(
 #[derive(Clone, Copy)]
 struct TurnsInForce {
     in_force: ExposedTurns,
-    /// Those that are `as-pinned` by evidence that does not list the hash.
+    /// Those that are `as-pinned` by evidence that says nothing of the hash.
     unlisted: Option<ExposedTurns>,
 }
 
@@ -314,7 +314,9 @@ async fn turns(
         )
         .value(&Verdict::AsPinned)
         .push(
-            " then t.number end as unlisted from own cross join turns t \
+            " and not exists (select 1 from turn_evidence_lacks l where l.chat_id = t.chat_id \
+               and l.name = $1 and l.turn = t.number) \
+               then t.number end as unlisted from own cross join turns t \
                left join proved p on p.chat_id = t.chat_id and p.turn = t.number \
                where t.chat_id = own.id and (t.snapshot_id in (select snapshot_id from given) \
                  or t.tools_snapshot in (select snapshot_id from tooled))) x group by x.chat_id",

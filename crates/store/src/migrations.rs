@@ -63,6 +63,7 @@ const MIGRATIONS: &[Texts] = &[
     migration!(both, "0025_client_versions"),
     migration!(each, "0026_shown_pins"),
     migration!(each, "0027_ended_tokens"),
+    migration!(each, "0028_lacked_texts"),
 ];
 
 /// The version of the newest schema that this release knows.

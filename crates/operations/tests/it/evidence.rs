@@ -406,8 +406,8 @@ async fn an_archived_chat_takes_rows_and_a_deleted_one_takes_them_along(test: &T
     let after = turn.chat.record().await;
     assert!(after.archived_at.is_some(), "it stays archived");
     assert_eq!(after.updated_at, before.updated_at);
-    let rows =
-        "select (select count(*) from turn_evidence) + (select count(*) from turn_evidence_texts)";
+    let rows = "select (select count(*) from turn_evidence) + (select count(*) from turn_evidence_texts) \
+         + (select count(*) from turn_evidence_lacks)";
     assert_eq!(test.count(rows).await, 3);
     turn.chat.delete().await.unwrap();
     assert_eq!(test.count(rows).await, 0);
@@ -587,6 +587,15 @@ async fn an_exposure_tells_of_which_requests_the_evidence_does_not_say(test: &Te
     };
     let listed = add(service, owner, turn.chat.id, (2, turn.key), listing);
     listed.await.unwrap();
+    assert_eq!(unlisted().await, (of(2, 2), of(1, 1), false));
+    // It is known that a third one did not have it.
+    turn.chat.turn().await.unwrap();
+    let lacking = Row {
+        resources: vec![file("/w/AGENTS.md", "One.\n", Outcome::NotAskedFor)],
+        ..row("5")
+    };
+    let lacked = add(service, owner, turn.chat.id, (3, turn.key), lacking);
+    lacked.await.unwrap();
     assert_eq!(unlisted().await, (of(2, 2), of(1, 1), false));
     // What deviates may have been given or not.
     let planted = foreign(&evidence::key(service, owner).await.unwrap(), "a.md", "A.");

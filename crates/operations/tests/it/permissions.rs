@@ -290,7 +290,8 @@ impl<'t> World<'t> {
             + (select count(*) from blobs) + (select count(*) from snapshots) \
             + (select count(*) from prompts) + (select count(*) from chats) \
             + (select count(*) from chat_pins) + (select count(*) from passes) + (select count(*) from turns) \
-            + (select count(*) from turn_evidence) + (select count(*) from turn_evidence_texts)";
+            + (select count(*) from turn_evidence) + (select count(*) from turn_evidence_texts) \
+            + (select count(*) from turn_evidence_lacks)";
         let rows = self.test.count(rows).await;
         format!("{agent:?} {heads:?} {chat:?} {history:?} {users:?} {tokens:?} {rows}")
     }
