@@ -169,8 +169,7 @@ impl Owned for Chat {
     }
 }
 
-/// The condition that a row of [`JOINS`] has drifted. It is the rule of [`ctxpin_model::drift::drift`], as
-/// a filter.
+/// The condition that a row of [`JOINS`] has drifted. It is the rule of [`ctxpin_model::drift::drift`], as a filter.
 pub(crate) const DIRTY: &str = "(c.pin_snapshot is not null and h.seq is not null and \
      (ps.context_hash <> h.context_hash or (c.tools = 'pinned' and ps.tools_hash <> h.tools_hash)))";
 
