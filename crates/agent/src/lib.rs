@@ -14,6 +14,7 @@ pub mod control;
 pub mod error;
 pub mod handed_in;
 pub mod hooks;
+mod line;
 mod places;
 pub mod process_stat;
 pub mod push;

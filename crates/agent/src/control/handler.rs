@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ctxpin_model::client_event::ClientEvent;
 use ctxpin_model::moment::Moment;
@@ -282,9 +282,11 @@ impl ControlHandler {
 
     /// Follows a session of a client whose hook was called.
     async fn hook(&self, call: &HookCall) -> Result<HookReply, String> {
-        let called_at = Instant::now();
+        let called_at = called_at(call);
         let client = self.hooks.check(call)?;
+        // Nothing is waited for before this, so that calls which waited together arrive in their order.
         let arrived = self.hooks.arrived(call, client);
+        let is_process_known = self.hooks.is_process_known(call);
         let directory = self.hooks.directory(call, client, &arrived).await;
         let attached = self.attach(&directory, client.as_str()).await?;
         let place = (Some(&*attached.directory), Some(client.as_str()));
@@ -306,7 +308,7 @@ impl ControlHandler {
             newest: session.newest.clone(),
             recent: Arc::clone(&session.recent),
             called_at,
-            is_process_known: self.hooks.is_process_known(call),
+            is_process_known,
         };
         match call.event {
             HookEvent::SessionStart => {
@@ -518,6 +520,20 @@ fn to_wire(status: PushStatus, now: Instant) -> control::PushStatus {
         },
         PushStatus::Ended(reason) => control::PushStatus::Ended { reason },
     }
+}
+
+/// Returns when a hook was called, which its process has told. The call may have waited since.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process tells its time by the clock of the system"
+)]
+fn called_at(call: &HookCall) -> Instant {
+    let now = Instant::now();
+    let called = call.at_ms.map(Duration::from_millis);
+    let called = called.and_then(|since| UNIX_EPOCH.checked_add(since));
+    let waited = called.and_then(|called| SystemTime::now().duration_since(called).ok());
+    let called_at = waited.and_then(|waited| now.checked_sub(waited));
+    called_at.unwrap_or(now)
 }
 
 /// Returns the seconds from `now` until a moment, rounded up.

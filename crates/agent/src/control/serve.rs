@@ -4,12 +4,14 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ctxpin_protocol::control::{
     REQUEST_BYTES_MAX, Refusal, RefusalKind, Request, RequestError, Response,
 };
+use futures_util::FutureExt as _;
 use rustix::process::geteuid;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -20,12 +22,17 @@ use super::short_path::ShortPath;
 use super::socket_path;
 use crate::control::handler::ControlHandler;
 use crate::error::AgentError;
+use crate::line::{Line, Place};
 
 /// Longest wait for a request after the connection was accepted.
 const REQUEST_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Longest wait until the caller has read the response.
 const RESPONSE_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Longest wait of a request until those whose connections came before it have begun. If this process was stopped, many wait
+/// together, and the hooks of a session say nothing of their order.
+const ORDER_TIME_MAX: Duration = Duration::from_millis(100);
 
 /// Most connections at a time. Others wait until one of them is closed.
 const CONNECTIONS_MAX: usize = 32;
@@ -79,6 +86,7 @@ impl Socket {
     /// that is shut down.
     pub async fn serve(&self, handler: &Arc<ControlHandler>, connections: &mut JoinSet<()>) {
         let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let mut line = Line::default();
         loop {
             while connections.try_join_next().is_some() {}
             let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
@@ -87,8 +95,9 @@ impl Socket {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let handler = Arc::clone(handler);
+                    let place = line.take();
                     connections.spawn(async move {
-                        if let Err(error) = respond(stream, &handler).await {
+                        if let Err(error) = respond(stream, place, &handler).await {
                             tracing::debug!(%error, "a control connection broke");
                         }
                         drop(permit);
@@ -111,7 +120,11 @@ impl Drop for Socket {
 }
 
 /// Reads the request of a connection and sends the response.
-async fn respond(mut stream: UnixStream, handler: &ControlHandler) -> io::Result<()> {
+async fn respond(
+    mut stream: UnixStream,
+    mut place: Place,
+    handler: &ControlHandler,
+) -> io::Result<()> {
     let request = if is_admitted(stream.peer_cred()?.uid(), geteuid().as_raw()) {
         let (read, _) = stream.split();
         read_request(&mut BufReader::new(read)).await?
@@ -122,7 +135,17 @@ async fn respond(mut stream: UnixStream, handler: &ControlHandler) -> io::Result
         })
     };
     let response = match request {
-        Ok(request) => handler.handle(request).await,
+        Ok(request) => {
+            // One that is slow to write its request holds up no others.
+            let _ = tokio::time::timeout(ORDER_TIME_MAX, place.come_first()).await;
+            let mut handled = pin!(handler.handle(request));
+            let at_once = handled.as_mut().now_or_never();
+            drop(place);
+            match at_once {
+                Some(response) => response,
+                None => handled.await,
+            }
+        }
         Err(refusal) => Response::Refused(refusal),
     };
     let mut line = serde_json::to_vec(&response)?;

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::deed::{Deed, Tried, insistently, start_of, unseen};
 use super::read::Listing;
+use super::reading_time::is_edited_since;
 use super::{
     Arrived, Event, Fresh, Hooks, LATE_SCAN_TIME_MAX, Processes, Session, keep_read, name,
     remembers,
@@ -101,7 +102,7 @@ impl Reading {
             } => {
                 let at = *at;
                 lock(&self.session.starting).take();
-                let scanned = self.scanned.await;
+                let scanned = unedited(event, self.scanned.await).await;
                 *read = Some(start_of(at.as_str(), scanned.as_deref()));
                 if at == ClientEvent::Turn {
                     return (None, false);
@@ -116,7 +117,8 @@ impl Reading {
             Deed::Subagent { read } => {
                 let at = ClientEvent::Startup;
                 if at.is_read_by_subagent(event.client) {
-                    *read = Some(start_of(at.as_str(), self.scanned.await.as_deref()));
+                    let scanned = unedited(event, self.scanned.await).await;
+                    *read = Some(start_of(at.as_str(), scanned.as_deref()));
                 }
                 (None, false)
             }
@@ -143,4 +145,13 @@ impl Reading {
         }
         true
     }
+}
+
+/// Returns the snapshot of a scan for an event, unless files were edited between the call of the hook and the scan.
+async fn unedited(
+    event: &Event,
+    scanned: Option<Arc<LocalSnapshot>>,
+) -> Option<Arc<LocalSnapshot>> {
+    let (event, scanned) = (event.clone(), scanned?);
+    blocking(move || (!is_edited_since(&event, &scanned)).then_some(scanned)).await
 }

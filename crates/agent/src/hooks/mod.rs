@@ -14,7 +14,6 @@ mod evidence;
 mod heads;
 mod held;
 mod home;
-mod line;
 mod pins;
 mod processes;
 mod read;
@@ -46,13 +45,13 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::blocking::blocking;
+use crate::line::{Line, Place};
 use crate::session::{LocalSnapshot, Recent};
 use crate::shared::lock;
 use asking::{Asking, hook_token};
 use deed::{Deed, chat_of, unseen};
 use evidence::Evidence;
 use held::{HELD_OF_ALL_BYTES_MAX, Held};
-use line::{Line, Place};
 use processes::Processes;
 use read::{KeptReads, Listing, Read, Subagent};
 use read_behind::Ended;
@@ -210,6 +209,7 @@ pub(crate) struct Event {
     pub recent: Arc<Recent>,
     pub called_at: Instant,
     /// Whether the client's process has told of an event before.
+    /// When the hook was called. The call may have waited since, because this process was stopped or the machine is busy.
     pub is_process_known: bool,
 }
 

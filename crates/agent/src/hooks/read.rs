@@ -162,7 +162,7 @@ impl Read {
 }
 
 /// What a snapshot lists, as far as a change is told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Listing {
     pub snapshot: String,
     /// A hash of each resource, by its kind and its source.

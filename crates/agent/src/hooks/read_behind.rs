@@ -16,13 +16,13 @@ use tokio::sync::Semaphore;
 use super::asking::Asking;
 use super::evidence::{Evidence, Outcome, Subject, Timeline};
 use super::held::HandedOver;
-use super::line::Place;
 use super::processes::is_running;
 use super::read::{KeptReads, Subagent};
 use super::record::Taken;
 use super::untold::Untold;
 use super::{Event, Hooks, Known, Session, SessionKey, keep_read, key, name};
 use crate::blocking::blocking;
+use crate::line::Place;
 use crate::shared::lock;
 
 /// The pauses before what has ended is looked at again, unless the session goes on.

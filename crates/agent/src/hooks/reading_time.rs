@@ -26,7 +26,8 @@ use crate::session::LocalSnapshot;
 /// How much later than an edit its snapshot is the newest, on an idle machine.
 const SEEN_AFTER: Duration = Duration::from_millis(500);
 
-/// How long a client that tells of a new session may read its files behind that.
+/// How long a client that tells of a new session may read its files behind that. Codex reads them some 0.1 s behind the time
+/// of its id (0.171.0), or later on a busy machine.
 const NEW_READ_AFTER: Duration = Duration::from_secs(2);
 
 /// How long one that resumes or forks a session may do so. It waits for the hooks of others.
@@ -44,6 +45,9 @@ pub(super) fn snapshot_read(
     before: Option<&str>,
     scanned: Arc<LocalSnapshot>,
 ) -> Option<Arc<LocalSnapshot>> {
+    if is_edited_since(event, &scanned) {
+        return None;
+    }
     let (at_ms, read_ms) = match (event.call.at_ms, time(event)) {
         (_, Time::OfHook) | (None, _) => {
             return Some(scanned).filter(|scanned| !is_edited_before(event, scanned));
@@ -54,12 +58,28 @@ pub(super) fn snapshot_read(
         (Some(at_ms), Time::At { ms }) => (at_ms, ms),
     };
     let ago = Duration::from_millis(at_ms.saturating_sub(read_ms));
-    let earlier = ago.checked_sub(SEEN_AFTER);
-    let earlier = earlier.and_then(|ago| event.recent.at(event.called_at.checked_sub(ago)?));
-    let earlier = earlier.filter(|earlier| earlier.id != scanned.id);
+    let before = event.called_at.checked_sub(ago);
+    let before = before.and_then(|read_at| event.recent.at(read_at));
+    let behind = ago.checked_sub(NEW_READ_AFTER + SEEN_AFTER);
+    let behind = behind.and_then(|ago| event.recent.at(event.called_at.checked_sub(ago)?));
+    let behind = behind.unwrap_or_else(|| Arc::clone(&scanned));
     let read = UNIX_EPOCH + Duration::from_millis(read_ms);
-    let earlier = earlier.filter(|earlier| is_changed_after(read, earlier, &scanned));
-    Some(earlier.unwrap_or(scanned))
+    if is_changed_after(read, before.as_deref(), &behind) {
+        return None;
+    }
+    let is_behind = is_changed_after(read, Some(&behind), &scanned);
+    Some(if is_behind { behind } else { scanned })
+}
+
+/// Returns whether files were edited between the call of a hook and a scan for it. The call may have waited, and nobody
+/// knows what the client has read then.
+pub(super) fn is_edited_since(event: &Event, scanned: &LocalSnapshot) -> bool {
+    let Some(at_ms) = event.call.at_ms else {
+        return false;
+    };
+    let called = UNIX_EPOCH + Duration::from_millis(at_ms);
+    let before = event.recent.at(event.called_at);
+    is_changed_after(called, before.as_deref(), scanned)
 }
 
 /// Returns whether files were edited between the beginning of the client's process and the scan of the start. The client
@@ -75,9 +95,7 @@ fn is_edited_before(event: &Event, scanned: &LocalSnapshot) -> bool {
     let began_at = event.called_at.checked_sub(ago);
     let earlier = began_at.and_then(|began_at| event.recent.at(began_at));
     let began = UNIX_EPOCH + Duration::from_millis(began_ms);
-    earlier.is_some_and(|earlier| {
-        earlier.id != scanned.id && is_changed_after(began, &earlier, scanned)
-    })
+    earlier.is_some_and(|earlier| is_changed_after(began, Some(&earlier), scanned))
 }
 
 /// A start whose client may still have to read its files.
@@ -117,7 +135,7 @@ impl Starting {
 
     /// Returns whether files were edited between the scan of the start and a later one, while the client may have read them.
     pub fn is_edited_behind(&self, later: &LocalSnapshot) -> bool {
-        later.id != self.scanned.id && is_changed(&self.scanned, later, |at| at <= self.until)
+        is_changed(Some(&self.scanned), later, |at| at <= self.until)
     }
 }
 
@@ -166,17 +184,26 @@ fn time_of_id(id: &str) -> Option<u64> {
 
 /// Returns whether a file that differs between two snapshots was changed after a time. Of one that is gone, its directory
 /// tells.
-fn is_changed_after(time: SystemTime, earlier: &LocalSnapshot, later: &LocalSnapshot) -> bool {
+fn is_changed_after(
+    time: SystemTime,
+    earlier: Option<&LocalSnapshot>,
+    later: &LocalSnapshot,
+) -> bool {
     is_changed(earlier, later, |at| at > time)
 }
 
-/// Returns whether a file that differs between two snapshots was changed at a certain time.
+/// Returns whether a file that differs between two snapshots was changed at a certain time. If the earlier one is not known,
+/// each file may differ.
 fn is_changed(
-    earlier: &LocalSnapshot,
+    earlier: Option<&LocalSnapshot>,
     later: &LocalSnapshot,
     is_then: impl Fn(SystemTime) -> bool,
 ) -> bool {
-    let (earlier, later) = (Listing::of(earlier), Listing::of(later));
+    if earlier.is_some_and(|earlier| earlier.id == later.id) {
+        return false;
+    }
+    let earlier = earlier.map(Listing::of).unwrap_or_default();
+    let later = Listing::of(later);
     let changed = earlier.changed_to(&later);
     let mut paths = changed.iter().map(Path::new);
     paths.any(|path| {

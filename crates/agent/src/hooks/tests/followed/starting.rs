@@ -42,6 +42,8 @@ impl Starts {
         let (mut event, arrived) = self.followed.event("s", event, "t");
         event.call.source = Some(source.into());
         event.call.at_ms = at_ms.try_into().ok();
+        let long_before = event.called_at - Duration::from_secs(20);
+        event.recent.add(long_before, Arc::clone(&self.old));
         (event, arrived)
     }
 
@@ -118,7 +120,6 @@ async fn an_edit_before_the_scan_of_a_start_counts_if_the_process_ran() {
             began_ms: event.call.at_ms.unwrap() - ago,
         });
         let at = |seconds| event.called_at - Duration::from_secs(seconds);
-        event.recent.add(at(20), Arc::clone(&starts.old));
         event.recent.add(at(1), Arc::clone(&starts.new));
         let started = starts
             .followed
@@ -130,5 +131,73 @@ async fn an_edit_before_the_scan_of_a_start_counts_if_the_process_ran() {
             _ => starts.new.id.to_string(),
         });
         assert_eq!(starts.heads(), [expected], "{client} {began_after}");
+    }
+}
+
+/// The call came so many seconds after the edit, and waited until the watching process went on, whose scan finds the edit.
+#[tokio::test]
+async fn an_edit_while_a_start_waits_leaves_its_pin_unconfirmed() {
+    for (client, source) in [
+        (Profile::ClaudeCode, "startup"),
+        (Profile::ClaudeCode, "resume"),
+        (Profile::Codex, "startup"),
+    ] {
+        for seconds in [-5, 5] {
+            let starts = Starts::of(client).await;
+            let (mut event, arrived) = starts.event(HookEvent::SessionStart, source, seconds);
+            event.is_process_known = true;
+            let now = event.called_at;
+            event.called_at = now - Duration::from_secs(10);
+            event.recent.add(now, Arc::clone(&starts.new));
+            let scan = scanned(&starts.new);
+            let started = starts.followed.hooks.start(event, arrived, scan);
+            started.await.unwrap();
+            let expected = (seconds > 0).then(|| starts.new.id.to_string());
+            assert_eq!(starts.heads(), [expected], "{client} {source} {seconds}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_edit_while_a_prompt_waits_leaves_its_pin_unconfirmed() {
+    for seconds in [-5, 5] {
+        let starts = Starts::of(Profile::Opencode).await;
+        let (event, arrived) = starts.event(HookEvent::Prompt, "startup", seconds);
+        let fresh = Some(scanned(&starts.new));
+        let turn = starts.followed.hooks.turn(event, arrived, fresh);
+        turn.await.unwrap();
+        starts.followed.until(|kept| !kept.turns.is_empty()).await;
+        let expected = (seconds > 0).then(|| starts.new.id.to_string());
+        assert_eq!(starts.heads().pop(), Some(expected), "{seconds}");
+    }
+}
+
+/// Codex made the id of the session so many milliseconds before the edit, and tells of its start with the first prompt.
+#[tokio::test]
+async fn an_edit_just_behind_the_id_of_a_session_leaves_its_pin_unconfirmed() {
+    for (before, read) in [
+        (100, None),
+        (1500, None),
+        (10_000, Some(OLD)),
+        (-100, Some(NEW)),
+    ] {
+        for source in ["startup", "fork"] {
+            let starts = Starts::of(Profile::Codex).await;
+            let (mut event, arrived) = starts.event(HookEvent::SessionStart, source, 5);
+            event.is_process_known = true;
+            let made = i64::try_from(event.call.at_ms.unwrap()).unwrap() - 5000 - before;
+            let time = u128::try_from(made).unwrap() << 80;
+            event.call.session = Uuid::from_u128(time | 7 << 76 | 2 << 62).to_string();
+            let edited = event.called_at - Duration::from_secs(5);
+            event.recent.add(edited, Arc::clone(&starts.new));
+            let scan = scanned(&starts.new);
+            let started = starts.followed.hooks.start(event, arrived, scan);
+            started.await.unwrap();
+            let expected = read.map(|read| match read {
+                OLD => starts.old.id.to_string(),
+                _ => starts.new.id.to_string(),
+            });
+            assert_eq!(starts.heads(), [expected], "{source} {before}");
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! The line of a session: what its hooks told is sent in the order in which they came.
+//! A line: what happened is dealt with in the order in which it came.
 
 use tokio::sync::oneshot;
 
 /// The last place of a line.
 #[derive(Debug, Default)]
-pub(super) struct Line(Option<Before>);
+pub(crate) struct Line(Option<Before>);
 
 /// Ends when the place before has been left. If that was left before its turn, it names the one before it.
 #[derive(Debug)]
@@ -12,7 +12,7 @@ struct Before(oneshot::Receiver<Before>);
 
 /// A place in a line. To drop it is to leave it.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     before: Option<Before>,
     leave: Option<oneshot::Sender<Before>>,
 }
