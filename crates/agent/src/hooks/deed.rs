@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ctxpin_client::Client;
 use ctxpin_client::error::ClientError;
 use ctxpin_model::client_event::ClientEvent;
+use ctxpin_model::delivery::Delivery;
 use ctxpin_model::id::ChatId;
 use ctxpin_protocol::http::chats::{ChatCreate, ChatStart};
 use ctxpin_protocol::http::turns::TurnBegin;
@@ -156,9 +157,10 @@ async fn recorded_once(
         }
         (Deed::Subagent { .. }, None) => return Ok(known),
     };
+    // The client has read its files itself, also if somebody has made the chat a delivered one.
     let turn = TurnBegin {
         reference: Some(reference.clone()),
-        delivery: None,
+        delivery: Some(Delivery::Observed.to_string()),
     };
     client.turn_begin(chat, &turn).await?;
     Ok(chat)

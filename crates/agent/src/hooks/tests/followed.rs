@@ -89,7 +89,8 @@ impl Kept {
                 let moves: Vec<_> = self.moves.iter().filter(|(of, _)| of == chat).collect();
                 let turn = json!({
                     "number": number, "snapshot": moves.last().map(|(_, start)| &start["head"]), "pin_seq": moves.len(),
-                    "delivery": "observed", "reference": body["reference"], "started_at": NOW,
+                    "delivery": body["delivery"].as_str().unwrap_or("delivered"), "reference": body["reference"],
+                    "started_at": NOW,
                 });
                 self.turns.push(((*chat).into(), turn.clone()));
                 turn

@@ -1,4 +1,4 @@
-//! What a person is told at a start.
+//! What a person is told at a start, and what a turn says.
 
 use super::*;
 
@@ -47,4 +47,14 @@ async fn a_person_is_told_once_that_nothing_can_be_written() {
     fs::remove_dir_all(&pins).unwrap();
     fs::write(&pins, "").unwrap();
     assert!(followed.started("s", scan()).await.is_some());
+}
+
+/// Somebody may have made the chat a delivered one: a turn that does not say it would be delivered then.
+#[tokio::test]
+async fn the_turns_of_a_hook_say_that_they_were_observed() {
+    let followed = Followed::new().await;
+    followed.start("s").await;
+    followed.prompt("s", "t1").await;
+    followed.settle().await;
+    assert_eq!(lock(&followed.kept).turns[0].1["delivery"], "observed");
 }
