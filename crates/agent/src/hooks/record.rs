@@ -2,11 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use ctxpin_evidence::reading::{Parent, Reading, parent, reviewed};
 use ctxpin_model::hash::BlobHash;
 use ctxpin_private_files::below;
+use rustix::process::geteuid;
 use serde::Deserialize;
 
 use super::is_name;
@@ -90,7 +92,8 @@ impl Record {
     }
 
     fn at(home: &Path, path: &Path) -> Result<Self, Unreadable> {
-        let file = below::open(home, path)?;
+        let kept = kept_elsewhere(home, path);
+        let file = below::open(kept.as_deref().unwrap_or(home), path)?;
         let record = Self { file };
         match record.bytes()? <= RECORD_BYTES_MAX {
             true => Ok(record),
@@ -239,6 +242,15 @@ struct ForkedFrom {
     session_id: String,
 }
 
+/// Returns the directory of a client's records, if the user has made it a link. Some keep the records on another disk.
+fn kept_elsewhere(home: &Path, path: &Path) -> Option<PathBuf> {
+    let first = path.strip_prefix(home).ok()?.components().next()?;
+    let records = home.join(first);
+    let metadata = fs::symlink_metadata(&records).ok()?;
+    let is_own = metadata.uid() == geteuid().as_raw();
+    (metadata.is_symlink() && is_own && records != path).then_some(records)
+}
+
 /// Finds the record of another session. Records lie in a directory for each day, in one for each month and year.
 fn beside(record: &Path, session: &str) -> Option<PathBuf> {
     let sessions = record.ancestors().nth(4)?;
@@ -306,6 +318,7 @@ impl<R: BufRead> BufRead for Portion<R> {
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+    use std::os::unix::fs::symlink;
 
     use super::*;
     use crate::hooks::NAME_BYTES_MAX;
@@ -366,6 +379,26 @@ mod tests {
         let mut portion = record.portion(4, until, 100).unwrap();
         portion.read_to_string(&mut read).unwrap();
         assert_eq!(read, "two\n");
+    }
+
+    #[test]
+    fn records_may_lie_behind_a_link_of_the_user() {
+        let base = tempfile::tempdir().unwrap();
+        let (home, elsewhere) = (base.path().join("home"), base.path().join("elsewhere"));
+        fs::create_dir_all(elsewhere.join("w")).unwrap();
+        fs::create_dir_all(&home).unwrap();
+        fs::write(elsewhere.join("w/own.jsonl"), "one\n").unwrap();
+        symlink("../elsewhere", home.join("projects")).unwrap();
+        symlink("w", elsewhere.join("linked")).unwrap();
+        let open = |path: &str| Record::at(&home, &home.join(path)).map(|_| ());
+        open("projects/w/own.jsonl").unwrap();
+        for refused in [
+            "projects/linked/own.jsonl",
+            "projects/../../own",
+            "projects",
+        ] {
+            assert!(open(refused).is_err(), "{refused}");
+        }
     }
 
     #[test]
