@@ -136,6 +136,8 @@ struct Session {
     giving: Mutex<Option<Event>>,
     /// Whether the record was read since the last turn.
     is_read: AtomicBool,
+    /// Whether the log says that the client writes no record of the session.
+    is_recordless_told: AtomicBool,
     /// Whether the client may still have to read its files for the last start, and no turn came since.
     is_starting: AtomicBool,
     /// That start, once its scan has ended, until the first turn behind it is recorded.
@@ -207,9 +209,9 @@ pub(crate) struct Event {
     pub newest: watch::Receiver<Option<Arc<LocalSnapshot>>>,
     /// The snapshots before it.
     pub recent: Arc<Recent>,
+    /// When the hook was called. The call may have waited since, because this process was stopped or the machine is busy.
     pub called_at: Instant,
     /// Whether the client's process has told of an event before.
-    /// When the hook was called. The call may have waited since, because this process was stopped or the machine is busy.
     pub is_process_known: bool,
 }
 

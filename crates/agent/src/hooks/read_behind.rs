@@ -173,6 +173,9 @@ impl Hooks {
             Profile::Opencode => None,
             Profile::ClaudeCode | Profile::Codex | Profile::Neutral => {
                 let Some(record) = event.record() else {
+                    if is_ended && call.record.is_none() {
+                        say_recordless(&session);
+                    }
                     return Ok(None);
                 };
                 Some(record)
@@ -310,6 +313,10 @@ impl Reader {
             };
             self.read(queued).await;
         }
+        let is_of_session = self.event.call.event != HookEvent::SubagentStop;
+        if is_of_session && sizes.first() == Some(&0) {
+            say_recordless(&self.session);
+        }
     }
 
     /// Returns the sizes of the records, in bytes.
@@ -323,6 +330,16 @@ impl Reader {
             sizes.collect()
         })
         .await
+    }
+}
+
+/// Says that a client writes no record of a session, once for each.
+fn say_recordless(session: &Session) {
+    if !session.is_recordless_told.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a session has no evidence: its client keeps no record of it, as with `claude --no-session-persistence` and \
+             `codex exec --ephemeral`"
+        );
     }
 }
 

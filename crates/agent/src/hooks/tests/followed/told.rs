@@ -1,4 +1,4 @@
-//! What a person is told at a start, and what a turn says.
+//! What a person is told, at a start and in the log, and what a turn says.
 
 use super::*;
 
@@ -47,6 +47,19 @@ async fn a_person_is_told_once_that_nothing_can_be_written() {
     fs::remove_dir_all(&pins).unwrap();
     fs::write(&pins, "").unwrap();
     assert!(followed.started("s", scan()).await.is_some());
+}
+
+#[tokio::test]
+async fn a_session_of_which_no_record_is_kept_is_named_in_the_log() {
+    let followed = Followed::new().await;
+    followed.start("s").await;
+    followed.prompt("s", "t1").await;
+    let (mut event, arrived) = followed.event("s", HookEvent::Stop, "t1");
+    let session = Arc::clone(&arrived.session);
+    assert!(!session.is_recordless_told.load(Ordering::Relaxed));
+    event.call.record = None;
+    followed.hooks.stop(event, arrived).await.unwrap();
+    assert!(session.is_recordless_told.load(Ordering::Relaxed));
 }
 
 /// Somebody may have made the chat a delivered one: a turn that does not say it would be delivered then.
