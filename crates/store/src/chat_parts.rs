@@ -6,7 +6,8 @@ use ctxpin_model::chat::{ChatFilter, ChatPlace, ChatSummary, ChatsPart};
 use ctxpin_model::id::{AgentId, ChatId, UserId};
 use ctxpin_model::page::ListPart;
 
-use crate::chats::{JOINS, conditions, first_other_at, made_at, of_ids, select_summary};
+use crate::chat_times::{first_other_at, made_at};
+use crate::chats::{JOINS, conditions, of_ids, select_summary};
 use crate::database::Transaction;
 use crate::error::Result;
 use crate::grant::{Granted, object::Account};

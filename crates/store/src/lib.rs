@@ -11,6 +11,7 @@ pub mod audit;
 pub mod blobs;
 mod chat_parts;
 mod chat_snapshots;
+mod chat_times;
 pub mod chats;
 mod connections;
 pub mod counts;
