@@ -1,5 +1,6 @@
 //! The findings of `ctxpin check` about a workspace.
 
+mod below;
 mod checkout;
 mod codex_cut;
 mod exceptions;
@@ -26,6 +27,7 @@ use ctxpin_scan::trust::Trust;
 use ctxpin_scan::{Scan, Unused, scan};
 
 use self::git::Project;
+use self::tools::Known;
 use crate::say::Failure;
 
 pub use exceptions::Exceptions;
@@ -53,8 +55,9 @@ impl Finding {
 }
 
 /// Scans each path and returns the findings. A directory is scanned with those above it, up to the root of
-/// its project, with the skills that it is or contains, and with what the tools give of it. For a file, only
-/// the findings about this file are returned.
+/// its project, with what the tools give of it, and with the skill that it is. Of a directory that is not the root, or
+/// in which nothing else is found, each skill at any depth is scanned too. For a file, only the findings about this file
+/// are returned.
 ///
 /// # Errors
 ///
@@ -64,6 +67,7 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
     let mut resources = 0;
     for path in paths {
         let project = Project::at(project_root(path, home, trust)?);
+        let resources_before = resources;
         let scan = scanned(path, &project.root, home, trust)?;
         resources += scan.snapshot.resources.len();
         let mut of_path = of_scan(&scan, &project);
@@ -75,9 +79,25 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
                 true => &[Profile::Codex][..],
                 false => &tools::TOOLS,
             };
-            let tools = tools::read(profiles, &request, &project, &scan)?;
+            let ignored = git::ignored(&project.root);
+            let mut known = Known::of(&scan.snapshot.resources);
+            let tools = tools::read(profiles, &request, &project, &scan, &ignored, &mut known)?;
             of_path.extend(tools.findings);
             resources += tools.resources;
+            let directory = path.canonicalize().ok().filter(|path| path.is_dir());
+            let is_searched =
+                |directory: &PathBuf| *directory != project.root || resources == resources_before;
+            if let Some(directory) = directory.filter(is_searched) {
+                let below = below::skills(&directory, &ignored);
+                of_path.extend(below.cut);
+                for skill in below.skills {
+                    if known.insert(&skill) {
+                        let (read, findings) = of_skill(&skill, &project, home, trust);
+                        resources += read;
+                        of_path.extend(findings);
+                    }
+                }
+            }
         }
         if let Some(file) = path.canonicalize().ok().filter(|path| path.is_file()) {
             // A link that the scan does not follow is reported under its own name.
@@ -92,6 +112,17 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
         findings: found,
         resources,
     })
+}
+
+/// Scans a `SKILL.md` alone. Returns the number of resources, and the findings.
+fn of_skill(skill: &Path, project: &Project, home: &Path, trust: &Trust) -> (usize, Vec<Finding>) {
+    match scan(&Request::single(skill, home, trust.clone()), &|| false) {
+        Ok(scan) => (scan.snapshot.resources.len(), of_scan(&scan, project)),
+        Err(error) => {
+            let warning = Warning::new(Code::Unreadable).about(error.to_string());
+            (1, vec![finding(&skill.to_string_lossy(), &warning)])
+        }
+    }
 }
 
 /// The result of a check.

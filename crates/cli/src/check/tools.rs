@@ -10,7 +10,7 @@ use ctxpin_model::warning::{Code, Warning};
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::{Scan, Searches, Unused, scan_again};
 
-use super::git::{self, Project};
+use super::git::Project;
 use super::{Finding, codex_cut, finding, is_left_out, named, of_body, of_resource, why_unused};
 use crate::say::Failure;
 
@@ -18,24 +18,23 @@ use crate::say::Failure;
 pub const TOOLS: [Profile; 3] = [Profile::ClaudeCode, Profile::Codex, Profile::Opencode];
 
 /// The files that were looked at, each of them once however many tools give it.
-struct Known(HashSet<PathBuf>);
+pub struct Known(HashSet<PathBuf>);
 
 impl Known {
     /// Begins with the resources of ctxpin's own rules.
-    fn of(resources: &[Resource]) -> Self {
+    pub fn of(resources: &[Resource]) -> Self {
         let mut known = Self(HashSet::new());
         for resource in resources {
-            known.insert(&resource.source);
+            known.insert(Path::new(&resource.source));
         }
         known
     }
 
     /// Adds a file under its own name and under that of the file that it links to. Returns whether it is new.
-    fn insert(&mut self, source: &str) -> bool {
-        let own = PathBuf::from(source);
-        let target = own.canonicalize().unwrap_or_else(|_| own.clone());
+    pub fn insert(&mut self, own: &Path) -> bool {
+        let target = own.canonicalize().unwrap_or_else(|_| own.to_owned());
         let is_new = !self.0.contains(&target);
-        self.0.extend([own, target]);
+        self.0.extend([own.to_owned(), target]);
         is_new
     }
 }
@@ -48,7 +47,8 @@ pub struct Read {
     pub resources: usize,
 }
 
-/// Checks what these tools give of a project, except for what the scan by ctxpin's own rules has found.
+/// Checks what these tools give of a project, except for what is known, and adds it there. `ignored` are the files and
+/// directories that git ignores.
 ///
 /// # Errors
 ///
@@ -58,9 +58,9 @@ pub fn read(
     request: &Request,
     project: &Project,
     neutral: &Scan,
+    ignored: &HashSet<PathBuf>,
+    known: &mut Known,
 ) -> Result<Read, Failure> {
-    let mut known = Known::of(&neutral.snapshot.resources);
-    let ignored = git::ignored(&project.root);
     // No change of the project brings what git ignores, such as the files of installed packages.
     let mut searches = Searches::without(ignored.iter().cloned());
     let mut read = Read::default();
@@ -84,7 +84,7 @@ pub fn read(
         });
         let mut sources = HashSet::new();
         for resource in new {
-            if is_given(resource, &found) && known.insert(&resource.source) {
+            if is_given(resource, &found) && known.insert(Path::new(&resource.source)) {
                 sources.insert(resource.source.as_str());
                 read.findings.extend(of_file(resource, &found, project));
             }

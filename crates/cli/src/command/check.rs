@@ -85,7 +85,7 @@ struct ToldFinding {
 }
 
 /// The note if the scan found no resources.
-const NOTHING: &str = "there is nothing to check here: no AGENTS.md, CLAUDE.md, .claude/CLAUDE.md, .claude/rules, CLAUDE.local.md, AGENTS.override.md, .cursorrules or .mcp.json, here or above up to the project's root, no AGENTS.md or CLAUDE.md below, no SKILL.md, and no skills in the folders here, in skills, .agents/skills, .claude/skills or .codex/skills; name the folder that holds some";
+const NOTHING: &str = "there is nothing to check here: no AGENTS.md, CLAUDE.md, .claude/CLAUDE.md, .claude/rules, CLAUDE.local.md, AGENTS.override.md, .cursorrules or .mcp.json, here or above up to the project's root, and no AGENTS.md, CLAUDE.md or SKILL.md below; name the folder that holds some";
 
 impl Check {
     /// Checks the paths and prints the findings. The exit code is 1 if there are problems.

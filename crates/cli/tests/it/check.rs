@@ -299,7 +299,7 @@ fn what_cannot_be_checked_is_a_fault_of_the_call() {
 }
 
 #[test]
-fn a_directory_that_is_a_skill_or_holds_some_is_checked_as_such() {
+fn what_lies_in_a_named_directory_is_checked() {
     let bench = Bench::new();
     let root = bench.workspace("app", "x\n");
     git(&root, &["init", "--quiet"]);
@@ -313,8 +313,28 @@ fn a_directory_that_is_a_skill_or_holds_some_is_checked_as_such() {
             "{path}: {said:#?}"
         );
     }
-    // A directory without other resources is checked as a folder of skills.
+    // So is what lies in a directory, whatever the project has, and at any depth.
+    let said = bench.run(&root, &["check", "brand"]);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    assert_eq!(said.out.matches("brand/sk/SKILL.md: problem").count(), 1);
+    fs::create_dir_all(root.join("plugins/own")).unwrap();
+    fs::rename(root.join("brand"), root.join("plugins/own/brand")).unwrap();
+    let said = bench.run(&root, &["check", "plugins"]);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    // One that leads nowhere is a problem of its own.
+    std::os::unix::fs::symlink("gone", root.join("plugins/own/SKILL.md")).unwrap();
+    let said = bench.run(&root, &["check", "plugins"]);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    let problem = "plugins/own/SKILL.md: problem: ";
+    assert!(said.out.contains(problem), "{said:#?}");
+    fs::remove_file(root.join("plugins/own/SKILL.md")).unwrap();
+    // No tool finds it from the root, but it is all there is without the AGENTS.md.
+    let said = bench.run(&root, &["check"]);
+    assert_eq!(said.code, Some(0), "{said:#?}");
     fs::remove_file(root.join("AGENTS.md")).unwrap();
+    let said = bench.run(&root, &["check"]);
+    assert_eq!(said.code, Some(1), "{said:#?}");
+    fs::rename(root.join("plugins/own/brand"), root.join("brand")).unwrap();
     let said = bench.run(&root, &["check", "brand"]);
     assert_eq!(said.code, Some(1), "{said:#?}");
     assert!(said.out.contains("brand/sk/SKILL.md: problem"), "{said:#?}");
