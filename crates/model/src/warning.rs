@@ -95,6 +95,11 @@ spelled! {
         FileUnpinned = "file-unpinned",
         /// A text names a file that does not exist. Detail: its path as the text writes it.
         FileMissing = "file-missing",
+        /// A text names a file that does not exist there, but elsewhere in the project. Detail: its path as the text
+        /// writes it, and the other one.
+        FileElsewhere = "file-elsewhere",
+        /// A text begins with a byte order mark. Detail: which tools pass over the file.
+        ByteOrderMark = "byte-order-mark",
         /// A comment is removed from the prompt. Detail: its number of bytes.
         CommentRemoved = "comment-removed",
         /// Invisible characters, or ones that change the direction of text, are removed from the
@@ -155,6 +160,8 @@ impl Code {
             | Self::SameBytes
             | Self::CodexCut
             | Self::FileUnpinned
+            | Self::FileElsewhere
+            | Self::ByteOrderMark
             | Self::CommentRemoved => Level::Warning,
         }
     }

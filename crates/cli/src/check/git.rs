@@ -63,6 +63,8 @@ pub struct Project {
     pub root: PathBuf,
     /// What a sparse checkout leaves out, read when a path is first asked for: files with the directories around them.
     left_out: OnceCell<HashSet<PathBuf>>,
+    /// The files that git does not ignore, relative to the root, read when they are first asked for.
+    files: OnceCell<Vec<String>>,
 }
 
 impl Project {
@@ -71,6 +73,7 @@ impl Project {
         Self {
             root,
             left_out: OnceCell::new(),
+            files: OnceCell::new(),
         }
     }
 
@@ -81,6 +84,36 @@ impl Project {
             return false;
         }
         self.left_out.get_or_init(|| self.read()).contains(&path)
+    }
+
+    /// Returns the files that git does not ignore, relative to the root and in their order. Returns none if git does not
+    /// answer.
+    pub fn files(&self) -> &[String] {
+        self.files.get_or_init(|| {
+            let arguments = ["--cached", "--others", "--exclude-standard"];
+            let list = list(&self.root, &arguments);
+            let paths = list.split(|byte| *byte == 0).map(str::from_utf8);
+            let paths = paths.filter_map(|path| path.ok().filter(|path| !path.is_empty()));
+            let mut files: Vec<_> = paths.map(str::to_owned).collect();
+            files.sort_unstable();
+            files
+        })
+    }
+
+    /// Returns whether git would ignore one of these paths, so that it may be a file of one machine.
+    pub fn ignores(&self, paths: &[PathBuf]) -> bool {
+        let paths = paths.iter().map(|path| plain_path(path));
+        let paths: Vec<_> = paths.filter(|path| path.starts_with(&self.root)).collect();
+        if paths.is_empty() {
+            return false;
+        }
+        let mut command = command_for(&self.root);
+        command
+            .args(["check-ignore", "--no-index", "--"])
+            .args(paths);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let ended = command.stderr(Stdio::null()).status();
+        ended.is_ok_and(|status| status.success())
     }
 
     fn read(&self) -> HashSet<PathBuf> {

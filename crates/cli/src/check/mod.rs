@@ -5,8 +5,10 @@ mod checkout;
 mod codex_cut;
 mod exceptions;
 mod git;
+mod lookalike;
 mod named;
 mod since;
+mod template;
 mod tools;
 mod unfollowed;
 
@@ -32,6 +34,8 @@ use crate::say::Failure;
 
 pub use exceptions::Exceptions;
 pub use since::{Before, Staged};
+
+const BYTE_ORDER_MARK: char = '\u{FEFF}';
 
 /// A finding about a file or a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -307,6 +311,20 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
     };
     let text = String::from_utf8_lossy(body);
     let lines = LineStarts::of(&text);
+    let marked = text.starts_with(BYTE_ORDER_MARK);
+    if marked {
+        let warning = Warning::new(Code::ByteOrderMark).at_line(1);
+        let warning = match resource.kind {
+            Kind::Skill => warning.about("Codex passes over such a SKILL.md"),
+            Kind::InstructionFile | Kind::McpConfig | Kind::McpServer => warning,
+        };
+        found.push(finding(&resource.source, &warning));
+    }
+    let mark_end = if marked {
+        BYTE_ORDER_MARK.len_utf8()
+    } else {
+        0
+    };
     let mut comments: Vec<(u64, u64)> = Vec::new();
     let mut invisible: BTreeMap<u64, u64> = BTreeMap::new();
     for piece in &treated.pieces {
@@ -317,7 +335,10 @@ fn of_body(resource: &Resource, body: &[u8], found: &mut Vec<Finding>) {
                 Some((_, sum)) if !begins_comment(&text[at..]) => *sum += bytes,
                 _ => comments.push((lines.line_of(at), bytes)),
             },
+            // The mark has a finding of its own.
+            Fate::Gone(Reason::Invisible) if piece.range.end <= mark_end => {}
             Fate::Gone(Reason::Invisible) => {
+                let bytes = (piece.range.end - at.max(mark_end)) as u64;
                 *invisible.entry(lines.line_of(at)).or_default() += bytes;
             }
             Fate::Kept | Fate::Replaced(_) | Fate::Gone(Reason::Blank) => {}

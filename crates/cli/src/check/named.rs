@@ -2,6 +2,7 @@
 //! a folder of a skill.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
@@ -10,13 +11,15 @@ use ctxpin_model::resource::{Kind, Resource};
 use ctxpin_model::warning::{Code, LineStarts, Warning};
 
 use super::git::Project;
+use super::lookalike::Lookalikes;
+use super::template::without_templates;
 use super::{Finding, finding};
 
 /// The folders of a skill that the specification names.
 const FOLDERS: [&str; 3] = ["scripts/", "references/", "assets/"];
 
 /// Words that mark a paragraph as an example or a plan, whose files may be missing.
-const OTHER_WORDS: [&str; 10] = [
+const OTHER_WORDS: [&str; 14] = [
     "example",
     "e.g.",
     "such as",
@@ -27,6 +30,35 @@ const OTHER_WORDS: [&str; 10] = [
     "could ",
     "save",
     "mirrored",
+    // What other projects must have.
+    "must have",
+    "must contain",
+    "should have",
+    "should contain",
+];
+
+/// Words that say that a file is not on each machine.
+const LOCAL_WORDS: [&str; 7] = [
+    "gitignored",
+    "git-ignored",
+    "local-only",
+    "local only",
+    "not committed",
+    "not checked in",
+    "untracked",
+];
+
+/// Names of files that stand for any.
+const ANY_NAMES: [&str; 9] = [
+    "x",
+    "y",
+    "z",
+    "foo",
+    "bar",
+    "baz",
+    "filename",
+    "file-name",
+    "file_name",
 ];
 
 /// Words that mark a list as one, in the line that introduces it.
@@ -58,16 +90,21 @@ const FINDINGS_MAX: usize = 50;
 /// relative to the resource's directory alone.
 pub fn missing(resource: &Resource, body: &[u8], project: &Project) -> Vec<Finding> {
     let text = String::from_utf8_lossy(body);
-    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    let text = without_templates(&text.replace("\r\n", "\n").replace('\r', "\n"));
     let Some(directory) = Path::new(&resource.source).parent() else {
         return Vec::new();
     };
     let mentions = markdown::mentions(&text);
     let lines = LineStarts::of(&text);
     let mut found = Vec::new();
-    let tell = |found: &mut Vec<Finding>, at: usize, path: &str| {
-        let line = lines.line_of(at);
-        let warning = Warning::new(Code::FileMissing).at_line(line).about(path);
+    let tell = |found: &mut Vec<Finding>, at: usize, path: &str, elsewhere: Option<String>| {
+        let warning = match elsewhere {
+            Some(other) => Warning::new(Code::FileElsewhere).about(format!(
+                "{path}, which does not exist here, but {other} does"
+            )),
+            None => Warning::new(Code::FileMissing).about(path),
+        };
+        let warning = warning.at_line(lines.line_of(at));
         let told = finding(&resource.source, &warning);
         if !found.contains(&told) {
             found.push(told);
@@ -82,6 +119,14 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Project) -> Vec<Findi
         let mut directories = directories.iter();
         directories.any(|above| may_exist(&above.join(path), project))
     };
+    // The file of one machine may be missing on another.
+    let is_local = |directories: &[&Path], path: &str, block: &Block| {
+        let places = directories.iter().map(|above| above.join(path));
+        let places: Vec<_> = places.collect();
+        // What is committed below an ignored directory is there with its files.
+        block.is_local() || project.ignores(&places) && !project.ignores(&[directory.to_owned()])
+    };
+    let lookalikes = Lookalikes::of(directory, &text, project);
     for link in &mentions.links {
         if found.len() == FINDINGS_MAX {
             break;
@@ -89,12 +134,15 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Project) -> Vec<Findi
         let Some(path) = link_path(&link.text) else {
             continue;
         };
-        let is_there = match path.starts_with("./") || path.starts_with("../") {
-            true => is_in(&[directory], &path),
-            false => is_in(&directories, &path),
+        let is_exact = path.starts_with("./") || path.starts_with("../");
+        let directories = match is_exact {
+            true => &[directory][..],
+            false => &directories,
         };
-        if !is_there {
-            tell(&mut found, link.at, &link.text);
+        let block = Block::around(&text, link.at);
+        if !is_in(directories, &path) && !is_local(directories, &path, &block) {
+            let other = lookalikes.find(&path).filter(|_| !is_exact);
+            tell(&mut found, link.at, &link.text, other);
         }
     }
     let made: HashSet<&str> = mentions
@@ -110,18 +158,27 @@ pub fn missing(resource: &Resource, body: &[u8], project: &Project) -> Vec<Findi
         let Some(path) = code_path(&span.text).filter(|path| !made.contains(path)) else {
             continue;
         };
-        // Of a project that has no such folder, an instruction file speaks of those of its skills.
+        // Of a project that has no such folder, an instruction file speaks of those of its skills, and a skill that names
+        // a folder in it of those of other projects.
         let folder = path.split('/').next().unwrap_or_default();
-        if resource.kind != Kind::Skill && !is_in(&directories, folder) {
+        let names_file = Path::new(path).extension().is_some();
+        let is_own = resource.kind == Kind::Skill && names_file;
+        if !is_own && !is_in(&directories, folder) {
             continue;
         }
         // The name of a Markdown file is often written without its ending.
         let with_ending = Path::new(path).with_extension("md");
-        let is_there =
-            is_in(&directories, path) || is_in(&directories, &with_ending.to_string_lossy());
+        let with_ending = with_ending.to_string_lossy();
         let block = Block::around(&text, span.at);
-        if !is_there && !block.is_example() && !block.names_neighbour(directory, path) {
-            tell(&mut found, span.at, path);
+        let is_fine = is_in(&directories, path)
+            || is_in(&directories, &with_ending)
+            || block.is_example()
+            || block.names_neighbour(directory, path)
+            || is_local(&directories, path, &block);
+        if !is_fine {
+            let other = lookalikes.find(path);
+            let other = other.or_else(|| lookalikes.find(&with_ending));
+            tell(&mut found, span.at, path, other);
         }
     }
     found.sort_by(Finding::cmp_by_place);
@@ -203,6 +260,9 @@ fn is_pattern(path: &str) -> bool {
         || path.contains("path/to")
         || path.to_lowercase().contains("example")
         || path.contains("xxx")
+        || ANY_NAMES
+            .iter()
+            .any(|name| Path::new(path).file_stem() == Some(OsStr::new(name)))
 }
 
 fn is_host(name: &str) -> bool {
@@ -269,6 +329,12 @@ impl<'t> Block<'t> {
             .ends_with(':');
         OTHER_WORDS.iter().any(|word| own.contains(word))
             || introduces && LIST_WORDS.iter().any(|word| introduction.contains(word))
+    }
+
+    /// Returns whether it says of its files that git does not have them.
+    fn is_local(&self) -> bool {
+        let own = self.own.to_lowercase();
+        LOCAL_WORDS.iter().any(|word| own.contains(word))
     }
 
     /// Returns whether it names another skill beside the one in `directory`, and that one has the file.

@@ -156,6 +156,16 @@ fn sentence(code: Code, detail: &str) -> String {
         Code::SameBytes => format!("it holds the same bytes as {detail}"),
         Code::CodexCut | Code::FileUnpinned => detail.to_owned(),
         Code::FileMissing => format!("it names {detail}, which does not exist"),
+        Code::FileElsewhere => format!("it names {detail}"),
+        Code::ByteOrderMark => {
+            let but = match detail.is_empty() {
+                true => String::new(),
+                false => format!("; {detail}"),
+            };
+            format!(
+                "it begins with a byte order mark, which readers do not see{but}; save it without"
+            )
+        }
         Code::CommentRemoved => {
             format!(
                 "a comment of {detail} bytes: readers do not see it, but tools that give a file whole, as Codex and opencode do, give it to their models; ctxpin's prompt leaves it out"

@@ -243,3 +243,75 @@ fn a_file_that_a_text_names_by_way_of_example_is_not_missing() {
         ]
     );
 }
+
+#[test]
+fn a_byte_order_mark_is_no_hidden_text() {
+    let bench = Bench::new();
+    let skill = "\u{feff}---\nname: s\ndescription: d\n---\na\u{200b}b\n";
+    let files = [
+        ("AGENTS.md", "\u{feff}\u{200b}ok\n"),
+        ("CLAUDE.md", "\u{feff}other\n"),
+        (".agents/skills/s/SKILL.md", skill),
+    ];
+    let root = repository(&bench, "app", &files);
+    let said = bench.run(&root, &["check"]);
+    let mark = "warning: it begins with a byte order mark, which readers do not see";
+    let invisible = "problem: invisible characters (3 bytes): readers do not see them, but tools such as Claude Code, Codex and opencode give them to their models; ctxpin's prompt leaves them out [invisible-removed]";
+    let expected = format!(
+        ".agents/skills/s/SKILL.md:1: {mark}; Codex passes over such a SKILL.md; save it without [byte-order-mark]\n\
+         .agents/skills/s/SKILL.md:5: {invisible}\n\
+         AGENTS.md:1: {mark}; save it without [byte-order-mark]\n\
+         AGENTS.md:1: {invisible}\n\
+         CLAUDE.md:1: {mark}; save it without [byte-order-mark]\n\
+         2 problems, 3 warnings\n"
+    );
+    assert_eq!(said.out, expected);
+}
+
+#[test]
+fn a_file_that_a_text_claims_nothing_about_is_not_missing() {
+    let bench = Bench::new();
+    let text = "---\nname: s\ndescription: d\n---\n\
+                Run `scripts/deep.py`, read [the rules](docs/deep.md) and `references/guide`.\n\n\
+                Each extension must have `assets/preview.png`, in a page such as `references/x.md`.\n\n\
+                Keep them under `assets/own`. Name one `references/filename.md` or [x](y.md).\n\n\
+                Log to `scripts/local.py`, see [notes](./local/notes.md).\n\n\
+                Your own list is `references/own.md` (gitignored), also [here](mine.md).\n\n\
+                ```markdown\n# Template\n```sh\nrun\n```\nSee [guide](docs/GUIDE.md) and `scripts/setup.sh`.\n```\n\n\
+                Read `references/one.md`.\n\n\
+                Read `references/two.md`.\n\n\
+                Read [three](./references/three.md).\n";
+    let skill = "---\nname: s\ndescription: d\n---\n";
+    let files = [
+        (".agents/skills/s/SKILL.md", text),
+        (".gitignore", "scripts/local.py\nlocal/\n"),
+        ("opc/scripts/deep.py", ""),
+        ("opc/docs/deep.md", ""),
+        ("opc/references/guide.md", ""),
+        (".agents/skills/s/references/other.md", ""),
+        ("opc/references/three.md", ""),
+        // Most skills have files of the same names, and a copy of a skill may lack some.
+        (
+            ".agents/skills/zebra/SKILL.md",
+            "---\nname: zebra\ndescription: d\n---\n",
+        ),
+        (".agents/skills/zebra/references/one.md", ""),
+        ("copies/s/SKILL.md", skill),
+        ("copies/s/references/two.md", ""),
+    ];
+    let root = repository(&bench, "app", &files);
+    assert_eq!(
+        found(&bench, &root, &[]),
+        [
+            ".agents/skills/s/SKILL.md:5 file-elsewhere",
+            ".agents/skills/s/SKILL.md:5 file-elsewhere",
+            ".agents/skills/s/SKILL.md:5 file-elsewhere",
+            ".agents/skills/s/SKILL.md:23 file-missing",
+            ".agents/skills/s/SKILL.md:25 file-missing",
+            ".agents/skills/s/SKILL.md:27 file-missing",
+        ]
+    );
+    let said = bench.run(&root, &["check"]);
+    let elsewhere = "warning: it names scripts/deep.py, which does not exist here, but opc/scripts/deep.py does [file-elsewhere]";
+    assert!(said.out.contains(elsewhere), "{said:#?}");
+}
