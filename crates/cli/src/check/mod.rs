@@ -1,11 +1,14 @@
 //! The findings of `ctxpin check` about a workspace.
 
+mod absent;
 mod below;
 mod checkout;
 mod codex_cut;
 mod exceptions;
 mod git;
+mod imports;
 mod lookalike;
+mod name_case;
 mod named;
 mod since;
 mod template;
@@ -88,9 +91,14 @@ pub fn findings(paths: &[PathBuf], home: &Path, trust: &Trust) -> Result<Checked
             let tools = tools::read(profiles, &request, &project, &scan, &ignored, &mut known)?;
             of_path.extend(tools.findings);
             resources += tools.resources;
+            absent::settle(&mut of_path, &tools.listed);
+            imports::settle(&mut of_path);
             let directory = path.canonicalize().ok().filter(|path| path.is_dir());
             let is_searched =
                 |directory: &PathBuf| *directory != project.root || resources == resources_before;
+            if let Some(directory) = &directory {
+                of_path.extend(name_case::findings(directory, &project.root));
+            }
             if let Some(directory) = directory.filter(is_searched) {
                 let below = below::skills(&directory, &ignored);
                 of_path.extend(below.cut);

@@ -10,6 +10,7 @@ use ctxpin_model::warning::{Code, Warning};
 use ctxpin_scan::roots::Request;
 use ctxpin_scan::{Scan, Searches, Unused, scan_again};
 
+use super::absent::Listed;
 use super::git::Project;
 use super::{Finding, codex_cut, finding, is_left_out, named, of_body, of_resource, why_unused};
 use crate::say::Failure;
@@ -45,6 +46,8 @@ pub struct Read {
     pub findings: Vec<Finding>,
     /// The number of files and skills that only tools give.
     pub resources: usize,
+    /// The skills that tools list, those of one tool after another.
+    pub listed: Vec<Listed>,
 }
 
 /// Checks what these tools give of a project, except for what is known, and adds it there. `ignored` are the files and
@@ -77,6 +80,12 @@ pub fn read(
         if profile == Profile::Codex {
             read.findings.extend(codex_cut::findings(&found));
         }
+        let skills = found.snapshot.resources.iter();
+        let skills = skills.filter(|skill| skill.kind == Kind::Skill && is_given(skill, &found));
+        read.listed.extend(skills.map(|skill| Listed {
+            profile,
+            source: PathBuf::from(&skill.source),
+        }));
         let new = found.snapshot.resources.iter().filter(|resource| {
             let path = Path::new(&resource.source);
             let is_below = resource.applies.is_some();

@@ -222,14 +222,16 @@ fn told_finding(finding: &Finding, root: &Path) -> ToldFinding {
     }
 }
 
-/// Folds findings about the comments and the invisible characters of a file into the first one of each code, whose message
+/// Folds findings about the comments, the invisible characters and the unpinned imports of a file into the first one of each code, whose message
 /// then names the lines of all. The paths are those of the findings.
 fn folded(found: &[Finding], told: &[ToldFinding]) -> Vec<(PathBuf, ToldFinding)> {
     let mut lines: Vec<(PathBuf, ToldFinding)> = Vec::new();
     let mut of_file: HashMap<(&Path, Code), (usize, u64, Vec<u64>)> = HashMap::new();
     for (finding, told) in found.iter().zip(told) {
-        let bytes = finding.detail.as_ref();
-        let bytes: Option<u64> = bytes.and_then(|bytes| bytes.parse().ok());
+        let bytes = match finding.code == Code::ImportUnpinned {
+            true => Some(0),
+            false => finding.detail.as_ref().and_then(|bytes| bytes.parse().ok()),
+        };
         if let (Some(bytes), Some(line)) = (bytes, finding.line) {
             let known = of_file.entry((&finding.path, finding.code));
             let (at, sum, places) = known.or_insert((lines.len(), 0, Vec::new()));

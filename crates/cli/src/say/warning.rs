@@ -49,6 +49,10 @@ pub fn together(code: Code, bytes: u64, lines: &[u64]) -> Option<String> {
         Some(format!(
             "invisible characters ({bytes} bytes together, {lines}): readers do not see them, but tools such as Claude Code, Codex and opencode give them to their models; ctxpin's prompt leaves them out"
         ))
+    } else if code == Code::ImportUnpinned {
+        Some(format!(
+            "ctxpin by its own rules does not follow {count} imports ({lines}), so the files are not pinned; `ctxpin source add` pins Markdown files, and the profile claude-code those that Claude Code gives"
+        ))
     } else {
         None
     }
@@ -121,6 +125,11 @@ fn sentence(code: Code, detail: &str) -> String {
             .last()
             .filter(|mark| ".,;:!?)]}\"'*`".contains(*mark))
         {
+            Some('`') => {
+                format!(
+                    "@{detail} names a file that does not exist; the backtick belongs to its name"
+                )
+            }
             Some(mark) => {
                 format!("@{detail} names a file that does not exist; `{mark}` belongs to its name")
             }
@@ -131,10 +140,14 @@ fn sentence(code: Code, detail: &str) -> String {
         Code::ImportUnpinned => {
             // Other kinds of sources are not Markdown files that a person imports.
             let advice = match detail.ends_with(".md") || detail.ends_with(".mdc") {
-                true => "; `ctxpin source add` pins it",
-                false => "",
+                true => {
+                    "; `ctxpin source add` pins it, and so does the profile claude-code if Claude Code gives it"
+                }
+                false => "; the profile claude-code pins it if Claude Code gives it",
             };
-            format!("ctxpin does not follow @{detail}, so the file is not pinned{advice}")
+            format!(
+                "ctxpin by its own rules does not follow @{detail}, so the file is not pinned{advice}"
+            )
         }
         Code::SkillAbsent => detail.to_owned(),
         Code::NameCase => format!("ctxpin does not read it under this name, only as {detail}"),

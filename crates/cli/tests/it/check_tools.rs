@@ -315,3 +315,57 @@ fn a_file_that_a_text_claims_nothing_about_is_not_missing() {
     let elsewhere = "warning: it names scripts/deep.py, which does not exist here, but opc/scripts/deep.py does [file-elsewhere]";
     assert!(said.out.contains(elsewhere), "{said:#?}");
 }
+
+#[test]
+fn a_folder_whose_skills_a_tool_lists_is_told_as_such() {
+    let bench = Bench::new();
+    let skill = "---\nname: deep\ndescription: d\n---\n";
+    let files = [
+        (".codex/skills/super/deep/SKILL.md", skill),
+        // No tool reads this folder.
+        ("skills/notes/text.md", "ok\n"),
+        ("skills/group/deep/SKILL.md", skill),
+    ];
+    let root = repository(&bench, "app", &files);
+    let said = bench.run(&root, &["check"]);
+    let expected = ".codex/skills/super: warning: it has no SKILL.md; Codex lists the skills in it, and ctxpin by its own rules looks no deeper [skill-absent]\n\
+                    skills/group: warning: it has no SKILL.md, and skills are not looked for deeper; deep/SKILL.md is there [skill-absent]\n\
+                    0 problems, 2 warnings\n";
+    assert_eq!(said.out, expected);
+}
+
+#[test]
+fn an_import_has_one_finding() {
+    let bench = Bench::new();
+    let text = "@a.md @b.md\n\n@c.md\n\n  - `code @d.md`\n    and\n\n  - `curl -d @/tmp/registry.json`\n    and\n\n`@e.md`\n";
+    let files = ["a", "b", "c", "d", "e"].map(|name| (format!("{name}.md"), "ok\n"));
+    let mut files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (path.as_str(), *text))
+        .collect();
+    files.push(("CLAUDE.md", text));
+    let root = repository(&bench, "app", &files);
+    let said = bench.run(&root, &["check"]);
+    let expected = "CLAUDE.md:1: warning: ctxpin by its own rules does not follow 3 imports (lines 1, 3), so the files are not pinned; `ctxpin source add` pins Markdown files, and the profile claude-code those that Claude Code gives [import-unpinned]\n\
+                    CLAUDE.md:5: warning: Claude Code does not follow @d.md: it stands in code or HTML [import-ignored]\n\
+                    CLAUDE.md:11: warning: Claude Code does not follow @e.md: it stands in code or HTML [import-ignored]\n\
+                    0 problems, 5 warnings\n";
+    assert_eq!(said.out, expected);
+}
+
+#[test]
+fn a_directory_of_a_tool_in_another_case_is_told() {
+    let bench = Bench::new();
+    let files = [
+        ("AGENTS.md", "ok\n"),
+        (".claude/Skills/s/notes.md", "ok\n"),
+        (".Codex/skills/s/notes.md", "ok\n"),
+        (
+            ".agents/skills/s/SKILL.md",
+            "---\nname: s\ndescription: d\n---\n",
+        ),
+    ];
+    let root = repository(&bench, "app", &files);
+    let all = found(&bench, &root, &[]);
+    assert_eq!(all, [".Codex:0 name-case", ".claude/Skills:0 name-case"]);
+}
