@@ -107,6 +107,8 @@ impl Admitting {
 #[derive(Debug, Default)]
 struct Adviser {
     admitting: Admitting,
+    /// Whether links of a project lead into allowed directories. Else a declared source is needed too.
+    follows: bool,
     given: RefCell<HashMap<(PathBuf, Reach), Option<String>>>,
 }
 
@@ -133,28 +135,39 @@ impl Common {
 #[derive(Debug)]
 pub(crate) struct Boundaries {
     open: HashMap<(PathBuf, Reach), Rc<Boundary>>,
-    annexes: Rc<Vec<Annex>>,
-    none: Rc<Vec<Annex>>,
+    of_personal: Rc<Vec<Annex>>,
+    of_project: Rc<Vec<Annex>>,
     adviser: Rc<Adviser>,
     common: Rc<Common>,
 }
 
+/// The directories into which links may lead, besides their own boundaries.
+#[derive(Debug, Default)]
+pub(crate) struct Annexes {
+    /// Of links of personal roots.
+    pub of_personal: Vec<(PathBuf, Reach)>,
+    /// Of links of a project. `None` if they never leave it.
+    pub of_project: Option<Vec<(PathBuf, Reach)>>,
+}
+
 impl Boundaries {
-    /// Returns no boundaries yet. Links of personal roots may lead into `allowed` too.
-    pub fn new(allowed: &[(PathBuf, Reach)], admitting: Admitting, common: Rc<Common>) -> Self {
+    /// Returns no boundaries yet.
+    pub fn new(annexes: &Annexes, admitting: Admitting, common: Rc<Common>) -> Self {
         // A directory that does not exist admits nothing.
-        let annexes = allowed.iter().filter_map(|(path, reach)| {
+        let open = |(path, reach): &(PathBuf, Reach)| {
             Some(Annex {
                 directory: Directory::open(path).ok()?,
                 reach: *reach,
             })
-        });
+        };
+        let of_project = annexes.of_project.iter().flatten();
         Self {
             open: HashMap::new(),
-            annexes: Rc::new(annexes.collect()),
-            none: Rc::default(),
+            of_personal: Rc::new(annexes.of_personal.iter().filter_map(open).collect()),
+            of_project: Rc::new(of_project.filter_map(open).collect()),
             adviser: Rc::new(Adviser {
                 admitting,
+                follows: annexes.of_project.is_some(),
                 given: RefCell::default(),
             }),
             common,
@@ -168,8 +181,8 @@ impl Boundaries {
             return Ok(Rc::clone(boundary));
         }
         let annexes = match reach {
-            Reach::Personal => &self.annexes,
-            _ => &self.none,
+            Reach::Personal => &self.of_personal,
+            _ => &self.of_project,
         };
         let boundary = Rc::new(Boundary {
             directory: Directory::open(path)?,
@@ -435,18 +448,18 @@ impl Adviser {
         let mut given = self.given.borrow_mut();
         let advice = given
             .entry(key)
-            .or_insert_with(|| advice(target, reach, &self.admitting));
+            .or_insert_with(|| advice(target, reach, self));
         advice.clone()
     }
 }
 
 /// Computes the result of [`Adviser::advice`].
-fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> {
+fn advice(target: &Path, reach: Reach, adviser: &Adviser) -> Option<String> {
     if barred(target).is_some() || !gives_something(target) {
         return None;
     }
     let shown = for_a_shell(target);
-    if admitting.admits(target).is_some() {
+    if !adviser.follows && adviser.admitting.admits(target).is_some() {
         return Some(format!("`ctxpin source add {shown}` reads it"));
     }
     let directory = match target.is_dir() {
@@ -455,6 +468,7 @@ fn advice(target: &Path, reach: Reach, admitting: &Admitting) -> Option<String> 
     };
     let directory = for_a_shell(directory);
     Some(match reach {
+        _ if adviser.follows => format!("--allow-root {directory} allows it"),
         Reach::Personal => format!("--allow-root {directory} allows it"),
         _ => format!("--allow-root {directory} and `ctxpin source add {shown}` read it"),
     })

@@ -138,7 +138,7 @@ pub fn scan_again(
     if let Some(left_out) = roots.left_out() {
         gathering.leave_out(left_out);
     }
-    let mut boundaries = roots.boundaries(common);
+    let mut boundaries = roots.boundaries(&profile::personal_folders(request), common);
     let rules = profile::find(request, &roots, &mut boundaries, &mut gathering)?;
     let admitting = roots.admitting();
     Ok(gathering.finish(facts(&roots.directory, rules), &admitting))

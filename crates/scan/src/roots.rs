@@ -12,7 +12,7 @@ use ctxpin_model::resource::Status;
 
 use crate::ScanError;
 use crate::barred_names::barred;
-use crate::boundary::{Admitting, Boundaries, Common, Reach};
+use crate::boundary::{Admitting, Annexes, Boundaries, Common, Reach};
 use crate::known_files::{FileClass, UNKNOWN_FILE, classify};
 use crate::project::{LeftOut, Project};
 use crate::refused::{Refused, no_regular_file, unresolved};
@@ -36,7 +36,8 @@ pub struct Request {
     pub home: PathBuf,
     /// The declared sources, in their order.
     pub sources: Vec<Declared>,
-    /// The directories below which the operator allows sources. Links of the user roots may lead into them.
+    /// The directories below which the operator allows sources. Links of the user roots may lead into them, and under the
+    /// profile of a tool those of the project.
     pub allowed: Vec<PathBuf>,
     /// Whose roots the scan reads.
     pub trust: Trust,
@@ -250,9 +251,17 @@ impl Roots {
         Common::of(self.ground.trust.clone())
     }
 
-    /// Returns the boundaries of these roots, without opening any.
-    pub(crate) fn boundaries(&self, common: Rc<Common>) -> Boundaries {
-        Boundaries::new(&self.ground.allowed, self.admitting(), common)
+    /// Returns the boundaries of these roots, without opening any. Links of `personal` folders may lead into the others.
+    pub(crate) fn boundaries(&self, personal: &[PathBuf], common: Rc<Common>) -> Boundaries {
+        let personal = personal.iter().filter_map(|path| path.canonicalize().ok());
+        let personal = personal.map(|path| (path, Reach::Personal));
+        let allowed = &self.ground.allowed;
+        let annexes = Annexes {
+            // A tool follows each link.
+            of_project: self.ground.is_of_tool.then(|| allowed.clone()),
+            of_personal: allowed.iter().cloned().chain(personal).collect(),
+        };
+        Boundaries::new(&annexes, self.admitting(), common)
     }
 
     /// Returns the directories that may hold a declared source, at any depth.
@@ -273,6 +282,8 @@ struct Ground {
     user: Vec<PathBuf>,
     /// The canonical directories that the operator allows.
     allowed: Vec<(PathBuf, Reach)>,
+    /// Whether a tool's rules decide what is found.
+    is_of_tool: bool,
     /// The canonical directories below which a declared source may lie.
     admitting: Vec<(PathBuf, Reach)>,
 }
@@ -328,6 +339,7 @@ impl Ground {
             trust,
             user,
             allowed,
+            is_of_tool: request.profile != Profile::Neutral,
             admitting,
         })
     }

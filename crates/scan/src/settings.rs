@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ctxpin_model::limits::{FACT_BYTES_MAX, cut};
 
-use crate::boundary::{Admitting, Boundaries, Common, Outcome, Reach};
+use crate::boundary::{Admitting, Annexes, Boundaries, Common, Outcome, Reach};
 use crate::file::oversize;
 use crate::gather::Gathering;
 use crate::reader::Reader;
@@ -24,9 +24,13 @@ pub const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 pub fn settings(project: &Path, name: &str, trust: &Trust) -> Result<Option<Arc<[u8]>>, String> {
     let told = |error: std::io::Error| format!("cannot be read: {error}");
     let directory = project.canonicalize().map_err(told)?;
-    let boundary = Boundaries::new(&[], Admitting::default(), Common::of(trust.settled()))
-        .at(&directory, Reach::Project)
-        .map_err(told)?;
+    let boundary = Boundaries::new(
+        &Annexes::default(),
+        Admitting::default(),
+        Common::of(trust.settled()),
+    )
+    .at(&directory, Reach::Project)
+    .map_err(told)?;
     let name = OsStr::new(name);
     let mut reader = Reader::default();
     let outcome = boundary.read(&boundary.directory, name, SETTINGS_BYTES_MAX, &mut reader);

@@ -53,8 +53,8 @@ pub struct Up {
 /// The options of every command that runs an agent.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Workspace {
-    /// Allow declared sources, and targets of links in the user roots, below this directory;
-    /// repeatable
+    /// Allow declared sources, and targets of links in the user roots (under a tool's profile, in the
+    /// project too), below this directory; repeatable
     #[arg(long = "allow-root", value_name = "DIR")]
     allow_roots: Vec<PathBuf>,
     #[command(flatten)]

@@ -28,7 +28,8 @@ use self::roles::Roles;
 use self::skills::SkillMembers;
 use super::skill_folder::SkillFolder;
 use super::{
-    entry, excluded, forbidden, outside, passed_over, repository, skill, skills_folder, unread,
+    IN_FOLDER, entry, excluded, forbidden, outside, passed_over, repository, skill, skills_folder,
+    unread,
 };
 use crate::ScanError;
 use crate::boundary::{Boundaries, Boundary, Reach};
@@ -572,8 +573,7 @@ impl Search<'_> {
                     let skills = directory.join(folder).join(SKILLS);
                     if skills.is_dir() {
                         let source = source_text(&skills).0;
-                        let given = "the tool lists the skills in it to its model";
-                        let reason = outside(given, directory);
+                        let reason = outside(IN_FOLDER, directory);
                         gathering.add(unread(Kind::Skill, &source, directory, &reason));
                     }
                 }

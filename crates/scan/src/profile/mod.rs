@@ -25,9 +25,12 @@ use crate::file;
 use crate::gather::{Finding, Gathering};
 use crate::path_text::{for_a_shell, source_text};
 use crate::refused::Refused;
-use crate::roots::{Request, Roots};
+use crate::roots::{Request, Roots, USER_ROOT_NAMES};
 use crate::skill;
 use crate::unused::Unused;
+
+/// What a tool does with a folder of skills.
+const IN_FOLDER: &str = "the tool lists the skills in it to its model";
 
 /// Adds what the request's profile finds to a gathering, in its order. Returns the rules that the snapshot
 /// states, which are none under the neutral profile.
@@ -58,6 +61,19 @@ pub fn variables(profile: Profile) -> &'static [&'static str] {
         Profile::ClaudeCode => &claude_code::VARIABLES,
         Profile::Opencode => &opencode::VARIABLES,
     }
+}
+
+/// Returns the folders of the person's own files that are scanned under a tool's profile: those in the home, and the
+/// tool's.
+pub(crate) fn personal_folders(request: &Request) -> Vec<PathBuf> {
+    let own = match request.profile {
+        _ if !request.user_roots => return Vec::new(),
+        Profile::Neutral => return Vec::new(),
+        Profile::Opencode => opencode::personal_folders(request),
+        Profile::ClaudeCode | Profile::Codex => request.tool.home.clone().into_iter().collect(),
+    };
+    let shared = USER_ROOT_NAMES.iter().map(|name| request.home.join(name));
+    shared.chain(own).collect()
 }
 
 /// Returns whether the tool of the request's profile seems to be used here: its home exists, or files that it
@@ -188,8 +204,7 @@ fn skills_folder(
                     let path: PathBuf = path.iter().collect();
                     let source = source_text(&directory.join(path)).0;
                     let reason = refused.reason;
-                    let reason =
-                        format!("the tool lists the skills in it to its model, but {reason}");
+                    let reason = format!("{IN_FOLDER}, but {reason}");
                     gathering.add(unread(Kind::Skill, &source, directory, &reason));
                 }
                 return None;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::SKILL_FILE_NAME;
 
-use super::unread;
+use super::{IN_FOLDER, unread};
 use crate::ScanError;
 use crate::boundary::{Boundary, Located};
 use crate::directory::{Directory, Listing};
@@ -17,6 +17,9 @@ use crate::refused::Refused;
 
 /// The greatest number of directories of one folder that are looked at.
 const DIRECTORIES_MAX: usize = 2_000;
+
+/// The greatest number of directories behind a link that is not followed in which a skill is looked for.
+const REFUSED_DIRECTORIES_MAX: usize = 200;
 
 /// How a tool looks through a folder of skills.
 pub(super) struct SkillFolder<'f> {
@@ -65,7 +68,9 @@ impl SkillFolder<'_> {
                 let real = match self.boundary.locate(&directory, name) {
                     Located::Directory(real) => real,
                     Located::Refused(refused) => {
-                        skill_refused(&refused, &path.join(name), self.root, gathering);
+                        let path = path.join(name);
+                        skill_refused(&refused, &path, self.root, gathering);
+                        self.folder_refused(&refused, &path, depth + 1, gathering);
                         continue;
                     }
                     Located::Absent | Located::File(_) => continue,
@@ -89,6 +94,52 @@ impl SkillFolder<'_> {
             visit(directory, &path, &listing, gathering)?;
         }
         Ok(())
+    }
+
+    /// Lists what a link leads to that a scan may not follow, but the tool does: a directory with skills in directories
+    /// below it. Looks at names alone.
+    fn folder_refused(
+        &self,
+        refused: &Refused,
+        path: &Path,
+        depth: usize,
+        gathering: &mut Gathering,
+    ) {
+        let target = refused.target.as_deref();
+        if target.is_some_and(|target| self.has_skills_below(target, depth)) {
+            let source = source_text(path).0;
+            let reason = format!("{IN_FOLDER}, but {}", refused.reason);
+            gathering.add(unread(Kind::Skill, &source, self.root, &reason));
+        }
+    }
+
+    /// Returns whether a directory below this one has a `SKILL.md`.
+    fn has_skills_below(&self, directory: &Path, depth: usize) -> bool {
+        let mut seen = HashSet::from([directory.to_owned()]);
+        let mut waiting = VecDeque::from([(directory.to_owned(), depth)]);
+        while let Some((directory, depth)) = waiting.pop_front() {
+            if depth >= self.depth_max {
+                continue;
+            }
+            for entry in directory.read_dir().into_iter().flatten().flatten() {
+                let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+                let is_seen = self.sees_hidden || !is_hidden;
+                let is_directory = is_seen && entry.path().is_dir();
+                let Some(real) = is_directory
+                    .then(|| entry.path().canonicalize().ok())
+                    .flatten()
+                else {
+                    continue;
+                };
+                if real.join(SKILL_FILE_NAME).is_file() {
+                    return true;
+                }
+                if seen.len() < REFUSED_DIRECTORIES_MAX && seen.insert(real.clone()) {
+                    waiting.push_back((real, depth + 1));
+                }
+            }
+        }
+        false
     }
 
     /// Lists a directory that cannot be looked into as a skill, because it may be one. The tool finds nothing in it either.

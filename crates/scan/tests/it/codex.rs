@@ -518,10 +518,11 @@ fn skills_lie_up_to_six_directories_deep() {
     );
     w.skill("outside/away");
     w.link("project/.agents/skills/away", w.path("outside/away"));
-    w.link("project/.agents/skills/empty", w.path("outside"));
+    w.link("project/.agents/skills/outside", w.path("outside"));
     let found = w.check(&[
         "ok project/.codex/skills/cx/SKILL.md",
         "excluded project/.agents/skills/away/SKILL.md",
+        "excluded project/.agents/skills/outside",
         "ok project/.agents/skills/a/SKILL.md",
         "ok project/team/linked/SKILL.md",
         "ok project/.agents/skills/a/inner/SKILL.md",

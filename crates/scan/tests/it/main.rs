@@ -10,6 +10,7 @@ mod codex_roles;
 mod config;
 mod instruction_files;
 mod limits;
+mod linked_out;
 mod links;
 mod notes;
 mod opencode;

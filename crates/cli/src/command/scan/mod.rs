@@ -58,8 +58,8 @@ pub struct Scan {
     /// does
     #[arg(long)]
     user_roots: bool,
-    /// Also follow links of the user roots, and read declared sources, below this directory;
-    /// repeatable
+    /// Also follow links of the user roots (under a tool's profile, those of the project too), and
+    /// read declared sources, below this directory; repeatable
     #[arg(long = "allow-root", value_name = "DIR")]
     allow_roots: Vec<PathBuf>,
     #[command(flatten)]

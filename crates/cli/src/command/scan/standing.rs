@@ -258,9 +258,11 @@ impl<'f> Tool<'f> {
         };
         // A folder that is not read is listed as a whole.
         let folder = || {
-            let folders = file.names().flat_map(|name| name.ancestors().skip(1));
-            let mut folders = folders.map(Path::to_string_lossy);
-            folders.find_map(|folder| self.listed(&folder))
+            let mut folders = file.names().flat_map(|name| name.ancestors().skip(1));
+            folders.find_map(|folder| {
+                let linked = || self.listed(self.real_left_out.get(folder)?);
+                self.listed(&folder.to_string_lossy()).or_else(linked)
+            })
         };
         let listed = given.or_else(link).or(named).or_else(left_out);
         let listed = listed.or_else(skill).or_else(folder);

@@ -8,7 +8,9 @@ use ctxpin_model::skill::SKILL_FILE_NAME;
 
 use super::super::repository;
 use super::super::skill_folder::skill_refused;
-use super::super::{outside, passed_over, skill as skill_or_reason, skills_folder, unread};
+use super::super::{
+    IN_FOLDER, outside, passed_over, skill as skill_or_reason, skills_folder, unread,
+};
 use super::ignored::Ignored;
 use super::settings::FOLDER;
 use super::walk::PERSONAL;
@@ -43,7 +45,7 @@ pub fn find(
         let Some((place, reach)) = roots.readable(directory) else {
             if skills.is_dir() {
                 let source = source_text(&skills).0;
-                let reason = outside("the tool lists the skills in it to its model", directory);
+                let reason = outside(IN_FOLDER, directory);
                 gathering.add(unread(Kind::Skill, &source, directory, &reason));
             }
             continue;

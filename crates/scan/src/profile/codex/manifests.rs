@@ -9,7 +9,7 @@ use ctxpin_model::skill::plugin_skill_name;
 use serde::Deserialize;
 
 use super::Search;
-use crate::boundary::{Admitting, Boundaries, Boundary, Located, Outcome, Reach};
+use crate::boundary::{Admitting, Annexes, Boundaries, Boundary, Located, Outcome, Reach};
 use crate::directory::Directory;
 use crate::file::{self, oversize};
 use crate::gather::Gathering;
@@ -167,7 +167,7 @@ fn own_boundary(
     gathering: &Gathering,
 ) -> std::io::Result<(Rc<Boundary>, Directory)> {
     let common = Rc::clone(&gathering.common);
-    let mut boundaries = Boundaries::new(&[], Admitting::default(), common);
+    let mut boundaries = Boundaries::new(&Annexes::default(), Admitting::default(), common);
     let boundary = boundaries.at(directory, Reach::Project)?;
     let held = boundary.descend(directory)?;
     Ok((boundary, held))

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::{excluded, worktree};
 use super::agents::{self, Configured};
-use super::entry::plain_entry;
+use super::entry::{is_filled_in, plain_entry};
 use super::permission::{AGENTS, Permissions};
 use super::{jsonc, plugins};
 use crate::file::oversize;
@@ -249,6 +249,11 @@ fn usable(permissions: Vec<SkillPermission>, gathering: &mut Gathering) -> Vec<S
 pub fn is_used(request: &Request) -> bool {
     let here = |name: &str| request.directory.join(name).exists();
     own_directory(request).is_dir() || here(FOLDER) || NAMES.into_iter().any(here)
+}
+
+/// Returns the folders of a person's own configurations.
+pub fn personal_folders(request: &Request) -> Vec<PathBuf> {
+    vec![own_directory(request), request.home.join(FOLDER)]
 }
 
 /// Returns the directory of a person's own configuration.
@@ -536,11 +541,6 @@ const NO_START: &str = "opencode does not start with it";
 
 /// What it means if opencode fills something in before it reads the text.
 const UNFILLED: &str = "opencode fills in its `{env:}` and `{file:}` first, for which ctxpin reads no variable or file";
-
-/// Returns whether opencode fills something in before it reads a text.
-pub(super) fn is_filled_in(text: &str) -> bool {
-    text.contains("{env:") || text.contains("{file:")
-}
 
 /// Returns the members that decide which skills are listed.
 fn about_skills(members: &Map<String, Value>) -> impl Iterator<Item = &Value> {

@@ -1,8 +1,13 @@
-//! The entries of lists in opencode's configuration: paths, patterns and addresses.
+//! The entries of lists in opencode's configuration: paths, patterns and addresses, and what it fills in before.
 
 use std::path::{Path, PathBuf};
 
 use crate::directory::plain_path;
+
+/// Returns whether opencode fills something in before it reads a text.
+pub fn is_filled_in(text: &str) -> bool {
+    text.contains("{env:") || text.contains("{file:")
+}
 
 /// Returns an entry without what may be secret in an address: all but its scheme and its host.
 pub fn plain_entry(entry: &str) -> String {

@@ -34,9 +34,9 @@ use crate::path_text::source_text;
 use crate::roots::{Request, Roots};
 use crate::searches::Wanted;
 
-pub(super) use configuration::is_used;
-use configuration::{Configuration, is_filled_in};
-use entry::{address, path};
+use configuration::Configuration;
+pub(super) use configuration::{is_used, personal_folders};
+use entry::{address, is_filled_in, path};
 use pattern::{Part, Segment, matches, read};
 
 pub(super) use configuration::VARIABLES;
