@@ -1,7 +1,7 @@
 //! The frontmatter of a `SKILL.md`.
 
 use ctxpin_model::profile::Profile;
-use ctxpin_model::skill::{Frontmatter, parse};
+use ctxpin_model::skill::{Dialect, Frontmatter, parse};
 use ctxpin_model::warning::{Code, DETAIL_BYTES_MAX};
 
 /// Most warnings of one file: one for each rule, and one for each value that had to be quoted.
@@ -13,13 +13,13 @@ const REFUSAL_BYTES_MAX: usize = 1_000;
 /// Checks that a `SKILL.md` has a result, that the result obeys the rules, and that line ends do
 /// not change it.
 pub fn check(bytes: &[u8]) {
-    let frontmatter = parse(bytes, "directory", None);
+    let frontmatter = parse(bytes, "directory", None, Dialect::Own);
     check_told(&frontmatter);
     check_described_by_text(bytes, &frontmatter);
     if frontmatter.refusal.is_none() {
         check_usable(&frontmatter);
         // A name in the frontmatter does not depend on the file's path.
-        let elsewhere = parse(bytes, "elsewhere", None);
+        let elsewhere = parse(bytes, "elsewhere", None, Dialect::Own);
         let is_own = frontmatter.name == elsewhere.name;
         assert!(is_own || elsewhere.name.as_deref() == Some("elsewhere"));
         assert_eq!(frontmatter.warnings, elsewhere.warnings);
@@ -33,7 +33,7 @@ pub fn check(bytes: &[u8]) {
 /// repairs in its own way.
 fn check_described_by_text(bytes: &[u8], frontmatter: &Frontmatter) {
     let described = Profile::ClaudeCode.described_by_text(bytes);
-    let read = parse(bytes, "directory", described);
+    let read = parse(bytes, "directory", described, Dialect::Own);
     check_told(&read);
     let mut warnings = frontmatter.warnings.iter();
     let is_valid = !warnings.any(|warning| warning.code == Code::ValueUnquoted);
@@ -98,7 +98,7 @@ fn check_usable(frontmatter: &Frontmatter) {
 }
 
 fn check_spellings(text: &str, frontmatter: &Frontmatter) {
-    let again = |text: &str| parse(text.as_bytes(), "directory", None);
+    let again = |text: &str| parse(text.as_bytes(), "directory", None, Dialect::Own);
     if !text.starts_with('\u{feff}') {
         assert_eq!(again(&format!("\u{feff}{text}")), *frontmatter, "a mark");
     }

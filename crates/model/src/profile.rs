@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::claude_code::{SKILL_MD_BYTES_MAX, described_by_text};
 use crate::limits::{FACT_BYTES_MAX, text_fault};
 use crate::resource::{UnknownWord, spelled};
+use crate::skill::Dialect;
 
 spelled! {
     /// The tool whose rules a scan follows.
@@ -44,6 +45,15 @@ impl Profile {
             Self::ClaudeCode => described_by_text(skill_md),
         };
         (!description.contains('\0')).then_some(description)
+    }
+
+    /// Returns how the tool reads names and keys of a skill's frontmatter. Claude Code names a skill by its directory.
+    pub fn skill_dialect(self) -> Dialect {
+        match self {
+            Self::Neutral | Self::ClaudeCode => Dialect::Own,
+            Self::Codex => Dialect::Codex,
+            Self::Opencode => Dialect::Opencode,
+        }
     }
 
     /// Returns the size of the largest `SKILL.md` that the tool reads, in bytes. `None` if it reads all.

@@ -35,13 +35,29 @@ pub struct Frontmatter {
     pub warnings: Vec<Warning>,
 }
 
+/// How a frontmatter is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// Names have neither blanks nor marks, see [`is_usable_name`]. A merge key (`<<`) gives other keys.
+    Own,
+    /// Any name that people can read, with one blank between two words. No key gives others.
+    Codex,
+    /// Any name that people can read, as it is written.
+    Opencode,
+}
+
 /// Parses the bytes of a `SKILL.md` in a directory named `directory`. Accepts CRLF line ends and a
 /// byte order mark. `substitute` is the description of a skill that has no usable one, or no frontmatter. Without it,
 /// such a skill is refused.
-pub fn parse(skill_md: &[u8], directory: &str, substitute: Option<String>) -> Frontmatter {
+pub fn parse(
+    skill_md: &[u8],
+    directory: &str,
+    substitute: Option<String>,
+    dialect: Dialect,
+) -> Frontmatter {
     let mut frontmatter = Frontmatter::default();
     frontmatter.refusal = match std::str::from_utf8(skill_md) {
-        Ok(text) => read(text, directory, substitute, &mut frontmatter).err(),
+        Ok(text) => read(text, directory, substitute, dialect, &mut frontmatter).err(),
         Err(error) => Some(format!(
             "not UTF-8 (first bad byte at offset {})",
             error.valid_up_to()
@@ -55,14 +71,15 @@ fn read(
     text: &str,
     directory: &str,
     substitute: Option<String>,
+    dialect: Dialect,
     frontmatter: &mut Frontmatter,
 ) -> Result<(), String> {
     let fields = match substitute {
         Some(_) => fields_of_claude_code(text),
-        None => fields(text)?,
+        None => fields(text, dialect)?,
     };
     frontmatter.warnings.extend(fields.warnings.iter().cloned());
-    validate(&fields, directory, substitute, frontmatter)
+    validate(&fields, directory, substitute, dialect, frontmatter)
 }
 
 /// Reads the frontmatter of a `SKILL.md`.
@@ -70,8 +87,8 @@ fn read(
 /// # Errors
 ///
 /// Fails with a message for its author if there is none, or it cannot be parsed.
-pub(crate) fn fields(text: &str) -> Result<Fields, String> {
-    yaml_text(text).and_then(|yaml| yaml::read(&yaml))
+fn fields(text: &str, dialect: Dialect) -> Result<Fields, String> {
+    yaml_text(text).and_then(|yaml| yaml::read(&yaml, dialect))
 }
 
 /// Why a tool's reading of a frontmatter is not known here.
@@ -87,10 +104,11 @@ pub(crate) enum Unread {
 /// parsed too.
 pub(crate) fn fields_repaired(
     text: &str,
+    dialect: Dialect,
     repaired: impl Fn(&str) -> String,
 ) -> Result<(Fields, String), Unread> {
     let yaml = yaml_text(text).map_err(|_| Unread::Unknown)?;
-    yaml::read_repaired(&yaml, repaired).map_err(|fault| match fault {
+    yaml::read_repaired(&yaml, dialect, repaired).map_err(|fault| match fault {
         yaml::Fault::Syntax { .. } => Unread::Invalid,
         yaml::Fault::Final(_) => Unread::Unknown,
     })
@@ -100,7 +118,7 @@ pub(crate) fn fields_repaired(
 /// with CRLF.
 fn fields_of_claude_code(text: &str) -> Fields {
     let has_crlf = text.contains("\r\n");
-    let read = fields_repaired(text, |yaml| match has_crlf {
+    let read = fields_repaired(text, Dialect::Own, |yaml| match has_crlf {
         true => yaml.to_owned(),
         false => repair::by_claude_code(yaml),
     });
@@ -111,7 +129,7 @@ fn fields_of_claude_code(text: &str) -> Fields {
 /// it cannot be parsed.
 pub(crate) fn frontmatter_values(yaml: &str) -> Option<Map<String, Value>> {
     let is_small = yaml.len() <= FRONTMATTER_BYTES_MAX;
-    let read = is_small.then(|| yaml::read_repaired(yaml, repair::by_claude_code))?;
+    let read = is_small.then(|| yaml::read_repaired(yaml, Dialect::Own, repair::by_claude_code))?;
     read.ok().map(|(fields, _)| fields.values)
 }
 
@@ -143,10 +161,11 @@ pub fn directory_name(source: &str) -> Option<&str> {
 }
 
 /// Returns the name of a skill that is for the files below a directory: the directory from the working one on, a colon,
-/// and the skill's own name. Claude Code calls it so where another skill has its own name. What no name has becomes a `-`.
+/// and the skill's own name. Claude Code calls it so where another skill has its own name. A colon in the directory, and what
+/// nobody sees, becomes a `-`.
 pub fn scoped_name(name: &str, below: &str, working: Option<&str>) -> String {
     let rest = working.and_then(|working| below.strip_prefix(working.trim_end_matches('/')));
-    let is_fit = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let is_fit = |c: char| is_shown(c) && c != ':';
     let directory = rest.unwrap_or(below).trim_matches('/').chars();
     let directory: String = directory.map(|c| if is_fit(c) { c } else { '-' }).collect();
     format!("{directory}:{name}")
@@ -242,12 +261,13 @@ fn validate(
     fields: &Fields,
     directory: &str,
     substitute: Option<String>,
+    dialect: Dialect,
     frontmatter: &mut Frontmatter,
 ) -> Result<(), String> {
     check_optional(fields, &mut frontmatter.warnings);
     let description = required_text(fields, "description");
     let description = description.or_else(|refusal| substitute.ok_or(refusal));
-    let name = choose_name(fields, directory, &mut frontmatter.warnings);
+    let name = choose_name(fields, directory, dialect, &mut frontmatter.warnings);
     frontmatter.name = name.as_ref().ok().cloned();
     let description = description?;
     let chars = description.chars().count();
@@ -264,6 +284,7 @@ fn validate(
 fn choose_name(
     fields: &Fields,
     directory: &str,
+    dialect: Dialect,
     warnings: &mut Vec<Warning>,
 ) -> Result<String, String> {
     let own = match fields.values.get("name") {
@@ -272,7 +293,8 @@ fn choose_name(
         Some(value) => Some(scalar(value).unwrap_or_else(|| value.to_string())),
     };
     let own = own.filter(|name| !name.trim().is_empty());
-    if let Some(name) = own.as_deref().and_then(usable_name) {
+    let name = |own: &str| usable_name(own).or_else(|| name_of_tool(own, dialect));
+    if let Some(name) = own.as_deref().and_then(name) {
         if !is_specified(&name) {
             let warning = fields.warning(Code::NameForm, "name");
             warnings.push(warning.about(&name));
@@ -312,6 +334,39 @@ fn usable_name(name: &str) -> Option<String> {
         && name.chars().all(is_fit)
         && !name.starts_with('.');
     is_usable.then_some(name)
+}
+
+/// Returns the name by which a tool lists a skill although it is no [`usable_name`], if people can read it and it is part of
+/// no path.
+fn name_of_tool(name: &str, dialect: Dialect) -> Option<String> {
+    let name: String = match dialect {
+        Dialect::Own => return None,
+        Dialect::Opencode => name.nfc().collect(),
+        Dialect::Codex => {
+            let words: Vec<_> = name.split_whitespace().collect();
+            words.join(" ").nfc().collect()
+        }
+    };
+    let is_fit = |c: char| is_shown(c) && !matches!(c, '/' | '\\');
+    let is_usable = name.chars().count() <= SKILL_NAME_CHARS_MAX
+        && name.trim() == name
+        && name.chars().all(is_fit)
+        && !name.is_empty()
+        && !name.starts_with('.');
+    is_usable.then_some(name)
+}
+
+/// Returns whether people see a character in a line: no blank but the common one, nothing that only joins or directs others
+/// but what emoji have.
+fn is_shown(c: char) -> bool {
+    let is_blank = c != ' ' && c.is_whitespace();
+    let is_unseen = matches!(
+        c,
+        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
+            | '\u{200B}' | '\u{200C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{E0000}'..='\u{10FFFF}'
+    );
+    !is_blank && !is_unseen && !c.is_control()
 }
 
 /// Returns whether a name has the form that the specification demands.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::claude_code::is_skill_hidden;
 use crate::limits::SKILL_NAME_CHARS_MAX;
 use crate::profile::Profile;
-use crate::skill::{Fields, Unread, fields_repaired, repair, scalar};
+use crate::skill::{Dialect, Fields, Unread, fields_repaired, repair, scalar};
 use crate::warning::Code;
 
 /// Whether a tool lists a skill to its model if nothing but the `SKILL.md` decides.
@@ -38,7 +38,7 @@ fn by_codex(skill_md: &[u8]) -> Taken {
     let Ok(text) = str::from_utf8(skill_md) else {
         return Taken::PassedOver("Codex passes over a skill that is not UTF-8");
     };
-    let fields = match read(text, repair::by_codex) {
+    let fields = match read(text, Dialect::Codex, repair::by_codex) {
         Ok((fields, _)) => fields,
         Err(taken) => return taken,
     };
@@ -82,7 +82,7 @@ fn by_codex(skill_md: &[u8]) -> Taken {
 
 fn by_opencode(skill_md: &[u8]) -> Taken {
     let text = String::from_utf8_lossy(skill_md);
-    let (fields, yaml) = match read(&text, repair::by_opencode) {
+    let (fields, yaml) = match read(&text, Dialect::Opencode, repair::by_opencode) {
         Ok(read) => read,
         Err(Taken::PassedOver(_)) if may_be_valid(&text) => return Taken::Unknown,
         Err(taken) => return taken,
@@ -123,14 +123,18 @@ fn may_be_valid(text: &str) -> bool {
 /// # Errors
 ///
 /// Fails with what that means for a tool.
-fn read(text: &str, repaired: fn(&str) -> String) -> Result<(Fields, String), Taken> {
+fn read(
+    text: &str,
+    dialect: Dialect,
+    repaired: fn(&str) -> String,
+) -> Result<(Fields, String), Taken> {
     let begins = text.lines().next().unwrap_or_default();
     if !begins.contains("---") {
         return Err(Taken::PassedOver(
             "the tool passes over a skill without a frontmatter",
         ));
     }
-    fields_repaired(text, repaired).map_err(|unread| match unread {
+    fields_repaired(text, dialect, repaired).map_err(|unread| match unread {
         Unread::Invalid => Taken::PassedOver(
             "the tool passes over a skill whose frontmatter is not valid YAML and cannot be repaired",
         ),
@@ -263,6 +267,9 @@ mod tests {
             ("name: a\ndescription: D\njust words", ""),
             ("name: a\ndescription: a: b # c", "co"),
             ("name: a: b\ndescription: D", "co"),
+            ("name: a\nb: &b\n  description: D\n<<: *b", "o"),
+            ("name: a\n<<: {description: D}", "o"),
+            ("name: a\ndescription: D\n<<: 7", "c"),
             ("name: a\ndescription: ends:", "o"),
             ("name: a\ndescription: [a, b]\nfoo: x: y", ""),
             ("name: a\ndescription: {a: b}\nfoo: x: y", "co"),

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::markdown::{self, Mention, PartKind};
 use ctxpin_model::resource::Kind;
-use ctxpin_model::skill as skill_md;
+use ctxpin_model::skill::{self as skill_md, Dialect};
 use ctxpin_model::treatment::Treatment;
 use ctxpin_model::warning::{Code, WARNINGS_MAX, Warning, line_of};
 
@@ -56,7 +56,7 @@ pub fn treatment(kind: Kind, body: &[u8], renderer: Renderer) -> Treatment {
 
 fn skill_warnings(body: &[u8]) -> Vec<Warning> {
     // The directory only gives a replacement for the name, and no warning contains it.
-    let mut warnings = skill_md::parse(body, "any", None).warnings;
+    let mut warnings = skill_md::parse(body, "any", None, Dialect::Own).warnings;
     let text = String::from_utf8_lossy(body);
     let text = unix(&text);
     let hidden = markdown::parts(&text).into_iter();

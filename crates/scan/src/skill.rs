@@ -11,7 +11,7 @@ use ctxpin_model::limits::{
 use ctxpin_model::profile::Profile;
 use ctxpin_model::resource::{Applies, Content, Kind, SkillFile, Status};
 use ctxpin_model::skill::files::{FileBudget, OmittedFiles, admit, limits_reason};
-use ctxpin_model::skill::{self, SKILL_FILE_NAME};
+use ctxpin_model::skill::{self, Dialect, SKILL_FILE_NAME};
 use ctxpin_model::skill_taken::Taken;
 use ctxpin_model::warning::{Code, Warning, line_of};
 use rustix::fs::FileType;
@@ -196,7 +196,21 @@ fn judge(
         return finding.refuse(Status::Excluded, reason);
     }
     let directory = skill::directory_name(&finding.resource.source).unwrap_or_default();
-    let read = skill::parse(bytes, directory, gathering.profile.described_by_text(bytes));
+    let profile = gathering.profile;
+    let dialect = profile.skill_dialect();
+    let read = skill::parse(bytes, directory, profile.described_by_text(bytes), dialect);
+    let goes_by_name = dialect != Dialect::Own && read.refusal.is_none();
+    if goes_by_name
+        && read
+            .warnings
+            .iter()
+            .any(|warning| warning.code == Code::NameUnfit)
+    {
+        gathering.remark(format!(
+            "{profile} lists the skill {} by a name that ctxpin does not take, and ctxpin by its directory",
+            finding.resource.source
+        ));
+    }
     let working = working.map(|working| source_text(working).0);
     finding.resource.name = read.name.map(|name| match &finding.resource.applies {
         None => name,

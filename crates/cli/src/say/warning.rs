@@ -99,7 +99,9 @@ fn sentence(code: Code, detail: &str) -> String {
         }
         Code::NameMissing => "it has no `name`; ctxpin uses the name of its directory".into(),
         Code::NameUnfit => {
-            format!("its name `{detail}` is unusable; ctxpin uses the name of its directory")
+            format!(
+                "its name `{detail}` is unusable; ctxpin uses the name of its directory, unless the tool goes by such names (Codex, opencode)"
+            )
         }
         Code::NameForm => {
             format!(

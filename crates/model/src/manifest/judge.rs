@@ -133,7 +133,9 @@ fn judge_skill(
             let directory = skill::directory_name(&claim.source).unwrap_or_default();
             let bytes = blobs.bytes(hash).unwrap_or_default();
             let profile = facts.profile_rules().profile;
-            let frontmatter = skill::parse(bytes, directory, profile.described_by_text(bytes));
+            let substitute = profile.described_by_text(bytes);
+            let dialect = profile.skill_dialect();
+            let frontmatter = skill::parse(bytes, directory, substitute, dialect);
             let refusals = frontmatter.refusal.into_iter().collect();
             let name = frontmatter
                 .name

@@ -3,7 +3,7 @@ use crate::profile::Profile;
 
 /// Reads a `SKILL.md` in the directory `pdf-tools`.
 fn read_pdf(text: &str) -> Frontmatter {
-    parse(text.as_bytes(), "pdf-tools", None)
+    parse(text.as_bytes(), "pdf-tools", None, Dialect::Own)
 }
 
 /// Reads a `SKILL.md` in the directory `pdf-tools` by Claude Code's rules.
@@ -13,6 +13,7 @@ fn by_claude_code(text: &str) -> Frontmatter {
         skill_md,
         "pdf-tools",
         Profile::ClaudeCode.described_by_text(skill_md),
+        Dialect::Own,
     )
 }
 
@@ -44,7 +45,7 @@ fn by_claude_codes_rules_a_skill_is_described_by_its_text() {
     check(&whole, &whole);
     let described = by_claude_code("---\ndescription: Own.\n---\nBody\n");
     assert_eq!(described.description.as_deref(), Some("Own."));
-    let unusable = parse(b"Body\n", "b b", Some("Body".into())).refusal;
+    let unusable = parse(b"Body\n", "b b", Some("Body".into()), Dialect::Own).refusal;
     assert!(
         unusable
             .unwrap()
@@ -113,16 +114,21 @@ fn a_skill_without_a_usable_file_is_refused() {
         "---\ndescription: \"a\\0b\"\n---\n",
         "line 2: `description` contains a NUL character",
     );
-    let refusal = parse(b"---\nname: \xff\n---\n", "x", None).refusal;
+    let refusal = parse(b"---\nname: \xff\n---\n", "x", None, Dialect::Own).refusal;
     assert_eq!(
         refusal.as_deref(),
         Some("not UTF-8 (first bad byte at offset 10)")
     );
-    let refusal = parse(b"---\nname: a b\ndescription: d\n---\n", "c d", None)
-        .refusal
-        .unwrap();
+    let refusal = parse(
+        b"---\nname: a b\ndescription: d\n---\n",
+        "c d",
+        None,
+        Dialect::Own,
+    )
+    .refusal
+    .unwrap();
     assert!(refusal.starts_with("neither its name `a b` nor its directory's name is usable"));
-    let refusal = parse(b"---\ndescription: d\n---\n", ".c", None)
+    let refusal = parse(b"---\ndescription: d\n---\n", ".c", None, Dialect::Own)
         .refusal
         .unwrap();
     assert!(refusal.starts_with("it has no name, and its directory's name is not usable"));
@@ -438,7 +444,7 @@ fn a_plain_value_is_a_string_even_if_it_looks_like_something_else() {
             description: Some("no".into()),
             ..Frontmatter::default()
         };
-        assert_eq!(parse(text.as_bytes(), name, None), expected);
+        assert_eq!(parse(text.as_bytes(), name, None, Dialect::Own), expected);
     }
 }
 
@@ -471,7 +477,12 @@ fn a_source_names_its_directory() {
 fn claude_code_describes_a_skill_by_its_text_if_it_cannot_repair_the_frontmatter() {
     let check = |frontmatter: &str, expected: &str| {
         let skill_md = format!("---\n{frontmatter}\n---\nBody\n");
-        let read = parse(skill_md.as_bytes(), "a", Some("Body".to_owned()));
+        let read = parse(
+            skill_md.as_bytes(),
+            "a",
+            Some("Body".to_owned()),
+            Dialect::Own,
+        );
         assert_eq!(read.description.as_deref(), Some(expected), "{frontmatter}");
     };
     // Each was seen in a request of Claude Code 2.1.332.
@@ -496,4 +507,76 @@ fn claude_code_describes_a_skill_by_its_text_if_it_cannot_repair_the_frontmatter
     ] {
         check(frontmatter, expected);
     }
+}
+
+#[test]
+fn a_tool_names_skills_in_its_form() {
+    let check = |name: &str, one_line: &str, written: &str| {
+        let text = format!("---\nname: {name}\ndescription: d\n---\n");
+        let named = |form| {
+            let read = parse(text.as_bytes(), "own", None, form);
+            let is_unfit = read.warnings.iter().any(|w| w.code == Code::NameUnfit);
+            let name = read.name.expect("a name");
+            assert_eq!(is_unfit, name == "own", "{text}");
+            name
+        };
+        assert_eq!(named(Dialect::Codex), one_line, "{text}");
+        assert_eq!(named(Dialect::Opencode), written, "{text}");
+    };
+    // Each was seen in the lists of Codex 0.171.0 and opencode 1.18.33, and `own` in neither.
+    for name in [
+        "A B c",
+        "a(b)",
+        "'x, y & z'",
+        "x=y!",
+        "<tag>",
+        "'#x'",
+        "100%",
+        "emoji\u{1F389}",
+    ] {
+        let shown = name.trim_matches('\'');
+        check(name, shown, shown);
+        assert_eq!(
+            read_pdf(&format!("---\nname: {name}\ndescription: d\n---\n"))
+                .name
+                .as_deref(),
+            Some("pdf-tools")
+        );
+    }
+    check("\"a  b\"", "a b", "a  b");
+    check("\" lead \"", "lead", "own");
+    check("\"tab\\tx\"", "tab x", "own");
+    check("\"e\\u0301\"", "\u{e9}", "\u{e9}");
+    for name in [
+        "sl/ash",
+        "\"zero\\u200bwidth\"",
+        "\"rtl\\u202ex\"",
+        ".dot",
+        "\"..\"",
+        "\"bell\\a\"",
+    ] {
+        check(name, "own", "own");
+    }
+}
+
+#[test]
+fn a_skill_below_has_its_directory_in_its_name() {
+    let check = |directory: &str, expected: &str| {
+        let name = scoped_name("foo", &format!("/w/{directory}"), Some("/w"));
+        assert_eq!(name, format!("{expected}:foo"));
+    };
+    for directory in [
+        "p",
+        "p/@scope/lib",
+        "x (y) [z]",
+        "a+b~c$d!e&f,g=h",
+        "\u{1F389}",
+        "e\u{301}",
+        "it's",
+    ] {
+        check(directory, directory);
+    }
+    check("a:b", "a-b");
+    check("a\nb\u{202E}", "a-b-");
+    assert_eq!(scoped_name("foo", "/w/p", None), "w/p:foo");
 }

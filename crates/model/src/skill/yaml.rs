@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 use serde_saphyr::Error;
 
-use super::{Fields, mistake};
+use super::{Dialect, Fields, mistake};
 use crate::limits::cut;
 use crate::warning::{Code, Warning, line_of};
 
@@ -18,11 +18,11 @@ const LINES_BEFORE: u64 = 1;
 
 /// Parses the text between the `---` lines. If that fails because a plain value contains `: `, or
 /// begins with a character that YAML reserves, it parses the text with such values quoted.
-pub(super) fn read(yaml: &str) -> Result<Fields, String> {
+pub(super) fn read(yaml: &str, dialect: Dialect) -> Result<Fields, String> {
     if let Some(refusal) = control_character(yaml) {
         return Err(refusal);
     }
-    match parse(yaml) {
+    match parse(yaml, dialect) {
         Ok(fields) => Ok(fields),
         Err(Fault::Final(refusal)) => Err(refusal),
         Err(Fault::Syntax { line, reason }) => {
@@ -31,7 +31,7 @@ pub(super) fn read(yaml: &str) -> Result<Fields, String> {
                 return Err(refusal(yaml, line, reason));
             }
             // What is wrong besides the quotes, which ctxpin adds by itself.
-            let mut fields = parse(&quoted).map_err(|fault| match fault {
+            let mut fields = parse(&quoted, dialect).map_err(|fault| match fault {
                 Fault::Final(refusal) => refusal,
                 Fault::Syntax { line, reason } => refusal(yaml, line, reason),
             })?;
@@ -46,17 +46,18 @@ pub(super) fn read(yaml: &str) -> Result<Fields, String> {
 /// that was parsed too.
 pub(super) fn read_repaired(
     yaml: &str,
+    dialect: Dialect,
     repaired: impl Fn(&str) -> String,
 ) -> Result<(Fields, String), Fault> {
     if let Some(refusal) = control_character(yaml) {
         return Err(Fault::Final(refusal));
     }
-    match parse(yaml) {
+    match parse(yaml, dialect) {
         Ok(fields) => Ok((fields, yaml.to_owned())),
         Err(Fault::Final(refusal)) => Err(Fault::Final(refusal)),
         Err(Fault::Syntax { .. }) => {
             let repaired = repaired(yaml);
-            Ok((parse(&repaired)?, repaired))
+            Ok((parse(&repaired, dialect)?, repaired))
         }
     }
 }
@@ -90,17 +91,24 @@ struct Written {
     description: Option<String>,
 }
 
-fn parse(yaml: &str) -> Result<Fields, Fault> {
+fn parse(yaml: &str, dialect: Dialect) -> Result<Fields, Fault> {
     let mut fields = Fields {
         lines: lines_of_keys(yaml),
         ..Fields::default()
     };
-    let mut parsed = parse_as::<Value>(yaml, serde_saphyr::options::DuplicateKeyPolicy::Error);
+    let parse_as = |duplicate_keys| {
+        let mut options = options(duplicate_keys);
+        if dialect == Dialect::Codex {
+            options.merge_keys = serde_saphyr::options::MergeKeyPolicy::AsOrdinary;
+        }
+        serde_saphyr::from_str_with_options::<Value>(yaml, options)
+    };
+    let mut parsed = parse_as(serde_saphyr::options::DuplicateKeyPolicy::Error);
     if let Err(Error::DuplicateMappingKey { key, location }) = &parsed {
         let key = key.as_deref().unwrap_or_default();
         let first = (key.to_owned(), location.line() + LINES_BEFORE);
         fields.warnings = duplicates(&fields.lines, first);
-        parsed = parse_as(yaml, serde_saphyr::options::DuplicateKeyPolicy::LastWins);
+        parsed = parse_as(serde_saphyr::options::DuplicateKeyPolicy::LastWins);
     }
     fields.values = match parsed {
         Ok(Value::Object(values)) => values,
@@ -143,8 +151,9 @@ fn keep_as_written(yaml: &str, values: &mut Map<String, Value>) {
     if let Ok(written) = parse_as::<Written>(yaml, policy) {
         let texts = [("name", written.name), ("description", written.description)];
         for (key, text) in texts {
-            if let Some(text) = text {
-                values.insert(key.into(), text.into());
+            // A merge key may have given it, which not every tool follows.
+            if let (Some(text), Some(value)) = (text, values.get_mut(key)) {
+                *value = text.into();
             }
         }
     }
@@ -155,10 +164,12 @@ pub(super) fn last_of_each<T: serde::de::DeserializeOwned>(yaml: &str) -> Result
     parse_as(yaml, serde_saphyr::options::DuplicateKeyPolicy::LastWins)
 }
 
-/// Reads a type whose known keys occur once, and whose truth values are those of YAML 1.2.
+/// Reads a type whose known keys occur once and of which no merge key gives any, and whose truth values are those of YAML
+/// 1.2.
 pub(super) fn strictly<T: serde::de::DeserializeOwned>(yaml: &str) -> Result<T, Error> {
     let mut options = options(serde_saphyr::options::DuplicateKeyPolicy::PassThrough);
     options.strict_booleans = true;
+    options.merge_keys = serde_saphyr::options::MergeKeyPolicy::AsOrdinary;
     serde_saphyr::from_str_with_options(yaml, options)
 }
 

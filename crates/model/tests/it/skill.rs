@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ctxpin_model::limits::FRONTMATTER_BYTES_MAX;
 use ctxpin_model::profile::Profile;
-use ctxpin_model::skill::{Frontmatter, parse};
+use ctxpin_model::skill::{Dialect, Frontmatter, parse};
 use ctxpin_model::warning::Code;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -169,7 +169,7 @@ fn the_largest_bombs_are_answered_in_time() {
     }
     for bomb in bombs {
         let start = Instant::now();
-        let frontmatter = parse(bomb.as_bytes(), "a", None);
+        let frontmatter = parse(bomb.as_bytes(), "a", None, Dialect::Own);
         let took = start.elapsed();
         let begin = &bomb[..60.min(bomb.floor_char_boundary(60))];
         assert!(took < PARSING_TIME_MAX, "{took:?} for {begin:?}");
@@ -181,14 +181,14 @@ proptest! {
     #[test]
     fn any_bytes_have_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         for profile in Profile::ALL {
-            judge(&parse(&bytes, "pdf-tools", profile.described_by_text(&bytes)), "pdf-tools")?;
+            judge(&parse(&bytes, "pdf-tools", profile.described_by_text(&bytes), Dialect::Own), "pdf-tools")?;
         }
     }
 
     #[test]
     fn any_text_in_a_frontmatter_has_an_answer(text in any::<String>()) {
         let skill = format!("---\n{text}\n---\n");
-        judge(&parse(skill.as_bytes(), "pdf-tools", None), "pdf-tools")?;
+        judge(&parse(skill.as_bytes(), "pdf-tools", None, Dialect::Own), "pdf-tools")?;
     }
 
     #[test]
@@ -197,8 +197,8 @@ proptest! {
         end in select(&["\n", "\r\n", "\r"][..]),
     ) {
         let fenced = format!("---{end}{}{end}---{end}", lines.join(end));
-        judge(&parse(fenced.as_bytes(), "pdf-tools", None), "pdf-tools")?;
-        judge(&parse(lines.join(end).as_bytes(), "pdf-tools", None), "pdf-tools")?;
+        judge(&parse(fenced.as_bytes(), "pdf-tools", None, Dialect::Own), "pdf-tools")?;
+        judge(&parse(lines.join(end).as_bytes(), "pdf-tools", None, Dialect::Own), "pdf-tools")?;
     }
 
     #[test]
@@ -211,7 +211,7 @@ proptest! {
             let is_yaml_text = quote == "\"" || name.starts_with(|c: char| c.is_ascii_alphanumeric()) && is_held;
             let is_null = quote.is_empty() && name.eq_ignore_ascii_case("null");
             if is_yaml_text && !is_null {
-                let frontmatter = parse(skill.as_bytes(), &name, None);
+                let frontmatter = parse(skill.as_bytes(), &name, None, Dialect::Own);
                 prop_assert_eq!(frontmatter.name.as_ref(), Some(&name).filter(|name| is_usable_name(name)));
                 let is_specified = frontmatter.warnings.is_empty() && frontmatter.refusal.is_none();
                 prop_assert_eq!(is_specified, is_name(&name), "{:?}", frontmatter);
@@ -223,7 +223,7 @@ proptest! {
     fn a_description_is_judged_by_its_characters(description in "[a-zé \u{1f980}]{0,20}", times in 0..120_usize) {
         let description = description.repeat(times);
         let skill = format!("---\nname: a\ndescription: \"{description}\"\n---\n");
-        let frontmatter = parse(skill.as_bytes(), "a", None);
+        let frontmatter = parse(skill.as_bytes(), "a", None, Dialect::Own);
         let is_specified = frontmatter.warnings.is_empty() && frontmatter.refusal.is_none();
         prop_assert_eq!(is_specified, is_description(&description));
     }

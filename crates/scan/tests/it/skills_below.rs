@@ -54,7 +54,7 @@ fn a_skill_below_is_for_the_files_of_its_directory() {
         [
             "top ",
             ".hidden:h /.hidden",
-            "a-b:blank /a b",
+            "a b:blank /a b",
             "p:own /p",
             "p:top /p",
             "r:own /r",

@@ -145,3 +145,30 @@ fn opencode_wants_texts_and_each_key_once() {
         ],
     );
 }
+
+#[test]
+fn codex_and_opencode_list_a_skill_by_any_name_that_people_can_read() {
+    for (w, expected) in [
+        (codex::workspace(&[]), "A (b) c"),
+        (opencode::workspace(&[]), "A (b)  c"),
+    ] {
+        let skill = |directory: &str, name: &str| {
+            let path = format!("project/.agents/skills/{directory}/SKILL.md");
+            let text = format!("---\nname: {name}\ndescription: D\n---\n");
+            w.write(&path, text);
+        };
+        skill("one", "\"A (b)  c\"");
+        skill("two", "a/b");
+        let found = w.scan();
+        let names: Vec<_> = found.snapshot.skills().map(|s| s.name.as_deref()).collect();
+        assert_eq!(names, [Some(expected), Some("two")]);
+        assert_eq!(
+            found.snapshot.error,
+            Some(format!(
+                "{} lists the skill {} by a name that ctxpin does not take, and ctxpin by its directory",
+                w.request.profile,
+                w.text("project/.agents/skills/two/SKILL.md")
+            ))
+        );
+    }
+}
