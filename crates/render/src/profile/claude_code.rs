@@ -83,7 +83,13 @@ pub(super) fn effective(
     for (skill, reason) in judged_skills(snapshot, bodies, settings) {
         match reason {
             Some(reason) => effective.left_out.push(left_out(skill, &*reason)),
-            None => effective.given.push(listed(&as_listed(skill, settings))),
+            None => {
+                let body = skill.body().and_then(|body| bodies.get(&body));
+                let body = body.map(|body| &**body);
+                effective
+                    .given
+                    .push(listed(&as_listed(skill, body, settings)));
+            }
         }
     }
     effective
@@ -111,7 +117,7 @@ pub(super) fn delivered(
         !is_off(skill, settings) && !body.is_some_and(|body| is_skill_hidden(body))
     });
     let listed: Vec<_> = listed
-        .map(|(skill, _)| as_listed(skill, settings))
+        .map(|(skill, body)| as_listed(skill, body.map(|body| &**body), settings))
         .collect();
     let list = prompt::skills(listed.iter().map(Cow::as_ref));
     with_skills(text, list)
@@ -312,7 +318,7 @@ pub(super) fn delivered_skill(
 ) -> Option<String> {
     let is_listed = !is_off(skill, settings) && !is_skill_hidden(body);
     is_listed
-        .then(|| prompt::skill(&as_listed(skill, settings)))
+        .then(|| prompt::skill(&as_listed(skill, Some(body), settings)))
         .flatten()
 }
 
@@ -334,14 +340,38 @@ fn is_off(skill: &Resource, settings: &ClaudeCodeSettings) -> bool {
     }
 }
 
-/// Returns a skill as the settings list it: with its description, or without.
-fn as_listed<'s>(skill: &'s Resource, settings: &ClaudeCodeSettings) -> Cow<'s, Resource> {
-    match listing(skill, settings) {
-        Some(SkillListing::NameOnly) => Cow::Owned(Resource {
-            description: None,
-            ..skill.clone()
-        }),
-        Some(SkillListing::UserInvocableOnly | SkillListing::Off) | None => Cow::Borrowed(skill),
+/// Returns a skill as the settings list it: with its description and when to use it, or without.
+fn as_listed<'s>(
+    skill: &'s Resource,
+    skill_md: Option<&[u8]>,
+    settings: &ClaudeCodeSettings,
+) -> Cow<'s, Resource> {
+    let description = match listing(skill, settings) {
+        Some(SkillListing::NameOnly) => None,
+        Some(SkillListing::UserInvocableOnly | SkillListing::Off) | None => {
+            let description = skill.description.as_deref().unwrap_or_default();
+            match with_when(description, skill_md) {
+                Cow::Borrowed(_) => return Cow::Borrowed(skill),
+                Cow::Owned(whole) => Some(whole),
+            }
+        }
+    };
+    Cow::Owned(Resource {
+        description,
+        ..skill.clone()
+    })
+}
+
+/// Returns a description, and behind it when to use the skill if its `SKILL.md` says that.
+pub(super) fn with_when<'d>(description: &'d str, skill_md: Option<&[u8]>) -> Cow<'d, str> {
+    let when = skill_md.and_then(skill_when);
+    match when.as_deref().map(trim).filter(|when| !when.is_empty()) {
+        None => Cow::Borrowed(description),
+        Some(when) => {
+            let texts = [trim(description), when].into_iter();
+            let texts: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
+            Cow::Owned(texts.join(" - "))
+        }
     }
 }
 

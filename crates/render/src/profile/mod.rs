@@ -288,13 +288,18 @@ pub fn skill_names<'s>(snapshot: &Snapshot, skill: &'s Resource) -> Vec<&'s str>
 pub fn descriptions(snapshot: &Snapshot, bodies: &Bodies, skill: &Resource) -> [String; 2] {
     let description = skill.description.as_deref().unwrap_or_default();
     let body = skill.body().and_then(|body| bodies.get(&body));
-    let own = prompt::description(description);
     let settings = snapshot.facts.settings();
     if let Some(Settings::ClaudeCode(settings)) = settings
         && claude_code::listing(skill, settings) == Some(SkillListing::NameOnly)
     {
         return [const { String::new() }; 2];
     }
+    let own = prompt::description(&match settings {
+        Some(Settings::ClaudeCode(_)) => {
+            claude_code::with_when(description, body.map(|body| &**body))
+        }
+        Some(Settings::Codex(_) | Settings::Opencode(_)) | None => description.into(),
+    });
     let listed = match settings {
         None => own.clone(),
         Some(Settings::ClaudeCode(_)) => claude_code::described(description, body),

@@ -423,7 +423,7 @@ fn a_skill_below_comes_with_the_files_of_its_directory() {
             "- p:for-files: Does for-files.",
             "- p:hidden: Does hidden.",
             "- p/q:another: Does Other.",
-            "- p:own: Does own.",
+            "- p:own: Does own. - When <asked>.",
             "- p/q:own: Does own.",
             "- r:own: Does own.",
             "- p/q:short",
@@ -572,12 +572,28 @@ fn the_list_says_when_to_use_a_skill() {
     let skill = b"---\nname: deploy\nwhen_to_use: \"asked <x>\\tto\"\n---\n";
     let hash = sample.snapshot.resources[0].body().unwrap();
     sample.bodies.insert(hash, skill.as_slice().into());
-    let [listed, _] = descriptions(
+    let listed = descriptions(
         &sample.snapshot,
         &sample.bodies,
         &sample.snapshot.resources[0],
     );
-    assert_eq!(listed, "Does a thing - asked &lt;x&gt; to");
+    assert_eq!(
+        listed,
+        [
+            "Does a thing - asked &lt;x&gt; to",
+            "Does a thing - asked <x> to"
+        ]
+    );
+    let prompt = delivered(&sample.snapshot, &sample.bodies);
+    assert!(
+        prompt.contains("- deploy: Does a thing - asked <x> to\n"),
+        "{prompt}"
+    );
+    let given = &effective(&sample.snapshot, &sample.bodies).given[0];
+    assert_eq!(
+        given.bytes,
+        "deployDoes a thing - asked <x>\tto".len() as u64
+    );
 }
 
 /// Adds a skill with a `SKILL.md`.
