@@ -14,6 +14,7 @@ mod linked_out;
 mod links;
 mod notes;
 mod opencode;
+mod opencode_agents;
 mod permissions;
 mod roots;
 mod shared_files;

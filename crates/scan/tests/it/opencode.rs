@@ -604,7 +604,12 @@ fn agents_in_markdown_have_permissions_too() {
         "project/opencode.json",
         r#"{"default_agent": "../agent/plan"}"#,
     );
-    assert_eq!(w.scan().snapshot.error, None);
+    assert_eq!(
+        w.scan().snapshot.error.as_deref(),
+        Some(
+            "opencode begins no session, because `default_agent` of its configuration is `../agent/plan`, and there is no such agent; it gives its model nothing"
+        )
+    );
 }
 
 #[test]

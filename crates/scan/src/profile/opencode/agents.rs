@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use super::super::definitions::{self, Definition, shown};
 use super::super::{excluded, passed_over};
-use super::permission::Permissions;
+use super::entry::is_filled_in;
+use super::permission::{AGENTS, Permissions};
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::settings;
@@ -32,12 +33,16 @@ const ENDING: &str = ".md";
 /// The permission that a model needs to start a subagent.
 const TASK: &str = "task";
 
-/// The mode of an agent that is no subagent.
+/// The mode of an agent that is no subagent, and of one that is nothing else.
 const PRIMARY: &str = "primary";
+const SUBAGENT: &str = "subagent";
 
 /// opencode's own agents. What describes one with such a name says more of that agent.
 const OWN_PRIMARY: [&str; 5] = ["build", "compaction", "plan", "summary", "title"];
 const OWN_SUBAGENTS: [&str; 2] = ["explore", "general"];
+
+/// Those of its own agents that it runs without a session of the person.
+const OWN_HIDDEN: [&str; 3] = ["compaction", "summary", "title"];
 
 /// Why an agent is listed that opencode tells its model of.
 const GIVEN: &str =
@@ -51,6 +56,7 @@ const PROMPT: &str = "the prompt in it of the agent with which sessions begin";
 struct Said {
     mode: Option<String>,
     disable: Option<bool>,
+    hidden: Option<bool>,
     description: Option<String>,
 }
 
@@ -74,6 +80,7 @@ pub struct Layer {
 struct Agent {
     mode: Option<String>,
     is_disabled: bool,
+    is_hidden: Option<bool>,
     description: Option<Place>,
     /// The last configuration that names it.
     configuration: Option<String>,
@@ -91,6 +98,7 @@ impl Agent {
     fn change(&mut self, said: Said, place: Place) {
         self.mode = said.mode.or(self.mode.take());
         self.is_disabled = said.disable.unwrap_or(self.is_disabled);
+        self.is_hidden = said.hidden.or(self.is_hidden);
         if said.description.is_some() {
             self.description = Some(place);
         }
@@ -123,6 +131,7 @@ pub fn configured(members: &Map<String, Value>, file: &str) -> Vec<Configured> {
             let said = Said {
                 mode: is_primary.then(|| PRIMARY.to_owned()).or(text("mode")),
                 disable: agent.get("disable").and_then(Value::as_bool),
+                hidden: agent.get("hidden").and_then(Value::as_bool),
                 description: text("description"),
             };
             (name.clone(), said)
@@ -152,6 +161,11 @@ pub fn add(
         rule.is_some_and(|rule| rule.is_denied)
     };
     let (agents, files) = read(layers, trust, gathering);
+    if let Some(reason) = no_session(permissions.agent(), &agents) {
+        gathering.remark(format!(
+            "opencode begins no session, because {reason}; it gives its model nothing"
+        ));
+    }
     // Why opencode does not tell its model of an agent.
     let reason = |name: &str, agent: &Agent| {
         if agent.is_disabled {
@@ -221,6 +235,44 @@ pub fn add(
         let path = Path::new(source);
         let root = path.parent().unwrap_or(path);
         gathering.add(excluded(Kind::InstructionFile, source, root, &reason));
+    }
+}
+
+/// Returns why opencode begins no session. `named` is the agent that a configuration names for it.
+fn no_session(named: Option<&str>, agents: &BTreeMap<String, Agent>) -> Option<String> {
+    let Some(named) = named else {
+        let own = AGENTS.into_iter();
+        let mut all = own.chain(agents.keys().map(String::as_str));
+        let is_none = all.all(|name| unfit(name, agents.get(name)).is_some());
+        return is_none
+            .then(|| "there is no agent for it: each is off, hidden or a subagent".to_owned());
+    };
+    // A variable or a file may name another one.
+    let reason = unfit(named, agents.get(named)).filter(|_| !is_filled_in(named))?;
+    let named = shown(&[named.to_owned()]);
+    Some(format!(
+        "`default_agent` of its configuration is {named}, and {reason}"
+    ))
+}
+
+/// Returns why no session begins with an agent.
+fn unfit(name: &str, agent: Option<&Agent>) -> Option<&'static str> {
+    let is_subagent = match agent.and_then(|agent| agent.mode.as_deref()) {
+        Some(mode) => mode == SUBAGENT,
+        None => OWN_SUBAGENTS.contains(&name),
+    };
+    let is_hidden = agent.and_then(|agent| agent.is_hidden);
+    let is_own = OWN_PRIMARY.contains(&name) || OWN_SUBAGENTS.contains(&name);
+    if agent.is_none() && !is_own {
+        Some("there is no such agent")
+    } else if agent.is_some_and(|agent| agent.is_disabled) {
+        Some("`disable` turns this agent off")
+    } else if is_subagent {
+        Some("this agent is a subagent")
+    } else if is_hidden.unwrap_or(OWN_HIDDEN.contains(&name)) {
+        Some("this agent is hidden")
+    } else {
+        None
     }
 }
 

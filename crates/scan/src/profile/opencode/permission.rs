@@ -23,7 +23,9 @@ pub struct Permissions {
     of_mode: BTreeMap<String, Rules>,
     /// Whether agents are disabled, by their names.
     disabled: BTreeMap<String, bool>,
-    /// The agent with which a session begins, if a configuration names one.
+    /// The agent with which sessions begin, if a configuration names one.
+    default_agent: Option<String>,
+    /// The agent with which sessions begin.
     agent: Option<String>,
 }
 
@@ -103,7 +105,8 @@ impl Permissions {
             of_agent: of_each(members.agent),
             of_mode: of_each(members.mode),
             disabled,
-            agent: members.default_agent,
+            default_agent: members.default_agent,
+            agent: None,
         })
     }
 
@@ -122,9 +125,10 @@ impl Permissions {
         Some(permissions)
     }
 
-    /// Returns the name of the agent with which a session begins, if a configuration names one.
+    /// Returns the name of the agent with which a session begins, if a configuration names one. An empty name is none.
     pub fn agent(&self) -> Option<&str> {
-        self.agent.as_deref()
+        let named = self.default_agent.as_deref();
+        named.filter(|named| !named.is_empty())
     }
 
     /// Returns whether an agent is disabled. Returns `None` if this does not say so.
@@ -149,6 +153,7 @@ impl Permissions {
             }
         }
         self.disabled.extend(other.disabled);
+        self.default_agent = other.default_agent.or(self.default_agent.take());
         self.agent = other.agent.or(self.agent.take());
     }
 
@@ -167,7 +172,8 @@ impl Permissions {
     /// Returns what decides about the names that a tool takes, of which the last that matches counts. A model knows a name
     /// although a person is asked about it.
     pub fn of(&self, tool: &str) -> Vec<SkillPermission> {
-        let agent = self.agent.as_deref().unwrap_or(AGENTS[0]);
+        let agent = self.agent.as_deref().or(self.agent());
+        let agent = agent.unwrap_or(AGENTS[0]);
         let mut of_agent = self.of_agent.get(agent).cloned().unwrap_or_default();
         of_agent.change(self.of_mode.get(agent).cloned().unwrap_or_default());
         let mut permissions = self.of_all.clone().about(tool);
