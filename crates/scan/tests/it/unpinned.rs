@@ -222,6 +222,49 @@ fn commands_that_claude_code_does_not_list_have_the_reason() {
 }
 
 #[test]
+fn claude_code_lists_the_file_of_several_commands_once() {
+    let commands = "project/web/.claude/commands";
+    let mut w = claude_code::workspace(&[
+        ("project/web/.claude/commands/b.md", "Do."),
+        ("project/web/.claude/commands/sub/two.md", "Do."),
+        ("home/.claude/commands/mine.md", "Do."),
+        ("outside/out.md", "Do."),
+    ]);
+    for (link, target) in [
+        ("a", "b.md"),
+        ("z", "b.md"),
+        ("dangling", "nowhere"),
+        ("circle", "circle.md"),
+        ("sub/inner", "../b.md"),
+    ] {
+        w.link(&format!("{commands}/{link}.md"), target);
+    }
+    w.link(
+        &format!("{commands}/my.md"),
+        w.path("home/.claude/commands/mine.md"),
+    );
+    w.link(&format!("{commands}/out.md"), w.path("outside/out.md"));
+    w.link(&format!("{commands}/tree"), "sub");
+    w.request.user_roots = false;
+    let found = w.scan();
+    assert_eq!(
+        told(&found, &w.text(""), "/.claude/commands/"),
+        [
+            "project/web/.claude/commands/a.md",
+            "project/web/.claude/commands/b.md: Claude Code lists the same file once, as project/web/.claude/commands/a.md",
+            "project/web/.claude/commands/my.md: Claude Code lists the same file once, as home/.claude/commands/mine.md",
+            "project/web/.claude/commands/out.md",
+            "project/web/.claude/commands/z.md: Claude Code lists the same file once, as project/web/.claude/commands/a.md",
+            "project/web/.claude/commands/sub/inner.md: Claude Code lists the same file once, as project/web/.claude/commands/a.md",
+            "project/web/.claude/commands/sub/two.md",
+            "project/web/.claude/commands/tree/inner.md: Claude Code lists the same file once, as project/web/.claude/commands/a.md",
+            "project/web/.claude/commands/tree/two.md: Claude Code lists the same file once, as project/web/.claude/commands/sub/two.md",
+            "home/.claude/commands/mine.md",
+        ]
+    );
+}
+
+#[test]
 fn the_plugins_of_codex_are_listed() {
     let config = "[plugins.\"a@mk\"]\nenabled = true\n[plugins.\"b@mk\"]\nenabled = false\n[plugins.\"c@mk\"]\n";
     let w = codex::workspace(&[

@@ -50,9 +50,10 @@ pub struct Judge<'j> {
 
 impl Judge<'_> {
     /// Returns the commands of each folder, of which the last one is the person's. Of two commands of one name, the
-    /// person's counts, then the one in the first folder.
+    /// person's counts, then the one in the first folder. Of the paths of one file, the first in the same order.
     pub fn commands(&self, folders: &[Folder], gathering: &mut Gathering) -> Vec<Vec<Finding>> {
         let mut listed = HashMap::new();
+        let mut files = HashMap::new();
         let found = folders.iter().map(|(folder, root)| {
             let folder = folder.join(FOLDER);
             gathering.places.awaited(&folder);
@@ -66,9 +67,19 @@ impl Judge<'_> {
         let mut findings: Vec<Vec<Finding>> = found.iter().map(|_| Vec::new()).collect();
         for index in order {
             let (root, commands, is_whole) = &found[index];
+            let mut paths: Vec<_> = commands.iter().map(|command| &command.path).collect();
+            paths.sort_unstable();
+            for path in paths {
+                files.entry(real(path)).or_insert(path);
+            }
             let judged = commands.iter().map(|command| {
                 let source = source_text(&command.path).0;
-                match self.reason(command, &mut listed, gathering) {
+                let first = files[&real(&command.path)];
+                let again = (*first != command.path).then(|| {
+                    let first = source_text(first).0;
+                    format!("Claude Code lists the same file once, as {first}").into()
+                });
+                match again.or_else(|| self.reason(command, &mut listed)) {
                     Some(reason) => passed_over(Kind::Skill, &source, root, &reason),
                     None => excluded(Kind::Skill, &source, root, GIVEN),
                 }
@@ -85,7 +96,6 @@ impl Judge<'_> {
         &self,
         command: &Command,
         listed: &mut HashMap<String, String>,
-        gathering: &mut Gathering,
     ) -> Option<Cow<'static, str>> {
         let Some(name) = &command.name else {
             return Some(
@@ -99,7 +109,6 @@ impl Judge<'_> {
         ) {
             return Some("`skillOverrides` keeps it out of the list".into());
         }
-        gathering.places.awaited(&command.path);
         let bytes = settings::listed(&command.path, self.trust);
         if bytes.is_some_and(|bytes| is_skill_hidden(&bytes)) {
             return Some("`disable-model-invocation` keeps it out of the list".into());
@@ -121,6 +130,11 @@ impl Judge<'_> {
             }
         }
     }
+}
+
+/// Returns where a path leads to.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 struct Command {
@@ -163,11 +177,16 @@ impl Commands {
         // A file comes before a folder of its name.
         let paths = listing.names.iter().map(|name| folder.join(name));
         let (folders, files): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
-        let is_command = |path: &PathBuf| {
-            path.extension()
-                .is_some_and(|extension| extension == EXTENSION)
-        };
-        for path in files.into_iter().filter(is_command) {
+        let files = files.into_iter().filter(|path| {
+            let extension = path.extension();
+            extension.is_some_and(|extension| extension == EXTENSION)
+        });
+        for path in files {
+            gathering.places.awaited(&path);
+            // What is no file, such as a link to nothing, gives no command.
+            if !path.is_file() {
+                continue;
+            }
             if self.commands.len() == COUNT_MAX {
                 return false;
             }
