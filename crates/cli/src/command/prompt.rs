@@ -102,12 +102,13 @@ async fn on_demand(
         path: path.to_owned(),
     };
     let found = client.instructions(chat, &query).await?;
+    if found.snapshot.is_none() {
+        say::note(UNPINNED);
+    }
     if as_json {
         return say::print_json(&found);
     }
-    if found.snapshot.is_none() {
-        say::note(UNPINNED);
-    } else if found.items.is_empty() {
+    if found.snapshot.is_some() && found.items.is_empty() {
         let none = format!(
             "nothing in the pin comes with {} besides the prompt",
             say::path(&file)

@@ -95,6 +95,7 @@ fn a_partial_refresh_a_decline_and_a_rollback() {
         "ctxpin source list",
         "ctxpin chat unpin",
         "ctxpin prompt",
+        "ctxpin prompt --path src/till.py --json",
         "ctxpin down",
         "ctxpin down",
     ] {
