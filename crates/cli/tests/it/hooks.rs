@@ -375,15 +375,14 @@ fn codex_reads_before_it_tells_of_a_start() {
         watched.chat(session)["context"].clone()
     };
     let first = start(&id_of(Duration::ZERO), "startup");
-    // Half a second is how long an edit may take until the agent knows it.
     let early = id_of(Duration::from_millis(500));
     edit(&watched, "Second.\n");
     let late = id_of(Duration::ZERO);
     let second = start(&late, "startup");
     assert_ne!(second["snapshot"], first["snapshot"]);
     let early = start(&early, "clear");
-    assert_eq!(early["snapshot"], first["snapshot"]);
-    assert_eq!(early["unconfirmed"], Value::Null);
+    // It may have read a little behind its id, and the edit was soon.
+    assert_eq!(early["unconfirmed"], true);
 
     // A process that began just now has read what is there.
     edit(&watched, "Third.\n");
