@@ -1,5 +1,6 @@
 //! What a check says of folders that are no skills, although they lie in a folder of skills.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use ctxpin_model::profile::Profile;
@@ -9,7 +10,10 @@ use ctxpin_model::warning::{Code, Warning};
 use super::{Finding, finding};
 
 /// The folders whose skills a tool reads.
-const FOLDERS_OF_TOOLS: [&str; 4] = [".agents", ".claude", ".codex", ".opencode"];
+const FOLDERS_OF_TOOLS: [&str; 4] = [".agents", CLAUDE_FOLDER, ".codex", ".opencode"];
+
+/// The one of Claude Code, which other tools read too.
+const CLAUDE_FOLDER: &str = ".claude";
 
 /// A skill that a tool lists, and the tool.
 pub struct Listed {
@@ -33,8 +37,13 @@ pub fn settle(findings: &mut Vec<Finding>, listed: &[Listed]) {
         tools.extend(below.map(|skill| name(skill.profile)));
         tools.dedup();
         let verb = if tools.len() == 1 { "lists" } else { "list" };
+        let is_of_claude = folder(&found.path).is_some_and(|folder| folder == CLAUDE_FOLDER);
+        let others = match is_of_claude && !tools.contains(&name(Profile::ClaudeCode)) {
+            true => "Claude Code and ctxpin by its own rules look",
+            false => "ctxpin by its own rules looks",
+        };
         let detail = format!(
-            "it has no {SKILL_FILE_NAME}; {} {verb} the skills in it, and ctxpin by its own rules looks no deeper",
+            "it has no {SKILL_FILE_NAME}; {} {verb} the skills in it, and {others} no deeper",
             tools.join(" and ")
         );
         let warning = Warning::new(Code::SkillAbsent).about(detail);
@@ -52,10 +61,14 @@ fn name(profile: Profile) -> &'static str {
     }
 }
 
+/// Returns the name of the folder that holds the folder of skills of an entry.
+fn folder(entry: &Path) -> Option<&OsStr> {
+    entry.parent()?.parent()?.file_name()
+}
+
 /// Returns whether an entry lies in a folder of skills that a tool reads.
 fn is_of_tool(entry: &Path) -> bool {
-    let folder = entry.parent().and_then(Path::parent);
-    let name = folder.and_then(Path::file_name);
+    let name = folder(entry);
     name.is_some_and(|name| FOLDERS_OF_TOOLS.iter().any(|folder| name == *folder))
 }
 

@@ -322,15 +322,17 @@ fn a_folder_whose_skills_a_tool_lists_is_told_as_such() {
     let skill = "---\nname: deep\ndescription: d\n---\n";
     let files = [
         (".codex/skills/super/deep/SKILL.md", skill),
+        (".claude/skills/super/deep/SKILL.md", skill),
         // No tool reads this folder.
         ("skills/notes/text.md", "ok\n"),
         ("skills/group/deep/SKILL.md", skill),
     ];
     let root = repository(&bench, "app", &files);
     let said = bench.run(&root, &["check"]);
-    let expected = ".codex/skills/super: warning: it has no SKILL.md; Codex lists the skills in it, and ctxpin by its own rules looks no deeper [skill-absent]\n\
+    let expected = ".claude/skills/super: warning: it has no SKILL.md; opencode lists the skills in it, and Claude Code and ctxpin by its own rules look no deeper [skill-absent]\n\
+                    .codex/skills/super: warning: it has no SKILL.md; Codex lists the skills in it, and ctxpin by its own rules looks no deeper [skill-absent]\n\
                     skills/group: warning: it has no SKILL.md, and skills are not looked for deeper; deep/SKILL.md is there [skill-absent]\n\
-                    0 problems, 2 warnings\n";
+                    0 problems, 3 warnings\n";
     assert_eq!(said.out, expected);
 }
 
