@@ -109,6 +109,11 @@ impl Finder {
         Ok(finder)
     }
 
+    /// Returns the hashes that nobody without the owner's key can make collide.
+    pub(crate) fn polynomial(&self) -> &Polynomial {
+        &self.polynomial
+    }
+
     /// Adds the text that is the next one in the order of the bytes. `total_bytes` is the length of all texts.
     fn add(&mut self, place: usize, text: &Arc<str>, total_bytes: usize) {
         let index = self.sorted.len();

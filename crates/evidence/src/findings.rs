@@ -1,5 +1,7 @@
 //! What a message of a request has: known texts, texts that nobody knows in the client's frames, and listed skills.
 
+use std::ops::Range;
+
 use ctxpin_model::evidence_key::ForeignName;
 use ctxpin_model::hash::BlobHash;
 use ctxpin_model::limits::{SOURCE_BYTES_MAX, cut};
@@ -12,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::edited::{Edited, edited};
 use crate::finder::{Hit, WINDOW_BYTES};
 use crate::frame::{
-    Ahead, Frame, Names, all_withdrawn, behind_result, frames_from, hook_output, role, withdrawn,
-    without_arguments,
+    Ahead, Frame, Names, all_withdrawn, frames, is_added, withdrawn, without_arguments,
 };
 use crate::known::{Known, ResourceNumber, SkillPlace, Whose};
 use crate::listing::{Item, Origin, Share, items, share};
 use crate::numbered::numbered;
+use crate::own::{Own, OwnPlace};
 use crate::record::{Role, Said};
 use crate::spelled;
 
@@ -147,15 +149,27 @@ pub(crate) struct Findings {
     pub steps: u64,
 }
 
-/// Looks at the strings of a message.
-pub(crate) fn look(known: &Known, client: Profile, said: &[Said<'_>]) -> Findings {
+/// Looks at the strings of a message. `own` is what the client of a transcript has given.
+pub(crate) fn look(known: &Known, client: Profile, said: &[Said<'_>], own: &Own) -> Findings {
     let mut findings = Findings::default();
-    for (number, said) in said.iter().enumerate() {
+    let polynomial = known.polynomial();
+    let places = own.places(polynomial, said, &mut findings.steps);
+    for (number, (said, places)) in said.iter().zip(places).enumerate() {
+        let is_own = match said.role {
+            Role::Instruction => true,
+            Role::Tool => client == Profile::Opencode && is_added(said.text),
+            Role::Prompt | Role::Beside | Role::User | Role::Assistant => false,
+        };
+        let own = match is_own {
+            true => vec![OwnPlace::whole(said.text)],
+            false => places,
+        };
         let look = Look {
             known,
             client,
             text: said.text,
-            role: role(client, said.role, said.text),
+            role: said.role,
+            own,
             string: u32::try_from(number).unwrap_or(u32::MAX),
         };
         look.at_texts(&mut findings);
@@ -170,6 +184,8 @@ struct Look<'l> {
     client: Profile,
     text: &'l str,
     role: Role,
+    /// The places that are the client's own text. Only there it gives files and skills in its frames.
+    own: Vec<OwnPlace<'l>>,
     string: u32,
 }
 
@@ -177,16 +193,7 @@ impl Look<'_> {
     fn at_texts(&self, findings: &mut Findings) {
         let hits = self.known.finder.find(self.text, &mut findings.steps);
         findings.steps += self.text.len() as u64;
-        let is_instruction = self.role == Role::Instruction;
-        let own = match self.role {
-            Role::Instruction => Some(0),
-            Role::Tool => behind_result(self.client, self.text),
-            Role::User | Role::Assistant => None,
-        };
-        let frames = own.map(|own| frames_from(self.client, self.text, own));
-        let frames = frames.unwrap_or_default();
-        // What a hook prints is not given as a file, also where the client's own words stand.
-        let hook_output = hook_output(self.client, self.text).filter(|_| is_instruction);
+        let frames = self.frames();
         let mut found = Vec::new();
         // The hits that a frame gives. One in the frame of a file that never had the text is not given by it.
         let mut given = Vec::new();
@@ -197,8 +204,9 @@ impl Look<'_> {
             let is_other = !self.known.is_text_of(text, whose);
             let whose = if is_other { Whose::Unsaid } else { whose };
             let what = What::Text { text, whose };
-            let is_printed = hook_output.is_some_and(|begin| hit.at >= begin);
-            let is_given = (is_instruction && !is_printed || frame.is_some()) && !is_other;
+            // A prompt may be one that ctxpin has rendered.
+            let is_own = self.role == Role::Prompt || self.is_own(hit.at);
+            let is_given = is_own && !is_other;
             found.push(self.finding(what, is_given, hit.at));
             if is_given {
                 given.push(*hit);
@@ -229,10 +237,11 @@ impl Look<'_> {
             }
             found.extend(self.unknown(frame, inside));
         }
-        if let Some(own) = own {
-            let gone = withdrawn(self.client, &self.text[own..]).into_iter();
+        for own in &self.own {
+            let text = &self.text[own.range.clone()];
+            let gone = withdrawn(self.client, text).into_iter();
             found.extend(gone.filter_map(|(at, path)| {
-                let at = own + at;
+                let at = own.range.start + at;
                 // What a known text says is not the client's word.
                 let before = hits.partition_point(|hit| hit.at <= at);
                 let before = before.checked_sub(1).map(|before| hits[before]);
@@ -240,14 +249,18 @@ impl Look<'_> {
                 let number = self.known.source(path).filter(|_| !is_inside)?;
                 Some(self.finding(What::Withdrawn(number), true, at))
             }));
-            let gone = all_withdrawn(self.client, self.text);
+            let gone = all_withdrawn(self.client, text);
             found.extend(gone.map(|at| self.finding(What::AllWithdrawn, true, at)));
             if self.client == Profile::ClaudeCode {
-                self.at_edited(own, &hits, &mut found, &mut findings.steps);
+                self.at_edited(&own.range, &hits, &mut found, &mut findings.steps);
             }
+            self.at_skills(self.client, &own.range, &mut found);
         }
-        if is_instruction {
-            self.at_skills(&mut found);
+        if self.role == Role::Prompt {
+            // A prompt of ctxpin has a list of its own. A person's may look like the client's.
+            self.at_skills(Profile::Neutral, &(0..self.text.len()), &mut found);
+        }
+        if matches!(self.role, Role::Prompt | Role::Instruction) {
             self.at_ours(&mut found);
         }
         if self.client == Profile::ClaudeCode {
@@ -262,6 +275,28 @@ impl Look<'_> {
         found.sort_by_key(|finding| finding.at);
         found.truncate(FINDINGS_MAX + 1 - findings.found.len().min(FINDINGS_MAX));
         findings.found.extend(found);
+    }
+
+    /// Returns the client's frames, in their order.
+    fn frames(&self) -> Vec<Frame<'_>> {
+        let polynomial = self.known.polynomial();
+        let places = self.own.iter().flat_map(|own| {
+            let text = &self.text[own.range.clone()];
+            let frames = frames(self.client, text, |path| own.has(polynomial, path));
+            let begin = own.range.start;
+            frames.into_iter().map(move |mut frame| {
+                frame.range = frame.range.start + begin..frame.range.end + begin;
+                frame
+            })
+        });
+        places.collect()
+    }
+
+    /// Returns whether a place is in the client's own text.
+    fn is_own(&self, at: usize) -> bool {
+        let before = self.own.partition_point(|own| own.range.start <= at);
+        let before = before.checked_sub(1).map(|before| &self.own[before]);
+        before.is_some_and(|own| own.range.contains(&at))
     }
 
     /// Looks at the lines that a tool shows with their numbers, from a place of the text on.
@@ -282,10 +317,16 @@ impl Look<'_> {
     }
 
     /// Looks at the notes about instruction files that were edited. What stands inside of a known text is no note.
-    fn at_edited(&self, own: usize, hits: &[Hit], found: &mut Vec<Finding>, steps: &mut u64) {
-        *steps += (self.text.len() - own) as u64;
-        for note in edited(&self.text[own..]) {
-            let at = own + note.at;
+    fn at_edited(
+        &self,
+        own: &Range<usize>,
+        hits: &[Hit],
+        found: &mut Vec<Finding>,
+        steps: &mut u64,
+    ) {
+        *steps += own.len() as u64;
+        for note in edited(&self.text[own.clone()]) {
+            let at = own.start + note.at;
             let before = hits.partition_point(|hit| hit.at <= at);
             let before = before.checked_sub(1).map(|before| hits[before]);
             if before.is_some_and(|hit| at < hit.at + hit.length) {
@@ -524,13 +565,15 @@ impl Look<'_> {
         self.known.key.name_of_foreign(content)
     }
 
-    fn at_skills(&self, found: &mut Vec<Finding>) {
+    fn at_skills(&self, client: Profile, own: &Range<usize>, found: &mut Vec<Finding>) {
+        let text = &self.text[own.clone()];
         let is_known = |name: &str| self.named(name).is_some();
-        let Some(items) = items(self.client, self.text, &is_known) else {
+        let Some(items) = items(client, text, &is_known) else {
             return;
         };
-        found.push(self.finding(What::List, true, 0));
+        found.push(self.finding(What::List, true, own.start));
         for item in items {
+            let at = own.start + item.at;
             let named = self.named(item.name);
             let source = match &item.origin {
                 Origin::Path(path) => self.known.source(path),
@@ -546,7 +589,8 @@ impl Look<'_> {
                 .iter()
                 .map(|described| {
                     let [own, ours] = &self.known.described[*described].descriptions;
-                    let [own, ours] = [own, ours].map(|text| share(self.text, &item, text));
+                    let [own, ours] =
+                        [own, ours].map(|description| share(text, &item, description));
                     (*described, own.max(ours))
                 })
                 .collect();
@@ -559,12 +603,12 @@ impl Look<'_> {
                     Share::First(_) | Share::Other => continue,
                 };
                 let what = What::Skill { described, given };
-                found.push(self.finding(what, true, item.at));
+                found.push(self.finding(what, true, at));
             }
             if found.len() == before
                 && let Some(listed) = self.otherwise(&item, source, named)
             {
-                found.push(self.finding(What::Otherwise(listed), true, item.at));
+                found.push(self.finding(What::Otherwise(listed), true, at));
             }
         }
     }

@@ -9,6 +9,7 @@ use ctxpin_model::profile::Profile;
 
 use crate::edited::NOTE;
 use crate::record::Role;
+pub use crate::record::transcript::SKILL as CLAUDE_SKILL;
 
 /// A file in a string of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +34,9 @@ pub enum Names<'s> {
 }
 
 /// What a block of Claude Code begins with if it is no text of a person or a tool.
-const REMINDER: &str = "<system-reminder>\n";
-const REMINDER_END: &str = "</system-reminder>";
+pub const REMINDER: &str = "<system-reminder>\n";
+/// What such a block ends with.
+pub const REMINDER_END: &str = "</system-reminder>";
 const CLAUDE_FILE: &str = "Contents of ";
 
 /// What Claude Code writes before and behind the beginning of a file that it cuts.
@@ -42,14 +44,16 @@ const CLAUDE_CUT: &str = "\n\nPreview (first 2KB):\n";
 const CLAUDE_REST: &str = "\n\n> Only the start of this file is shown. For the rest, call Read on ";
 const CLAUDE_REST_END: &str = " and a limit.";
 const CLAUDE_CUT_END: &str = "\n...\n</persisted-output>";
-/// What stands between a reminder's beginning and its first file.
-const CLAUDE_OPENINGS: [&str; 8] = [
+/// What a text of Claude Code with files, skills or notes begins with.
+const CLAUDE_OPENINGS: [&str; 10] = [
     "Codebase and user instructions are shown below.",
     "Instruction files were re-read ",
     "These instruction files changed",
     CLAUDE_WITHDRAWN,
     CLAUDE_FILE,
     CLAUDE_SKILLS,
+    CLAUDE_SKILL,
+    CLAUDE_INVOKED,
     CLAUDE_HOOK,
     NOTE,
 ];
@@ -58,13 +62,12 @@ const CLAUDE_WITHDRAWN: &str = "Instructions no longer present: ";
 /// What comes before the `AGENTS.md` of directories in which Claude Code reads a file: in a message of the system, or in
 /// reminders if the model takes none.
 const CLAUDE_HOOK: &str = "tool.call hook additional context: ";
-/// What stands behind the name of a hook whose words Claude Code brings, and what follows it.
-const HOOK: &str = " hook ";
-const HOOK_KINDS: [&str; 3] = ["additional context: ", "success: ", "blocking error"];
+const CLAUDE_HOOK_FILE: &str = "/AGENTS.md";
 /// What comes before Claude Code's list of skills.
 pub const CLAUDE_SKILLS: &str =
     "The following skills are available for use with the Skill tool:\n\n";
-const CLAUDE_SKILL: &str = "Base directory for this skill: ";
+/// What comes before the skills that were used before a compaction.
+const CLAUDE_INVOKED: &str = "The following skills were invoked ";
 /// What Claude Code puts behind the text of a skill that is used with words, unless the text has a place for them.
 const CLAUDE_ARGUMENTS: &str = "\n\nARGUMENTS: ";
 
@@ -80,7 +83,8 @@ const CODEX_SKILL: &str = "<skill>\n<name>";
 const CODEX_SKILL_END: &str = "\n</skill>";
 
 const OPENCODE_FILE: &str = "Instructions from: ";
-/// What opencode's system text goes on with behind the files.
+/// What opencode's system text has before the files, and what it goes on with behind them.
+const OPENCODE_BEFORE: &str = "</env>\n";
 const OPENCODE_BEHIND: &str = "\nSkills provide specialized instructions";
 
 /// What opencode puts around the text of a skill that is used: before the name, before the text, and before the directory.
@@ -90,35 +94,50 @@ const OPENCODE_SKILL_BASE: &str = "\n\nBase directory for this skill: ";
 /// What the directory began with in 1.17.0.
 const FILE_URL: &str = "file://";
 
-/// Returns the role of a string, by the role that the request gives it and by the frame that it begins with.
-pub fn role(client: Profile, given: Role, text: &str) -> Role {
-    let is_frame = given == Role::User
-        && match client {
-            Profile::ClaudeCode => {
-                let opening = text.strip_prefix(REMINDER);
-                let mut begins = CLAUDE_OPENINGS.iter();
-                opening.is_some_and(|opening| begins.any(|begin| opening.starts_with(begin)))
-                    || text.starts_with(CLAUDE_SKILL)
-            }
-            Profile::Codex => codex_message(text).is_some() || text.starts_with(CODEX_SKILL),
-            Profile::Opencode | Profile::Neutral => false,
-        };
-    if is_frame { Role::Instruction } else { given }
+/// Returns a text of Claude Code without what marks it as a reminder, if it is one.
+pub fn reminded(text: &str) -> Option<&str> {
+    text.trim()
+        .strip_prefix(REMINDER)?
+        .strip_suffix(REMINDER_END)
 }
 
-/// Returns the frames of a string at an instruction place, in its order.
-pub fn frames(client: Profile, text: &str) -> Vec<Frame<'_>> {
+/// Returns whether a text of Claude Code begins as one with its files, its skills or its notes does.
+pub fn begins_own(text: &str) -> bool {
+    let mut begins = CLAUDE_OPENINGS.iter();
+    begins.any(|begin| text.starts_with(begin))
+}
+
+/// Returns where a text of Claude Code itself may begin in a string of its requests.
+pub fn beginnings(role: Role, text: &str) -> impl Iterator<Item = usize> + '_ {
+    let (first, mark) = match role {
+        Role::User if text.starts_with(CLAUDE_SKILL) => (Some(0), None),
+        Role::User => (text.starts_with(REMINDER).then_some(REMINDER.len()), None),
+        Role::Beside => (Some(0), Some("\n")),
+        Role::Tool => (None, Some(REMINDER)),
+        Role::Instruction | Role::Prompt | Role::Assistant => (None, None),
+    };
+    let marks = mark.into_iter().flat_map(|mark| {
+        let marks = text.match_indices(mark);
+        marks.map(|(at, _)| at + mark.len())
+    });
+    let begins = first.into_iter().chain(marks);
+    begins.filter(|at| begins_own(&text[*at..]))
+}
+
+/// Returns the frames of the client's own text, in its order. `is_file` says of a path whether the text has that file, as far
+/// as the client says it.
+pub fn frames(client: Profile, text: &str, is_file: impl Fn(&str) -> bool) -> Vec<Frame<'_>> {
     match client {
-        Profile::ClaudeCode => claude_code(text),
+        Profile::ClaudeCode => claude_code(text, is_file),
         Profile::Codex => codex(text),
         Profile::Opencode => opencode(text),
         Profile::Neutral => Vec::new(),
     }
 }
 
-/// Returns the paths of the files that a string at an instruction place says to be gone, each with its place.
+/// Returns the paths of the files that the client's own text says to be gone, each with its place.
 pub fn withdrawn(client: Profile, text: &str) -> Vec<(usize, &str)> {
-    if client != Profile::ClaudeCode || !text.starts_with(REMINDER) {
+    if client != Profile::ClaudeCode {
         return Vec::new();
     }
     let lines = lines_with(text, CLAUDE_WITHDRAWN);
@@ -135,26 +154,11 @@ pub fn all_withdrawn(client: Profile, text: &str) -> Option<usize> {
     (text[range.clone()].trim() == CODEX_WITHDRAWN).then_some(range.start)
 }
 
-/// Returns where the words begin that a client puts behind the result of a tool, in one string with it.
-pub fn behind_result(client: Profile, text: &str) -> Option<usize> {
-    let openings: &[&str] = match client {
-        Profile::ClaudeCode => &CLAUDE_OPENINGS,
-        Profile::Opencode if text.starts_with(OPENCODE_SKILL) => return Some(0),
-        Profile::Opencode => &[OPENCODE_FILE],
-        Profile::Codex | Profile::Neutral => return None,
-    };
-    // Reminders stand one behind the other at the end.
-    let mut begin = text.len();
-    while let Some(before) = text[..begin].trim_end().strip_suffix(REMINDER_END)
-        && let Some(at) = before.rfind(REMINDER)
-    {
-        begin = at;
-    }
-    let own = openings.iter().filter_map(|opening| {
-        let opening = format!("{REMINDER}{opening}");
-        text[begin..].find(&opening)
-    });
-    own.min().map(|first| begin + first)
+/// Returns whether a string that opencode's plugin hands over beside the system text is what opencode says: the files behind a
+/// result, or a used skill.
+pub fn is_added(text: &str) -> bool {
+    let behind = text.strip_prefix(REMINDER);
+    behind.is_some_and(|files| files.starts_with(OPENCODE_FILE)) || text.starts_with(OPENCODE_SKILL)
 }
 
 /// Returns a part of a used skill's text without the words behind it with which the skill is used: up to the first place
@@ -167,16 +171,7 @@ pub fn without_arguments(client: Profile, text: &str) -> [&str; 2] {
     })
 }
 
-/// Returns the frames of a string from where the client's own words begin.
-pub fn frames_from(client: Profile, text: &str, own: usize) -> Vec<Frame<'_>> {
-    let mut frames = frames(client, &text[own..]);
-    for frame in &mut frames {
-        frame.range = frame.range.start + own..frame.range.end + own;
-    }
-    frames
-}
-
-fn claude_code(text: &str) -> Vec<Frame<'_>> {
+fn claude_code(text: &str, is_file: impl Fn(&str) -> bool) -> Vec<Frame<'_>> {
     if let Some(rest) = text.strip_prefix(CLAUDE_SKILL) {
         let Some((directory, content)) = rest.split_once("\n\n") else {
             return Vec::new();
@@ -187,27 +182,23 @@ fn claude_code(text: &str) -> Vec<Frame<'_>> {
             is_closed: true,
         }];
     }
-    let mut closes = Ahead::new(text, REMINDER_END);
     let withdrawn = format!("\n{CLAUDE_WITHDRAWN}");
     let mut withdraws = Ahead::new(text, &withdrawn);
     let mut cuts = Ahead::new(text, CLAUDE_CUT_END);
-    let hooks: Vec<_> = claude_hooks(text).collect();
-    let headers = claude_headers(text);
+    let headers = claude_headers(text, is_file);
     let nexts = headers.iter().skip(1).map(|(header, ..)| Some(*header));
     let frames = headers.iter().zip(nexts.chain([None]));
     let frames = frames.map(|((header, path, begin), next)| {
         let is_cut = text[..*header].ends_with(CLAUDE_CUT);
         let cut = cuts.from(*begin).filter(|_| is_cut);
-        let hook = hooks.partition_point(|hook| hook < begin);
-        let hook = hooks.get(hook).copied();
-        let ends = [next, closes.from(*begin), withdraws.from(*begin), cut, hook];
+        let ends = [next, withdraws.from(*begin), cut];
         let end = ends.into_iter().flatten().min();
         let content = &text[*begin..end.unwrap_or(text.len())];
         let end = claude_rest(content).map(|rest| begin + rest).or(end);
         Frame {
             names: Names::Path(path),
             range: *begin..end.unwrap_or(text.len()),
-            is_closed: end.is_some(),
+            is_closed: true,
         }
     });
     frames.collect()
@@ -220,49 +211,39 @@ fn claude_rest(content: &str) -> Option<usize> {
     (!line.contains('\n') && line.ends_with(CLAUDE_REST_END)).then_some(at)
 }
 
-/// Returns where what hooks print begins in a string at an instruction place. The client's files have frames behind that.
-pub fn hook_output(client: Profile, text: &str) -> Option<usize> {
-    let mut hooks = claude_hooks(text).filter(|at| !text[*at..].starts_with(CLAUDE_HOOK));
-    hooks.next().filter(|_| client == Profile::ClaudeCode)
-}
-
-/// Returns where each line begins with which a message of the system brings the words of a hook.
-fn claude_hooks(text: &str) -> impl Iterator<Item = usize> {
-    let is_system = !text.starts_with(REMINDER);
-    let words = text.match_indices(HOOK).filter(move |_| is_system);
-    words.filter_map(|(at, _)| {
-        let mut kinds = HOOK_KINDS.iter();
-        let begin = text[..at].rfind(char::is_whitespace);
-        let begin = begin.map_or(0, |before| before + 1);
-        let is_line = begin == 0 || text.as_bytes()[begin - 1] == b'\n';
-        let is_hook = begin < at && kinds.any(|kind| text[at + HOOK.len()..].starts_with(kind));
-        (is_line && is_hook).then_some(begin)
-    })
-}
-
-/// Returns each line that names a file: where it begins, the path, and where the file begins. Files of several directories
-/// come one behind the other, each behind the words of the hook that brings it.
-fn claude_headers(text: &str) -> Vec<(usize, &str, usize)> {
-    let is_system = !text.starts_with(REMINDER);
-    let hooks =
-        lines_with(text, CLAUDE_HOOK).filter(|at| is_system || text[..*at].ends_with(REMINDER));
-    let hooks = hooks.map(|at| (at, at + CLAUDE_HOOK.len()));
-    let hooks = hooks.filter(|(_, behind)| text[*behind..].starts_with(CLAUDE_FILE));
-    let mut lines: Vec<_> = lines_with(text, CLAUDE_FILE)
-        .map(|at| (at, at))
-        .chain(hooks)
-        .collect();
-    lines.sort_unstable();
-    let headers = lines.into_iter().filter_map(|(header, named)| {
-        let line = text[named + CLAUDE_FILE.len()..].split('\n').next()?;
-        let path = line.strip_suffix(':')?;
+/// Returns each line that names a file: where it begins, the path, and where the file begins.
+fn claude_headers(text: &str, is_file: impl Fn(&str) -> bool) -> Vec<(usize, &str, usize)> {
+    let is_hook = text.starts_with(CLAUDE_HOOK);
+    let first = is_hook.then_some((0, CLAUDE_HOOK.len()));
+    let first = first.filter(|(_, behind)| text[*behind..].starts_with(CLAUDE_FILE));
+    let lines = lines_with(text, CLAUDE_FILE).map(|at| (at, at));
+    let mut headers: Vec<(usize, &str, usize)> = Vec::new();
+    for (header, named) in first.into_iter().chain(lines) {
+        let line = &text[named + CLAUDE_FILE.len()..];
+        let line = line.split('\n').next().unwrap_or_default();
         let behind = named + CLAUDE_FILE.len() + line.len();
-        let begin = behind + "\n\n".len();
-        text[behind..]
-            .starts_with("\n\n")
-            .then_some((header, without_label(path), begin))
-    });
-    headers.collect()
+        let Some(path) = line.strip_suffix(':') else {
+            continue;
+        };
+        // A file may itself have such a line.
+        let is_below = |before: &str| {
+            let directory = before.strip_suffix(CLAUDE_HOOK_FILE);
+            let below = directory.and_then(|directory| path.strip_prefix(directory));
+            below.is_some_and(|below| below.len() > CLAUDE_HOOK_FILE.len())
+        };
+        let last = headers.last().map(|(_, path, _)| *path);
+        let path = match is_hook {
+            true => Some(path)
+                .filter(|path| path.ends_with(CLAUDE_HOOK_FILE) && last.is_none_or(is_below)),
+            false => [path, without_label(path)]
+                .into_iter()
+                .find(|path| is_file(path)),
+        };
+        if let Some(path) = path.filter(|_| text[behind..].starts_with("\n\n")) {
+            headers.push((header, path, behind + "\n\n".len()));
+        }
+    }
+    headers
 }
 
 /// Returns the path of `PATH (label)`.
@@ -351,16 +332,23 @@ fn opencode(text: &str) -> Vec<Frame<'_>> {
     if text.starts_with(OPENCODE_SKILL) {
         return opencode_skill(text).into_iter().collect();
     }
-    let mut ends = [OPENCODE_BEHIND, REMINDER_END].map(|end| Ahead::new(text, end));
-    let headers: Vec<_> = lines_with(text, OPENCODE_FILE).collect();
+    // A prompt of an agent comes before the files, and texts of a caller come behind the skills.
+    let (begin, end) = match text.starts_with(REMINDER) {
+        true => (Some(0), text.rfind(REMINDER_END)),
+        false => (text.find(OPENCODE_BEFORE), text.rfind(OPENCODE_BEHIND)),
+    };
+    let begin = begin.unwrap_or(text.len());
+    let headers = lines_with(text, OPENCODE_FILE);
+    let headers: Vec<_> = headers
+        .filter(|at| begin <= *at && end.is_none_or(|end| *at < end))
+        .collect();
     let nexts = headers.iter().skip(1).copied().map(Some);
     let frames = headers.iter().zip(nexts.chain([None]));
     let frames = frames.map(|(header, next)| {
         let path = text[header + OPENCODE_FILE.len()..].split('\n').next();
         let path = path.unwrap_or_default();
         let begin = (header + OPENCODE_FILE.len() + path.len() + 1).min(text.len());
-        let ends = ends.iter_mut().map(|end| end.from(begin));
-        let end = ends.chain([next]).flatten().min();
+        let end = next.or(end);
         Frame {
             names: Names::Path(path),
             range: begin..end.unwrap_or(text.len()).max(begin),
@@ -401,7 +389,7 @@ mod tests {
     use super::*;
 
     fn check(client: Profile, text: &str, expected: &[(Names<'_>, &str)]) {
-        let frames = frames(client, text);
+        let frames = frames(client, text, |path| path.ends_with(".md"));
         let found: Vec<_> = frames
             .iter()
             .map(|frame| (frame.names, text[frame.range.clone()].trim()))
@@ -413,11 +401,14 @@ mod tests {
     fn claude_code_names_each_file() {
         check(
             Profile::ClaudeCode,
-            "<system-reminder>\nCodebase and user instructions are shown below.\n\nContents of /w/A (b).md (project \
-             instructions, checked into the codebase):\n\none\nContents of it\n\nContents of /w/B.md (x):\n\ntwo\n\
-             </system-reminder>",
+            "Codebase and user instructions are shown below.\n\nContents of /w/A (b).md (project instructions, checked into \
+             the codebase):\n\none\nContents of it\n\nContents of /w/quoted.txt:\n\nmore\n\nContents of /w/B.md \
+             (x):\n\ntwo",
             &[
-                (Names::Path("/w/A (b).md"), "one\nContents of it"),
+                (
+                    Names::Path("/w/A (b).md"),
+                    "one\nContents of it\n\nContents of /w/quoted.txt:\n\nmore",
+                ),
                 (Names::Path("/w/B.md"), "two"),
             ],
         );
@@ -456,6 +447,15 @@ mod tests {
             "tool.call hook additional context: more",
             &[],
         );
+        // A file may quote such a line.
+        check(
+            Profile::ClaudeCode,
+            "tool.call hook additional context: Contents of /w/p/a/AGENTS.md:\n\none\n\nContents of /w/p/AGENTS.md:\n\ntwo\n",
+            &[(
+                Names::Path("/w/p/a/AGENTS.md"),
+                "one\n\nContents of /w/p/AGENTS.md:\n\ntwo",
+            )],
+        );
     }
 
     #[test]
@@ -463,67 +463,23 @@ mod tests {
         let rest = "\n\n> Only the start of this file is shown. For the rest, call Read on /w/p/a b.md with offset=2 and a limit.";
         check(
             Profile::ClaudeCode,
-            &format!(
-                "<system-reminder>\nContents of /w/p/a b.md:\n\none{rest}\n</system-reminder>"
-            ),
+            &format!("Contents of /w/p/a b.md:\n\none{rest}"),
             &[(Names::Path("/w/p/a b.md"), "one")],
         );
         // What stands behind such a line is the file's.
         let more = format!("one{rest}\nmore");
         check(
             Profile::ClaudeCode,
-            &format!("<system-reminder>\nContents of /w/p/a b.md:\n\n{more}\n</system-reminder>"),
+            &format!("Contents of /w/p/a b.md:\n\n{more}"),
             &[(Names::Path("/w/p/a b.md"), &more)],
         );
     }
 
     #[test]
-    fn claude_code_gives_agents_md_of_several_directories_one_behind_the_other() {
-        check(
-            Profile::ClaudeCode,
-            "tool.call hook additional context: Contents of /w/p/a/AGENTS.md:\n\none\n\n\ntool.call hook additional \
-             context: Contents of /w/p/b/AGENTS.md:\n\ntwo\n\n\ntool.call hook additional context: \
-             <persisted-output>\nOutput too large (97.7KB). Full output saved to: /h/x.txt\n\nPreview (first 2KB):\n\
-             Contents of /w/p/c/AGENTS.md:\n\nthree\n...\n</persisted-output>\n\ntool.call hook additional context: \
-             Contents of /w/p/d/AGENTS.md:\n\nfour\n",
-            &[
-                (Names::Path("/w/p/a/AGENTS.md"), "one"),
-                (Names::Path("/w/p/b/AGENTS.md"), "two"),
-                (Names::Path("/w/p/c/AGENTS.md"), "three"),
-                (Names::Path("/w/p/d/AGENTS.md"), "four"),
-            ],
-        );
-    }
-
-    #[test]
-    fn what_a_hook_prints_ends_a_file() {
-        let text = "PostToolUse:Read hook additional context: one\n\ntool.call hook additional context: Contents of \
-                    /w/p/AGENTS.md:\n\ntwo\n\n\nPostToolUse:Read hook additional context: three";
-        check(
-            Profile::ClaudeCode,
-            text,
-            &[(Names::Path("/w/p/AGENTS.md"), "two")],
-        );
-        assert_eq!(hook_output(Profile::ClaudeCode, text), Some(0));
-        let output = |text: &str| hook_output(Profile::ClaudeCode, text);
-        let behind = "# Environment\nIt is.\n\nSessionStart:startup hook success: # Root";
-        assert_eq!(output(behind), behind.find("SessionStart"));
-        for none in [
-            "my own hook success: b",
-            " hook success: b",
-            "Stop hook fails",
-            &text[47..80],
-        ] {
-            assert_eq!(output(none), None, "{none}");
-        }
-        assert_eq!(hook_output(Profile::Codex, behind), None);
-    }
-
-    #[test]
     fn claude_code_says_which_files_are_gone() {
-        let text = "<system-reminder>\nInstruction files were re-read when this session started; these differ.\n\n\
+        let text = "Instruction files were re-read when this session started; these differ.\n\n\
                     Contents of /w/A.md (x):\n\none\n\nInstructions no longer present: /w/B.md\n\n\
-                    Instructions no longer present: /w/C.md\n</system-reminder>";
+                    Instructions no longer present: /w/C.md";
         check(
             Profile::ClaudeCode,
             text,
@@ -532,7 +488,6 @@ mod tests {
         let gone = withdrawn(Profile::ClaudeCode, text);
         let paths: Vec<_> = gone.iter().map(|(_, path)| *path).collect();
         assert_eq!(paths, ["/w/B.md", "/w/C.md"]);
-        assert_eq!(withdrawn(Profile::ClaudeCode, &text[1..]), []);
         assert_eq!(withdrawn(Profile::Codex, text), []);
     }
 
@@ -573,61 +528,12 @@ mod tests {
     fn opencode_ends_a_file_where_the_next_begins() {
         check(
             Profile::Opencode,
-            "You are.\nInstructions from: /w/A.md\none\n\nInstructions from: /w/B.md\ntwo\n\nSkills provide \
-             specialized instructions",
+            "You are.\nInstructions from: /w/quoted.md\n</env>\nInstructions from: /w/A.md\none\n\nInstructions from: /w/B.md\ntwo\n\nSkills provide \
+             specialized instructions\nInstructions from: /w/said.md\nthree",
             &[
                 (Names::Path("/w/A.md"), "one"),
                 (Names::Path("/w/B.md"), "two"),
             ],
         );
-    }
-
-    #[test]
-    fn only_a_frame_of_the_client_makes_an_instruction() {
-        let check = |given, text: &str, expected| {
-            assert_eq!(role(Profile::ClaudeCode, given, text), expected, "{text}");
-        };
-        let files = "<system-reminder>\nContents of /w/A.md:\n\none\n</system-reminder>";
-        check(Role::User, files, Role::Instruction);
-        check(Role::User, &format!("See {files}"), Role::User);
-        check(
-            Role::User,
-            "<system-reminder>\nThe date is today.",
-            Role::User,
-        );
-        check(Role::Tool, files, Role::Tool);
-        check(Role::Assistant, files, Role::Assistant);
-    }
-
-    #[test]
-    fn a_result_is_followed_by_frames_at_its_end_alone() {
-        let check = |text: &str, expected: &[&str]| {
-            let own = behind_result(Profile::ClaudeCode, text);
-            let frames = own.map(|own| frames_from(Profile::ClaudeCode, text, own));
-            let frames = frames.unwrap_or_default();
-            let found: Vec<_> = frames
-                .iter()
-                .map(|frame| text[frame.range.clone()].trim())
-                .collect();
-            assert_eq!(found, expected, "{text}");
-        };
-        let files = "<system-reminder>\nContents of /w/A.md:\n\none\n\n</system-reminder>";
-        let more = "<system-reminder>\nmore\n</system-reminder>";
-        check(&format!("1\thello\n\n{files}\n\n{more}"), &["one"]);
-        check(&format!("1\thello\n\n{more}\n\n{files}\n"), &["one"]);
-        check(&format!("{files}\nand more"), &[]);
-        // What Claude Code has read anew at a resumption stands behind the last result.
-        let anew = "<system-reminder>\nInstruction files were re-read when this session started; these differ:\n\n\
-                    Contents of /w/A.md:\n\none\n</system-reminder>";
-        check(&format!("1\thello\n\n{anew}"), &["one"]);
-        let hook = |name: &str| {
-            let file = format!(
-                "tool.call hook additional context: Contents of /w/{name}/AGENTS.md:\n\n{name}\n"
-            );
-            format!("<system-reminder>\n{file}\n</system-reminder>")
-        };
-        let both = format!("1\thello\n\n{}\n\n{}\n\n{more}", hook("one"), hook("two"));
-        check(&both, &["one", "two"]);
-        check("nothing", &[]);
     }
 }

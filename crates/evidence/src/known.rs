@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::edited::{Edited, starts};
 use crate::filled::{has_places, shown_bytes};
 use crate::finder::{Finder, TooLarge, WINDOW_BYTES};
+use crate::polynomial::Polynomial;
 
 /// Everything that is known of the snapshots of one chat. The snapshots are numbered as they were given, from 0.
 pub struct Known {
@@ -276,6 +277,11 @@ impl Known {
     pub(crate) fn short(&self, text: &str, whose: Whose) -> Option<usize> {
         let number = self.short.get(text).copied();
         number.filter(|number| self.is_text_of(*number, whose))
+    }
+
+    /// Returns the hashes that nobody without the owner's key can make collide.
+    pub(crate) fn polynomial(&self) -> &Polynomial {
+        self.finder.polynomial()
     }
 
     /// Returns the newest snapshot that has a resource of this source.

@@ -21,6 +21,7 @@ mod frame;
 pub mod known;
 mod listing;
 mod numbered;
+mod own;
 mod polynomial;
 pub mod reading;
 mod record;

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::findings::{Finding, look};
 use crate::known::Known;
+use crate::own::Own;
 use crate::record::transcript::{Due, Hash, Row, Run, SaidBy};
 use crate::record::{Line, Lines, Role, Said, plugin, rollout, transcript};
 use crate::spelled;
@@ -29,7 +30,7 @@ const MESSAGES_MAX: usize = 200_000;
 const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
-const STATE_VERSION: u32 = 9;
+const STATE_VERSION: u32 = 10;
 
 /// What a reading keeps between two calls, which holds no text of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,8 @@ pub struct State {
     /// Where the reading goes on: the beginning of a message that may not be complete, or else the position.
     from: u64,
     messages: Vec<Message>,
+    /// What the client of a transcript has given.
+    own: Own,
     /// How many of the first messages of the last request are unknown, because the request that it goes on from is.
     unknown: usize,
     /// The messages of the last request behind these, and those since. `None` is one that the record does not hold.
@@ -151,6 +154,7 @@ impl<'k> Reading<'k> {
             position: 0,
             from: 0,
             messages: Vec::new(),
+            own: Own::default(),
             unknown: 0,
             request: Vec::new(),
             system: None,
@@ -321,6 +325,7 @@ impl<'k> Reading<'k> {
         match transcript::entry(line) {
             None => return false,
             Some(Entry::Other) => self.state.lines.passed_over += 1,
+            Some(Entry::Given(given)) => self.state.own.give(self.known.polynomial(), &given),
             Some(Entry::Boundary) => {
                 self.flush(None, told);
                 self.run = None;
@@ -348,6 +353,7 @@ impl<'k> Reading<'k> {
                 let hash = self.run_hash(&row, place);
                 let before = self.run_last.and_then(|last| self.state.marked_at(last));
                 let said = transcript::said_in_row(&row);
+                self.state.own.note(self.known.polynomial(), &row, &said);
                 let kept = self.keep(hash, &said, before);
                 // A resumed reading finds a line again by its hash alone.
                 self.run_last = hash.and(kept);
@@ -453,11 +459,9 @@ impl<'k> Reading<'k> {
                 if !self.is_parent {
                     self.state.due.get_or_insert(session.due);
                 }
+                self.state.system = self.keep(None, &session.said(), None);
                 self.state.session = session.id;
                 self.state.client_version = session.client_version;
-                let text = session.instructions.as_str().unwrap_or_default();
-                let role = Role::Instruction;
-                self.state.system = self.keep(None, &[Said { role, text }], None);
             }
             Entry::Review => {
                 self.flush(None, told);
@@ -585,12 +589,11 @@ impl<'k> Reading<'k> {
             self.state.is_full = true;
             return None;
         }
-        let found = look(self.known, self.state.source.profile(), said);
+        let client = self.state.source.profile();
+        let found = look(self.known, client, said, &self.state.own);
         self.steps += found.steps;
         let index = self.state.messages.len();
-        if let Some(hash) = hash {
-            self.held.insert(hash, index);
-        }
+        self.held.extend(hash.map(|hash| (hash, index)));
         self.state.messages.push(Message {
             hash: hash.map(hex::encode),
             findings: found.found,

@@ -40,11 +40,17 @@ const SYSTEMS_MAX = 4
 // opencode's own agents, whose requests have no instruction files.
 const OWN_AGENTS = ["title", "summary", "compaction"]
 
-// How opencode begins the instruction files that it adds to what was read.
-const FILES_BEGIN = "<system-reminder>\nInstructions from: "
+// How opencode begins the instruction files that it adds to what was read, behind the file. The lines of that have numbers.
+const FILES_BEGIN = "\n</content>\n\n<system-reminder>\nInstructions from: "
+const BEFORE_FILES = "\n</content>\n\n"
 
-// The tool of the model that gives the text of a skill.
+// The tools of the model that read a file, and that give the text of a skill.
+const READ_TOOL = "read"
 const SKILL_TOOL = "skill"
+
+// What opencode says before it shows a file that a prompt names, and how it shows one.
+const READ_SAID = "Called the Read tool with the following input: "
+const FILE_SHOWN = "<path>"
 
 // The files and skills in the conversation go along up to this size, the newest ones.
 const ADDED_CHARACTERS_MAX = 262144
@@ -95,19 +101,37 @@ function resultOf({ status, time, output }) {
   return status === "completed" && !time.compacted ? output : undefined
 }
 
-// Returns what a conversation has besides the system text: the instruction files behind the results of tools and behind
-// files that a prompt names, and the skills that were used. Of a result that opencode has cut, nothing is known.
+// Returns whether a part is a file that a prompt names, as opencode has read it. A text that a person pastes has the same
+// parts around it, but no file.
+function isFileOf(parts, index) {
+  const [before, { synthetic, text }, behind] = [parts[index - 1], parts[index], parts[index + 1]]
+  const isSaid = before?.synthetic && before.text?.startsWith(READ_SAID)
+  return isSaid && synthetic && text.startsWith(FILE_SHOWN) && behind?.type === "file" && behind.url?.startsWith("file:")
+}
+
+// Returns the instruction files that opencode itself has put behind a file. Other tools can print such words.
+function filesBehind(said) {
+  const begin = said.indexOf(FILES_BEGIN)
+  return begin < 0 ? undefined : said.slice(begin + BEFORE_FILES.length)
+}
+
+// Returns what opencode has added to a part of a conversation.
+function textAdded(parts, index) {
+  const { type, tool, state, text } = parts[index]
+  const said = type === "tool" ? resultOf(state) : text
+  if (typeof said !== "string") return undefined
+  if (type !== "tool") return isFileOf(parts, index) ? filesBehind(said) : undefined
+  if (tool === SKILL_TOOL) return state.metadata?.truncated ? undefined : said
+  return tool === READ_TOOL && state.metadata?.loaded?.length ? filesBehind(said) : undefined
+}
+
+// Returns what a conversation has besides the system text: the instruction files behind files that the model has read and
+// that a prompt names, and the skills that were used. Of a result that opencode has cut, nothing is known.
 function textsAdded(messages) {
   const texts = []
   for (const { info, parts } of messages) {
     if (info.error && info.error.name !== BROKEN_OFF) continue
-    for (const { type, tool, state, synthetic, text } of parts) {
-      const said = type === "tool" ? resultOf(state) : synthetic && text
-      if (typeof said !== "string") continue
-      const isSkill = type === "tool" && tool === SKILL_TOOL && !state.metadata?.truncated
-      const begin = isSkill ? 0 : said.indexOf(FILES_BEGIN)
-      if (begin >= 0) texts.push(said.slice(begin))
-    }
+    texts.push(...parts.map((_, index) => textAdded(parts, index)).filter((text) => text !== undefined))
   }
   return texts
 }

@@ -42,7 +42,7 @@ impl<'g> Given<'g> {
         });
         let given = json!({
             "type": "system", "session": self.session, "turn": self.turn, "request": self.request,
-            "version": "1.18.33", "texts": [format!("{SENTINEL}\n{text}")], "added": Vec::from_iter(added),
+            "version": "1.18.33", "texts": [format!("{SENTINEL}\n</env>\n{text}")], "added": Vec::from_iter(added),
         });
         watched.told(self.session, "Given", &json!({ "given": given }));
     }

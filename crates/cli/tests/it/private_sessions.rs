@@ -41,7 +41,10 @@ fn work(watched: &Watched) {
         watched.told("s1", "SessionStart", &json!({"source": "startup"}));
         watched.told("s1", "UserPromptSubmit", &ask("t1"));
         let given = |path: &Path, text: &str| {
-            format!("{KEY}\nInstructions from: {}\n{text}", path.display())
+            format!(
+                "{KEY}\n</env>\nInstructions from: {}\n{text}",
+                path.display()
+            )
         };
         let texts = [given(&agents, &one), given(&file, &foreign())];
         let given = json!({

@@ -74,13 +74,16 @@ impl Record {
             true => json!([{"type": "input_text", "text": text}]),
             false => json!([{"type": "text", "text": text}]),
         };
-        self.content(role, &content);
+        self.content(role, &content, "user.text");
     }
 
-    fn content(&mut self, role: &str, content: &Value) {
+    /// `kind` is what Codex says of the content.
+    fn content(&mut self, role: &str, content: &Value, kind: &str) {
         let mut message = json!({"role": role, "content": content});
         if self.is_rollout() {
             message["type"] = json!("message");
+            let kinds = json!({"content_item_kinds": [kind]});
+            message["internal_chat_message_metadata_passthrough"] = kinds;
             self.payload("response_item", &message);
         } else {
             let hash = hash(&message);
@@ -96,22 +99,22 @@ impl Record {
             self.payload("response_item", &item);
         } else {
             let result = json!([{"type": "tool_result", "tool_use_id": "c1", "content": text}]);
-            self.content("user", &result);
+            self.content("user", &result, "");
         }
     }
 
     /// Gives the model a file of the project.
     pub fn gives(&mut self, path: &Path, text: &str) {
-        let (path, text) = (path.display(), text.trim());
-        let frame = match self.is_rollout() {
-            true => format!(
-                "# AGENTS.md instructions for {path}\n\n<INSTRUCTIONS>\n{text}\n</INSTRUCTIONS>"
-            ),
-            false => format!(
-                "<system-reminder>\nCodebase and user instructions are shown below. Follow them.\n\nContents of {path} \
-                 (project instructions):\n\n{text}\n</system-reminder>"
-            ),
-        };
+        let frame = framed(self.is_rollout(), path, text);
+        if self.is_rollout() {
+            let content = json!([{"type": "input_text", "text": frame}]);
+            self.content("user", &content, "agents_md.instructions");
+            return;
+        }
+        let attachment = json!({"type": "instructions", "files": [{"path": path}]});
+        self.line(&json!({
+            "type": "attachment", "attachment": attachment, "rendered": [{"content": frame}], "renderedRole": "user",
+        }));
         self.says("user", &frame);
     }
 
@@ -132,6 +135,20 @@ impl Record {
             "type": "api-request", "sessionId": self.session, "version": "2.1.332", "id": format!("request-{}", self.requests),
             "shapeHash": hash(&shape), "keep": 0, "tail": self.messages,
         }));
+    }
+}
+
+/// Returns a text as Codex or Claude Code gives that of a file.
+pub fn framed(is_codex: bool, path: &Path, text: &str) -> String {
+    let (path, text) = (path.display(), text.trim());
+    match is_codex {
+        true => format!(
+            "# AGENTS.md instructions for {path}\n\n<INSTRUCTIONS>\n{text}\n</INSTRUCTIONS>"
+        ),
+        false => format!(
+            "<system-reminder>\nCodebase and user instructions are shown below. Follow them.\n\nContents of {path} \
+             (project instructions):\n\n{text}\n</system-reminder>"
+        ),
     }
 }
 
@@ -257,6 +274,9 @@ fn each_turn_of_each_client_has_the_evidence_of_its_requests() {
         let [one, two] = ["one", "two"].map(body);
         let mut record = Record::begun(&watched, &one);
         record.gives(&agents, &one);
+        // A person quotes the client, with words in the place of a path.
+        let words = watched.app.join(SENTINEL);
+        record.says("user", &framed(client == "codex", &words, &two));
         watched.prompts(&record, "t1");
         record.turn("t1");
         watched.calls(&record, "Stop", &json!({}));

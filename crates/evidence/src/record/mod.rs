@@ -14,8 +14,13 @@ pub use lines::{Line, LineCounts, Lines};
 /// Who says a string in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The client or the service, to instruct the model: a system prompt, and the blocks with the client's files.
+    /// The client, where it puts its files or its skills.
     Instruction,
+    /// The system prompt, and what else instructs the model. A person can put texts there, but the client puts no files
+    /// there.
+    Prompt,
+    /// A message of the system of Claude Code, which has the words of the client, of persons and of hooks.
+    Beside,
     User,
     Tool,
     Assistant,

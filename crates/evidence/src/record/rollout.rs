@@ -11,6 +11,15 @@ use super::json::{kind, parse, strings};
 use super::transcript::Due;
 use super::{Role, Said, id, version};
 
+/// The kinds of contents in which Codex puts its files, its list of skills, and a skill that is used. Compared with 0.150.0
+/// and 0.171.0.
+const OWN_KINDS: [&str; 3] = [
+    "agents_md.instructions",
+    "host_skills.instructions",
+    "skills.selected_skill_instructions",
+];
+const HOOK: &str = "hooks.additional_context";
+
 /// A line of a rollout.
 #[derive(Debug)]
 pub enum Entry {
@@ -44,6 +53,15 @@ pub struct Session {
     pub due: Due,
     /// The session of which this is a review.
     pub reviewed: Option<String>,
+}
+
+impl Session {
+    /// Returns the strings of the system prompt.
+    pub fn said(&self) -> Vec<Said<'_>> {
+        let text = self.instructions.as_str().unwrap_or_default();
+        let role = Role::Prompt;
+        vec![Said { role, text }]
+    }
 }
 
 /// The record that a forked session goes on from.
@@ -177,7 +195,7 @@ impl Item {
         let mut said = Vec::new();
         let (role, value) = match (self.value["type"].as_str(), self.value["role"].as_str()) {
             (Some("message"), Some("developer" | "system")) => {
-                (Role::Instruction, &self.value["content"])
+                (Role::Prompt, &self.value["content"])
             }
             (Some("message"), Some("user")) => (Role::User, &self.value["content"]),
             (Some("message"), _) => (Role::Assistant, &self.value["content"]),
@@ -188,9 +206,11 @@ impl Item {
             // The type of a content is no text of it.
             Some(contents) if role != Role::Tool => {
                 for (number, content) in contents.iter().enumerate() {
-                    let role = match self.is_hook_output(number) {
-                        true => Role::Tool,
-                        false => role,
+                    let role = match self.kind(number) {
+                        Some(kind) if OWN_KINDS.contains(&kind) => Role::Instruction,
+                        // Codex gives as its own words what a hook prints.
+                        Some(HOOK) => Role::Tool,
+                        _ => role,
                     };
                     strings(&content["text"], role, &mut said);
                 }
@@ -200,9 +220,9 @@ impl Item {
         said
     }
 
-    /// Returns whether a hook printed the content of this number, which Codex gives as its own words.
-    fn is_hook_output(&self, number: usize) -> bool {
+    /// Returns what Codex says of a content, by its number. What a person says has another kind, whatever its form is.
+    fn kind(&self, number: usize) -> Option<&str> {
         let kinds = &self.value["internal_chat_message_metadata_passthrough"]["content_item_kinds"];
-        kinds[number] == "hooks.additional_context"
+        kinds[number].as_str().filter(|_| !self.is_answer)
     }
 }

@@ -5,6 +5,9 @@
 //! the request before, and then its own. A message that is equal to the conversation has no blob: its hash is that of
 //! consecutive lines of one role together. Every hash is the SHA-256 of the message as canonical JSON (RFC 8785), with a
 //! plain text as a list of one block.
+//!
+//! Behind a prompt or a result, `attachment` says what the client puts into the requests by itself: of what kind it is, which
+//! files it has, and how it is written (`rendered`).
 
 use ctxpin_model::client_version::ClientVersion;
 use serde::{Deserialize, Serialize};
@@ -17,6 +20,9 @@ use super::{Role, Said, id, version};
 /// What a prompt begins with by which a subagent or a command hands its work back. It belongs to the turn of the prompt
 /// before.
 const HAND_BACK: &str = "<task-notification>";
+
+/// What the text of a skill begins with that is used.
+pub const SKILL: &str = "Base directory for this skill: ";
 
 /// What the source of a subagent's requests begins with: an agent of Claude Code itself, or another one.
 const BUILT_IN: &str = "agent:builtin:";
@@ -40,6 +46,7 @@ pub enum Entry {
     },
     /// A line of the conversation.
     Row(Row),
+    Given(Given),
     Request(Request),
     /// The conversation was compacted. No message goes on behind it.
     Boundary,
@@ -56,9 +63,32 @@ pub struct Row {
     /// The id of the prompt.
     pub prompt: Option<String>,
     pub said_by: SaidBy,
+    /// Whether it is the text of a skill that is used. A person's prompt can look like one.
+    pub is_skill: bool,
     /// When it was made, as the client writes times. Later ones are greater.
     pub at: Option<String>,
     pub content: Vec<Value>,
+}
+
+/// What the client itself gives: its files, its list of skills, notes about edited files, or skills that were used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    pub texts: Vec<String>,
+    /// The paths of the files. `None` if the client does not say them.
+    pub files: Option<Vec<String>>,
+    /// Whether they go into a message of the system, if the model takes one.
+    pub is_beside: bool,
+}
+
+impl Given {
+    /// Returns the text of a skill that is used.
+    pub fn skill(text: &str) -> Self {
+        Self {
+            texts: vec![text.to_owned()],
+            files: None,
+            is_beside: false,
+        }
+    }
 }
 
 /// Who says a line of the conversation.
@@ -140,6 +170,7 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
         "api-request-shape",
         "api-request-blob",
         "api-request",
+        "attachment",
         "user",
         "assistant",
         "system",
@@ -152,6 +183,7 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
         "api-request-shape" => sent(value["shape"].take(), &value["shapeHash"]),
         "api-request-blob" => sent(listed(value["message"].take()), &value["hash"]),
         "api-request" => request(&value).map(Entry::Request),
+        "attachment" => Some(given(&value).map_or(Entry::Other, Entry::Given)),
         "system" if value["subtype"] == "compact_boundary" => Some(Entry::Boundary),
         "system" => Some(Entry::Other),
         _ => row(value).map(Entry::Row),
@@ -194,6 +226,39 @@ fn request(value: &Value) -> Option<Request> {
     })
 }
 
+/// Returns what an attachment gives, if it is of a kind with files, skills or notes. One of another kind may have the words of
+/// a person, a hook or a server.
+fn given(value: &Value) -> Option<Given> {
+    let attachment = &value["attachment"];
+    let path = |value: &Value| value["path"].as_str().map(str::to_owned);
+    let files = match attachment["type"].as_str()? {
+        "instructions" => {
+            let files = attachment["files"].as_array()?.iter();
+            Some(files.filter_map(path).collect())
+        }
+        "nested_memory" => Some(vec![path(attachment)?]),
+        "edited_text_file" | "skill_listing" | "invoked_skills" => Some(Vec::new()),
+        // `AGENTS.md` that comes with a file. A hook of a person has the name of its event.
+        "hook_additional_context" if attachment["hookName"] == "tool.call" => None,
+        _ => return None,
+    };
+    let mut texts = Vec::new();
+    for rendered in value["rendered"].as_array()? {
+        match &rendered["content"] {
+            Value::Array(blocks) => {
+                let blocks = blocks.iter().filter_map(|block| block["text"].as_str());
+                texts.extend(blocks.map(str::to_owned));
+            }
+            content => texts.extend(content.as_str().map(str::to_owned)),
+        }
+    }
+    Some(Given {
+        texts,
+        files,
+        is_beside: value["renderedRole"] == "system",
+    })
+}
+
 fn row(mut value: Value) -> Option<Row> {
     let message = listed(value["message"].take());
     let role = message["role"].as_str()?.to_owned();
@@ -207,6 +272,7 @@ fn row(mut value: Value) -> Option<Row> {
     let is_result = content
         .first()
         .is_some_and(|block| block["type"] == "tool_result");
+    let is_meta = value["isMeta"] == true;
     Some(Row {
         role,
         at: value["timestamp"].as_str().and_then(id),
@@ -214,9 +280,10 @@ fn row(mut value: Value) -> Option<Row> {
         prompt: value["promptId"].as_str().and_then(id),
         said_by: match is_hand_back {
             true => SaidBy::HandBack,
-            false if is_result || value["isMeta"] == true => SaidBy::Aside,
+            false if is_result || is_meta => SaidBy::Aside,
             false => SaidBy::Conversation,
         },
+        is_skill: is_meta && first.is_some_and(|text| text.starts_with(SKILL)),
         content,
     })
 }
@@ -276,10 +343,14 @@ impl Run {
 pub fn said(value: &Value) -> Vec<Said<'_>> {
     let mut said = Vec::new();
     if let Some(system) = value.get("system") {
-        strings(system, Role::Instruction, &mut said);
+        strings(system, Role::Prompt, &mut said);
         return said;
     }
-    let role = value["role"].as_str().unwrap_or_default();
+    let role = match value["role"].as_str() {
+        Some("system") => Role::Beside,
+        Some("user") => Role::User,
+        _ => Role::Assistant,
+    };
     let content = value["content"].as_array();
     for block in content.into_iter().flatten() {
         said_in_block(block, role, &mut said);
@@ -290,22 +361,21 @@ pub fn said(value: &Value) -> Vec<Said<'_>> {
 /// Returns the strings of a line of the conversation.
 pub fn said_in_row(row: &Row) -> Vec<Said<'_>> {
     let mut said = Vec::new();
+    let role = match &*row.role {
+        "user" if row.is_skill => Role::Instruction,
+        "user" => Role::User,
+        _ => Role::Assistant,
+    };
     for block in &row.content {
-        said_in_block(block, &row.role, &mut said);
+        said_in_block(block, role, &mut said);
     }
     said
 }
 
-fn said_in_block<'v>(block: &'v Value, role: &str, said: &mut Vec<Said<'v>>) {
-    let role = match (role, block["type"].as_str()) {
-        (_, Some("tool_result")) => Role::Tool,
-        ("system", _) => Role::Instruction,
-        ("user", _) => Role::User,
-        _ => Role::Assistant,
-    };
-    match (role, block["type"].as_str()) {
-        (Role::Tool, _) => strings(&block["content"], role, said),
-        (_, Some("text")) => strings(&block["text"], role, said),
+fn said_in_block<'v>(block: &'v Value, role: Role, said: &mut Vec<Said<'v>>) {
+    match block["type"].as_str() {
+        Some("tool_result") => strings(&block["content"], Role::Tool, said),
+        Some("text") => strings(&block["text"], role, said),
         // Of other blocks only what it says matters, and not which member says it.
         _ => strings(block, role, said),
     }
@@ -321,6 +391,7 @@ mod tests {
             message: message.map(str::to_owned),
             prompt: None,
             said_by: SaidBy::Conversation,
+            is_skill: false,
             at: None,
             content: blocks.as_array().cloned().unwrap_or_default(),
         }

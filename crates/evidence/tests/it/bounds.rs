@@ -5,7 +5,7 @@ use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::{Gap, Source};
 use serde_json::json;
 
-use crate::scene::{Sample, Transcript, body, known, reminder};
+use crate::scene::{Sample, Transcript, body, known};
 
 /// Returns how many steps a byte of a record takes.
 fn steps_per_byte(source: Source, samples: &[Sample], record: &str) -> u64 {
@@ -31,7 +31,7 @@ fn a_record_takes_steps_in_proportion_to_its_length() {
         let texts = (0..size)
             .map(|n| format!("Contents of /w/project/{n}.md:\n\nx{n}\n"))
             .collect::<String>();
-        frames.user(&[&format!("<system-reminder>\n{texts}")]);
+        frames.given(&[&format!("<system-reminder>\n{texts}</system-reminder>")]);
         frames.request();
         assert!(
             steps_per_byte(
@@ -101,7 +101,7 @@ fn a_row_is_bounded_and_the_worst_comes_first() {
         .iter()
         .map(|(path, text)| (path.as_str(), text.as_str()))
         .collect();
-    transcript.user(&[&reminder(&files)]);
+    transcript.files(&files);
     transcript.request();
     let mut reading = Reading::new(&known, Source::Transcript);
     let mut turn = Turn::new(&known, Source::Transcript, Some(0));
@@ -144,10 +144,7 @@ fn a_request_with_more_findings_than_are_kept_is_not_whole() {
         known(&[Sample::of(Source::Transcript).file("/w/project/AGENTS.md", &body("AGENTS"))]);
     let mut transcript = Transcript::default();
     let texts: Vec<_> = (0..5_000)
-        .map(|number| {
-            let path = format!("/w/project/{number}.md");
-            reminder(&[(path.as_str(), "foreign")])
-        })
+        .map(|number| format!("{number}: {}", body("AGENTS")))
         .collect();
     let texts: Vec<_> = texts.iter().map(String::as_str).collect();
     for text in &texts {

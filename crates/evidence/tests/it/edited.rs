@@ -7,7 +7,7 @@ use ctxpin_model::hash::BlobHash;
 use serde_json::json;
 
 use crate::planted::{AGENTS, RULES, edited, outcomes};
-use crate::scene::{Sample, Transcript, body, codex_files, known, rollout, row, said};
+use crate::scene::{Sample, Transcript, body, codex_files, known, of_kind, rollout, row, said};
 
 const BELOW: &str = "/w/project/sub/CLAUDE.md";
 
@@ -33,6 +33,7 @@ fn check(known: &Known, notes: &[String], expected: &str) {
         let mut transcript = Transcript::default();
         transcript.files(&[(AGENTS, body("PRESENT").trim())]);
         for note in notes {
+            transcript.attached(note);
             match form {
                 0 => transcript.message("system", json!([{ "type": "text", "text": note }])),
                 1 => transcript.user(&[&reminder(note)]),
@@ -144,14 +145,14 @@ fn the_text_of_a_used_skill_stays_until_another_stands_behind_it() {
     let known = known(&[sample("OLD"), sample("PRESENT")]);
     let check = |names: &[&str], expected: &str| {
         let mut transcript = Transcript::default();
-        transcript.user(&["<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- deploy: \
+        transcript.given(&["<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- deploy: \
                            Deploys\n</system-reminder>"]);
         for name in names {
             let used = format!(
                 "Base directory for this skill: {directory}/deploy\n\n{}",
                 body(name)
             );
-            transcript.user(&[&used]);
+            transcript.given(&[&used]);
         }
         transcript.request();
         let row = row(&known, Source::Transcript, 1, &transcript.record());
@@ -172,8 +173,9 @@ fn the_text_of_a_used_skill_stays_until_another_stands_behind_it() {
 fn codex_says_that_its_files_are_gone() {
     let none = Sample::of(Source::Rollout);
     let known = known(&[none.clone().file(AGENTS, &body("AGENTS")), none]);
-    let gone = said(
+    let gone = of_kind(
         "user",
+        "agents_md.instructions",
         "# AGENTS.md instructions\n\n<INSTRUCTIONS>\nThe previously provided AGENTS.md instructions no longer \
          apply.\n</INSTRUCTIONS>",
     );
@@ -272,20 +274,24 @@ fn a_file_that_the_client_says_to_be_gone_is_superseded() {
          (x):\n\n{}\n\nInstructions no longer present: {AGENTS}\n</system-reminder>",
         body("RULES").trim()
     );
-    let check = |after: &[&str], expected: &str| {
+    let check = |after: &[&str], is_given: bool, expected: &str| {
         let mut transcript = Transcript::default();
         transcript.files(&[
             (AGENTS, body("AGENTS").trim()),
             (RULES, body("RULES").trim()),
         ]);
-        transcript.user(after);
+        match is_given {
+            true => transcript.given(after),
+            false => transcript.user(after),
+        }
         transcript.request();
         let row = row(&known, Source::Transcript, 1, &transcript.record());
         assert_eq!(outcomes(&row), expected);
     };
-    check(&[], "Deviates: Stale Given");
-    check(&[&gone], "AsPinned: Superseded Repeated");
-    check(&[&gone[1..]], "Deviates: Stale Given");
+    check(&[], true, "Deviates: Stale Given");
+    check(&[&gone], true, "AsPinned: Superseded Repeated");
+    // A person writes it.
+    check(&[&gone], false, "Deviates: Stale Given");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bounds;
 mod edited;
 mod planted;
+mod quoted;
 mod real;
 mod resumed;
 mod said;

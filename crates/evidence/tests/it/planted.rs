@@ -7,8 +7,8 @@ use ctxpin_model::resource::Status;
 use serde_json::{Value, json};
 
 use crate::scene::{
-    Sample, Transcript, became, body, codex_files, known, reminder, rollout, row, said, shown,
-    turns_of,
+    Sample, Transcript, became, body, codex_files, known, of_kind, reminder, rollout, row, said,
+    shown, turns_of,
 };
 
 pub const AGENTS: &str = "/w/project/AGENTS.md";
@@ -285,7 +285,7 @@ fn a_skill_that_is_used_is_compared() {
     let known = known(&[sample]);
     let check = |directory: &str, text: &str, expected: &str| {
         let mut transcript = Transcript::default();
-        transcript.user(&[&format!(
+        transcript.given(&[&format!(
             "Base directory for this skill: {directory}\n\n{text}"
         )]);
         transcript.request();
@@ -554,6 +554,7 @@ fn of_a_long_file_below_the_beginning_is_given() {
         "tool.call hook additional context: <persisted-output>\nOutput too large (97.7KB). Full output saved to: /h/x.txt\
          \n\nPreview (first 2KB):\n{shown}\n...\n</persisted-output>"
     );
+    transcript.attached(&text);
     transcript.message("system", json!([{ "type": "text", "text": text }]));
     transcript.request();
     let row = row(&known(&[pin]), Source::Transcript, 0, &transcript.record());
@@ -587,13 +588,18 @@ fn files_below_that_are_read_in_one_step_are_each_given() {
         assert_eq!(outcomes(&row), "AsPinned: Given Given");
     };
     check(&|transcript| {
-        let text = [given("two", &two), given("one", &one)].join("\n\n");
+        let texts = [given("two", &two), given("one", &one)];
+        for text in &texts {
+            transcript.attached(text);
+        }
+        let text = texts.join("\n\n");
         transcript.message("system", json!([{ "type": "text", "text": text }]));
     });
     // A model that takes no message of the system.
     check(&|transcript| {
         for (name, text) in [("one", &one), ("two", &two)] {
             let given = given(name, text);
+            transcript.attached(&given);
             transcript.result(&format!(
                 "1\thi\n2\n\n<system-reminder>\n{given}\n</system-reminder>\n\n<system-reminder>\n<total_tokens>14999985 \
                  tokens left</total_tokens>\n</system-reminder>"
@@ -666,8 +672,10 @@ fn what_a_hook_prints_is_not_what_the_client_gives() {
     let pin = Sample::of(Source::Transcript)
         .file(AGENTS, &agents)
         .file_below(sub, &in_sub);
+    let given = format!("tool.call hook additional context: Contents of {sub}:\n\n{in_sub}");
     let check = |text: &str, expected: &str| {
         let mut transcript = Transcript::default();
+        transcript.attached(&given);
         transcript.message("system", json!([{ "type": "text", "text": text }]));
         transcript.request();
         let row = row(
@@ -687,16 +695,13 @@ fn what_a_hook_prints_is_not_what_the_client_gives() {
         &format!("{environment}\n\nUserPromptSubmit hook success: {agents}{in_sub}"),
         "Deviates: Absent SeenElsewhere",
     );
-    let given = format!("tool.call hook additional context: Contents of {sub}:\n\n{in_sub}");
     let printed = format!("PostToolUse:Read hook additional context: {agents}");
     check(&format!("{printed}\n\n{given}"), "Deviates: Absent Given");
     check(&format!("{given}\n\n{printed}"), "Deviates: Absent Given");
 
     let pin = Sample::of(Source::Rollout).file(AGENTS, &agents);
     let check = |kind: &str, text: &str, expected: &str| {
-        let mut item = said("developer", text);
-        item["internal_chat_message_metadata_passthrough"] =
-            json!({ "content_item_kinds": [kind] });
+        let item = of_kind("developer", kind, text);
         let known = known(std::slice::from_ref(&pin));
         let row = row(&known, Source::Rollout, 0, &rollout(&[item]));
         assert_eq!(outcomes(&row), expected, "{kind} {text}");
@@ -704,7 +709,8 @@ fn what_a_hook_prints_is_not_what_the_client_gives() {
     let framed = codex_files(&agents)["content"][0]["text"].clone();
     for text in [&agents, framed.as_str().unwrap()] {
         check("hooks.additional_context", text, "Deviates: Absent");
-        check("unknown", text, "AsPinned: Given");
+        // A person may have it deliver a prompt.
+        check("generic.developer_instructions", text, "AsPinned: Given");
     }
 }
 
@@ -732,7 +738,7 @@ fn what_was_given_has_its_size() {
     transcript.files(&[(AGENTS, agents.trim())]);
     let list = "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- pdf: Reads PDF \
                 files.\n- mail: Writes letters…\n</system-reminder>";
-    transcript.user(&[list]);
+    transcript.given(&[list]);
     transcript.request();
     let known = known(&[before, pin]);
     let row = row(&known, Source::Transcript, 1, &transcript.record());

@@ -5,8 +5,8 @@ use ctxpin_evidence::reading::{Reading, UnusableState};
 use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::Source;
 
-use crate::planted::{AGENTS, edited, outcomes};
-use crate::scene::{Sample, Transcript, body, known, known_under, reminder, row, shown};
+use crate::planted::{edited, outcomes};
+use crate::scene::{Sample, Transcript, body, known, known_under, row, shown};
 
 #[test]
 fn findings_are_about_the_texts_that_were_known() {
@@ -48,15 +48,20 @@ fn findings_are_about_the_skills_that_were_known() {
 
 #[test]
 fn a_message_that_was_said_before_is_found_after_a_resumption() {
-    let known = known(&[Sample::of(Source::Transcript).file(AGENTS, &body("AGENTS"))]);
-    let files = reminder(&[(AGENTS, body("AGENTS").trim())]);
+    let skills = "/w/project/.claude/skills";
+    let known =
+        known(&[Sample::of(Source::Transcript).skill(skills, "ship", "Ships", &body("SHIP"))]);
+    let used = format!(
+        "Base directory for this skill: {skills}/ship\n\n{}",
+        body("SHIP")
+    );
     let mut transcript = Transcript::default();
-    transcript.row("user", &files);
+    transcript.attached(&used);
     transcript.row("assistant", "Yes.");
-    transcript.row("user", &files);
+    transcript.attached(&used);
     let kept = transcript.record().len();
     transcript.row("user", "Go.");
-    transcript.in_rows(&[&files, "Go."]);
+    transcript.in_rows(&[&used, "Go."]);
     transcript.request();
     let record = transcript.record();
     let expected = row(&known, Source::Transcript, 0, &record);

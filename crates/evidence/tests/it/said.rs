@@ -103,7 +103,7 @@ fn what_the_model_has_read_since_replaces_an_earlier_text_that_is_not_given_agai
                 };
                 match is_read {
                     true => transcript.result(&read(&name)),
-                    false => transcript.user(&[&given]),
+                    false => transcript.given(&[&given]),
                 }
             }
             transcript.request();

@@ -168,6 +168,8 @@ pub fn became(result: &ResourceResult) -> String {
 #[derive(Debug, Default)]
 pub struct Transcript {
     pub lines: Vec<Value>,
+    /// The system prompt.
+    pub system: String,
     hashes: Vec<String>,
     requests: usize,
 }
@@ -208,9 +210,62 @@ impl Transcript {
         self.message("user", blocks.collect());
     }
 
+    /// Adds what the client says of a text of its own that it is about to send.
+    pub fn attachment(&mut self, attachment: Value, text: &str) {
+        let text = match text.starts_with("<system-reminder>") {
+            true => text.to_owned(),
+            false => format!("<system-reminder>\n{text}\n</system-reminder>"),
+        };
+        let role = match attachment["type"].as_str() {
+            Some("instructions" | "nested_memory") => "user",
+            _ => "system",
+        };
+        self.lines.push(json!({
+            "type": "attachment", "attachment": attachment, "rendered": [{ "content": text }], "renderedRole": role,
+        }));
+    }
+
+    /// Adds a message of the user with texts of the client.
+    pub fn given(&mut self, texts: &[&str]) {
+        for text in texts {
+            self.attached(text);
+        }
+        self.user(texts);
+    }
+
+    /// Adds what the client says of a text, by its form.
+    pub fn attached(&mut self, text: &str) {
+        if text.starts_with("Base directory") {
+            self.row("user", text);
+            self.lines.last_mut().unwrap()["isMeta"] = json!(true);
+            return;
+        }
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("Contents of "));
+        let paths = lines.map(|line| line.split([':', '(']).next().unwrap().trim());
+        let files: Vec<_> = paths.map(|path| json!({ "path": path })).collect();
+        let attachment = match text.trim_start_matches("<system-reminder>\n") {
+            text if text.starts_with("The following skills") => json!({ "type": "skill_listing" }),
+            text if text.starts_with("Note: ") => json!({ "type": "edited_text_file" }),
+            text if text.starts_with("tool.call hook") => {
+                json!({ "type": "hook_additional_context", "hookName": "tool.call" })
+            }
+            text if text.starts_with("Contents of ") => {
+                json!({ "type": "nested_memory", "path": files[0]["path"] })
+            }
+            _ => json!({ "type": "instructions", "files": files }),
+        };
+        self.attachment(attachment, text);
+    }
+
     /// Adds the message with the instruction files, each with its path.
     pub fn files(&mut self, files: &[(&str, &str)]) {
-        self.user(&[&reminder(files)]);
+        let text = reminder(files);
+        let files = files.iter().map(|(path, _)| json!({ "path": path }));
+        let attachment = json!({ "type": "instructions", "files": files.collect::<Vec<_>>() });
+        self.attachment(attachment, &text);
+        self.user(&[&text]);
     }
 
     /// Adds the result of a tool.
@@ -227,7 +282,7 @@ impl Transcript {
 
     /// Adds a request with all messages so far.
     pub fn request(&mut self) {
-        let shape = json!({ "system": [{ "type": "text", "text": "You are." }], "tools": [] });
+        let shape = json!({ "system": [{ "type": "text", "text": self.system }], "tools": [] });
         self.requests += 1;
         self.lines.extend([
             json!({ "type": "api-request-shape", "shapeHash": hash(&shape), "shape": shape }),
@@ -275,12 +330,19 @@ pub fn said(role: &str, text: &str) -> Value {
     json!({ "type": "message", "role": role, "content": [{ "type": "input_text", "text": text }] })
 }
 
+/// Returns an item of Codex with one text, of a kind that the client states.
+pub fn of_kind(role: &str, kind: &str, text: &str) -> Value {
+    let mut item = said(role, text);
+    item["internal_chat_message_metadata_passthrough"] = json!({ "content_item_kinds": [kind] });
+    item
+}
+
 /// Returns the message with the files of Codex.
 pub fn codex_files(text: &str) -> Value {
     let message = format!(
         "# AGENTS.md instructions for {PROJECT}\n\n<INSTRUCTIONS>\n{text}\n</INSTRUCTIONS>"
     );
-    said("user", &message)
+    of_kind("user", "agents_md.instructions", &message)
 }
 
 /// Returns a text of several lines that is like no other.

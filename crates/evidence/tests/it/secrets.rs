@@ -5,7 +5,9 @@ use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::Source;
 use serde_json::{Value, json};
 
-use crate::scene::{Sample, Transcript, body, codex_files, known, reminder, rollout, said};
+use crate::scene::{
+    Sample, Transcript, body, codex_files, known, of_kind, reminder, rollout, said,
+};
 
 /// What must not leave. It is all around what may.
 const SENTINEL: &str = "sentinel";
@@ -53,8 +55,8 @@ fn nothing_of_a_transcript_leaves() {
         ("/w/project/planted.md", &planted),
         (&format!("/w/{SENTINEL}/deep/CLAUDE.md"), &planted),
     ]);
-    transcript.user(&[
-        &format!("{SENTINEL} in a prompt"),
+    transcript.user(&[&format!("{SENTINEL} in a prompt")]);
+    transcript.given(&[
         &format!("Base directory for this skill: /w/project/.claude/skills/deploy\n\n{SENTINEL} in a skill"),
         &format!("<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- deploy: {SENTINEL}\n- {SENTINEL}: x\n</system-reminder>"),
     ]);
@@ -89,16 +91,18 @@ fn nothing_of_a_transcript_leaves() {
 #[test]
 fn nothing_of_a_rollout_leaves() {
     let items = [
-        said(
+        of_kind(
             "developer",
+            "host_skills.instructions",
             &format!("### Available skills\n- deploy: {SENTINEL}\n- {SENTINEL}: x\n"),
         ),
         codex_files(&format!(
             "{SENTINEL} of the home\n\n--- project-doc ---\n\n{}{SENTINEL}",
             body("AGENTS")
         )),
-        said(
+        of_kind(
             "user",
+            "skills.selected_skill_instructions",
             &format!(
                 "<skill>\n<name>deploy</name>\n<path>/w/project/.claude/skills/deploy/SKILL.md</path>\n{SENTINEL}\n</skill>"
             ),

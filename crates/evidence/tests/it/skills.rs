@@ -5,7 +5,7 @@ use ctxpin_model::resource::Status;
 use serde_json::json;
 
 use crate::planted::outcomes;
-use crate::scene::{Sample, Transcript, became, body, known, rollout, row, said, shown};
+use crate::scene::{Sample, Transcript, became, body, known, of_kind, rollout, row, shown};
 
 const CLAUDE: &str = "/w/project/.claude/skills";
 const AGENTS: &str = "/w/project/.agents/skills";
@@ -28,7 +28,7 @@ fn check(source: Source, samples: &[Sample], record: &str, expected: &str) {
 /// Returns a transcript with a text of the client's.
 fn transcript(text: &str) -> String {
     let mut transcript = Transcript::default();
-    transcript.user(&[text]);
+    transcript.given(&[text]);
     transcript.request();
     transcript.record()
 }
@@ -54,7 +54,7 @@ fn codex_list(items: &str) -> String {
          `/home/ada/.agents/skills`\n- `r3` = `/home/ada/.codex/plugins/cache/x/skills`\n### Available \
          skills\n{items}\n</skills_instructions>"
     );
-    rollout(&[said("developer", &list)])
+    rollout(&[of_kind("developer", "host_skills.instructions", &list)])
 }
 
 #[test]
@@ -500,7 +500,7 @@ fn a_used_skill_whose_places_are_filled_is_known() {
         let mut transcript = Transcript::default();
         for text in texts {
             let used = format!("Base directory for this skill: {CLAUDE}/ask\n\n{text}");
-            transcript.user(&[&used]);
+            transcript.given(&[&used]);
         }
         transcript.request();
         let known = known(&[earlier.clone(), pinned.clone()]);
@@ -568,7 +568,7 @@ fn a_listed_command_is_known_and_not_pinned() {
         .unpinned_skill("/w/project/.claude/commands/ship.md", Status::Excluded)
         .unpinned_skill("/w/project/.claude/commands/other.md", Status::Excluded);
     let mut transcript = Transcript::default();
-    transcript.user(&[list]);
+    transcript.given(&[list]);
     transcript.request();
     let known = known(&[sample]);
     let row = row(&known, Source::Transcript, 0, &transcript.record());
@@ -592,7 +592,7 @@ fn the_list_of_skills_is_compared() {
     let known = known(&[skill("Does the old thing"), skill("Does a thing")]);
     let check = |list: &str, expected: &str| {
         let mut transcript = Transcript::default();
-        transcript.user(&[list]);
+        transcript.given(&[list]);
         transcript.request();
         let row = row(&known, Source::Transcript, 1, &transcript.record());
         assert_eq!(outcomes(&row), expected);
@@ -608,10 +608,11 @@ fn the_list_of_skills_is_compared() {
         "AsPinned: Given",
     );
     // ctxpin's own list is one that a person may deliver.
-    check(
-        "<system-reminder>\nContents of nothing\n<available-skills>\n- deploy: Does a thing\n</available-skills>",
-        "AsPinned: Given",
-    );
+    let mut delivered = Transcript::default();
+    delivered.system = "<available-skills>\n- deploy: Does a thing\n</available-skills>".into();
+    delivered.request();
+    let delivered = row(&known, Source::Transcript, 1, &delivered.record());
+    assert_eq!(outcomes(&delivered), "AsPinned: Given");
     check(&list("- deploy: Does…"), "AsPinned: Shortened(4)");
     check(&list("- deploy"), "AsPinned: Shortened(0)");
     check(&list("- other: Is the client's own"), "Deviates: Absent");
@@ -625,7 +626,7 @@ fn the_list_of_skills_is_compared() {
         ["Does the old thing", "Does a thing"].map(|text| list(&format!("- deploy: {text}")));
     let check = |lists: [&str; 2], expected: &str| {
         let mut transcript = Transcript::default();
-        transcript.user(&lists);
+        transcript.given(&lists);
         transcript.request();
         let row = row(&known, Source::Transcript, 1, &transcript.record());
         assert_eq!(outcomes(&row), expected);
@@ -646,14 +647,17 @@ fn a_description_is_compared_in_the_form_of_the_list() {
         assert_eq!(outcomes(&row), "AsPinned: Given");
     };
     let mut transcript = Transcript::default();
-    transcript.user(&[
+    transcript.given(&[
         "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- deploy: Use \
          &lt;it&gt; for a thing\n</system-reminder>",
     ]);
     transcript.request();
     check(Source::Transcript, transcript.record());
     let list = "### Available skills\n- deploy: Use <it> for a thing (file: r1/deploy/SKILL.md)\n";
-    check(Source::Rollout, rollout(&[said("developer", list)]));
+    check(
+        Source::Rollout,
+        rollout(&[of_kind("developer", "host_skills.instructions", list)]),
+    );
     let list = "<available_skills>\n<skill><name>deploy</name><description>Use <it>\nfor a thing</description></skill>";
     let system = json!({ "type": "system", "request": "1", "texts": [list] });
     check(Source::Plugin, format!("{system}\n"));

@@ -108,7 +108,7 @@ fn the_likeliest_is_shown_if_what_was_due_is_the_same() {
             "<system-reminder>\nContents of /w/project/sub/CLAUDE.md:\n\n{}\n\n</system-reminder>",
             two.trim()
         );
-        transcript.message("user", json!([{ "type": "text", "text": reminder }]));
+        transcript.given(&[&reminder]);
     });
     check(
         Source::Transcript,
@@ -134,7 +134,7 @@ fn what_an_earlier_turn_was_given_for_certain_files_shows_nothing() {
             }
             answer(transcript);
             let text = body("OLD");
-            transcript.user(&[&format!(
+            transcript.given(&[&format!(
                 "<system-reminder>\nContents of /w/project/sub/CLAUDE.md:\n\n{}\n\n</system-reminder>",
                 text.trim()
             )]);
@@ -170,6 +170,7 @@ fn a_part_of_an_edited_file_does_not_show_it() {
                  numbers):\n{}",
                 shown.join("\n")
             );
+            transcript.attached(&note);
             transcript.message("system", json!([{ "type": "text", "text": note }]));
         })
     };
@@ -220,7 +221,7 @@ fn a_list_of_skills_shows_a_snapshot() {
             let list = format!(
                 "<system-reminder>\nThe following skills are available for use with the Skill tool:\n\n- pdf: {description}\n</system-reminder>"
             );
-            transcript.user(&[&list]);
+            transcript.given(&[&list]);
         })
     };
     let check = |record: &str, expected| check(Source::Transcript, &samples, record, expected);

@@ -6,7 +6,9 @@ use ctxpin_model::hash::BlobHash;
 use serde_json::{Value, json};
 
 use crate::planted::{AGENTS, RULES, outcomes};
-use crate::scene::{Sample, Transcript, became, body, codex_files, known, rollout, row, said};
+use crate::scene::{
+    Sample, Transcript, became, body, codex_files, known, of_kind, rollout, row, said,
+};
 
 const CLAUDE: &str = "/w/project/.claude/skills";
 const HOME: &str = "/home/ada/.codex/AGENTS.md";
@@ -65,7 +67,7 @@ fn a_short_file_that_was_not_given_is_absent() {
     }
 
     let pin = known(&[sample(Source::Plugin)]);
-    let given = format!("You are.\nInstructions from: {AGENTS}\nUse tabs.\n");
+    let given = format!("You are.\n</env>\nInstructions from: {AGENTS}\nUse tabs.\n");
     assert_eq!(outcomes(&system(&pin, &given, &[])), "AsPinned: Given");
     let absent = system(&pin, "You are.\nUse tabs.", &[]);
     assert_eq!(outcomes(&absent), "Deviates: Absent");
@@ -88,9 +90,7 @@ fn a_short_file_in_a_prompt_of_ctxpin_is_given() {
     let pin = [Sample::of(Source::Transcript).file(AGENTS, "Use tabs.\n")];
     let ours = |path: &str, text: &str| {
         let text = format!("<context-file source=\"{path}\">\n{text}\n</context-file>");
-        transcript(&pin, |transcript| {
-            transcript.message("system", json!([{ "type": "text", "text": text }]));
-        })
+        transcript(&pin, |transcript| transcript.system.clone_from(&text))
     };
     assert_eq!(outcomes(&ours(AGENTS, "Use tabs.")), "AsPinned: Given");
     assert_eq!(outcomes(&ours(AGENTS, "Use it.")), "Deviates: Absent");
@@ -135,7 +135,7 @@ fn a_list_of_skills_that_a_session_lacks_is_absent() {
     let pin = known(&[sample(Source::Transcript, CLAUDE)]);
     let check = |text: &str, source: &str, expected: &str| {
         let mut transcript = Transcript::default();
-        transcript.user(&[text]);
+        transcript.given(&[text]);
         transcript.request_of(source);
         let row = row(&pin, Source::Transcript, 0, &transcript.record());
         assert_eq!(outcomes(&row), expected, "{text} {source}");
@@ -157,7 +157,10 @@ fn a_list_of_skills_that_a_session_lacks_is_absent() {
     let pin = known(&[Sample::of(Source::Rollout).skill(agents, "one", "Is one", &body("ONE"))]);
     let listed = format!("### Available skills\n- one: Is one (file: {agents}/one/SKILL.md)\n");
     let check = |source: Value, text: &str, expected: &str| {
-        let record = session(&source, &[said("developer", text)]);
+        let record = session(
+            &source,
+            &[of_kind("developer", "host_skills.instructions", text)],
+        );
         let row = row(&pin, Source::Rollout, 0, &record);
         assert_eq!(outcomes(&row), expected, "{source}");
     };
@@ -276,7 +279,8 @@ fn codex_gives_equal_texts_as_often_as_there_are() {
     check(&both, equal, ["Absent", "Given", ""]);
     let home = format!("# AGENTS.md instructions\n\n<INSTRUCTIONS>\n{equal}\n</INSTRUCTIONS>");
     let known = known(&[both]);
-    let row = row(&known, Source::Rollout, 0, &rollout(&[said("user", &home)]));
+    let items = [of_kind("user", "agents_md.instructions", &home)];
+    let row = row(&known, Source::Rollout, 0, &rollout(&items));
     assert_eq!(
         [HOME, AGENTS].map(|path| of(&row, path)),
         ["Given", "Absent"]
@@ -315,7 +319,7 @@ fn a_pinned_text_that_the_client_takes_back_is_absent() {
     );
     let row = transcript(&[sample], |transcript| {
         transcript.files(&[(AGENTS, body("AGENTS").trim()), (SUB, body("SUB").trim())]);
-        transcript.user(&[&gone]);
+        transcript.given(&[&gone]);
     });
     assert_eq!(outcomes(&row), "Deviates: Absent Absent");
     for text in ["AGENTS", "SUB"] {
@@ -330,11 +334,11 @@ fn a_pinned_text_that_the_client_takes_back_is_absent() {
 fn the_text_of_a_used_skill_is_in_the_request_that_has_it() {
     let sample = Sample::of(Source::Transcript).skill(CLAUDE, "one", "Is one", &body("ONE"));
     let row = transcript(&[sample], |transcript| {
-        transcript.user(&[LIST]);
+        transcript.given(&[LIST]);
         transcript.request();
         let text = body("ONE");
         let used = format!("Base directory for this skill: {CLAUDE}/one\n\n{text}");
-        transcript.user(&[&used]);
+        transcript.given(&[&used]);
         transcript.request();
     });
     let [skill] = &row.resources[..] else {

@@ -282,12 +282,19 @@ impl Followed {
         self.request_with(session, turn, "said");
     }
 
-    /// Writes one request of a turn, in which the person says something.
+    /// Writes one request of a turn, in which the person says something, or Codex gives its files.
     fn request_with(&self, session: &str, turn: &str, said: &str) {
         self.write(session, "turn_context", &json!({"turn_id": turn}));
         for (role, text) in [("user", said), ("assistant", "said")] {
+            let kind = match text.starts_with("# AGENTS.md instructions") {
+                true => "agents_md.instructions",
+                false => "user.text",
+            };
             let text = json!([{"type": "input_text", "text": text}]);
-            let item = json!({"type": "message", "role": role, "content": text});
+            let item = json!({
+                "type": "message", "role": role, "content": text,
+                "internal_chat_message_metadata_passthrough": {"content_item_kinds": [kind]},
+            });
             self.write(session, "response_item", &item);
         }
     }
