@@ -19,7 +19,7 @@ use crate::pages::parts::command::Command;
 use crate::pages::parts::number::{Number, Size, counted};
 use crate::pages::parts::resource_name::name_from;
 use crate::pages::parts::room::TextRoom;
-use crate::pages::parts::text::{PathText, Text};
+use crate::pages::parts::text::{LongText, PathText, Text};
 use crate::pages::parts::time::Time;
 use crate::params::PathParams;
 

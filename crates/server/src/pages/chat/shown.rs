@@ -12,7 +12,7 @@ use crate::pages::parts::markdown::Markdown;
 use crate::pages::parts::number::Size;
 use crate::pages::parts::room::TextRoom;
 use crate::pages::parts::short_id::ShortId;
-use crate::pages::parts::text::{PathText, Text};
+use crate::pages::parts::text::{LongText, PathText, Text};
 
 /// The text of a resource.
 #[derive(Template)]

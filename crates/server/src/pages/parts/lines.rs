@@ -7,7 +7,7 @@ use std::str::FromStr;
 use askama::filters::HtmlSafe;
 use ctxpin_model::diff::lines::{CONTEXT_LINES, Hunk, Line, LineKind};
 
-use super::text::Text;
+use super::text::{LongText, Text};
 
 /// The most bytes that the lines of one table have, as [`weight`] counts them. HTML has several times as many
 /// bytes as the text, and a browser is slow with more.
@@ -430,10 +430,10 @@ impl fmt::Display for Cell<'_> {
         let mut written = 0;
         for (start, end) in &line.words {
             let (before, word) = (part(written, *start), part(*start, *end));
-            write!(f, "{}<{mark}>{}</{mark}>", Text(before), Text(word))?;
+            write!(f, "{}<{mark}>{}</{mark}>", LongText(before), LongText(word))?;
             written = *end;
         }
-        write!(f, "{}</td>", Text(part(written, line.text.len())))
+        write!(f, "{}</td>", LongText(part(written, line.text.len())))
     }
 }
 

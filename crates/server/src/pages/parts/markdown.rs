@@ -6,7 +6,7 @@ use std::fmt;
 use askama::filters::HtmlSafe;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use super::text::Text;
+use super::text::{Text, Words};
 
 /// A Markdown text.
 pub(crate) struct Markdown<'t>(pub &'t str);
@@ -35,6 +35,7 @@ struct Writer {
     /// The levels of the present heading and of those above it.
     headings: Vec<HeadingLevel>,
     is_table_head: bool,
+    words: Words,
 }
 
 impl Writer {
@@ -42,15 +43,29 @@ impl Writer {
         match event {
             Event::Start(tag) => self.start(f, tag),
             Event::End(tag) => self.end(f, *tag),
-            Event::Text(text) => write!(f, "{}", Text(text)),
-            Event::Code(code) => write!(f, "<code>{}</code>", Text(code)),
-            Event::SoftBreak => f.write_str("\n"),
-            Event::HardBreak => f.write_str("<br>"),
+            Event::Text(text) => self.words.write(f, text),
+            Event::Code(code) => {
+                f.write_str("<code>")?;
+                self.words.write(f, code)?;
+                f.write_str("</code>")
+            }
+            Event::SoftBreak => {
+                self.words.end();
+                f.write_str("\n")
+            }
+            Event::HardBreak => {
+                self.words.end();
+                f.write_str("<br>")
+            }
             Event::Rule => f.write_str("<hr>"),
             Event::TaskListMarker(true) => f.write_str("☑ "),
             Event::TaskListMarker(false) => f.write_str("☐ "),
-            Event::FootnoteReference(name) => write!(f, "[{}]", Text(name)),
-            Event::InlineMath(text) | Event::DisplayMath(text) => write!(f, "{}", Text(text)),
+            Event::FootnoteReference(name) => {
+                f.write_str("[")?;
+                self.words.write(f, name)?;
+                f.write_str("]")
+            }
+            Event::InlineMath(text) | Event::DisplayMath(text) => self.words.write(f, text),
             // Markup is not shown here. The raw text has it.
             Event::Html(_) | Event::InlineHtml(_) => Ok(()),
         }
@@ -91,7 +106,11 @@ impl Writer {
                     false => Ok(()),
                 }
             }
-            Tag::FootnoteDefinition(name) => write!(f, "<p>[{}] ", Text(name)),
+            Tag::FootnoteDefinition(name) => {
+                f.write_str("<p>[")?;
+                self.words.write(f, name)?;
+                f.write_str("] ")
+            }
             Tag::Image { .. }
             | Tag::HtmlBlock
             | Tag::DefinitionList
@@ -187,6 +206,15 @@ mod tests {
         check(
             "---\nname: x\n---\ntext",
             "<pre>name: x\n</pre>\n<p>text</p>",
+        );
+    }
+
+    #[test]
+    fn elements_do_not_end_a_word() {
+        let part = "A".repeat(100);
+        assert_eq!(
+            Markdown(&format!("{part}{part}*{part}*`{part}`\n{part}")).to_string(),
+            format!("<p>{part}{part}<em><wbr>{part}</em><code><wbr>{part}</code>\n{part}</p>\n")
         );
     }
 

@@ -46,6 +46,54 @@ impl<T: AsRef<str>> fmt::Display for PathText<T> {
 
 impl<T: AsRef<str>> HtmlSafe for PathText<T> {}
 
+/// The most characters of a word before it may break at certain places. A browser shapes the rest of a word anew at each
+/// line in which the word breaks anywhere: one of 100 kB would take it half a minute.
+const WORD_MAX: usize = 200;
+
+/// The distance between these places.
+const WORD_PART: usize = 100;
+
+/// A text from outside that may have words of any length: escaped as [`Text`], a long word may break at certain places.
+/// It is for what an element shows, and not for an attribute.
+pub(crate) struct LongText<T>(pub T);
+
+impl<T: AsRef<str>> fmt::Display for LongText<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Words::default().write(f, self.0.as_ref())
+    }
+}
+
+impl<T: AsRef<str>> HtmlSafe for LongText<T> {}
+
+/// Writes pieces of a [`LongText`], which may share a word.
+#[derive(Default)]
+pub(crate) struct Words {
+    /// How many characters the last word has so far.
+    length: usize,
+}
+
+impl Words {
+    pub fn write(&mut self, f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if character.is_whitespace() {
+                self.length = 0;
+            } else {
+                if self.length >= WORD_MAX && self.length.is_multiple_of(WORD_PART) {
+                    f.write_str("<wbr>")?;
+                }
+                self.length += 1;
+            }
+            write_character(f, character)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the last word.
+    pub fn end(&mut self) {
+        self.length = 0;
+    }
+}
+
 fn write_character(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
     match character {
         '<' => f.write_str("&lt;"),
@@ -87,6 +135,25 @@ mod tests {
         check("a\u{202E}b\u{2069}", "a[U+202E]b[U+2069]");
         check("a\r\0", "a[U+000D][U+0000]");
         check("zero\u{200B}width\u{E0041}", "zero[U+200B]width[U+E0041]");
+    }
+
+    #[test]
+    fn a_long_word_breaks() {
+        let check = |text: &str, expected: &str| assert_eq!(LongText(text).to_string(), expected);
+        let word = "<".repeat(WORD_MAX);
+        let shown = "&lt;".repeat(WORD_MAX);
+        let part = "ä".repeat(WORD_PART);
+        check(&word, &shown);
+        check(
+            &format!("{word}{part}{part}"),
+            &format!("{shown}<wbr>{part}<wbr>{part}"),
+        );
+        for blank in [" ", "\n", "\t"] {
+            check(
+                &format!("{word}{blank}{word}"),
+                &format!("{shown}{blank}{shown}"),
+            );
+        }
     }
 
     #[test]
