@@ -208,6 +208,18 @@ async fn pages_tell_what_a_turn_really_had() {
             .await;
         assert!(page.contains(heading), "{page}");
     }
+    // Without evidence, or with less than all of it, nobody knows what the requests had.
+    let begin = TurnBegin::default();
+    let begun = server.client.turn_begin(delivered, &begin);
+    let silent = begun.await.unwrap().turn.number;
+    let incomplete = reader.turn(delivered, "incomplete", Vec::new()).await;
+    for turn in [silent, incomplete] {
+        let page = browser
+            .page(&format!("/chats/{delivered}/turns/{turn}"))
+            .await;
+        assert!(page.contains("no proof that the requests had it"), "{page}");
+        assert!(!page.contains("as it was given"), "{page}");
+    }
     // An auditor sees what became of each file, and no text.
     let auditor = Browser::of_user(&server, "auditor", &["auditor"], &["read"]).await;
     let seen = auditor.page(&format!("{path}/{turn}")).await;

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::delivery::Delivery;
+use ctxpin_model::evidence::Verdict;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::held_text::HeldText;
 use ctxpin_model::id::ChatId;
@@ -76,6 +77,8 @@ struct TurnPage {
     is_observed: bool,
     /// Whether evidence says that the requests had something else than the pinned text.
     deviates: bool,
+    /// Whether evidence says that every request had the pinned text.
+    is_as_pinned: bool,
     /// `None` if the chat had no pin, or if the caller may not read texts.
     prompt: Option<PromptText>,
     copy: Command,
@@ -253,6 +256,10 @@ pub(crate) async fn turn(
                 .turn
                 .evidence
                 .is_some_and(|evidence| Said::of(&evidence).is_alarm()),
+            is_as_pinned: view
+                .turn
+                .evidence
+                .is_some_and(|evidence| evidence.verdict == Verdict::AsPinned),
             prompt: bytes.map(|bytes| {
                 let whole = format!("/chats/{chat}/turns/{number}/prompt/raw");
                 PromptText::new(&bytes, renderer, &context, whole)
