@@ -160,6 +160,45 @@ async fn choices_of_a_page_that_has_changed_are_kept_where_they_are_the_same() {
     server.stop().await;
 }
 
+#[tokio::test]
+async fn a_refused_form_says_that_the_diff_below_is_another() {
+    let server = Server::start().await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "A chat").await;
+    let two = |text| edition(text).skill("pdf", "Reads PDFs.", &[]);
+    agent.push(&two("Be quick.")).await;
+    let (path, moves) = (format!("/chats/{chat}"), format!("/chats/{chat}/moves"));
+    let page = browser.page(&path).await;
+    // The button and the boxes disagree, and the form is shown again.
+    let fields = [
+        ("page", page_value(&page)),
+        ("pin", hidden(&page, "pin").to_owned()),
+        ("head", hidden(&page, "head").to_owned()),
+        (
+            "source",
+            box_value(&page, "instruction_file /w/AGENTS.md").to_owned(),
+        ),
+        ("move", "all".to_owned()),
+    ];
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (*name, &**value))
+        .collect();
+    for (push, is_told) in [(None, false), (Some("Be late."), true)] {
+        if let Some(text) = push {
+            agent.push(&two(text)).await;
+        }
+        let refused = browser.post(&moves, &fields).await;
+        assert_eq!(refused.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let page = refused.text().await.unwrap();
+        let told = page.contains("This diff is another one than you saw");
+        assert_eq!(told, is_told, "{page}");
+    }
+    server.stop().await;
+}
+
 const TITLE: &str = "document.querySelector('main [name=title]')";
 const FOLLOW: &str = "document.querySelector('main [name=policy][value=follow]')";
 

@@ -516,6 +516,16 @@ impl<'v> DiffForm<'v> {
         self.may_take() && !self.is_single()
     }
 
+    /// Returns whether the form that was sent in vain had ticks on another diff than this one.
+    fn is_another(&self) -> bool {
+        let sent = self.typed.clone().with("source");
+        let is_other = |name, now: &Option<String>| {
+            let now = now.as_deref().unwrap_or_default();
+            sent.value(name, now) != now
+        };
+        is_other("pin", &self.pin) || is_other("head", &self.head)
+    }
+
     /// Returns what the page shows. Two pages of equal versions show the same differences from the same pin, maybe to
     /// another head.
     fn version(&self) -> String {
