@@ -5,10 +5,11 @@
 
 use anyhow::Result;
 use ctxpin_browser::Chromium;
+use ctxpin_protocol::http::people::{TokenCreate, TokenRevoke};
 use ctxpin_testing::workspace::Workspace;
 use serde_json::{Value, json};
 
-use crate::browser::create_chat;
+use crate::browser::{Browser, create_chat};
 use crate::flows::signed_in;
 use crate::scene::{self, Content};
 use crate::server::Server;
@@ -63,6 +64,42 @@ const BROKEN: &str = r"(() => {
     }
     return found.slice(0, 3);
 })()";
+
+/// Lists the links that stand among words and that only their colour tells from these.
+const COLOUR_ALONE: &str = r"(() => {
+    const blockOf = (node) => {
+        let block = node.parentElement;
+        while (getComputedStyle(block).display === 'inline') block = block.parentElement;
+        return block;
+    };
+    const wordsBeside = (link) => {
+        const block = blockOf(link);
+        const texts = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+            const text = texts.currentNode;
+            const isOther = text.parentElement.closest('a, button, summary, .unseen');
+            if (!isOther && blockOf(text) === block && /\p{L}{2}/u.test(text.data)) return true;
+        }
+        return false;
+    };
+    const links = [...document.querySelectorAll('main a[href]')].filter((link) =>
+        link.checkVisibility() && !link.closest('.row, .filters, h1, h2') && getComputedStyle(link).display === 'inline'
+        && !getComputedStyle(link).textDecorationLine.includes('underline') && wordsBeside(link));
+    return links.slice(0, 3).map((link) => `${link.outerHTML.slice(0, 100)} is told by its colour alone`);
+})()";
+
+/// Lists the cells of rows whose texts overlap.
+const OVERLAPS: &str = "[...document.querySelectorAll('.row')].flatMap((row) => {
+    const cells = [...row.children].filter((cell) => cell.checkVisibility()).flatMap((cell) => {
+        const range = document.createRange();
+        range.selectNodeContents(cell);
+        const { left, right, top, bottom, width } = range.getBoundingClientRect();
+        return width > 0 && !cell.matches('.what') ? [{ cell, left, right, top, bottom }] : [];
+    });
+    return cells.filter((one, at) => cells.slice(at + 1).some((other) =>
+        one.left < other.right - 1 && other.left < one.right - 1 && one.top < other.bottom - 1 && other.top < one.bottom - 1))
+        .map(({ cell }) => `${cell.textContent} overlaps another cell of ${row.textContent}`);
+}).slice(0, 3)";
 
 /// Lists the numbers and nouns that do not agree.
 const PLURALS: &str = r"(() => {
@@ -167,7 +204,7 @@ async fn faults(browser: &mut Chromium, number: usize) -> Result<Vec<String>> {
             ("prefers-reduced-motion", "reduce"),
         ];
         browser.prefer(&preferences).await?;
-        for script in [RUN, OVERFLOW, BROKEN] {
+        for script in [RUN, OVERFLOW, BROKEN, COLOUR_ALONE] {
             let found = browser.evaluate(script).await?;
             for fault in found.as_array().into_iter().flatten() {
                 faults.push(format!("{width} {theme}: {fault}"));
@@ -195,6 +232,34 @@ async fn axe_finds_nothing_on_any_page_and_all_pages_fit() -> Result<()> {
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
     browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_times_of_a_revoked_token_stand_beside_each_other() -> Result<()> {
+    let server = Server::start().await;
+    let token = TokenCreate {
+        label: Some("used and revoked".into()),
+        ..TokenCreate::default()
+    };
+    let token = server.client.token_create(&token).await.unwrap();
+    Browser::sign_in(&server, token.secret.expose()).await;
+    let revoke = TokenRevoke::default();
+    let revoked = server.client.token_revoke(token.token.id.into(), &revoke);
+    revoked.await.unwrap();
+    let mut browser = signed_in(&server, "/settings").await?;
+    for width in WIDTHS {
+        browser.resize(width, 900).await?;
+        // The longest of what a time says.
+        browser
+            .evaluate(
+                "document.querySelectorAll('.token-row time').forEach((time) => { time.textContent = '44 min ago' })",
+            )
+            .await?;
+        let found = browser.evaluate(OVERLAPS).await?;
+        assert_eq!(found, json!([]), "{width}");
+    }
     server.stop().await;
     Ok(())
 }
