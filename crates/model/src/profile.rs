@@ -27,6 +27,16 @@ spelled! {
 }
 
 impl Profile {
+    /// Returns the name that people know the tool by. The neutral profile is that of no tool.
+    pub const fn tool(self) -> Option<&'static str> {
+        match self {
+            Self::Neutral => None,
+            Self::ClaudeCode => Some("Claude Code"),
+            Self::Codex => Some("Codex"),
+            Self::Opencode => Some("opencode"),
+        }
+    }
+
     /// Returns the newest version of the tool that the rules were compared with. The neutral profile has none.
     pub const fn compared_with(self) -> Option<&'static str> {
         match self {

@@ -51,12 +51,7 @@ impl Read {
 }
 
 fn name(client: Profile) -> &'static str {
-    match client {
-        Profile::ClaudeCode => "Claude Code",
-        Profile::Codex => "Codex",
-        Profile::Opencode => "opencode",
-        Profile::Neutral => "the client",
-    }
+    client.tool().unwrap_or("the client")
 }
 
 /// Returns the names of the resources that differ, as they stand below a directory.

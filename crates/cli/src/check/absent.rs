@@ -53,12 +53,7 @@ pub fn settle(findings: &mut Vec<Finding>, listed: &[Listed]) {
 }
 
 fn name(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Neutral => "ctxpin",
-        Profile::ClaudeCode => "Claude Code",
-        Profile::Codex => "Codex",
-        Profile::Opencode => "opencode",
-    }
+    profile.tool().unwrap_or("ctxpin")
 }
 
 /// Returns the name of the folder that holds the folder of skills of an entry.
