@@ -222,10 +222,10 @@ fn told_finding(finding: &Finding, root: &Path) -> ToldFinding {
     }
 }
 
-/// Folds findings about the comments, the invisible characters and the unpinned imports of a file into the first one of each code, whose message
-/// then names the lines of all. The paths are those of the findings.
-fn folded(found: &[Finding], told: &[ToldFinding]) -> Vec<(PathBuf, ToldFinding)> {
-    let mut lines: Vec<(PathBuf, ToldFinding)> = Vec::new();
+/// Folds findings about the comments, the invisible characters and the unpinned imports of a file into the first one of
+/// each code, whose message then names the lines of all.
+fn folded<'f>(found: &'f [Finding], told: &[ToldFinding]) -> Vec<(&'f Finding, ToldFinding)> {
+    let mut lines: Vec<(&Finding, ToldFinding)> = Vec::new();
     let mut of_file: HashMap<(&Path, Code), (usize, u64, Vec<u64>)> = HashMap::new();
     for (finding, told) in found.iter().zip(told) {
         let bytes = match finding.code == Code::ImportUnpinned {
@@ -244,7 +244,7 @@ fn folded(found: &[Finding], told: &[ToldFinding]) -> Vec<(PathBuf, ToldFinding)
                 continue;
             }
         }
-        lines.push((finding.path.clone(), told.clone()));
+        lines.push((finding, told.clone()));
     }
     lines
 }
@@ -252,15 +252,15 @@ fn folded(found: &[Finding], told: &[ToldFinding]) -> Vec<(PathBuf, ToldFinding)
 fn text(found: &[Finding], told: &Told) -> String {
     let viewpoint = Viewpoint::here();
     let mut text = String::new();
-    for (source, told) in &folded(found, &told.findings) {
-        let path = match viewpoint.is_here(&source.to_string_lossy()) {
+    for (finding, told) in &folded(found, &told.findings) {
+        let path = match viewpoint.is_here(&finding.path.to_string_lossy()) {
             true => ".".to_owned(),
-            false => viewpoint.path(&source.to_string_lossy()),
+            false => viewpoint.path(&finding.path.to_string_lossy()),
         };
         let line = told.line.map_or(String::new(), |line| format!(":{line}"));
-        let style = match told.level {
-            "problem" => say::REMOVED,
-            _ => say::WARNING,
+        let style = match finding.code.level() {
+            Level::Problem => say::REMOVED,
+            Level::Warning => say::WARNING,
         };
         let level = say::paint(style, told.level);
         let code = say::paint(say::FAINT, &format!("[{}]", told.code));
@@ -281,16 +281,16 @@ fn text(found: &[Finding], told: &Told) -> String {
 /// Returns the findings as workflow commands (docs.github.com, "Workflow commands for GitHub Actions").
 fn github(found: &[Finding], told: &Told) -> String {
     let mut text = String::new();
-    for (_, finding) in &folded(found, &told.findings) {
-        let command = match finding.level {
-            "problem" => "error",
-            _ => "warning",
+    for (finding, told) in &folded(found, &told.findings) {
+        let command = match finding.code.level() {
+            Level::Problem => "error",
+            Level::Warning => "warning",
         };
-        let line = finding
+        let line = told
             .line
             .map_or(String::new(), |line| format!(",line={line}"));
-        let (path, title) = (property(&finding.path), property(finding.code));
-        let message = escaped(&finding.message);
+        let (path, title) = (property(&told.path), property(told.code));
+        let message = escaped(&told.message);
         text += &format!("::{command} file={path}{line},title={title}::{message}\n");
     }
     text
