@@ -106,11 +106,10 @@ impl Agent {
 
     /// Returns the configuration that tells the model of an agent, if a configuration does.
     fn teller(&self, name: &str) -> Option<&String> {
-        let is_own = OWN_PRIMARY.contains(&name) || OWN_SUBAGENTS.contains(&name);
         match &self.description {
             Some(Place::Configuration(configuration)) => Some(configuration),
             // The model is told the name alone.
-            None if self.file.is_none() && !is_own => self.configuration.as_ref(),
+            None if self.file.is_none() && !is_own(name) => self.configuration.as_ref(),
             Some(Place::File) | None => None,
         }
     }
@@ -255,6 +254,11 @@ fn no_session(named: Option<&str>, agents: &BTreeMap<String, Agent>) -> Option<S
     ))
 }
 
+/// Returns whether opencode has an agent of this name itself.
+fn is_own(name: &str) -> bool {
+    OWN_PRIMARY.contains(&name) || OWN_SUBAGENTS.contains(&name)
+}
+
 /// Returns why no session begins with an agent.
 fn unfit(name: &str, agent: Option<&Agent>) -> Option<&'static str> {
     let is_subagent = match agent.and_then(|agent| agent.mode.as_deref()) {
@@ -262,8 +266,7 @@ fn unfit(name: &str, agent: Option<&Agent>) -> Option<&'static str> {
         None => OWN_SUBAGENTS.contains(&name),
     };
     let is_hidden = agent.and_then(|agent| agent.is_hidden);
-    let is_own = OWN_PRIMARY.contains(&name) || OWN_SUBAGENTS.contains(&name);
-    if agent.is_none() && !is_own {
+    if agent.is_none() && !is_own(name) {
         Some("there is no such agent")
     } else if agent.is_some_and(|agent| agent.is_disabled) {
         Some("`disable` turns this agent off")
