@@ -1,13 +1,11 @@
 //! The frames of a client in the words of a person, a hook, a tool or the model. What stands there is not the client's.
 
-use ctxpin_evidence::reading::{Reading, Request};
-use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::Source;
 use serde_json::{Value, json};
 
 use crate::planted::{AGENTS, edited, outcomes};
 use crate::scene::{
-    Sample, Transcript, body, codex_files, known, of_kind, reminder, rollout, row, said,
+    Sample, Transcript, body, codex_files, known, of_kind, reminder, rollout, row, said, told_of,
 };
 
 const BELOW: &str = "/w/project/sub/AGENTS.md";
@@ -287,17 +285,7 @@ const SENTINEL: &str = "my password is sentinel";
 fn a_path_that_the_client_did_not_state_does_not_leave() {
     let told = |source: Source, record: &str| {
         let known = known(&[Sample::of(source).file(AGENTS, &body("AGENTS"))]);
-        let mut reading = Reading::new(&known, source);
-        let mut turn = Turn::new(&known, source, Some(0));
-        let mut text = String::new();
-        let each = &mut |request: &Request<'_>| {
-            text += &format!("{request:?}\n");
-            turn.add(request);
-        };
-        reading.read(&mut record.as_bytes(), each).unwrap();
-        assert_eq!(reading.state().lines().broken, 0);
-        text += &serde_json::to_string(reading.state()).unwrap();
-        text + &turn.row().canonical_json()
+        told_of(&known, source, record, 0)
     };
     let mut transcript = Transcript::default();
     let path = format!("/w/project/{SENTINEL}");

@@ -125,6 +125,22 @@ pub fn known_under(key: u8, samples: &[Sample]) -> Known {
     Known::new(EvidenceKey::new([key; 32]), &given).unwrap()
 }
 
+/// Returns everything that a reading of a record keeps and tells, as JSON. So many of its lines cannot be read.
+pub fn told_of(known: &Known, source: Source, record: &str, broken: u64) -> String {
+    let mut reading = Reading::new(known, source);
+    let mut turn = Turn::new(known, source, Some(0));
+    let mut text = String::new();
+    let each = &mut |request: &Request<'_>| {
+        text += &format!("{request:?}\n");
+        turn.add(request);
+    };
+    reading.read(&mut record.as_bytes(), each).unwrap();
+    assert_eq!(reading.state().lines().broken, broken);
+    text += &serde_json::to_string(reading.state()).unwrap();
+    text += &turn.row().canonical_json();
+    text
+}
+
 /// Reads a record whole, and returns what it says about all of its requests as one turn.
 pub fn row(known: &Known, source: Source, pin: usize, record: &str) -> Row {
     let mut turn = Turn::new(known, source, Some(pin));

@@ -1,12 +1,10 @@
 //! No text of a record leaves: not in a state, not in a row.
 
-use ctxpin_evidence::reading::{Reading, Request};
-use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::Source;
 use serde_json::{Value, json};
 
 use crate::scene::{
-    Sample, Transcript, body, codex_files, known, of_kind, reminder, rollout, said,
+    Sample, Transcript, body, codex_files, known, of_kind, reminder, rollout, said, told_of,
 };
 
 /// What must not leave. It is all around what may.
@@ -23,18 +21,7 @@ fn told(source: Source, record: &str) -> String {
             &body("SKILL"),
         );
     let known = known(&[sample]);
-    let mut reading = Reading::new(&known, source);
-    let mut turn = Turn::new(&known, source, Some(0));
-    let mut text = String::new();
-    let each = &mut |request: &Request<'_>| {
-        text += &format!("{request:?}\n");
-        turn.add(request);
-    };
-    reading.read(&mut record.as_bytes(), each).unwrap();
-    assert_eq!(reading.state().lines().broken, 1);
-    text += &serde_json::to_string(reading.state()).unwrap();
-    text += &turn.row().canonical_json();
-    text
+    told_of(&known, source, record, 1)
 }
 
 fn check(source: Source, record: &str) {

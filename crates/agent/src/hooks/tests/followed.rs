@@ -402,6 +402,12 @@ impl Followed {
         lock(&self.kept).rows.len()
     }
 
+    /// Returns the turn of each row that was handed in.
+    fn turns_of_rows(&self) -> Vec<String> {
+        let kept = lock(&self.kept);
+        kept.rows.iter().map(|(_, turn)| turn.clone()).collect()
+    }
+
     /// Returns what was asked since the last call.
     fn asked(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.kept).asked)
@@ -508,12 +514,7 @@ async fn a_row_that_the_server_has_holds_no_other_up() {
     followed.prompt("s", "t2").await;
     followed.request("s", "t2");
     followed.stop("s").await;
-    let turns: Vec<_> = lock(&followed.kept)
-        .rows
-        .iter()
-        .map(|(_, turn)| turn.clone())
-        .collect();
-    assert_eq!(turns, ["1", "2"]);
+    assert_eq!(followed.turns_of_rows(), ["1", "2"]);
     assert!(lock(&followed.kept).conflicts > 0);
     followed.asked();
     followed.stop("s").await;

@@ -61,12 +61,7 @@ async fn a_record_that_has_moved_goes_on() {
     let mut file = fs::File::options().append(true).open(&moved).unwrap();
     file.write_all(&more).unwrap();
     stop().await;
-    let turns = lock(&followed.kept)
-        .rows
-        .iter()
-        .map(|(_, turn)| turn.clone())
-        .collect::<Vec<_>>();
-    assert_eq!(turns, ["1", "2"]);
+    assert_eq!(followed.turns_of_rows(), ["1", "2"]);
 }
 
 #[tokio::test]

@@ -19,12 +19,7 @@ async fn what_a_client_writes_behind_the_end_of_a_turn_is_handed_in() {
     followed.prompt("s", "t2").await;
     followed.request("s", "t2");
     followed.stop("s").await;
-    let turns: Vec<_> = lock(&followed.kept)
-        .rows
-        .iter()
-        .map(|(_, turn)| turn.clone())
-        .collect();
-    assert_eq!(turns, ["1", "1", "2"]);
+    assert_eq!(followed.turns_of_rows(), ["1", "1", "2"]);
 }
 
 /// A client of which nothing is known but that it runs, until it ends.
@@ -113,11 +108,6 @@ async fn what_a_plugin_handed_over_waits_for_its_turn() {
     let _ = second.send(followed.snapshot("one"));
     followed.settle().await;
     followed.stop("s").await;
-    let turns: Vec<_> = lock(&followed.kept)
-        .rows
-        .iter()
-        .map(|(_, turn)| turn.clone())
-        .collect();
-    assert_eq!(turns, ["1", "2"]);
+    assert_eq!(followed.turns_of_rows(), ["1", "2"]);
     assert_eq!(followed.held_requests("s"), 0);
 }
