@@ -60,7 +60,8 @@ impl Profile {
     /// Returns how the tool reads names and keys of a skill's frontmatter. Claude Code names a skill by its directory.
     pub fn skill_dialect(self) -> Dialect {
         match self {
-            Self::Neutral | Self::ClaudeCode => Dialect::Own,
+            Self::Neutral => Dialect::Own,
+            Self::ClaudeCode => Dialect::ClaudeCode,
             Self::Codex => Dialect::Codex,
             Self::Opencode => Dialect::Opencode,
         }

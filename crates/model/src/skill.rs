@@ -4,6 +4,7 @@
 //! if it has no usable name or description.
 
 pub mod files;
+mod merge;
 mod mistake;
 pub(crate) mod repair;
 mod yaml;
@@ -40,6 +41,8 @@ pub struct Frontmatter {
 pub enum Dialect {
     /// Names have neither blanks nor marks, see [`is_usable_name`]. A merge key (`<<`) gives other keys.
     Own,
+    /// As in [`Self::Own`], but a merge key may have quotes.
+    ClaudeCode,
     /// Any name that people can read, with one blank between two words. No key gives others.
     Codex,
     /// Any name that people can read, as it is written.
@@ -118,7 +121,7 @@ pub(crate) fn fields_repaired(
 /// with CRLF.
 fn fields_of_claude_code(text: &str) -> Fields {
     let has_crlf = text.contains("\r\n");
-    let read = fields_repaired(text, Dialect::Own, |yaml| match has_crlf {
+    let read = fields_repaired(text, Dialect::ClaudeCode, |yaml| match has_crlf {
         true => yaml.to_owned(),
         false => repair::by_claude_code(yaml),
     });
@@ -129,7 +132,8 @@ fn fields_of_claude_code(text: &str) -> Fields {
 /// it cannot be parsed.
 pub(crate) fn frontmatter_values(yaml: &str) -> Option<Map<String, Value>> {
     let is_small = yaml.len() <= FRONTMATTER_BYTES_MAX;
-    let read = is_small.then(|| yaml::read_repaired(yaml, Dialect::Own, repair::by_claude_code))?;
+    let read =
+        is_small.then(|| yaml::read_repaired(yaml, Dialect::ClaudeCode, repair::by_claude_code))?;
     read.ok().map(|(fields, _)| fields.values)
 }
 
@@ -340,7 +344,7 @@ fn usable_name(name: &str) -> Option<String> {
 /// no path.
 fn name_of_tool(name: &str, dialect: Dialect) -> Option<String> {
     let name: String = match dialect {
-        Dialect::Own => return None,
+        Dialect::Own | Dialect::ClaudeCode => return None,
         Dialect::Opencode => name.nfc().collect(),
         Dialect::Codex => {
             let words: Vec<_> = name.split_whitespace().collect();

@@ -199,7 +199,8 @@ fn judge(
     let profile = gathering.profile;
     let dialect = profile.skill_dialect();
     let read = skill::parse(bytes, directory, profile.described_by_text(bytes), dialect);
-    let goes_by_name = dialect != Dialect::Own && read.refusal.is_none();
+    let goes_by_name =
+        matches!(dialect, Dialect::Codex | Dialect::Opencode) && read.refusal.is_none();
     if goes_by_name
         && read
             .warnings

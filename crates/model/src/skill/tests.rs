@@ -510,6 +510,40 @@ fn claude_code_describes_a_skill_by_its_text_if_it_cannot_repair_the_frontmatter
 }
 
 #[test]
+fn claude_code_takes_any_merge_key() {
+    // Each was seen in the list of Claude Code 2.1.332.
+    for (frontmatter, expected) in [
+        ("<<: {description: A}", "A"),
+        ("\"<<\": {description: A}", "A"),
+        ("'<<': {description: A}", "A"),
+        ("!!str <<: {description: A}", "A"),
+        ("? \"<<\"\n: {description: A}", "A"),
+        ("{\"<<\": {description: A}}", "A"),
+        ("\"\\x3c<\": {description: A}", "A"),
+        ("&a <<: {description: A}", "A"),
+        ("base: &b\n  description: A\n\"<<\": *b", "A"),
+        ("\"<<\": {\"<<\": {description: A}}", "A"),
+        ("<<: {description: A}\n<<: {description: B}", "A"),
+        ("\"<<\": {description: A}\n<<: {description: B}", "A"),
+        ("\"<<\": [{description: A}, {description: B}]", "A"),
+        ("\"<<\": [7, {description: A}]", "A"),
+        ("<<: [7, {description: A}]", "A"),
+        ("\"<<\": [[{description: A}]]", "Body"),
+        ("\"<<\": {description: B}\ndescription: A", "A"),
+        ("description: A\n\"<<\": {description: B}", "A"),
+        ("\"<<\": 7\ndescription: A", "A"),
+        ("<<: 7\ndescription: A", "A"),
+        ("\"<<\":\ndescription: A", "A"),
+        ("\"<<\": x: y\ndescription: A", "Body"),
+    ] {
+        let read = by_claude_code(&format!("---\n{frontmatter}\n---\nBody\n"));
+        assert_eq!(read.description.as_deref(), Some(expected), "{frontmatter}");
+    }
+    let hidden = "---\n\"<<\": {disable-model-invocation: true}\n---\nBody\n";
+    assert!(crate::claude_code::is_skill_hidden(hidden.as_bytes()));
+}
+
+#[test]
 fn a_tool_names_skills_in_its_form() {
     let check = |name: &str, one_line: &str, written: &str| {
         let text = format!("---\nname: {name}\ndescription: d\n---\n");

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 use serde_saphyr::Error;
 
+use super::merge::Merged;
 use super::{Dialect, Fields, mistake};
 use crate::limits::cut;
 use crate::warning::{Code, Warning, line_of};
@@ -110,6 +111,9 @@ fn parse(yaml: &str, dialect: Dialect) -> Result<Fields, Fault> {
         fields.warnings = duplicates(&fields.lines, first);
         parsed = parse_as(serde_saphyr::options::DuplicateKeyPolicy::LastWins);
     }
+    if dialect == Dialect::ClaudeCode {
+        parsed = merged(yaml);
+    }
     fields.values = match parsed {
         Ok(Value::Object(values)) => values,
         Ok(Value::Null) => {
@@ -124,6 +128,14 @@ fn parse(yaml: &str, dialect: Dialect) -> Result<Fields, Fault> {
     };
     keep_as_written(yaml, &mut fields.values);
     Ok(fields)
+}
+
+/// Reads a text as Claude Code does, which merges more than the parser.
+fn merged(yaml: &str) -> Result<Value, Error> {
+    let mut options = options(serde_saphyr::options::DuplicateKeyPolicy::PassThrough);
+    options.merge_keys = serde_saphyr::options::MergeKeyPolicy::AsOrdinary;
+    let merged: Result<Merged, Error> = serde_saphyr::from_str_with_options(yaml, options);
+    merged.map(|Merged(value)| value)
 }
 
 /// Returns a warning for each duplicate key of the outermost mapping, and one for `first`, the first
