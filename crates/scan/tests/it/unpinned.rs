@@ -265,6 +265,27 @@ fn claude_code_lists_the_file_of_several_commands_once() {
 }
 
 #[test]
+fn a_link_to_a_folder_around_it_gives_no_command_of_claude_code() {
+    let w = claude_code::workspace(&[
+        ("project/web/.claude/commands/deploy.md", "Do."),
+        ("project/web/.claude/commands/front/comp.md", "Do."),
+    ]);
+    let commands = "project/web/.claude/commands";
+    w.link(&format!("{commands}/a-loop"), ".");
+    w.link(&format!("{commands}/front/a-up"), "..");
+    w.link("home/.claude/commands", w.path(commands));
+    assert_eq!(
+        told(&w.scan(), &w.text(""), "/.claude/commands"),
+        [
+            "project/web/.claude/commands/deploy.md: Claude Code lists the same file once, as home/.claude/commands/deploy.md",
+            "project/web/.claude/commands/front/comp.md: Claude Code lists the same file once, as home/.claude/commands/front/comp.md",
+            "home/.claude/commands/deploy.md",
+            "home/.claude/commands/front/comp.md",
+        ]
+    );
+}
+
+#[test]
 fn the_plugins_of_codex_are_listed() {
     let config = "[plugins.\"a@mk\"]\nenabled = true\n[plugins.\"b@mk\"]\nenabled = false\n[plugins.\"c@mk\"]\n";
     let w = codex::workspace(&[

@@ -149,6 +149,8 @@ struct Commands {
     commands: Vec<Command>,
     /// How many folders were looked at.
     folders: usize,
+    /// The folders around the one that is looked at, where they really are.
+    around: Vec<PathBuf>,
 }
 
 impl Commands {
@@ -157,6 +159,10 @@ impl Commands {
         let Ok(real) = folder.canonicalize() else {
             return true;
         };
+        // Claude Code takes nothing by a link to a folder around it.
+        if self.around.contains(&real) {
+            return true;
+        }
         if depth > DEPTH_MAX || self.folders >= COUNT_MAX {
             return false;
         }
@@ -199,10 +205,12 @@ impl Commands {
             };
             self.commands.push(Command { path, name });
         }
+        self.around.push(real);
         for path in folders {
             let own = path.file_name().unwrap_or_default().to_string_lossy();
             is_whole &= self.find(&path, &below(&own), depth + 1, gathering);
         }
+        self.around.pop();
         is_whole
     }
 }
