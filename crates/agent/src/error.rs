@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ctxpin_client::error::ClientError;
 use ctxpin_private_files::remedy::with_remedy;
@@ -45,9 +46,9 @@ pub enum AgentError {
         reason: String,
     },
     /// A single push did not succeed in time.
-    #[error("nothing was pushed within {seconds} s: {reason}")]
+    #[error("nothing was pushed within {} s: {reason}", .after.as_secs_f64())]
     TimedOut {
-        seconds: u64,
+        after: Duration,
         /// Why the last attempt failed.
         reason: String,
     },

@@ -74,8 +74,8 @@ pub async fn once(
             Some(reason) => reason.to_owned(),
             None => "the server has not answered yet".to_owned(),
         };
-        let seconds = time_max.as_secs();
-        return Err(AgentError::TimedOut { seconds, reason });
+        let after = time_max;
+        return Err(AgentError::TimedOut { after, reason });
     };
     let ResyncReply {
         snapshot: head,

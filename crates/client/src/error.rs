@@ -68,7 +68,7 @@ pub enum ClientError {
         source: reqwest::Error,
     },
     /// No response began in time.
-    #[error("the ctxpin server at {server} did not respond within {} s", after.as_secs())]
+    #[error("the ctxpin server at {server} did not respond within {} s", after.as_secs_f64())]
     TimedOut { server: String, after: Duration },
     /// The server responded with a problem.
     #[error("{problem}")]

@@ -54,7 +54,7 @@ pub enum ControlError {
         error: io::Error,
     },
     /// No response came in time.
-    #[error("the agent did not respond within {} s", .after.as_secs())]
+    #[error("the agent did not respond within {} s", .after.as_secs_f64())]
     TimedOut { after: Duration },
     /// The request cannot be sent, or the response cannot be read.
     #[error("{reason}")]
@@ -327,5 +327,26 @@ fn malformed(response: &Response) -> ControlError {
     };
     ControlError::Malformed {
         reason: format!("the agent responded to another request, with {name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_bound_below_a_second_is_told_as_it_is() {
+        let never = std::future::pending::<Result<(), ControlError>>();
+        let error = within(Duration::from_millis(15), never).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the agent did not respond within 0.015 s"
+        );
+        let after = Duration::from_millis(1800);
+        let error = ControlError::TimedOut { after };
+        assert_eq!(error.to_string(), "the agent did not respond within 1.8 s");
+        let after = Duration::from_secs(10);
+        let error = ControlError::TimedOut { after };
+        assert_eq!(error.to_string(), "the agent did not respond within 10 s");
     }
 }
