@@ -174,7 +174,7 @@ impl Hooks {
             Profile::ClaudeCode | Profile::Codex | Profile::Neutral => {
                 let Some(record) = event.record() else {
                     if is_ended && call.record.is_none() {
-                        say_recordless(&session);
+                        say_recordless(&session, event.client);
                     }
                     return Ok(None);
                 };
@@ -315,7 +315,7 @@ impl Reader {
         }
         let is_of_session = self.event.call.event != HookEvent::SubagentStop;
         if is_of_session && sizes.first() == Some(&0) {
-            say_recordless(&self.session);
+            say_recordless(&self.session, self.event.client);
         }
     }
 
@@ -334,13 +334,21 @@ impl Reader {
 }
 
 /// Says that a client writes no record of a session, once for each.
-fn say_recordless(session: &Session) {
+fn say_recordless(session: &Session, client: Profile) {
     if !session.is_recordless_told.swap(true, Ordering::Relaxed) {
-        tracing::warn!(
-            "a session has no evidence: its client keeps no record of it, as with `claude --no-session-persistence` and \
-             `codex exec --ephemeral`"
-        );
+        tracing::warn!("{}", recordless(client));
     }
+}
+
+/// Returns the message about a session of which its client writes no record.
+pub(super) fn recordless(client: Profile) -> String {
+    let name = client.tool().unwrap_or("its client");
+    let option = match client {
+        Profile::ClaudeCode => ", as with `claude --no-session-persistence`",
+        Profile::Codex => ", as with `codex exec --ephemeral`",
+        Profile::Opencode | Profile::Neutral => "",
+    };
+    format!("a session has no evidence: {name} keeps no record of it{option}")
 }
 
 /// Forgets a session, unless something of it still waits for the server: a resumed session must stand in line behind

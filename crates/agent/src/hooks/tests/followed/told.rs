@@ -1,6 +1,7 @@
 //! What a person is told, at a start and in the log, and what a turn says.
 
 use super::*;
+use crate::hooks::read_behind::recordless;
 
 #[tokio::test]
 async fn a_person_is_told_why_the_server_can_record_nothing() {
@@ -60,6 +61,19 @@ async fn a_session_of_which_no_record_is_kept_is_named_in_the_log() {
     event.call.record = None;
     followed.hooks.stop(event, arrived).await.unwrap();
     assert!(session.is_recordless_told.load(Ordering::Relaxed));
+}
+
+#[test]
+fn the_log_names_the_option_of_the_session_s_own_tool() {
+    let [claude_code, codex] = [Profile::ClaudeCode, Profile::Codex].map(recordless);
+    assert_eq!(
+        claude_code,
+        "a session has no evidence: Claude Code keeps no record of it, as with `claude --no-session-persistence`"
+    );
+    assert_eq!(
+        codex,
+        "a session has no evidence: Codex keeps no record of it, as with `codex exec --ephemeral`"
+    );
 }
 
 /// Somebody may have made the chat a delivered one: a turn that does not say it would be delivered then.
