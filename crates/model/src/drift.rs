@@ -21,15 +21,15 @@ impl Hashes {
 /// The drift of a chat: its pin and its agent's head have different contexts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drift {
-    /// When the workspace moved on from what the chat has. Taking a part of the changes leaves it as it is, and
-    /// undoing a move brings it back.
+    /// When the workspace moved on from what the chat has. Taking a part of the changes and another head leave it as
+    /// it is, and a move back brings back that of the pin. Only a head that is equal to the pin ends the drift.
     pub since: Moment,
     /// Whether a caller has declined this head to keep the pin.
     pub declined: bool,
 }
 
-/// How many pins before the present one are read to find when a drift began.
-pub const PINS_READ_MAX: u32 = 16;
+/// How many pins from which the present one was composed are read to find when a drift began.
+pub const PINS_READ_MAX: u32 = 64;
 
 /// The facts from which [`drift`] is derived.
 #[derive(Debug, Clone, Copy)]
@@ -41,8 +41,9 @@ pub struct DriftFacts {
     /// The hashes of the head that was declined last.
     pub declined: Option<Hashes>,
     /// The time at which the server received the first head that the chat has not taken whole: the one after
-    /// the last head equal to the pin or, if the pin is composed of parts, equal to the last of the
-    /// [`PINS_READ_MAX`] pins before the chat got it that was a head. `None` if none of these was a head of the agent.
+    /// the last head equal to the pin. If the pin is composed of parts, that is a head which was equal to the pin from
+    /// which it was composed while the chat had that one, or to the pin before that, up to [`PINS_READ_MAX`].
+    /// `None` if none of these was a head of the agent.
     pub first_other_at: Option<Moment>,
     pub tools: ToolsMode,
 }

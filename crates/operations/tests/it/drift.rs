@@ -25,6 +25,9 @@ ctxpin_testing::on_both_databases!(
     a_move_back_brings_back_since_when_the_chat_drifted,
     taking_a_part_leaves_since_when_the_chat_drifted,
     no_move_that_is_undone_changes_since_when_a_chat_drifted,
+    a_part_taken_after_an_undo_leaves_since_when_the_chat_drifted,
+    no_later_head_changes_since_when_a_pin_of_parts_drifted,
+    many_parts_taken_one_by_one_leave_since_when_the_chat_drifted,
     a_pin_that_was_no_head_drifts_since_the_chat_got_it,
     live_tools_are_no_drift,
     pinned_tools_are_drift,
@@ -223,6 +226,82 @@ async fn no_move_that_is_undone_changes_since_when_a_chat_drifted(test: &TestSer
     scene.push(&files("a4", "b4")).await;
     for chat in [&whole, &of_parts] {
         assert_eq!(chat.record().await.drift().unwrap().since, began);
+    }
+}
+
+fn two(a: &str, b: &str) -> Workspace {
+    Workspace::new("/w").file("a.md", a).file("b.md", b)
+}
+
+async fn a_part_taken_after_an_undo_leaves_since_when_the_chat_drifted(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&two("a1", "b1")).await;
+    let chat = scene.chat().await;
+    scene.push(&two("a2", "b2")).await;
+    let began = test.clock.now();
+    scene.minute();
+    chat.take(&["/w/a.md"]).await.unwrap();
+    let of_parts = chat.snapshot().await.unwrap();
+    scene.minute();
+    chat.refresh().await.unwrap();
+    scene.minute();
+    chat.rollback(of_parts).await.unwrap();
+    // The head that was taken and given back is none that the chat has left.
+    scene.push(&two("a3", "b3")).await;
+    scene.minute();
+    chat.take(&["/w/a.md"]).await.unwrap();
+    assert_eq!(chat.record().await.drift().unwrap().since, began);
+}
+
+async fn no_later_head_changes_since_when_a_pin_of_parts_drifted(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    scene.push(&two("a1", "b1")).await;
+    let chat = scene.chat().await;
+    scene.push(&two("a2", "b2")).await;
+    let began = test.clock.now();
+    scene.minute();
+    chat.take(&["/w/a.md"]).await.unwrap();
+    scene.push(&two("a3", "b3")).await;
+    scene.minute();
+    chat.take(&["/w/a.md"]).await.unwrap();
+    // The workspace goes back to what the chat had before, whole or composed, and moves on.
+    for files in [
+        two("a1", "b1"),
+        two("a1", "b4"),
+        two("a2", "b1"),
+        two("a2", "b5"),
+    ] {
+        scene.push(&files).await;
+        assert_eq!(chat.record().await.drift().unwrap().since, began);
+    }
+    // An equal head ends the drift, also for the pins that are composed from then on.
+    scene.push(&two("a3", "b1")).await;
+    assert!(!chat.is_dirty().await);
+    scene.push(&two("a6", "b6")).await;
+    let began = test.clock.now();
+    scene.minute();
+    chat.take(&["/w/b.md"]).await.unwrap();
+    assert_eq!(chat.record().await.drift().unwrap().since, began);
+}
+
+async fn many_parts_taken_one_by_one_leave_since_when_the_chat_drifted(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let names: Vec<_> = (0..20).map(|number| format!("{number}.md")).collect();
+    let files = |body: &str| {
+        let workspace = Workspace::new("/w");
+        names
+            .iter()
+            .fold(workspace, |files, name| files.file(name, body))
+    };
+    scene.push(&files("one")).await;
+    let chat = scene.chat().await;
+    scene.push(&files("two")).await;
+    let began = test.clock.now();
+    for name in &names[1..] {
+        scene.minute();
+        let source = format!("/w/{name}");
+        chat.take(&[source.as_str()]).await.unwrap();
+        assert_eq!(chat.record().await.drift().unwrap().since, began, "{name}");
     }
 }
 
