@@ -20,7 +20,7 @@ pub fn workspace(files: &[(&str, &str)]) -> Workspace {
     w
 }
 
-fn settings(found: &Scan) -> &OpencodeSettings {
+pub fn settings(found: &Scan) -> &OpencodeSettings {
     match &found.snapshot.facts.rules.as_ref().unwrap().settings {
         Settings::Opencode(settings) => settings,
         other => panic!("{other:?}"),

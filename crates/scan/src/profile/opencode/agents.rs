@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use ctxpin_model::profile::SkillPermission;
 use ctxpin_model::resource::Kind;
 use ctxpin_model::skill::frontmatter_as;
+use indexmap::IndexMap;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::super::definitions::{self, Definition, shown};
 use super::super::{excluded, passed_over};
 use super::entry::is_filled_in;
-use super::permission::{AGENTS, Permissions};
+use super::permission::Permissions;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::settings;
@@ -24,9 +25,6 @@ const FOLDERS: [&str; 2] = ["agent", "agents"];
 /// Those of agents that are never subagents.
 const MODE_FOLDERS: [&str; 2] = ["mode", "modes"];
 
-/// The members of a configuration that describe agents, and the older one for those that are never subagents.
-const MEMBERS: [(&str, bool); 2] = [("agent", false), ("mode", true)];
-
 /// What ends the name of an agent's file.
 const ENDING: &str = ".md";
 
@@ -37,8 +35,18 @@ const TASK: &str = "task";
 const PRIMARY: &str = "primary";
 const SUBAGENT: &str = "subagent";
 
-/// opencode's own agents. What describes one with such a name says more of that agent.
-const OWN_PRIMARY: [&str; 5] = ["build", "compaction", "plan", "summary", "title"];
+/// opencode's own agents, in its order. What describes one with such a name says more of that agent.
+const OWN: [&str; 7] = [
+    "build",
+    "plan",
+    "general",
+    "explore",
+    "compaction",
+    "title",
+    "summary",
+];
+
+/// Those of its own agents that are subagents.
 const OWN_SUBAGENTS: [&str; 2] = ["explore", "general"];
 
 /// Those of its own agents that it runs without a session of the person.
@@ -67,6 +75,15 @@ pub struct Configured {
     /// The path of the configuration.
     file: String,
     said: Said,
+    /// Whether the older member says it, which counts behind everything else.
+    is_mode: bool,
+}
+
+/// The members of a configuration that describe agents, and the older one for those that are never subagents.
+#[derive(Default, Deserialize)]
+struct Members {
+    agent: Option<IndexMap<String, Value>>,
+    mode: Option<IndexMap<String, Value>>,
 }
 
 /// What counts together: a configuration, and the folder whose agents count behind it.
@@ -117,40 +134,47 @@ impl Agent {
     /// Returns whether it is an agent of opencode's own with which sessions begin, as nobody says otherwise.
     fn is_own_primary(&self, name: &str) -> bool {
         let is_primary = self.mode.as_deref().is_none_or(|mode| mode == PRIMARY);
-        is_primary && OWN_PRIMARY.contains(&name)
+        is_primary && is_own(name) && !OWN_SUBAGENTS.contains(&name)
     }
 }
 
-/// Returns what a configuration says of agents. `file` is its path.
-pub fn configured(members: &Map<String, Value>, file: &str) -> Vec<Configured> {
-    let of_members = MEMBERS.into_iter().filter_map(|(member, is_primary)| {
-        let agents = members.get(member)?.as_object()?.iter();
-        Some(agents.map(move |(name, agent)| {
-            let text = |name: &str| agent.get(name)?.as_str().map(str::to_owned);
-            let said = Said {
-                mode: is_primary.then(|| PRIMARY.to_owned()).or(text("mode")),
-                disable: agent.get("disable").and_then(Value::as_bool),
-                hidden: agent.get("hidden").and_then(Value::as_bool),
-                description: text("description"),
-            };
-            (name.clone(), said)
-        }))
-    });
-    let configured = of_members.flatten().map(|(name, said)| Configured {
-        name,
-        file: file.to_owned(),
-        said,
+/// Returns what a configuration says of agents, in its order. `json` is its text, and `file` its path.
+pub fn configured(json: &str, file: &str) -> Vec<Configured> {
+    let Members { agent, mode } = serde_json::from_str(json).unwrap_or_default();
+    let agents = agent.into_iter().flatten().map(|named| (named, false));
+    let modes = mode.into_iter().flatten().map(|named| (named, true));
+    let configured = agents.chain(modes).map(|((name, agent), is_mode)| {
+        let text = |name: &str| agent.get(name)?.as_str().map(str::to_owned);
+        let said = Said {
+            mode: is_mode.then(|| PRIMARY.to_owned()).or(text("mode")),
+            disable: agent.get("disable").and_then(Value::as_bool),
+            hidden: agent.get("hidden").and_then(Value::as_bool),
+            description: text("description"),
+        };
+        Configured {
+            name,
+            file: file.to_owned(),
+            said,
+            is_mode,
+        }
     });
     configured.collect()
+}
+
+/// What all layers say of agents.
+pub struct Agents {
+    /// Those that something describes, by their names, in the order in which opencode takes them.
+    described: IndexMap<String, Agent>,
+    /// The files that describe some, each with the folder that it is found for.
+    files: Vec<(Definition, PathBuf)>,
 }
 
 /// Adds the Markdown files that describe agents, and the configurations that tell the model of one. `prompt` is the
 /// configuration with the prompt of the agent with which sessions begin.
 pub fn add(
-    layers: Vec<Layer>,
+    agents: &Agents,
     prompt: Option<String>,
     permissions: &Permissions,
-    trust: &Trust,
     gathering: &mut Gathering,
 ) {
     let rules = permissions.of(TASK);
@@ -159,12 +183,7 @@ pub fn add(
         let rule = rules.find(|rule| SkillPermission::is_match(&rule.pattern, name));
         rule.is_some_and(|rule| rule.is_denied)
     };
-    let (agents, files) = read(layers, trust, gathering);
-    if let Some(reason) = no_session(permissions.agent(), &agents) {
-        gathering.remark(format!(
-            "opencode begins no session, because {reason}; it gives its model nothing"
-        ));
-    }
+    let Agents { described, files } = agents;
     // Why opencode does not tell its model of an agent.
     let reason = |name: &str, agent: &Agent| {
         if agent.is_disabled {
@@ -178,13 +197,13 @@ pub fn add(
         }
     };
     for (Definition { name, path }, folder) in files {
-        let agent = &agents[&name];
-        if agent.is_own_primary(&name) {
+        let agent = &described[name];
+        if agent.is_own_primary(name) {
             continue;
         }
-        let source = source_text(&path).0;
-        let last = agent.file.as_ref().filter(|last| **last != path);
-        let reason = match (last, reason(&name, agent), &agent.description) {
+        let source = source_text(path).0;
+        let last = agent.file.as_ref().filter(|last| *last != path);
+        let reason = match (last, reason(name, agent), &agent.description) {
             (Some(last), ..) => {
                 let last = source_text(last).0;
                 format!("opencode takes another file of its name: {last}")
@@ -194,22 +213,18 @@ pub fn add(
                 format!("opencode takes the description of this subagent in {other}")
             }
             (None, None, _) => {
-                gathering.add(excluded(Kind::InstructionFile, &source, &folder, GIVEN));
+                gathering.add(excluded(Kind::InstructionFile, &source, folder, GIVEN));
                 continue;
             }
         };
-        gathering.add(passed_over(
-            Kind::InstructionFile,
-            &source,
-            &folder,
-            &reason,
-        ));
+        gathering.add(passed_over(Kind::InstructionFile, &source, folder, &reason));
     }
     let mut configurations: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     if let Some(prompt) = &prompt {
         configurations.entry(prompt).or_default();
     }
-    for (name, agent) in &agents {
+    let described: BTreeMap<_, _> = described.iter().collect();
+    for (name, agent) in described {
         let is_told = !agent.is_own_primary(name) && reason(name, agent).is_none();
         if let Some(configuration) = agent.teller(name).filter(|_| is_told) {
             let names = configurations.entry(configuration).or_default();
@@ -237,76 +252,105 @@ pub fn add(
     }
 }
 
-/// Returns why opencode begins no session. `named` is the agent that a configuration names for it.
-fn no_session(named: Option<&str>, agents: &BTreeMap<String, Agent>) -> Option<String> {
-    let Some(named) = named else {
-        let own = AGENTS.into_iter();
-        let mut all = own.chain(agents.keys().map(String::as_str));
-        let is_none = all.all(|name| unfit(name, agents.get(name)).is_some());
-        return is_none
-            .then(|| "there is no agent for it: each is off, hidden or a subagent".to_owned());
-    };
-    // A variable or a file may name another one.
-    let reason = unfit(named, agents.get(named)).filter(|_| !is_filled_in(named))?;
-    let named = shown(&[named.to_owned()]);
-    Some(format!(
-        "`default_agent` of its configuration is {named}, and {reason}"
-    ))
+impl Agents {
+    /// Reads what the layers say, in their order, and watches for their files.
+    pub fn read(layers: Vec<Layer>, trust: &Trust, gathering: &mut Gathering) -> Self {
+        let mut agents = Self {
+            described: IndexMap::new(),
+            files: Vec::new(),
+        };
+        let mut modes = Vec::new();
+        for layer in layers {
+            let (behind, now): (Vec<_>, Vec<_>) = layer
+                .configured
+                .into_iter()
+                .partition(|configured| configured.is_mode);
+            modes.extend(behind);
+            now.into_iter()
+                .for_each(|configured| agents.configure(configured));
+            let Some(folder) = layer.folder else {
+                continue;
+            };
+            for found in found_in(&folder, FOLDERS, gathering) {
+                let agent = agents.described.entry(found.name.clone()).or_default();
+                agent.change(described(&found.path, trust), Place::File);
+                agent.file = Some(found.path.clone());
+                agents.files.push((found, folder.clone()));
+            }
+            for Definition { name, path } in found_in(&folder, MODE_FOLDERS, gathering) {
+                let said = Said {
+                    mode: Some(PRIMARY.to_owned()),
+                    description: None,
+                    ..described(&path, trust)
+                };
+                let agent = agents.described.entry(name).or_default();
+                agent.change(said, Place::File);
+            }
+        }
+        modes
+            .into_iter()
+            .for_each(|configured| agents.configure(configured));
+        agents
+    }
+
+    fn configure(&mut self, configured: Configured) {
+        let agent = self.described.entry(configured.name).or_default();
+        agent.change(
+            configured.said,
+            Place::Configuration(configured.file.clone()),
+        );
+        agent.configuration = Some(configured.file);
+    }
+
+    /// Returns the agent with which a session begins. `named` is the one that a configuration names for it.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the reason if opencode begins no session.
+    pub fn begun(&self, named: Option<&str>) -> Result<String, String> {
+        let Some(named) = named else {
+            let more = self.described.keys().map(String::as_str);
+            let mut all = OWN.into_iter().chain(more);
+            let begun = all.find(|name| self.unfit(name).is_none());
+            let none = || "there is no agent for it: each is off, hidden or a subagent".to_owned();
+            return begun.map(str::to_owned).ok_or_else(none);
+        };
+        // A variable or a file may name another one.
+        let reason = self.unfit(named).filter(|_| !is_filled_in(named));
+        let Some(reason) = reason else {
+            return Ok(named.to_owned());
+        };
+        let named = shown(&[named.to_owned()]);
+        Err(format!(
+            "`default_agent` of its configuration is {named}, and {reason}"
+        ))
+    }
+
+    /// Returns why no session begins with an agent.
+    fn unfit(&self, name: &str) -> Option<&'static str> {
+        let agent = self.described.get(name);
+        let is_subagent = match agent.and_then(|agent| agent.mode.as_deref()) {
+            Some(mode) => mode == SUBAGENT,
+            None => OWN_SUBAGENTS.contains(&name),
+        };
+        let is_hidden = agent.and_then(|agent| agent.is_hidden);
+        if agent.is_none() && !is_own(name) {
+            Some("there is no such agent")
+        } else if agent.is_some_and(|agent| agent.is_disabled) {
+            Some("`disable` turns this agent off")
+        } else if is_subagent {
+            Some("this agent is a subagent")
+        } else if is_hidden.unwrap_or(OWN_HIDDEN.contains(&name)) {
+            Some("this agent is hidden")
+        } else {
+            None
+        }
+    }
 }
 
 /// Returns whether opencode has an agent of this name itself.
 fn is_own(name: &str) -> bool {
-    OWN_PRIMARY.contains(&name) || OWN_SUBAGENTS.contains(&name)
-}
-
-/// Returns why no session begins with an agent.
-fn unfit(name: &str, agent: Option<&Agent>) -> Option<&'static str> {
-    let is_subagent = match agent.and_then(|agent| agent.mode.as_deref()) {
-        Some(mode) => mode == SUBAGENT,
-        None => OWN_SUBAGENTS.contains(&name),
-    };
-    let is_hidden = agent.and_then(|agent| agent.is_hidden);
-    if agent.is_none() && !is_own(name) {
-        Some("there is no such agent")
-    } else if agent.is_some_and(|agent| agent.is_disabled) {
-        Some("`disable` turns this agent off")
-    } else if is_subagent {
-        Some("this agent is a subagent")
-    } else if is_hidden.unwrap_or(OWN_HIDDEN.contains(&name)) {
-        Some("this agent is hidden")
-    } else {
-        None
-    }
-}
-
-/// Returns the agents by their names, and the files that describe some, each with the folder that it is found for.
-fn read(
-    layers: Vec<Layer>,
-    trust: &Trust,
-    gathering: &mut Gathering,
-) -> (BTreeMap<String, Agent>, Vec<(Definition, PathBuf)>) {
-    let mut agents: BTreeMap<String, Agent> = BTreeMap::new();
-    let mut files = Vec::new();
-    for layer in layers {
-        for Configured { name, file, said } in layer.configured {
-            let agent = agents.entry(name).or_default();
-            agent.change(said, Place::Configuration(file.clone()));
-            agent.configuration = Some(file);
-        }
-        let Some(folder) = layer.folder else {
-            continue;
-        };
-        for found in found_in(&folder, FOLDERS, gathering) {
-            let agent = agents.entry(found.name.clone()).or_default();
-            agent.change(described(&found.path, trust), Place::File);
-            agent.file = Some(found.path.clone());
-            files.push((found, folder.clone()));
-        }
-        for Definition { name, .. } in found_in(&folder, MODE_FOLDERS, gathering) {
-            agents.entry(name).or_default().mode = Some(PRIMARY.to_owned());
-        }
-    }
-    (agents, files)
+    OWN.contains(&name)
 }
 
 fn found_in(folder: &Path, names: [&str; 2], gathering: &mut Gathering) -> Vec<Definition> {

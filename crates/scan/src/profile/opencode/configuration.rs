@@ -8,9 +8,9 @@ use ctxpin_model::resource::Kind;
 use serde_json::{Map, Value};
 
 use super::super::{excluded, worktree};
-use super::agents::{self, Configured};
+use super::agents::{self, Agents, Configured};
 use super::entry::{is_filled_in, plain_entry};
-use super::permission::{AGENTS, Permissions};
+use super::permission::Permissions;
 use super::{jsonc, plugins};
 use crate::file::oversize;
 use crate::gather::{Finding, Gathering};
@@ -96,8 +96,7 @@ pub(super) struct Configuration {
     pub plugins: Vec<String>,
     pub runs_plugins: bool,
     pub permissions: Permissions,
-    /// What all layers say of agents, in their order.
-    pub agents: Vec<agents::Layer>,
+    pub agents: Agents,
     /// The configuration with the prompt of the agent with which sessions begin.
     pub prompt: Option<String>,
 }
@@ -189,8 +188,8 @@ impl Configuration {
             configured: std::mem::take(&mut layer.agents),
             folder: folder.cloned(),
         });
-        let agents = agents.collect();
-        let (layer, prompt) = reading.merged(layers);
+        let agents = Agents::read(agents.collect(), &request.trust, reading.gathering);
+        let (layer, prompt) = reading.merged(layers, &agents);
         let home = named.unwrap_or(own);
         let is_claude_code_disabled = is_set(DISABLE_CLAUDE_CODE);
         let mut instructions = layer.instructions.unwrap_or_default();
@@ -309,40 +308,35 @@ struct Reading<'r, 'g, 'c> {
 impl Reading<'_, '_, '_> {
     /// Takes one layer after the other, and behind each folder what it says of the agent with which a session begins. Returns
     /// the configuration with the prompt of that agent too.
-    fn merged(&mut self, layers: Vec<(Layer, Option<&PathBuf>)>) -> (Layer, Option<String>) {
+    fn merged(
+        &mut self,
+        layers: Vec<(Layer, Option<&PathBuf>)>,
+        agents: &Agents,
+    ) -> (Layer, Option<String>) {
         let mut named = layers.iter().rev();
-        let named = named.find_map(|(layer, _)| layer.permissions.agent());
-        let agents = named.map_or(AGENTS.to_vec(), |named| vec![named]);
-        let begun = agents.into_iter().find_map(|agent| {
-            let mut is_disabled = false;
-            let mut described = Vec::with_capacity(layers.len());
-            for (layer, folder) in &layers {
-                let of_folder = folder
-                    .map(|folder| self.agent(folder, agent))
-                    .unwrap_or_default();
-                for permissions in [&layer.permissions, &of_folder.permissions] {
-                    is_disabled = permissions.is_disabled(agent).unwrap_or(is_disabled);
-                }
-                described.push(of_folder);
-            }
-            (!is_disabled).then(|| (agent.to_owned(), described))
-        });
-        let Some((agent, described)) = begun else {
-            // Without an agent, opencode begins no session.
-            let mut merged = Layer::default();
-            layers
-                .into_iter()
-                .for_each(|(layer, _)| merged.change(layer));
-            return (merged, None);
-        };
+        let named = named.find_map(|(layer, _)| layer.permissions.default_agent());
+        let begun = agents.begun(named.filter(|named| !named.is_empty()));
+        if let Err(reason) = &begun {
+            self.gathering.remark(format!(
+                "opencode begins no session, because {reason}; it gives its model nothing"
+            ));
+        }
+        let begun = begun.ok();
         let mut merged = Layer::default();
-        for ((layer, _), of_folder) in layers.into_iter().zip(described) {
+        for (layer, folder) in layers {
             merged.change(layer);
+            let (Some(agent), Some(folder)) = (&begun, folder) else {
+                continue;
+            };
+            let of_folder = self.agent(folder, agent);
             merged.permissions.change(of_folder.permissions);
             for prompt in of_folder.prompts {
                 self.gathering.add(prompt);
             }
         }
+        let Some(agent) = begun else {
+            return (merged, None);
+        };
         let prompt = merged.prompts.remove(&agent);
         merged.permissions.begin_with(agent);
         (merged, prompt)
@@ -498,7 +492,7 @@ impl Layer {
                 .filter(|(_, agent)| agent.get("prompt").is_some())
                 .map(|(agent, _)| (agent.clone(), name.to_owned()))
                 .collect(),
-            agents: agents::configured(members, name),
+            agents: agents::configured(&json, name),
             has_placeholder: about_skills(members).any(|value| is_filled_in(&value.to_string())),
         })
     }

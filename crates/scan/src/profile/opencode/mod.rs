@@ -107,10 +107,9 @@ pub(super) fn find(
     let folders = &search.configuration.folders;
     let permissions = &search.configuration.permissions;
     plugins::add_tools(folders, permissions, &request.trust, gathering);
-    let layers = std::mem::take(&mut search.configuration.agents);
-    let prompt = search.configuration.prompt.take();
-    let permissions = &search.configuration.permissions;
-    agents::add(layers, prompt, permissions, &request.trust, gathering);
+    let configuration = &mut search.configuration;
+    let (agents, prompt) = (&configuration.agents, configuration.prompt.take());
+    agents::add(agents, prompt, &configuration.permissions, gathering);
     search.skills(gathering)?;
     Ok(Rules::newest(Settings::Opencode(
         search.configuration.settings,

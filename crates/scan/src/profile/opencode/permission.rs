@@ -11,8 +11,8 @@ use serde::Deserialize;
 /// The permission that a model needs to load a skill, and the tool with which it does.
 const SKILL: &str = "skill";
 
-/// The agents with which a session begins unless a configuration names another one: the first that is not disabled.
-pub const AGENTS: [&str; 2] = ["build", "plan"];
+/// The agent with which a session begins unless a configuration says otherwise.
+const AGENT: &str = "build";
 
 /// What configurations say of permissions.
 #[derive(Debug, Default)]
@@ -21,8 +21,6 @@ pub struct Permissions {
     of_agent: BTreeMap<String, Rules>,
     /// The same under the older name, which counts more.
     of_mode: BTreeMap<String, Rules>,
-    /// Whether agents are disabled, by their names.
-    disabled: BTreeMap<String, bool>,
     /// The agent with which sessions begin, if a configuration names one.
     default_agent: Option<String>,
     /// The agent with which sessions begin.
@@ -51,8 +49,6 @@ struct Members {
 struct RuleMembers {
     permission: Option<Permission>,
     tools: Option<IndexMap<String, bool>>,
-    /// Whether it is disabled, if this describes an agent.
-    disable: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -88,12 +84,6 @@ impl Permissions {
             "is not valid: `permission`, `tools`, `agent`, `mode` or `default_agent` has a value of another type"
                 .to_owned()
         })?;
-        let described = [&members.agent, &members.mode]
-            .into_iter()
-            .flatten()
-            .flatten();
-        let disabled = described.filter_map(|(name, agent)| Some((name.clone(), agent.disable?)));
-        let disabled = disabled.collect();
         let of_each = |agents: Option<BTreeMap<String, RuleMembers>>| {
             let agents = agents.into_iter().flatten();
             agents
@@ -104,7 +94,6 @@ impl Permissions {
             of_all: Rules::of(members.of_all),
             of_agent: of_each(members.agent),
             of_mode: of_each(members.mode),
-            disabled,
             default_agent: members.default_agent,
             agent: None,
         })
@@ -117,23 +106,15 @@ impl Permissions {
         let text = text.trim_start_matches('\u{feff}');
         if text.starts_with("---") {
             let members: RuleMembers = frontmatter_as(text)?;
-            let disabled = members.disable.map(|disable| (agent.to_owned(), disable));
-            permissions.disabled.extend(disabled);
             let rules = Rules::of(members).with_tools();
             permissions.of_agent.insert(agent.to_owned(), rules);
         }
         Some(permissions)
     }
 
-    /// Returns the name of the agent with which a session begins, if a configuration names one. An empty name is none.
-    pub fn agent(&self) -> Option<&str> {
-        let named = self.default_agent.as_deref();
-        named.filter(|named| !named.is_empty())
-    }
-
-    /// Returns whether an agent is disabled. Returns `None` if this does not say so.
-    pub fn is_disabled(&self, agent: &str) -> Option<bool> {
-        self.disabled.get(agent).copied()
+    /// Returns what a configuration names as the agent with which a session begins. An empty name is none.
+    pub fn default_agent(&self) -> Option<&str> {
+        self.default_agent.as_deref()
     }
 
     /// Begins sessions with an agent.
@@ -152,7 +133,6 @@ impl Permissions {
                 own.entry(name).or_default().change(rules);
             }
         }
-        self.disabled.extend(other.disabled);
         self.default_agent = other.default_agent.or(self.default_agent.take());
         self.agent = other.agent.or(self.agent.take());
     }
@@ -172,8 +152,7 @@ impl Permissions {
     /// Returns what decides about the names that a tool takes, of which the last that matches counts. A model knows a name
     /// although a person is asked about it.
     pub fn of(&self, tool: &str) -> Vec<SkillPermission> {
-        let agent = self.agent.as_deref().or(self.agent());
-        let agent = agent.unwrap_or(AGENTS[0]);
+        let agent = self.agent.as_deref().unwrap_or(AGENT);
         let mut of_agent = self.of_agent.get(agent).cloned().unwrap_or_default();
         of_agent.change(self.of_mode.get(agent).cloned().unwrap_or_default());
         let mut permissions = self.of_all.clone().about(tool);
@@ -264,6 +243,9 @@ mod tests {
         let mut permissions = Permissions::default();
         for layer in layers {
             permissions.change(Permissions::parse(layer).unwrap());
+        }
+        if let Some(agent) = permissions.default_agent() {
+            permissions.begin_with(agent.to_owned());
         }
         let shown = permissions.of_skills().into_iter().map(|permission| {
             let sign = if permission.is_denied { "!" } else { "" };
