@@ -13,6 +13,7 @@ use ctxpin_model::warning::{Code, Warning};
 use crate::boundary::{Boundary, Outcome};
 use crate::directory::{Directory, plain_path};
 use crate::gather::{Finding, Gathering};
+use crate::place::LINKS_MAX;
 use crate::reader::Reading;
 use crate::{elsewhere, mcp_config};
 
@@ -55,9 +56,6 @@ fn bytes_max(kind: Kind) -> u64 {
         _ => INSTRUCTION_FILE_BYTES_MAX,
     }
 }
-
-/// The most links in a row whose targets are waited for.
-const LINKS_MAX: usize = 8;
 
 /// Watches for the target of a dangling link, and of each link that it leads to, if they lie inside the boundary.
 pub(crate) fn await_target(boundary: &Boundary, link: &Path, gathering: &mut Gathering) {

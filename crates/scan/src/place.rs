@@ -2,10 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::directory::plain_path;
 use crate::project::REPOSITORY_NAME;
 use crate::roots::Roots;
+
+/// The most links in a row whose targets are waited for.
+pub(crate) const LINKS_MAX: usize = 8;
 
 /// A directory to watch. Changes of the directory itself (it is removed or moved, or its permissions
 /// change) are always of interest.
@@ -90,22 +95,41 @@ impl Places {
         }
     }
 
-    /// Watches for a path that does not exist, as [`awaited`] does.
+    /// Watches for a path that does not exist, as [`awaited`] does. If a link is on the way, also for what it leads to beside
+    /// it or below, because more may not be read.
     pub fn awaited(&mut self, path: &Path) {
-        let Some((existing, name)) = nearest(path) else {
+        let Some((directory, name)) = self.await_next(path) else {
             return;
         };
+        let mut link = directory.join(name);
+        for _ in 0..LINKS_MAX {
+            let (Ok(target), Some(parent)) = (fs::read_link(&link), link.parent()) else {
+                return;
+            };
+            let target = plain_path(&parent.join(target));
+            if !target.starts_with(&directory) {
+                return;
+            }
+            let Some((parent, name)) = self.await_next(&target) else {
+                return;
+            };
+            link = parent.join(name);
+        }
+    }
+
+    /// Watches for the next name on the way to a path. Returns it and the canonical path of its directory.
+    fn await_next<'p>(&mut self, path: &'p Path) -> Option<(PathBuf, &'p OsStr)> {
+        let (existing, name) = nearest(path)?;
         let real = match self.canonical.get(existing) {
             Some(real) => real.clone(),
             None => {
-                let Ok(real) = existing.canonicalize() else {
-                    return;
-                };
+                let real = existing.canonicalize().ok()?;
                 let key = existing.to_path_buf();
                 self.canonical.entry(key).or_insert(real).clone()
             }
         };
         self.names(&real, &[name]);
+        Some((real, name))
     }
 
     /// Watches for a repository that begins in the working directory, because it changes the project.

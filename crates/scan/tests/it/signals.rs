@@ -300,6 +300,58 @@ fn what_cannot_be_watched_is_tried_again() {
 }
 
 #[test]
+fn settings_behind_links_are_awaited() {
+    let settings = [
+        (
+            Profile::Codex,
+            "project/.codex",
+            "config.toml",
+            "project_doc_max_bytes = 1",
+            "project_doc_max_bytes = 2",
+        ),
+        (
+            Profile::ClaudeCode,
+            "project/.claude",
+            "settings.json",
+            "{}",
+            "{\"claudeMdExcludes\": [\"x\"]}",
+        ),
+        (
+            Profile::Opencode,
+            "project/.opencode",
+            "opencode.json",
+            "{}",
+            "{\"instructions\": [\"x\"]}",
+        ),
+    ];
+    for (profile, folder, name, first, next) in settings {
+        let mut w = Workspace::new();
+        w.request.profile = profile;
+        w.link(folder, "folder");
+        let trust = format!(
+            "[projects.\"{}\"]\ntrust_level = \"trusted\"",
+            w.text("project")
+        );
+        w.write("home/.codex/config.toml", trust);
+        let mut watched = Watched::new(w);
+        let path = |name: &str| watched.w.path(&format!("project/folder/{name}"));
+        let (folder, end) = (path(""), path("end"));
+        fs::create_dir(&folder).unwrap();
+        watched.expect("the folder");
+        std::os::unix::fs::symlink("one", folder.join(name)).unwrap();
+        watched.expect("a dangling link");
+        std::os::unix::fs::symlink("end", folder.join("one")).unwrap();
+        watched.expect("what it leads to, which is one too");
+        fs::write(&end, first).unwrap();
+        watched.expect("the file that both lead to");
+        let before = watched.w.scan().snapshot.facts;
+        fs::write(&end, next).unwrap();
+        watched.expect("another text of it");
+        assert_ne!(watched.w.scan().snapshot.facts, before, "{profile}");
+    }
+}
+
+#[test]
 fn a_directory_that_may_not_be_listed_keeps_no_other_from_being_watched() {
     let w = Workspace::with(&[("project/AGENTS.md", "a"), ("closed/x", "x")]);
     w.forbid("closed");
