@@ -6,6 +6,7 @@
 
 mod manifests;
 mod plugins;
+mod role_keys;
 mod roles;
 mod skills;
 

@@ -145,6 +145,17 @@ fn a_role_that_codex_passes_over_has_a_reason() {
         "name = \"r\"\ndescription = \" \"\ndeveloper_instructions = \"x\"",
         &without("description"),
     );
+    let unknown = "Codex 0.171.0 passes over a role with a key that it does not know: `tool`";
+    check(&format!("tool = 1\n{}", role("r")), unknown);
+    check(&format!("{}[tool]\nx = 1\n", role("r")), unknown);
+    for known in [
+        "model = \"m\"",
+        "nickname_candidates = [\"n\"]",
+        "[mcp_servers.x]\ncommand = \"c\"\nunknown = 1",
+        "[features]\nunknown = true",
+    ] {
+        check(&format!("{}{known}\n", role("r")), GIVEN);
+    }
     assert_eq!(
         w.error(&w.scan(), "project/.codex/agents/linked.toml"),
         "Codex may give its model the description of this role, but ctxpin does not read it"

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::super::{definitions, excluded, passed_over};
 use super::CONFIG_NAME;
+use super::role_keys::KNOWN;
 use crate::gather::Gathering;
 use crate::path_text::source_text;
 use crate::settings;
@@ -272,6 +273,13 @@ impl Reading<'_, '_, '_> {
         let invalid =
             || Fault::PassedOver("Codex passes over a role that is not valid TOML".to_owned());
         let table = table.ok_or_else(invalid)?;
+        let mut keys = table.keys();
+        if let Some(key) = keys.find(|key| !KNOWN.contains(&key.as_str())) {
+            let key = definitions::shown(std::slice::from_ref(key));
+            let reason =
+                format!("Codex 0.171.0 passes over a role with a key that it does not know: {key}");
+            return Err(Fault::PassedOver(reason));
+        }
         let text = |name: &str| match table.get(name) {
             None => Ok(None),
             Some(value) => match value.as_str().map(str::trim) {
