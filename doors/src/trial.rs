@@ -21,6 +21,9 @@ use crate::workspace::{HOME, PLACE, Workspace};
 /// The longest wait for a tool. A loaded machine starts one slowly.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(120);
 
+/// How often a tool is asked again if its answer differs.
+const REPETITIONS_MAX: u32 = 4;
+
 /// What is in ctxpin's reason for a file that the tool gives its model and a scan may not read.
 const GIVEN_UNREAD: &str = " gives it to its model, but ";
 
@@ -44,6 +47,8 @@ pub struct Trial<'a> {
 pub enum Outcome {
     /// The instruction texts are equal, byte for byte, and so are the lists of skills.
     Equal,
+    /// The tool gave something else at first, and the same when it was asked again with the same files.
+    EqualAgain,
     Different,
     /// The tool failed, or did not end within its time.
     Unanswered(anyhow::Error),
@@ -57,6 +62,33 @@ struct Texts {
     on_demand: Vec<String>,
     /// The list of skills. `None` if it is not compared.
     skills: Option<Vec<String>>,
+}
+
+/// What the tool gave and what ctxpin says.
+struct Sides {
+    said: String,
+    given: String,
+    said_skills: Vec<String>,
+    given_skills: Vec<String>,
+}
+
+impl Sides {
+    fn are_equal(&self) -> bool {
+        self.said == self.given && self.said_skills == self.given_skills
+    }
+
+    fn print(&self) {
+        let diff = TextDiff::from_lines(&self.given, &self.said);
+        let diff = diff.unified_diff().header("the tool", "ctxpin").to_string();
+        for line in diff.lines() {
+            println!("{}", line.chars().take(LINE_SHOWN_MAX).collect::<String>());
+        }
+        let [given, said] = [&self.given_skills, &self.said_skills].map(|list| borrowed(list));
+        for change in TextDiff::from_slices(&given, &said).iter_all_changes() {
+            let line: String = change.value().chars().take(LINE_SHOWN_MAX).collect();
+            println!("skill {} {line}", change.tag());
+        }
+    }
 }
 
 impl<'a> Trial<'a> {
@@ -92,7 +124,8 @@ impl<'a> Trial<'a> {
         server.context("the tool's server did not start")?
     }
 
-    /// Compares both sides in the workspace of a seed. Prints what both say if they differ, or if `is_shown`.
+    /// Compares both sides in the workspace of a seed. Prints what both say if they differ, or if `is_shown`. A tool
+    /// whose answer differs is asked again, at most [`REPETITIONS_MAX`] times.
     ///
     /// # Errors
     ///
@@ -109,48 +142,60 @@ impl<'a> Trial<'a> {
         let found = self.scan(&base, &workspace)?;
         let effective = effective(&found.snapshot, &found.bodies);
         let said = Self::said(&base, &workspace, &found, &effective);
-        let given = match self.given(&base, &workspace).await {
-            Ok(given) => given,
-            Err(error) => {
-                // What it still does belongs to no other workspace.
-                if self.server.take().is_some() {
-                    self.server = self.serve().await?;
-                }
-                self.standin.take()?;
-                return Ok(Outcome::Unanswered(error));
-            }
+        let first = match self.given(&base, &workspace, self.server.as_ref()).await {
+            Ok(given) => self.sides(&found, &effective, &said, &given),
+            Err(error) => return self.unanswered(error).await,
         };
         self.counts.add(&workspace);
-        let unread = effective.left_out.iter();
-        let unread = unread.filter(|file| file.reason.contains(GIVEN_UNREAD));
-        let unread: Vec<_> = unread.map(|file| file.source.as_str()).collect();
-        let listed = given.skills.as_deref().unwrap_or_default();
-        let [said_skills, given_skills] = self.client.lists(&found, &effective, listed);
-        let unread_skills = self.client.unread_skills(&found);
-        let [said_text, given_text] =
-            [&said, &given].map(|texts| self.comparable(texts, &unread, &unread_skills));
-        let is_equal = said_text == given_text && said_skills == given_skills;
         if is_shown {
             println!("given by ctxpin's account: {:#?}", effective.given);
             println!("left out: {:#?}", effective.left_out);
         }
-        if is_shown || !is_equal {
+        if is_shown || !first.are_equal() {
             println!("the workspace {seed}:");
-            let diff = TextDiff::from_lines(&given_text, &said_text);
-            let diff = diff.unified_diff().header("the tool", "ctxpin").to_string();
-            for line in diff.lines() {
-                println!("{}", line.chars().take(LINE_SHOWN_MAX).collect::<String>());
-            }
-            let diff = TextDiff::from_slices(&borrowed(&given_skills), &borrowed(&said_skills));
-            for change in diff.iter_all_changes() {
-                let line: String = change.value().chars().take(LINE_SHOWN_MAX).collect();
-                println!("skill {} {line}", change.tag());
+            first.print();
+        }
+        if first.are_equal() {
+            return Ok(Outcome::Equal);
+        }
+        // Some tools look files up at the same time, and take them as they come. A server may remember what it found.
+        for _ in 0..REPETITIONS_MAX {
+            match self.given(&base, &workspace, None).await {
+                Ok(given) if self.sides(&found, &effective, &said, &given).are_equal() => {
+                    return Ok(Outcome::EqualAgain);
+                }
+                Ok(_) => {}
+                Err(error) => return self.unanswered(error).await,
             }
         }
-        Ok(match is_equal {
-            true => Outcome::Equal,
-            false => Outcome::Different,
-        })
+        Ok(Outcome::Different)
+    }
+
+    /// Forgets what the tool asked, and starts its server anew: what it still does belongs to no other workspace.
+    async fn unanswered(&mut self, error: anyhow::Error) -> anyhow::Result<Outcome> {
+        if self.server.take().is_some() {
+            self.server = self.serve().await?;
+        }
+        self.standin.take()?;
+        Ok(Outcome::Unanswered(error))
+    }
+
+    /// Returns what the tool gave and what ctxpin says, as far as they can be equal.
+    fn sides(&self, found: &Scan, effective: &Effective, said: &Texts, given: &Texts) -> Sides {
+        let unread = effective.left_out.iter();
+        let unread = unread.filter(|file| file.reason.contains(GIVEN_UNREAD));
+        let unread: Vec<_> = unread.map(|file| file.source.as_str()).collect();
+        let listed = given.skills.as_deref().unwrap_or_default();
+        let [said_skills, given_skills] = self.client.lists(found, effective, listed);
+        let unread_skills = self.client.unread_skills(found);
+        let [said, given] =
+            [said, given].map(|texts| self.comparable(texts, &unread, &unread_skills));
+        Sides {
+            said,
+            given,
+            said_skills,
+            given_skills,
+        }
     }
 
     /// Returns both texts as one, without what cannot be equal.
@@ -215,24 +260,37 @@ impl<'a> Trial<'a> {
 
     /// Returns what the tool gives its model in its first request, and in the last one with the file that the
     /// model reads.
-    async fn given(&self, base: &Path, workspace: &Workspace) -> anyhow::Result<Texts> {
+    async fn given(
+        &self,
+        base: &Path,
+        workspace: &Workspace,
+        server: Option<&Server>,
+    ) -> anyhow::Result<Texts> {
         let working = base.join(&workspace.working);
         let wanted = workspace.wanted.as_ref().map(|wanted| base.join(wanted));
-        match &self.server {
+        match server {
             Some(server) => server.ask(base, &working, wanted.as_deref()).await?,
             None => self.start(base, &working, wanted.as_deref()).await?,
         }
         let requests = self.standin.take()?;
+        let home = base.join(HOME);
+        // A server knows the home under another path.
+        let text = |text: &str| match server {
+            None => text.to_owned(),
+            Some(server) => {
+                text.replace(&*server.home().to_string_lossy(), &home.to_string_lossy())
+            }
+        };
         let first = requests.first();
         let first = &first.context("the tool asked its model nothing")?.body;
         let last = requests.last();
         let on_demand = last.map(|last| self.client.on_demand(&last.body));
         let on_demand = on_demand.into_iter().flatten();
         let skills = self.client.skills(first);
-        let skills = skills.map(|skills| skills.iter().map(|path| self.text(base, path)).collect());
+        let skills = skills.map(|skills| skills.iter().map(|path| text(path)).collect());
         Ok(Texts {
-            due: self.text(base, &self.client.instructions(first)),
-            on_demand: on_demand.map(|text| self.text(base, &text)).collect(),
+            due: text(&self.client.instructions(first)),
+            on_demand: on_demand.map(|given| text(&given)).collect(),
             skills,
         })
     }
@@ -249,17 +307,6 @@ impl<'a> Trial<'a> {
         self.client.ask(&mut command, base, &url, wanted)?;
         process::answer(command, ANSWER_TIME_MAX).await?;
         Ok(())
-    }
-
-    /// Returns a text of the tool with the true path of the home. A server knows the home under another.
-    fn text(&self, base: &Path, text: &str) -> String {
-        match &self.server {
-            None => text.to_owned(),
-            Some(server) => {
-                let home = base.join(HOME);
-                text.replace(&*server.home().to_string_lossy(), &home.to_string_lossy())
-            }
-        }
     }
 }
 
