@@ -14,6 +14,9 @@ pub struct Options {
     /// Number of workspaces for the newest version of each tool. The older one gets a quarter.
     #[arg(long, value_name = "COUNT", default_value_t = 200)]
     count: u64,
+    /// The number of the first workspace.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    from: u64,
     /// Only the workspace with this number. Prints it, and what both sides say.
     #[arg(long)]
     seed: Option<u64>,
@@ -27,13 +30,13 @@ pub struct Options {
     #[arg(long)]
     latest: bool,
     /// Run sessions of the tools with ctxpin's hooks instead, and measure the hooks.
-    #[arg(long, conflicts_with_all = ["count", "seed"])]
+    #[arg(long, conflicts_with_all = ["count", "from", "seed"])]
     sessions: bool,
-    /// Only the sessions of this story: prompts, together, plants or absence.
+    /// Only the sessions of this story, such as `prompts`. A wrong name lists all.
     #[arg(long, requires = "sessions")]
     story: Option<String>,
     /// Follow the guides of docs/guides with the tools instead.
-    #[arg(long, conflicts_with_all = ["count", "seed", "sessions"])]
+    #[arg(long, conflicts_with_all = ["count", "from", "seed", "sessions"])]
     guides: bool,
 }
 
@@ -46,6 +49,7 @@ pub fn run(root: &Path, options: &Options) -> anyhow::Result<bool> {
     let mut doors = Command::new(directory.join("ctxpin-doors"));
     doors.arg("--tools").arg(root.join("target/tools"));
     doors.arg("--count").arg(options.count.to_string());
+    doors.arg("--from").arg(options.from.to_string());
     if let Some(seed) = options.seed {
         doors.arg("--seed").arg(seed.to_string());
     }
