@@ -90,3 +90,29 @@ fn a_link_of_a_user_root_leads_into_another_one() {
     w.link("home/.codex/AGENTS.md", w.path("home/.claude/CLAUDE.md"));
     w.check(&["ok home/.codex/AGENTS.md"]);
 }
+
+#[test]
+fn by_ctxpins_own_rules_each_user_root_is_for_itself() {
+    let mut w = Workspace::with(&[
+        ("home/.claude/CLAUDE.md", "mine"),
+        ("home/.claude/notes.md", "notes"),
+    ]);
+    w.link("home/.codex/AGENTS.md", w.path("home/.claude/CLAUDE.md"));
+    w.link("home/.codex/CLAUDE.md", w.path("home/.claude/notes.md"));
+    w.skill("home/.agents/skills/s");
+    w.link("home/.claude/skills/s", w.path("home/.agents/skills/s"));
+    w.link("home/.codex/skills", w.path("home/.agents/skills"));
+    w.request.user_roots = true;
+    // What another root gives is given once, and the rest may be declared.
+    let found = w.check(&[
+        "ok home/.agents/skills/s/SKILL.md",
+        "ok home/.claude/CLAUDE.md",
+        "invalid home/.codex/CLAUDE.md",
+    ]);
+    let expected = format!(
+        "the link escapes {}; `ctxpin source add {}` reads it",
+        w.text("home/.codex"),
+        w.text("home/.claude/notes.md")
+    );
+    assert_eq!(w.error(&found, "home/.codex/CLAUDE.md"), expected);
+}
