@@ -159,7 +159,7 @@ fn missing_file(directory: &Directory) -> String {
         .find(is_skill);
     match deeper {
         Some(deeper) => format!(
-            "it has no {SKILL_FILE_NAME}, and skills are not looked for deeper; {}/{SKILL_FILE_NAME} is there",
+            "it has no {SKILL_FILE_NAME}; {}/{SKILL_FILE_NAME} is there, and ctxpin by its own rules looks no deeper",
             deeper.display()
         ),
         None => format!("it has no {SKILL_FILE_NAME}"),

@@ -331,7 +331,7 @@ fn a_folder_whose_skills_a_tool_lists_is_told_as_such() {
     let said = bench.run(&root, &["check"]);
     let expected = ".claude/skills/super: warning: it has no SKILL.md; opencode lists the skills in it, and Claude Code and ctxpin by its own rules look no deeper [skill-absent]\n\
                     .codex/skills/super: warning: it has no SKILL.md; Codex lists the skills in it, and ctxpin by its own rules looks no deeper [skill-absent]\n\
-                    skills/group: warning: it has no SKILL.md, and skills are not looked for deeper; deep/SKILL.md is there [skill-absent]\n\
+                    skills/group: warning: it has no SKILL.md; deep/SKILL.md is there, and ctxpin by its own rules looks no deeper [skill-absent]\n\
                     0 problems, 3 warnings\n";
     assert_eq!(said.out, expected);
 }

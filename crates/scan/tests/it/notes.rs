@@ -91,7 +91,7 @@ fn an_entry_of_a_folder_of_skills_that_is_no_skill_is_told() {
         "skill-absent project/.claude/skills/empty: it has no SKILL.md",
         "skill-absent project/.claude/skills/flat.md: it is a file; a skill is a folder with a SKILL.md",
         "skill-absent project/.claude/skills/foo: it has no SKILL.md, but skill.md",
-        "skill-absent project/.claude/skills/group: it has no SKILL.md, and skills are not looked for deeper; bar/SKILL.md is there",
+        "skill-absent project/.claude/skills/group: it has no SKILL.md; bar/SKILL.md is there, and ctxpin by its own rules looks no deeper",
         "skill-absent project/.claude/skills/linked: it has no SKILL.md",
     ]);
 }
