@@ -5,7 +5,7 @@
 
 let lastBox;
 
-const DROPPED = "What you chose has changed since, so it is chosen no more. Look at it, and choose it again.";
+const DROPPED = "What you chose has changed since, or is gone, so it is chosen no more. Look again, and choose anew.";
 
 const LOST = "This has changed since you chose, so nothing is taken. Look again, or choose anew.";
 
@@ -43,10 +43,19 @@ function dropTick(box, fresh) {
   }
   box.checked = false;
   box.closest(".row")?.setAttribute("data-dropped", "");
-  if (!document.querySelector("#toasts [data-dropped]")) {
-    showSentence(DROPPED, { stays: true }).dataset.dropped = "";
-  }
+  sayDropped();
   return true;
+}
+
+/** Returns how many boxes of the content have a tick. */
+function countTicks() {
+  return document.querySelectorAll("#main input[type=checkbox][name]:checked").length;
+}
+
+/** Says that what was chosen is chosen no more. */
+function sayDropped() {
+  if (document.querySelector("#toasts [data-dropped]")) return;
+  showSentence(DROPPED, { stays: true }).dataset.dropped = "";
 }
 
 /**

@@ -7,7 +7,8 @@
 //
 //   data-version    equal versions have equal content, which is then not compared
 //   data-rows       a list whose rows may wait while somebody is in it; each row has a key
-//   data-hold       text that is only replaced when the reader asks; its value says what has happened
+//   data-hold       text with an id that is only replaced when the reader asks; its value says what has happened
+//   data-last       the last decision about it, in words: if that is a new one, it is what has happened
 //   data-hold-with  the id of such a text with a version, about which this element says something
 
 /** Attributes that the reader or the script sets, never the server's next rendering. */
@@ -26,14 +27,15 @@ function keyOf(node) {
  * it everything changes at once. `news(element)` is called for each row that changed.
  */
 function morph(old, fresh, { holds, news } = {}) {
-  const { version, hold = heldWith(old.dataset.holdWith, fresh) } = old.dataset;
+  const { version, hold, holdWith } = old.dataset;
   if (version !== undefined && version === fresh.dataset.version) return false;
   if (old.isEqualNode(fresh)) return false;
   // The script has rewritten the words of a time. The same moment in the same form is the same time.
   const isSame = old.dateTime === fresh.dateTime && old.dataset.time === fresh.dataset.time;
   if (old.matches("time[data-time]") && isSame) return false;
-  if (holds && hold !== undefined) {
-    holds.push({ old, fresh, words: hold });
+  const words = holds && heldWith(hold === undefined ? holdWith : old.id, fresh);
+  if (words) {
+    holds.push({ old, fresh, words });
     return false;
   }
   let changed = morphAttributes(old, fresh);
@@ -43,10 +45,44 @@ function morph(old, fresh, { holds, news } = {}) {
   return changed;
 }
 
-/** Returns the words of the text with this id, if the page has another version of it. */
+/** Returns what has happened to the text with this id, if the page has another version of it. */
 function heldWith(id, { ownerDocument }) {
   const [old, fresh] = [document, ownerDocument].map((page) => page.getElementById(id ?? ""));
-  return old && fresh && old.dataset.version !== fresh.dataset.version ? old.dataset.hold : undefined;
+  return old && fresh && old.dataset.version !== fresh.dataset.version ? (newDecision(old, fresh) ?? old.dataset.hold) : undefined;
+}
+
+/** Returns the last decision in a newer rendering, if the old one does not know it. */
+function newDecision(old, { dataset: { last } }) {
+  return last === old.dataset.last ? undefined : last;
+}
+
+/**
+ * Returns a newer rendering of the content together with the parts of the old one that it lacks, although somebody reads
+ * a text in them or has chosen something. They stay as they are until the reader asks, and decide nothing.
+ */
+function withPartsInUse(old, fresh, holds) {
+  const isGone = ({ id }) => !fresh.querySelector(`#${id}`);
+  const forms = [...old.querySelectorAll("form[data-counted]")].filter(isGone);
+  const chosen = forms.filter((form) => form.dataset.chosen === "some");
+  const text = [...old.querySelectorAll("[data-hold]")].find(isGone);
+  const used = [text, ...chosen, ...chosen.flatMap(boxesOf).filter((box) => box.checked)];
+  const children = [...old.children];
+  const parts = children.filter((child) => used.some((one) => one && child.contains(one)));
+  // The page of a problem listens to nothing, and takes everything away: the reader may not see it any more.
+  if (parts.length === 0 || fresh.ownerDocument.body.dataset.watch === undefined) return fresh;
+  const last = text && fresh.querySelector("[data-last]");
+  const title = fresh.querySelector(".state h2") ?? fresh.querySelector("h1");
+  const words = (last && newDecision(text, last)) ?? title.textContent;
+  holds.push({ old, fresh, words: chosen.length > 0 ? `${words}; your ticks decide nothing now` : words });
+  for (const form of forms) form.dataset.lost = "";
+  const both = fresh.cloneNode(true);
+  both.querySelector(".state")?.remove();
+  for (const part of parts) {
+    const at = children.indexOf(part);
+    part.dataset.key ??= `kept-${at}`;
+    both.insertBefore(part.cloneNode(true), both.children[at] ?? null);
+  }
+  return both;
 }
 
 function morphAttributes(old, fresh) {

@@ -95,15 +95,17 @@ async function refreshOnce(asked) {
   const holds = [];
   const how = asked ? {} : { holds, news: showNews };
   const before = sayable();
+  const ticks = countTicks();
   guardPointer(() => {
     for (const id of ["main", "places"]) {
-      const fresh = page.getElementById(id);
-      if (fresh) morph(document.getElementById(id), fresh, how);
+      const [old, fresh] = [document, page].map((one) => one.getElementById(id));
+      if (fresh) morph(old, asked ? fresh : withPartsInUse(old, fresh, holds), how);
     }
   });
   // What stands beside the content must not outlive it either.
   if (!response.ok) for (const rest of document.querySelectorAll("dialog:not(#keys), .toast")) rest.remove();
   if (!asked && sayable() !== before) say(sayable());
+  if (!asked && countTicks() < ticks) sayDropped();
   document.title = page.title;
   // A page that says that something is gone listens to nothing.
   if (page.body.dataset.watch === undefined) delete document.body.dataset.watch;

@@ -24,7 +24,7 @@ use serde::Deserialize;
 use super::bulk::{Choice, change_value, seen_chat};
 use super::caller::{PageCaller, layout};
 use super::chat::diff::{DiffForm, TextChange, entries, kind_word, verb_word};
-use super::chat::history::{what, who};
+use super::chat::entry_words::{what, who};
 use super::chats::{ChatRow, RowEnd, title_or_words};
 use super::cursor::{request, require_items};
 use super::decided::Decided;
@@ -315,6 +315,7 @@ fn diff_form<'v>(
         is_within: true,
         has_rows: true,
         entries: entries(diff, changes, root, false, Some(&loads)),
+        last: None,
         foot: None,
     }
 }

@@ -177,7 +177,7 @@ async fn tabs_share_a_stream_and_one_takes_it_over() -> Result<()> {
     browser.close_tab(second.clone()).await?;
     agent.push(&edition("Be kind.")).await;
     browser
-        .until("document.querySelector('#diff') === null")
+        .until("document.getElementById('held').textContent === 'Nothing waits, show'")
         .await?;
     browser.until(LIVE).await?;
     assert_eq!(streams(browser.take_transfers()), 1);

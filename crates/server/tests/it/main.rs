@@ -11,6 +11,7 @@ mod context_pages;
 mod contrast;
 mod decisions;
 mod document;
+mod elsewhere;
 mod enrolment;
 mod equal_pages;
 mod evidence;

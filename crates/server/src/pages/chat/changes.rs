@@ -7,15 +7,18 @@ use axum::response::Response;
 use ctxpin_model::context::ContextView;
 use ctxpin_model::diff::Change;
 use ctxpin_model::diff::effect::Effect;
+use ctxpin_model::history::HistoryRequest;
 use ctxpin_model::id::ChatId;
 use ctxpin_model::reading::next_reading;
 use ctxpin_model::resource::Content;
 use ctxpin_operations::diffs::{self, DiffView};
+use ctxpin_operations::history;
 use serde::Deserialize;
 
 use super::diff::{
     DiffForm, Foot, Part, ShownPath, TextChange, Texts, entries, kind_word, verb_word,
 };
+use super::entry_words::LastEntry;
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use super::resume::resume_command;
 use crate::api_error::ApiResult;
@@ -29,7 +32,7 @@ use crate::pages::parts::number::Number;
 use crate::pages::parts::rail::Stand;
 use crate::pages::parts::room::{ITEMS_MAX, ListRoom};
 use crate::pages::parts::short_id::ShortId;
-use crate::pages::parts::text::PathText;
+use crate::pages::parts::text::{PathText, Text};
 use crate::pages::parts::unused::Cure;
 use crate::params::{PathParams, QueryParams};
 
@@ -52,6 +55,8 @@ struct ChangesPage<'v> {
     is_away: bool,
     /// `None` if there is nothing to compare, or if the caller may not read texts.
     diff: Option<DiffForm<'v>>,
+    /// What happened last to the chat, if nothing waits.
+    last: Option<LastEntry>,
     /// The changes without their texts, for callers who may not read these.
     names: Vec<ChangeName>,
     /// How many changes there are besides those in `names`.
@@ -146,6 +151,13 @@ async fn shown(app: &App, caller: PageCaller, chat: ChatId, asked: Asked) -> Api
         let request = part.request();
         diff = Some(diffs::diff(&app.service, caller.credential, chat, request).await?);
     }
+    let mut last = None;
+    if matches!(stand, Stand::Drifted | Stand::Declined | Stand::Clean) && wants == Wants::Page {
+        let newest = HistoryRequest::newest(1);
+        let found = history::list(&app.service, caller.credential, chat, newest).await?;
+        let entry = found.items.first();
+        last = entry.map(|entry| LastEntry::new(entry, page.frame.now));
+    }
     let weight = diff.as_ref().map_or(0, DiffView::weight);
     let layout = layout(view.as_deref()).unwrap_or(caller.choices.layout);
     let render = move || {
@@ -157,7 +169,7 @@ async fn shown(app: &App, caller: PageCaller, chat: ChatId, asked: Asked) -> Api
                 let entries = entries(view, changes, directory, true, Some(&here));
                 html(&Texts::of(&entries, layout, part))
             }
-            _ => render(page, compared, layout, part.resource.is_some(), here),
+            _ => render(page, compared, last, layout, part.resource.is_some(), here),
         }
     };
     app.build_response(caller.credential, weight, render)
@@ -167,6 +179,7 @@ async fn shown(app: &App, caller: PageCaller, chat: ChatId, asked: Asked) -> Api
 fn render<'v>(
     page: ChatPage,
     compared: Option<(&'v DiffView, &[TextChange<'v>])>,
+    last: Option<LastEntry>,
     layout: Layout,
     is_alone: bool,
     here: String,
@@ -183,6 +196,10 @@ fn render<'v>(
     let typed = frame.typed(&action);
     let directory = directory(&view);
     let stand = Stand::of(&line);
+    let (of_diff, last) = match compared {
+        Some(_) => (last, None),
+        None => (None, last),
+    };
     let diff = compared.map(|(diff, changes)| DiffForm {
         page_value: &page_value,
         typed,
@@ -195,6 +212,7 @@ fn render<'v>(
         has_rows: true,
         entries: entries(diff, changes, directory, is_alone, Some(&here)),
         views: here,
+        last: of_diff,
         foot: head.may_move.then(|| Foot {
             price: match head.is_observed {
                 true => String::new(),
@@ -227,6 +245,7 @@ fn render<'v>(
         is_away: head.is_away(),
         head,
         diff,
+        last,
         names,
     })
 }

@@ -11,6 +11,7 @@ use ctxpin_model::treatment::Removed;
 use ctxpin_operations::diffs::{DiffRequest, DiffView};
 use ctxpin_protocol::convert::members::InvalidMember;
 
+use super::entry_words::LastEntry;
 use crate::pages::parts::command::Command;
 use crate::pages::parts::lines::{Gap, Layout, LinesTable, weight};
 use crate::pages::parts::number::{Number, Size, counted};
@@ -104,6 +105,8 @@ pub(in crate::pages) struct DiffForm<'v> {
     pub is_within: bool,
     /// Whether the files are the rows of the page, through which keys go.
     pub has_rows: bool,
+    /// What happened last to the chat, if the differences are those that it has not taken.
+    pub last: Option<LastEntry>,
     /// The foot has the buttons that take the changes. Between two pins of the history there is nothing to take.
     pub foot: Option<Foot>,
 }
@@ -462,6 +465,7 @@ impl<'v> DiffForm<'v> {
             has_rows: true,
             views,
             entries,
+            last: None,
             foot: None,
         }
     }
@@ -526,15 +530,18 @@ impl<'v> DiffForm<'v> {
         is_other("pin", &self.pin) || is_other("head", &self.head)
     }
 
-    /// Returns what the page shows. Two pages of equal versions show the same differences from the same pin, maybe to
-    /// another head.
+    /// Returns what the page shows. Two pages of equal versions show the same differences from the same pin with the same
+    /// decision about them, maybe to another head.
     fn version(&self) -> String {
         let pin = digits(self.pin.as_deref());
         let entries = self.entries.iter();
         let shown = entries.flat_map(|entry| [&entry.choice].into_iter().chain(entry.sentences));
         let shown: Vec<_> = shown.map(String::as_str).collect();
         let shown = BlobHash::of(shown.join("\n").as_bytes()).to_string();
-        format!("{pin}..{}.{}", digits(Some(&shown)), self.layout.word())
+        let decision = self.last.as_ref().and_then(|last| last.decision);
+        let decision = decision.map_or_else(String::new, |number| format!(".{number}"));
+        let (shown, layout) = (digits(Some(&shown)), self.layout.word());
+        format!("{pin}..{shown}.{layout}{decision}")
     }
 
     /// Returns whether the tree shows the folder of an entry: only if the previous entry is in another folder.

@@ -7,7 +7,6 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use ctxpin_model::access::Operation;
 use ctxpin_model::context::ContextView;
-use ctxpin_model::door::Door;
 use ctxpin_model::hash::SnapshotId;
 use ctxpin_model::history::{
     Decision, DecisionRecord, HistoryEntry, HistoryRequest, PinChanges, PinRecord,
@@ -22,6 +21,7 @@ use serde::Deserialize;
 
 use super::changes::directory;
 use super::diff::{DiffForm, Part, Texts, entries};
+use super::entry_words::{what, who, who_at};
 use super::head::{ChatHead, ChatPage, Tab, chat_id, read};
 use crate::api_error::ApiResult;
 use crate::app::App;
@@ -253,24 +253,6 @@ fn earlier_of(record: &PinRecord, shown: &[HistoryEntry]) -> Option<i64> {
     Some(same.seq)
 }
 
-/// Returns what a move did, in words.
-pub(crate) fn what(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Create => "First pin",
-        Reason::Hydrate => "Pinned by the workspace's push",
-        Reason::Refresh => "Took changes",
-        Reason::Rebind => "Bound to another workspace",
-        Reason::Rollback => "Rolled back",
-        Reason::Inherit => "Inherited from the parent",
-        Reason::Follow => "Followed the workspace",
-        Reason::Additive => "Took what is new",
-        Reason::Settle => "Took the tools that were ready",
-        Reason::Clear => "Unpinned",
-        Reason::Render => "Rendered again",
-        Reason::Observe => "Read by the client",
-    }
-}
-
 /// Returns what a move did, with the names of what it changed, in words.
 pub(super) fn what_it_changed(record: &PinRecord, changes: Option<&PinChanges>) -> String {
     let what = match changes.filter(|changes| changes.count > 0) {
@@ -324,30 +306,6 @@ fn named(changes: &PinChanges) -> String {
         Some(last) if names.is_empty() => last,
         Some(last) => format!("{} and {last}", names.join(", ")),
         None => String::new(),
-    }
-}
-
-/// Returns who made a move, and by which door.
-pub(crate) fn who(record: &PinRecord) -> String {
-    match (record.reason, record.door, record.actor_name.as_deref()) {
-        // A client tells of its start by a hook, or by a request of its own.
-        (Reason::Observe, Door::Api, Some(name)) => format!("{name}, by the client"),
-        (_, door, name) => who_at(name, door),
-    }
-}
-
-/// Returns the name of an actor, and the door.
-fn who_at(name: Option<&str>, door: Door) -> String {
-    let name = name.unwrap_or(match door {
-        Door::System => "the server",
-        Door::Api | Door::Page | Door::Agent => "somebody who is deleted",
-    });
-    match door {
-        // The command line and hooks call the API too.
-        Door::Api => format!("{name}, by command or API"),
-        Door::Page => format!("{name}, on the page"),
-        Door::Agent => format!("agent {name}"),
-        Door::System => name.to_owned(),
     }
 }
 

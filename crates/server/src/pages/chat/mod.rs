@@ -3,6 +3,7 @@
 pub(super) mod changes;
 pub(super) mod context;
 pub(super) mod diff;
+pub(super) mod entry_words;
 mod evidence;
 pub(super) mod given_text;
 mod head;
