@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::edited::{Edited, edited};
 use crate::finder::{Hit, WINDOW_BYTES};
 use crate::frame::{
-    Ahead, Frame, Names, all_withdrawn, frames, is_added, withdrawn, without_arguments,
+    Ahead, Frame, Names, all_withdrawn, frames, is_added, skill_file, withdrawn, without_arguments,
 };
 use crate::known::{Known, ResourceNumber, SkillPlace, Whose};
 use crate::listing::{Item, Origin, Share, items, share};
@@ -658,14 +658,6 @@ fn frame_at<'f, 's>(frames: &'f [Frame<'s>], at: usize) -> Option<&'f Frame<'s>>
     let before = frames.partition_point(|frame| frame.range.start <= at);
     let frame = &frames[before.checked_sub(1)?];
     frame.range.contains(&at).then_some(frame)
-}
-
-/// Returns the `SKILL.md` of a skill, by its path or by that of its directory.
-fn skill_file(path: &str) -> String {
-    match path.ends_with(SKILL_FILE_NAME) {
-        true => path.to_owned(),
-        false => format!("{}/{SKILL_FILE_NAME}", path.trim_end_matches('/')),
-    }
 }
 
 /// Returns a path as it may leave this machine: one line, at most as long as a source.

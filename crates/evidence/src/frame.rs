@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use ctxpin_model::profile::Profile;
+use ctxpin_model::skill::SKILL_FILE_NAME;
 
 use crate::edited::NOTE;
 use crate::record::Role;
@@ -122,6 +123,14 @@ pub fn beginnings(role: Role, text: &str) -> impl Iterator<Item = usize> + '_ {
     });
     let begins = first.into_iter().chain(marks);
     begins.filter(|at| begins_own(&text[*at..]))
+}
+
+/// Returns the `SKILL.md` of a skill, by its path or by that of its directory.
+pub fn skill_file(path: &str) -> String {
+    match path.ends_with(SKILL_FILE_NAME) {
+        true => path.to_owned(),
+        false => format!("{}/{SKILL_FILE_NAME}", path.trim_end_matches('/')),
+    }
 }
 
 /// Returns the frames of the client's own text, in its order. `is_file` says of a path whether the text has that file, as far

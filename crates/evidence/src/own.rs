@@ -13,9 +13,12 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::{CLAUDE_SKILL, REMINDER, REMINDER_END, beginnings, begins_own, reminded};
+use crate::hashed::Hashed;
+use crate::known::Known;
 use crate::polynomial::{Polynomial, Prefixes, TEXT_BYTES_MAX};
 use crate::record::transcript::{Given, Row};
 use crate::record::{Role, Said};
+use crate::used::commands_in;
 
 /// How many texts of the client are known. It sends each soon after its attachment.
 const PIECES_MAX: usize = 512;
@@ -36,22 +39,6 @@ pub struct Own {
     quotes: VecDeque<Hashed>,
 }
 
-/// A text by its length and its hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct Hashed {
-    length: usize,
-    hash: u64,
-}
-
-impl Hashed {
-    fn of(polynomial: &Polynomial, text: &str) -> Self {
-        Self {
-            length: text.len(),
-            hash: polynomial.hash(text.as_bytes()),
-        }
-    }
-}
-
 /// A text of the client, without what marks it as a reminder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Piece {
@@ -61,6 +48,8 @@ struct Piece {
     /// The paths of its files, sorted by their hashes. `None` if the client does not say it.
     files: Option<Vec<Hashed>>,
     is_beside: bool,
+    /// Where it has the texts of commands, which are not the client's.
+    commands: Vec<(usize, usize)>,
 }
 
 /// A place of a string that is the client's own text.
@@ -91,12 +80,16 @@ impl OwnPlace<'_> {
 
 impl Own {
     /// Notes what the client gives.
-    pub fn give(&mut self, polynomial: &Polynomial, given: &Given) {
+    pub fn give(&mut self, known: &Known, given: &Given) {
+        let polynomial = known.polynomial();
         for text in &given.texts {
             let text = reminded(text).unwrap_or(text).trim();
             let head = text.as_bytes().get(..HEAD_BYTES);
             let Some(head) = head.filter(|_| begins_own(text) && text.len() <= TEXT_BYTES_MAX)
             else {
+                continue;
+            };
+            let Some(commands) = commands_in(known, text, &given.used) else {
                 continue;
             };
             let files = given.files.as_ref().map(|files| {
@@ -110,6 +103,7 @@ impl Own {
                 head: polynomial.hash(head),
                 files,
                 is_beside: given.is_beside,
+                commands,
             };
             // The newest one stands last.
             self.pieces.retain(|known| known.text != piece.text);
@@ -120,15 +114,15 @@ impl Own {
     }
 
     /// Notes a line of the conversation, which says these strings.
-    pub fn note(&mut self, polynomial: &Polynomial, row: &Row, said: &[Said<'_>]) {
+    pub fn note(&mut self, known: &Known, row: &Row, said: &[Said<'_>]) {
         if row.role == "assistant" {
             self.quotes.clear();
             return;
         }
         for said in said {
             match said.role {
-                Role::Instruction => self.give(polynomial, &Given::skill(said.text)),
-                _ => self.say(polynomial, said),
+                Role::Instruction => self.give(known, &Given::skill(said.text)),
+                _ => self.say(known.polynomial(), said),
             }
         }
     }
@@ -224,10 +218,18 @@ fn places_in<'o>(
         });
         if let Some(piece) = piece {
             from = begin + piece.text.length;
-            places.push(OwnPlace {
-                range: begin..from,
-                piece: Some(piece),
-            });
+            let commands = piece
+                .commands
+                .iter()
+                .map(|(at, end)| (begin + at, begin + end));
+            let mut own = begin;
+            for (at, end) in commands.chain([(from, from)]) {
+                places.push(OwnPlace {
+                    range: own..at,
+                    piece: Some(piece),
+                });
+                own = end;
+            }
         }
     }
     places
@@ -248,10 +250,18 @@ fn is_end(role: Role, piece: &Piece, behind: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ctxpin_model::evidence_key::EvidenceKey;
+
     use super::*;
+    use crate::record::transcript::Used;
 
     const FILE: &str = "<system-reminder>\nContents of /w/A.md:\n\none\n\n</system-reminder>";
     const MORE: &str = "<system-reminder>\nmore\n</system-reminder>";
+
+    /// Returns what is known of no snapshot.
+    fn known() -> Known {
+        Known::new(EvidenceKey::new([7; 32]), &[]).unwrap()
+    }
 
     /// Returns the texts of the client in the strings of a message.
     fn found(own: &Own, said: &[(Role, &str)]) -> Vec<Vec<String>> {
@@ -259,7 +269,7 @@ mod tests {
             .iter()
             .map(|(role, text)| Said { role: *role, text })
             .collect();
-        let places = own.places(&Polynomial::new(7), &said, &mut 0);
+        let places = own.places(known().polynomial(), &said, &mut 0);
         let texts = places.iter().zip(&said).map(|(places, said)| {
             let texts = places.iter().map(|place| &said.text[place.range.clone()]);
             texts.map(str::to_owned).collect()
@@ -276,8 +286,9 @@ mod tests {
                 texts,
                 files,
                 is_beside: true,
+                used: Vec::new(),
             };
-            own.give(&Polynomial::new(7), &given);
+            own.give(&known(), &given);
         }
         own
     }
@@ -315,7 +326,7 @@ mod tests {
     fn a_quotation_of_the_client_is_not_its_own() {
         let mut own = given(&[FILE]);
         let text = "Contents of /w/A.md:\n\none";
-        let mut say = |role, text| own.say(&Polynomial::new(7), &Said { role, text });
+        let mut say = |role, text| own.say(known().polynomial(), &Said { role, text });
         say(Role::User, FILE);
         let printed = format!("a log\n\n{FILE}");
         say(Role::Tool, &printed);
@@ -336,8 +347,38 @@ mod tests {
             role: Role::User,
             text: FILE,
         }];
-        let places = own.places(&Polynomial::new(7), &said, &mut 0);
-        assert!(places[0][0].has(&Polynomial::new(7), "/w/A.md"));
-        assert!(!places[0][0].has(&Polynomial::new(7), "/w/B.md"));
+        let places = own.places(known().polynomial(), &said, &mut 0);
+        assert!(places[0][0].has(known().polynomial(), "/w/A.md"));
+        assert!(!places[0][0].has(known().polynomial(), "/w/B.md"));
+    }
+
+    #[test]
+    fn the_text_of_a_command_that_was_used_is_not_the_client_s() {
+        let used = |name: &str, text: &str| Used {
+            name: name.into(),
+            text: text.into(),
+        };
+        let begin = "The following skills were invoked before:";
+        let skill = "Base directory for this skill: /w/s\n\none\n";
+        let text = format!("{begin}\n\n{skill}\n---\n\ntwo\n\nthree");
+        let check = |commands: &[Used], expected: &[&str]| {
+            let mut own = Own::default();
+            let given = Given {
+                texts: vec![format!("{REMINDER}{text}\n{REMINDER_END}")],
+                files: None,
+                is_beside: true,
+                used: commands.to_vec(),
+            };
+            own.give(&known(), &given);
+            assert_eq!(found(&own, &[(Role::Beside, &text)]), [expected]);
+        };
+        check(&[used("s", skill)], &[&text]);
+        let first = format!("{begin}\n\n{skill}\n---\n\n");
+        check(
+            &[used("s", skill), used("c", "two\n")],
+            &[&first, "\n\nthree"],
+        );
+        // Its end is cut.
+        check(&[used("s", skill), used("c", "two\nand more")], &[]);
     }
 }

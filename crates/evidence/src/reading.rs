@@ -3,6 +3,8 @@
 //! What a reading keeps of a message is its hash, and what was found in it. So it goes on in another process with a
 //! [`State`] that holds no text.
 
+mod state;
+
 use std::collections::HashMap;
 use std::io::{self, BufRead};
 
@@ -18,6 +20,7 @@ use crate::record::transcript::{Due, Hash, Row, Run, SaidBy};
 use crate::record::{Line, Lines, Role, Said, plugin, rollout, transcript};
 use crate::spelled;
 use crate::turn::{AtTurn, Begun};
+use crate::used::Names;
 
 pub use crate::record::LineCounts;
 pub use crate::record::rollout::{Parent, parent, reviewed};
@@ -30,7 +33,7 @@ const MESSAGES_MAX: usize = 200_000;
 const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
-const STATE_VERSION: u32 = 10;
+const STATE_VERSION: u32 = 11;
 
 /// What a reading keeps between two calls, which holds no text of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +55,8 @@ pub struct State {
     messages: Vec<Message>,
     /// What the client of a transcript has given.
     own: Own,
+    /// What is used, by the client of a transcript.
+    names: Names,
     /// How many of the first messages of the last request are unknown, because the request that it goes on from is.
     unknown: usize,
     /// The messages of the last request behind these, and those since. `None` is one that the record does not hold.
@@ -155,6 +160,7 @@ impl<'k> Reading<'k> {
             from: 0,
             messages: Vec::new(),
             own: Own::default(),
+            names: Names::default(),
             unknown: 0,
             request: Vec::new(),
             system: None,
@@ -325,7 +331,7 @@ impl<'k> Reading<'k> {
         match transcript::entry(line) {
             None => return false,
             Some(Entry::Other) => self.state.lines.passed_over += 1,
-            Some(Entry::Given(given)) => self.state.own.give(self.known.polynomial(), &given),
+            Some(Entry::Given(given)) => self.state.own.give(self.known, &given),
             Some(Entry::Boundary) => {
                 self.flush(None, told);
                 self.run = None;
@@ -343,7 +349,8 @@ impl<'k> Reading<'k> {
                     self.state.is_fault_told = false;
                 }
             }
-            Some(Entry::Row(row)) => {
+            Some(Entry::Row(mut row)) => {
+                row.is_skill &= self.state.names.is_skill(self.known, &row);
                 self.settle(&row);
                 self.flush(None, told);
                 self.state.is_answering = row.role == "assistant";
@@ -353,7 +360,7 @@ impl<'k> Reading<'k> {
                 let hash = self.run_hash(&row, place);
                 let before = self.run_last.and_then(|last| self.state.marked_at(last));
                 let said = transcript::said_in_row(&row);
-                self.state.own.note(self.known.polynomial(), &row, &said);
+                self.state.own.note(self.known, &row, &said);
                 let kept = self.keep(hash, &said, before);
                 // A resumed reading finds a line again by its hash alone.
                 self.run_last = hash.and(kept);
@@ -693,107 +700,4 @@ impl<'k> Reading<'k> {
 struct Place {
     at: u64,
     length: u64,
-}
-
-impl State {
-    /// Returns where the next reading begins, in bytes.
-    pub fn offset(&self) -> u64 {
-        self.from
-    }
-
-    /// Returns how many bytes were read.
-    pub fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Returns whether a request waits for the line that says what it was for. [`Reading::end_turn`] tells it.
-    pub fn is_waiting(&self) -> bool {
-        self.pending.is_some()
-    }
-
-    /// Returns the id of the session that the record names, if it names one.
-    pub fn session(&self) -> Option<&str> {
-        self.session.as_deref()
-    }
-
-    /// Returns how many lines were read.
-    pub fn lines(&self) -> LineCounts {
-        self.lines
-    }
-
-    /// Returns whether all numbers name a message, or something that is known.
-    fn is_sound(&self, known: &Known) -> bool {
-        let count = self.messages.len();
-        let messages = self.messages.iter().enumerate();
-        let mut messages = messages.map(|(index, message)| {
-            let mut findings = message.findings.iter();
-            message.before.is_none_or(|before| before < index)
-                && findings.all(|finding| finding.what.is_of(known))
-        });
-        let mut named = self.request.iter().flatten().chain(&self.system);
-        let is_waiting = self.pending.as_ref();
-        messages.all(|is_sound| is_sound)
-            && named.all(|message| *message < count)
-            && is_waiting.is_none_or(|pending| pending.messages <= self.request.len())
-            && self.from <= self.position
-    }
-
-    /// Returns the number of the last message of before the turn of a request, which has so many messages that are known. The
-    /// first request of a turn has nothing of it but the prompt. A plugin hands over no prompt, and behind a compaction the
-    /// conversation is another one.
-    fn earlier(&mut self, turn: &Option<String>, is_compacted: bool, messages: usize) -> u64 {
-        let begun = self
-            .begun
-            .take()
-            .filter(|begun| begun.turn == *turn && begun.is_compacted == is_compacted);
-        let begun = begun.unwrap_or_else(|| {
-            let is_answer = |message: &Option<usize>| {
-                message.is_some_and(|message| self.messages[message].is_answer)
-            };
-            let earlier = match self.source {
-                Source::Transcript | Source::Rollout if !is_compacted => {
-                    let answered = self.request[..messages].iter().rposition(is_answer);
-                    answered.map_or(0, |answered| answered + 1)
-                }
-                Source::Transcript | Source::Rollout | Source::Plugin => messages,
-            };
-            Begun {
-                turn: turn.clone(),
-                is_compacted,
-                earlier: (self.unknown + earlier) as u64,
-            }
-        });
-        let earlier = begun.earlier;
-        self.begun = Some(begun);
-        earlier
-    }
-
-    /// Returns whether a message has findings.
-    fn is_marked(&self, message: usize) -> bool {
-        self.marked_at(message).is_some()
-    }
-
-    /// Returns the last line of a message up to this one that has findings.
-    fn marked_at(&self, message: usize) -> Option<usize> {
-        let line = &self.messages[message];
-        match line.findings.is_empty() && !line.is_cut {
-            true => line.before,
-            false => Some(message),
-        }
-    }
-
-    /// Returns the lines of a message that have findings, in their order.
-    fn lines_of(&self, message: usize) -> Vec<&Message> {
-        let mut lines = Vec::new();
-        let mut next = self.marked_at(message);
-        let mut count = 0;
-        while let Some(line) = next.filter(|_| count <= FINDINGS_MAX) {
-            let line = &self.messages[line];
-            count += line.findings.len().max(1);
-            lines.push(line);
-            next = line.before;
-        }
-        lines.reverse();
-        lines
-    }
 }

@@ -33,6 +33,9 @@ const BESIDES: &str =
 const SKILL: &str = "---\nname: greet\ndescription: Greets everybody who opens the project for the first time.\n---\n\
                      Say good morning to everybody in the room, each by the name, and the oldest one first.\n";
 
+/// The name of a command.
+const COMMAND: &str = "welcome";
+
 /// Something that is planted in a session.
 struct Plant {
     name: &'static str,
@@ -339,6 +342,22 @@ fn plants(client: Client, place: &Place<'_>) -> Vec<Plant> {
         }
     }
     if matches!(client, Client::ClaudeCode) {
+        let directory = place.project().join(WORKING).join(skills).join("greet");
+        let (_, text) = SKILL.split_once("---\n").unwrap_or_default();
+        let (_, text) = text.split_once("---\n").unwrap_or_default();
+        let text = format!(
+            "Base directory for this skill: {}\n\n{text}",
+            directory.display()
+        );
+        let command = format!("{WORKING}/.claude/commands/{COMMAND}.md");
+        let as_skill = plant("a command that says it is a skill", &as_is);
+        let mut as_skill = as_skill.with(skill, SKILL, Outcome::SeenElsewhere);
+        as_skill.question = format!("/{COMMAND}");
+        as_skill.files.insert(command.clone(), text);
+        as_skill
+            .expected
+            .insert((command, None), Outcome::KnownNotPinned);
+        plants.push(as_skill);
         let setting = format!("{{\"claudeMdExcludes\": [\"**/{WORKING}/{name}\"]}}");
         let outcomes = [
             (far, &*both, Outcome::Given),

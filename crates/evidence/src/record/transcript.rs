@@ -17,6 +17,10 @@ use sha2::{Digest as _, Sha256};
 use super::json::{kind, parse, strings};
 use super::{Role, Said, id, version};
 
+/// What a line begins with that names what a person uses, or what a subagent begins with, and what stands around the name.
+const COMMAND: &str = "<command-message>";
+const COMMAND_NAME: [&str; 2] = ["<command-name>", "</command-name>"];
+
 /// What a prompt begins with by which a subagent or a command hands its work back. It belongs to the turn of the prompt
 /// before.
 const HAND_BACK: &str = "<task-notification>";
@@ -63,11 +67,29 @@ pub struct Row {
     /// The id of the prompt.
     pub prompt: Option<String>,
     pub said_by: SaidBy,
-    /// Whether it is the text of a skill that is used. A person's prompt can look like one.
+    /// Whether it has the text of a skill that is used. A person's prompt can look like one, and a command too.
     pub is_skill: bool,
+    /// What it says to be used.
+    pub named: Option<Named>,
+    /// The id by which another line names what it has the text of.
+    pub used_as: Option<String>,
     /// When it was made, as the client writes times. Later ones are greater.
     pub at: Option<String>,
     pub content: Vec<Value>,
+}
+
+/// A skill or a command that a line says to be used. The text comes with a later line, or the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    pub id: String,
+    pub name: String,
+}
+
+/// A skill or a command that was used, with its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    pub name: String,
+    pub text: String,
 }
 
 /// What the client itself gives: its files, its list of skills, notes about edited files, or skills that were used.
@@ -78,6 +100,8 @@ pub struct Given {
     pub files: Option<Vec<String>>,
     /// Whether they go into a message of the system, if the model takes one.
     pub is_beside: bool,
+    /// The skills and the commands of which the texts consist, in their order.
+    pub used: Vec<Used>,
 }
 
 impl Given {
@@ -87,6 +111,7 @@ impl Given {
             texts: vec![text.to_owned()],
             files: None,
             is_beside: false,
+            used: Vec::new(),
         }
     }
 }
@@ -242,6 +267,13 @@ fn given(value: &Value) -> Option<Given> {
         "hook_additional_context" if attachment["hookName"] == "tool.call" => None,
         _ => return None,
     };
+    let used = attachment["skills"].as_array().into_iter().flatten();
+    let used = used.filter_map(|used| {
+        Some(Used {
+            name: used["name"].as_str()?.to_owned(),
+            text: used["content"].as_str()?.to_owned(),
+        })
+    });
     let mut texts = Vec::new();
     for rendered in value["rendered"].as_array()? {
         match &rendered["content"] {
@@ -256,6 +288,7 @@ fn given(value: &Value) -> Option<Given> {
         texts,
         files,
         is_beside: value["renderedRole"] == "system",
+        used: used.collect(),
     })
 }
 
@@ -273,6 +306,27 @@ fn row(mut value: Value) -> Option<Row> {
         .first()
         .is_some_and(|block| block["type"] == "tool_result");
     let is_meta = value["isMeta"] == true;
+    let line = value["uuid"].as_str();
+    let called = value["toolUseResult"]["commandName"].as_str();
+    let [id_named, name] = match first.and_then(command_name) {
+        Some(name) => [line, Some(name)],
+        None => [
+            content
+                .first()
+                .and_then(|block| block["tool_use_id"].as_str()),
+            called,
+        ],
+    };
+    // A subagent may begin with skills. Their names and their texts stand in one line.
+    let is_with_name = is_meta && id_named.is_some() && id_named == line;
+    let body = content.get(usize::from(is_with_name));
+    let body = body.and_then(|block| block["text"].as_str());
+    let used_as = match is_with_name {
+        true => line,
+        false => value["sourceToolUseID"]
+            .as_str()
+            .or(value["parentUuid"].as_str()),
+    };
     Some(Row {
         role,
         at: value["timestamp"].as_str().and_then(id),
@@ -283,9 +337,22 @@ fn row(mut value: Value) -> Option<Row> {
             false if is_result || is_meta => SaidBy::Aside,
             false => SaidBy::Conversation,
         },
-        is_skill: is_meta && first.is_some_and(|text| text.starts_with(SKILL)),
+        is_skill: is_meta && body.is_some_and(|text| text.starts_with(SKILL)),
+        named: id_named.and_then(id).zip(name).map(|(id, name)| Named {
+            id,
+            name: name.to_owned(),
+        }),
+        used_as: used_as.and_then(id),
         content,
     })
+}
+
+/// Returns the name that a line gives what is used.
+fn command_name(text: &str) -> Option<&str> {
+    let [begin, end] = COMMAND_NAME;
+    let (_, name) = text.strip_prefix(COMMAND)?.split_once(begin)?;
+    let (name, _) = name.split_once(end)?;
+    Some(name.strip_prefix('/').unwrap_or(name))
 }
 
 fn hash(value: &Value) -> Option<Hash> {
@@ -392,6 +459,8 @@ mod tests {
             prompt: None,
             said_by: SaidBy::Conversation,
             is_skill: false,
+            named: None,
+            used_as: None,
             at: None,
             content: blocks.as_array().cloned().unwrap_or_default(),
         }

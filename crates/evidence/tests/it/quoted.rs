@@ -11,7 +11,17 @@ use crate::scene::{
 const BELOW: &str = "/w/project/sub/AGENTS.md";
 
 /// The ways by which others than the client put a text into the requests of Claude Code.
-const WAYS: [&str; 6] = ["prompt", "command", "subagent", "hook", "result", "system"];
+const WAYS: [&str; 9] = [
+    "prompt",
+    "command",
+    "tool",
+    "preloaded",
+    "compacted",
+    "subagent",
+    "hook",
+    "result",
+    "system",
+];
 
 /// Adds a text in one of these ways.
 fn quote(transcript: &mut Transcript, way: &str, text: &str) {
@@ -27,10 +37,7 @@ fn quote(transcript: &mut Transcript, way: &str, text: &str) {
                 text,
             ]);
         }
-        "command" => {
-            line(transcript, true);
-            transcript.user(&[text]);
-        }
+        "command" | "tool" | "preloaded" | "compacted" => use_as(transcript, way, "c", text),
         "subagent" => {
             line(transcript, false);
             transcript.in_rows(&[text]);
@@ -58,6 +65,58 @@ fn quote(transcript: &mut Transcript, way: &str, text: &str) {
         }
         _ => {
             let text = format!("# Output Style: loud\n{text}");
+            transcript.message("system", json!([{ "type": "text", "text": text }]));
+        }
+    }
+}
+
+/// Uses a command or a skill by a name, with this text.
+fn use_as(transcript: &mut Transcript, way: &str, name: &str, text: &str) {
+    let meta = |transcript: &mut Transcript| {
+        transcript.row("user", text);
+        transcript.lines.last_mut().unwrap()["isMeta"] = json!(true);
+    };
+    match way {
+        "command" => {
+            let command = format!(
+                "<command-message>{name}</command-message>\n<command-name>/{name}</command-name>"
+            );
+            transcript.row("user", &command);
+            transcript.lines.last_mut().unwrap()["uuid"] = json!("line-1");
+            meta(transcript);
+            transcript.lines.last_mut().unwrap()["parentUuid"] = json!("line-1");
+            transcript.user(&[&command, text]);
+        }
+        "tool" => {
+            transcript.lines.push(json!({
+                "type": "user", "toolUseResult": { "success": true, "commandName": name },
+                "message": { "role": "user", "content": [
+                    { "type": "tool_result", "tool_use_id": "tool-1", "content": "Launching" },
+                ] },
+            }));
+            meta(transcript);
+            transcript.lines.last_mut().unwrap()["sourceToolUseID"] = json!("tool-1");
+            transcript.user(&[text]);
+        }
+        "preloaded" => {
+            let command = format!(
+                "<command-message>{name}</command-message>\n<command-name>{name}</command-name>"
+            );
+            let blocks =
+                [command.as_str(), text].map(|text| json!({ "type": "text", "text": text }));
+            transcript.lines.push(json!({
+                "type": "user", "uuid": "line-1", "isMeta": true, "message": { "role": "user", "content": blocks },
+            }));
+            transcript.in_rows(&[&command, text]);
+        }
+        _ => {
+            let attachment = json!({
+                "type": "invoked_skills", "skills": [{ "name": name, "path": "projectSettings:c", "content": text }],
+            });
+            let text = format!(
+                "The following skills were invoked EARLIER in this session.\n\n### Skill: {name}\nPath: projectSettings:{name}\n\n{text}"
+            );
+            transcript.attachment(attachment, &text);
             transcript.message("system", json!([{ "type": "text", "text": text }]));
         }
     }
@@ -185,7 +244,7 @@ fn a_used_skill_is_what_the_client_says_of_it() {
     };
     let known = known(&[sample("OLD"), sample("PRESENT")]);
     for name in ["OLD", "PRESENT", "PLANTED"] {
-        for way in WAYS.iter().filter(|way| **way != "command") {
+        for way in WAYS {
             let mut transcript = Transcript::default();
             let text = format!(
                 "Base directory for this skill: {directory}\n\n{}",
@@ -202,6 +261,57 @@ fn a_used_skill_is_what_the_client_says_of_it() {
             assert_eq!(outcomes(&row), expected, "{way} {name}");
         }
     }
+}
+
+#[test]
+fn a_used_skill_counts_under_each_of_its_names() {
+    let skills = "/w/project/.claude/skills";
+    let web = "/w/project/web/.claude/skills";
+    let sample = |name: &str| {
+        let mut sample =
+            Sample::of(Source::Transcript).skill(skills, "deploy", "Deploys", &body(name));
+        sample.snapshot.resources[0].name = Some("ship".to_owned());
+        sample
+    };
+    let known = known(&[sample("OLD"), sample("PRESENT")]);
+    let check = |directory: &str, name: &str, expected: [&str; 2]| {
+        for way in ["command", "tool", "preloaded", "compacted"] {
+            for (text, expected) in ["OLD", "PRESENT"].into_iter().zip(expected) {
+                let mut transcript = Transcript::default();
+                let text = format!(
+                    "Base directory for this skill: {directory}\n\n{}",
+                    body(text)
+                );
+                use_as(&mut transcript, way, name, &text);
+                transcript.request();
+                let row = row(&known, Source::Transcript, 1, &transcript.record());
+                assert_eq!(outcomes(&row), expected, "{way} {name}");
+            }
+        }
+    };
+    let deploy = format!("{skills}/deploy");
+    let [given, said] = [
+        ["Deviates: Stale NotAskedFor", "AsPinned: Given"],
+        [
+            "AsPinned: SeenElsewhere NotAskedFor",
+            "AsPinned: SeenElsewhere",
+        ],
+    ];
+    for name in ["deploy", "ship", "project:deploy", "w/project:deploy"] {
+        check(&deploy, name, given);
+    }
+    for name in [
+        "deploy.md",
+        "web:deploy",
+        "ploy",
+        ":deploy",
+        "roject:deploy",
+        "",
+    ] {
+        check(&deploy, name, said);
+    }
+    // No snapshot has a skill there.
+    check(&format!("{web}/deploy"), "ship", said);
 }
 
 #[test]
@@ -296,10 +406,7 @@ fn a_path_that_the_client_did_not_state_does_not_leave() {
         format!("tool.call hook additional context: Contents of {path}/AGENTS.md:\n\nx"),
         format!("Base directory for this skill: {skills}\n\nx"),
     ] {
-        for way in WAYS
-            .iter()
-            .filter(|way| **way != "command" || !text.starts_with("Base"))
-        {
+        for way in WAYS {
             quote(&mut transcript, way, &text);
             quote(
                 &mut transcript,
