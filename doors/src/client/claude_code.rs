@@ -91,6 +91,9 @@ const BEHIND: [&str; 4] = [
     "\n\nThe following skills are available",
 ];
 
+/// What begins the question for a summary.
+const SUMMARY: &str = "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.";
+
 /// What begins a block that no person wrote.
 const REMINDER: &str = "<system-reminder>\n";
 
@@ -582,6 +585,13 @@ pub fn said(request: &Value) -> Vec<Said> {
         said.extend(own);
     }
     said
+}
+
+/// Returns whether a request asks for a summary of the conversation.
+pub fn asks_for_summary(request: &Value) -> bool {
+    let said = said(request);
+    let last = said.iter().rfind(|said| !said.is_instruction);
+    last.is_some_and(|last| last.text.starts_with(SUMMARY))
 }
 
 /// Returns the generated skills that a request lists, each as its line without what begins it. A line has the name of

@@ -319,6 +319,16 @@ impl Client {
             .any(|said| said.text.contains(summary))
     }
 
+    /// Returns whether the tool tells of a request. Claude Code and opencode tell nobody how they ask for a summary, so such a
+    /// request is in no turn.
+    pub fn tells_of(self, request: &Value) -> bool {
+        match self {
+            Self::ClaudeCode => !claude_code::asks_for_summary(request),
+            Self::Codex => true,
+            Self::Opencode => !opencode::asks_for_summary(request),
+        }
+    }
+
     /// Returns whether a version compacts by itself when its model has no room left.
     pub fn compacts_by_itself(self, version: &str) -> bool {
         match self {

@@ -62,6 +62,9 @@ const BEHIND: &str = "\nSkills provide specialized instructions";
 /// What begins the words that opencode puts behind the result of a tool.
 const BEHIND_RESULT: &str = "<system-reminder>\nInstructions from: ";
 
+/// What the prompt of the agent says that asks for a summary.
+const SUMMARISER: &str = "context summarization";
+
 /// The location of the skill that opencode brings along.
 const OWN_SKILL: &str = "<built-in>";
 
@@ -510,6 +513,13 @@ pub fn said(request: &Value) -> Vec<Said> {
         })
     });
     said.collect()
+}
+
+/// Returns whether a request asks for a summary of the conversation. Its agent has no instruction files.
+pub fn asks_for_summary(request: &Value) -> bool {
+    let said = said(request);
+    let mut system = said.iter().filter(|said| said.is_instruction);
+    system.any(|said| said.text.contains(SUMMARISER))
 }
 
 /// Returns the paths of the skills that the system prompt lists, without opencode's own.

@@ -27,7 +27,7 @@ pub struct Asked {
     pub is_turn: bool,
     /// Whether what it gave the model may be lost, because it is kept in no file.
     pub may_be_lost: bool,
-    /// What the stand-in received of the session itself, each with the number of the files that are pinned for it.
+    /// What the stand-in received of the session itself and the tool tells of, each with the number of the files that are pinned for it.
     pub requests: Vec<(usize, Value)>,
     /// What it received of its subagents, by the references of their chats.
     pub subagents: BTreeMap<String, Vec<(usize, Value)>>,
@@ -54,6 +54,9 @@ impl Asked {
         let mut is_compacted = false;
         for received in received {
             is_compacted |= client.is_compacted(&received.body);
+            if !client.tells_of(&received.body) {
+                continue;
+            }
             let newest = search.newest(&received.body).unwrap_or(read);
             if let Some(subagent) = client.subagent(&received) {
                 let requests = asked.subagents.entry(subagent).or_default();
@@ -97,6 +100,13 @@ pub async fn differences_of(
     for asked in asked {
         let prompts = sessions.entry(&asked.session).or_default();
         prompts.extend(asked.is_turn.then_some(asked));
+        if !asked.is_turn && !asked.requests.is_empty() {
+            let count = asked.requests.len();
+            comparison.differences.push(format!(
+                "an order to {} made {count} requests that are in no turn",
+                asked.session
+            ));
+        }
     }
     for (session, asked) in &sessions {
         comparison.compare(session, asked).await?;
@@ -172,6 +182,12 @@ impl Comparison<'_> {
                 continue;
             }
             let found = self.search.outcomes(&asked.requests);
+            let (told, count) = (&turn["evidence"]["requests"], asked.requests.len());
+            let has_evidence = sessions.client.has_evidence(sessions.version);
+            if has_evidence && !asked.may_be_lost && *told != count {
+                self.differences
+                    .push(format!("{what} has {told} requests and made {count}"));
+            }
             self.compare_turn(&what, turn, &asked.requests, found);
         }
         Ok(())
