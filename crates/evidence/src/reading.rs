@@ -571,7 +571,7 @@ impl<'k> Reading<'k> {
                         turn,
                         at: None,
                         is_compacted: self.state.turn.is_compacted,
-                        due: Due::default(),
+                        due: system.due,
                         messages,
                         gaps,
                     },

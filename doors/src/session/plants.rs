@@ -36,6 +36,14 @@ const SKILL: &str = "---\nname: greet\ndescription: Greets everybody who opens t
 /// The name of a command.
 const COMMAND: &str = "welcome";
 
+/// A plugin of opencode that takes the list of skills out of the system text.
+const WITHOUT_LIST: &str = "export const WithoutList = async () => ({\n\
+                              \"experimental.chat.system.transform\": async (_, { system }) => {\n\
+                                const texts = system.map((text) => text.replace(/Skills provide[^]*<\\/available_skills>/, \"\"))\n\
+                                system.splice(0, system.length, ...texts)\n\
+                              },\n\
+                            })\n";
+
 /// Something that is planted in a session.
 struct Plant {
     name: &'static str,
@@ -341,6 +349,13 @@ fn plants(client: Client, place: &Place<'_>) -> Vec<Plant> {
             plants.push(of_plugin);
         }
     }
+    if matches!(client, Client::Opencode) {
+        let unlisted = plant("without the list of skills", &as_is);
+        plants.push(unlisted_skills(
+            place.base(),
+            unlisted.with(skill, SKILL, Outcome::Absent),
+        ));
+    }
     if matches!(client, Client::ClaudeCode) {
         let directory = place.project().join(WORKING).join(skills).join("greet");
         let (_, text) = SKILL.split_once("---\n").unwrap_or_default();
@@ -460,6 +475,22 @@ fn beside(client: Client, base: &Path, mut plant: Plant) -> Plant {
                 .insert(("team.md".to_owned(), None), Outcome::Foreign);
         }
     }
+    plant
+}
+
+/// Has another plugin take the list of skills away, before ctxpin's is asked.
+fn unlisted_skills(base: &Path, mut plant: Plant) -> Plant {
+    let beside = base.join(BESIDE);
+    let plugin = format!("file://{}", beside.join("without-list.js").display());
+    let config = beside.join("opencode.json");
+    let text = format!("{{\"plugin\": [{plugin:?}]}}");
+    let files = [
+        ("without-list.js", WITHOUT_LIST),
+        ("opencode.json", text.as_str()),
+    ];
+    let files = files.map(|(name, text)| (format!("../{BESIDE}/{name}"), text.to_owned()));
+    plant.files.extend(files);
+    plant.more = More::variable("OPENCODE_CONFIG", &config.to_string_lossy());
     plant
 }
 

@@ -2,8 +2,8 @@
 //
 // It tells ctxpin of your sessions: their ids, those of your prompts, and the directory. What opencode puts before the
 // conversation of each request (its system text), the instruction files that it has added to the results of tools in the
-// conversation, and the skills that were used there, go to the ctxpin process that watches the directory, which compares
-// them with the pin and keeps no text. opencode goes on whatever happens here.
+// conversation, the skills that were used there, and whether the agent may use skills, go to the ctxpin process that watches
+// the directory, which compares them with the pin and keeps no text. opencode goes on whatever happens here.
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 
@@ -15,7 +15,7 @@ const WAIT_MILLISECONDS_MAX = 2000
 // What goes on behind that is ended then. On a busy machine, ctxpin may begin late.
 const RUN_MILLISECONDS_MAX = 5000
 
-// The longest wait for what opencode knows of a session.
+// The longest wait for what opencode knows of a session and its agents.
 const SESSION_MILLISECONDS_MAX = 200
 
 const ANSWER_CHARACTERS_MAX = 16384
@@ -136,6 +136,21 @@ function textsAdded(messages) {
   return texts
 }
 
+// Returns whether a pattern of a permission's name is about the tool that gives skills.
+function isAboutSkills(pattern) {
+  const literal = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&")
+  return new RegExp(`^${literal.replace(/\*+/g, ".*").replaceAll("?", ".")}$`, "s").test(SKILL_TOOL)
+}
+
+// Returns of each agent whether opencode lists skills for it: unless the last permission for the tool denies all of them.
+function usersOfSkills({ data }) {
+  const mayUse = ({ permission }) => {
+    const last = permission.findLast((rule) => isAboutSkills(rule.permission))
+    return !(last?.pattern === "*" && last.action === "deny")
+  }
+  return new Map(data.map((agent) => [agent.name, mayUse(agent)]))
+}
+
 function charactersOf(texts) {
   return texts.reduce((sum, text) => sum + text.length, 0)
 }
@@ -174,10 +189,12 @@ export const Ctxpin = async ({ client, directory }) => {
 
   async function start(session) {
     if (sessions.size >= SESSIONS_MAX) sessions.delete(sessions.keys().next().value)
-    const known = { chat: undefined, version: undefined, isFollowed: undefined, turns: [], systems: [], added: [], waiting: 0, last: Promise.resolve() }
+    const known = { chat: undefined, version: undefined, isFollowed: undefined, mayUseSkills: undefined, turns: [], systems: [], added: [], waiting: 0, last: Promise.resolve() }
     sessions.set(session, known)
-    const asked = client.session.get({ path: { id: session } })
-    const info = (await within(SESSION_MILLISECONDS_MAX, Promise.resolve(asked)))?.data
+    const ask = (asked) => within(SESSION_MILLISECONDS_MAX, Promise.resolve().then(asked))
+    const agents = ask(() => client.app.agents().then(usersOfSkills))
+    const info = (await ask(() => client.session.get({ path: { id: session } })))?.data
+    known.mayUseSkills = await agents
     known.version = info?.version
     const source = info && info.time.created < loadedAt ? "resume" : "startup"
     const parent = info?.parentID ? { parent_id: info.parentID } : {}
@@ -207,7 +224,8 @@ export const Ctxpin = async ({ client, directory }) => {
     let room = ADDED_CHARACTERS_MAX
     const last = known.added.findLastIndex((text) => (room -= text.length) < 0)
     const [added, is_cut] = [known.added.slice(last + 1), last >= 0]
-    give(session, { type: "system", session, turn, request: randomUUID(), version: known.version, texts, added, is_cut })
+    const [version, may_use_skills] = [known.version, known.mayUseSkills?.get(agent)]
+    give(session, { type: "system", session, turn, request: randomUUID(), version, texts, added, is_cut, may_use_skills })
   }
 
   return {

@@ -1,14 +1,16 @@
 //! What opencode's plugin hands over, one JSON object a line.
 //!
 //! `{"type": "system", "session": ID, "turn": ID, "request": ID, "version": VERSION, "texts": [TEXT, ...], "added": [TEXT,
-//! ...], "is_cut": BOOLEAN}` says what one request has: the system text, as the client is about to send it; the
+//! ...], "is_cut": BOOLEAN, "may_use_skills": BOOLEAN}` says what one request has: the system text, as the client is about to send it; the
 //! instruction files that the client has added to results of tools in the conversation and the results with the texts of
-//! used skills, and whether there are more than go along; and the version with which the session began.
+//! used skills, and whether there are more than go along; whether its agent may use skills, if the plugin knows that; and the
+//! version with which the session began.
 
 use ctxpin_model::client_version::ClientVersion;
 use serde_json::Value;
 
 use super::json::parse;
+use super::transcript::Due;
 use super::{Role, Said, id, version};
 
 /// A line that the plugin hands over.
@@ -31,6 +33,7 @@ pub struct System {
     pub added: Vec<String>,
     /// Whether some of these are left out.
     pub is_cut: bool,
+    pub due: Due,
 }
 
 /// Parses a line. Returns `None` if it is broken.
@@ -49,6 +52,11 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
                 added => texts(added)?,
             },
             is_cut: value["is_cut"] == true,
+            due: Due {
+                // opencode always lists one of its own then.
+                has_list: value["may_use_skills"] == true,
+                ..Due::default()
+            },
         })),
         _ => Some(Entry::Other),
     }

@@ -327,6 +327,24 @@ fn opencode_takes_one_of_two_skills_of_one_name() {
 }
 
 #[test]
+fn the_list_of_skills_is_due_for_an_agent_of_opencode_that_may_use_them() {
+    let sample = Sample::of(Source::Plugin).skill(AGENTS, "deploy", "Deploys", "Body");
+    let samples = [sample];
+    let path = ".agents/skills/deploy/SKILL.md";
+    for (may_use_skills, expected) in [
+        (json!(true), format!("Deviates: {path}: Absent")),
+        (json!(false), format!("AsPinned: {path}: NotAskedFor")),
+        // An earlier plugin does not say it, or opencode did not answer in time.
+        (json!(null), format!("AsPinned: {path}: NotAskedFor")),
+    ] {
+        let system = json!({
+            "type": "system", "request": "1", "texts": ["Be brief."], "may_use_skills": may_use_skills,
+        });
+        check(Source::Plugin, &samples, &format!("{system}\n"), &expected);
+    }
+}
+
+#[test]
 fn opencode_gives_a_used_skill_as_the_result_of_a_tool() {
     let sample = |text: &str| Sample::of(Source::Plugin).skill(AGENTS, "deploy", "Deploys", text);
     let [earlier, pinned, unknown] = ["EARLIER", "PINNED", "UNKNOWN"].map(body);
