@@ -130,6 +130,34 @@ async fn a_page_on_paper_is_light_and_has_nothing_to_press() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_row_on_paper_keeps_its_columns_and_its_words() -> Result<()> {
+    let server = Server::start().await;
+    drifted(&server).await;
+    let mut browser = signed_in(&server, "/").await?;
+    // An A4 sheet across and upright, less its margins.
+    for width in [1_047, 718] {
+        browser.resize(width, 700).await?;
+        for page in ["/", "/chats", "/search?q=Split"] {
+            browser.open(server.url.join(page)?.as_str()).await?;
+            let paper = json!({ "media": "print" });
+            browser.call("Emulation.setEmulatedMedia", paper).await?;
+            let found = browser
+                .evaluate(
+                    "(() => { const left = (one) => one?.getBoundingClientRect().left; \
+                      const rows = [...document.querySelectorAll('.row[data-key]')]; \
+                      const heads = [...document.querySelectorAll('.rows-head')].filter((one) => one.checkVisibility()); \
+                      return [rows.length > 0, rows.every((row) => row.offsetHeight < 120), \
+                        heads.every((head) => left(head.children[2]) === left(head.parentElement.querySelector('.what')))] })()",
+                )
+                .await?;
+            assert_eq!(found, json!([true, true, true]), "{page} at {width}");
+        }
+    }
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_frame_fits_into_the_narrowest_window() -> Result<()> {
     let server = Server::start().await;
     let path = drifted(&server).await;
