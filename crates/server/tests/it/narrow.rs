@@ -11,6 +11,7 @@ use crate::accessibility::OVERFLOW;
 use crate::browser::create_chat;
 use crate::evidence::{Reader, result};
 use crate::flows::signed_in;
+use crate::rude::drifted;
 use crate::server::{Agent, Server};
 
 /// Returns a browser of the width of a phone that has signed in, and shows a page.
@@ -235,6 +236,31 @@ async fn what_a_search_for_a_hash_finds_fits() -> Result<()> {
         found.extend(wide.map(|wide| format!("{path}: {wide}")));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_row_of_changes_has_its_button_at_every_width() -> Result<()> {
+    let server = Server::start().await;
+    drifted(&server).await;
+    let mut browser = phone(&server, "/").await?;
+    let buttons = "[...document.querySelectorAll('.row-actions button')]
+        .filter((button) => button.checkVisibility({ visibilityProperty: true }))
+        .filter((button) => button.getBoundingClientRect().right <= innerWidth)
+        .map((button) => button.value)";
+    for width in [360, 768, 900, 1_024, 1_200] {
+        browser.resize(width, 800).await?;
+        assert_eq!(browser.evaluate(buttons).await?, json!(["all"]), "{width}");
+        let wide = browser.evaluate(OVERFLOW).await?;
+        assert_eq!(wide, json!([]), "{width}");
+    }
+    browser.resize(360, 800).await?;
+    browser.click(".row-actions [value=all]").await?;
+    browser
+        .until("document.querySelector('.toast p')?.textContent.startsWith('Took ')")
+        .await?;
     browser.no_errors()?;
     server.stop().await;
     Ok(())

@@ -15,7 +15,7 @@ const SILENT: &str =
     "document.querySelector('.toast p')?.textContent.startsWith('The server did not answer.')";
 
 /// Returns a chat that is behind its workspace.
-async fn drifted(server: &Server) -> String {
+pub async fn drifted(server: &Server) -> String {
     let mut agent = Agent::create(server).await;
     agent.push(&edition("Be kind.")).await;
     let chat = create_chat(server, Some(agent.id), "Split the payment step").await;
