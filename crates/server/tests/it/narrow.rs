@@ -265,3 +265,25 @@ async fn a_row_of_changes_has_its_button_at_every_width() -> Result<()> {
     server.stop().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn news_cover_no_title_and_a_foot_little_of_a_phone() -> Result<()> {
+    let server = Server::start().await;
+    let path = drifted(&server).await;
+    let mut browser = phone(&server, &path).await?;
+    for (page, box_) in [(&*path, ".diff-tree"), ("/", ".row"), ("/chats", ".row")] {
+        browser.open(server.url.join(page)?.as_str()).await?;
+        browser.until(crate::flows::LIVE).await?;
+        let chosen = format!(
+            "document.querySelector('{box_} [type=checkbox]')?.click(); \
+             const held = document.getElementById('held'); \
+             held.hidden = false; held.textContent = 'This has changed, show'; \
+             const [title, news, foot] = ['main h1', '#held', '.foot'].map((one) => document.querySelector(one).getBoundingClientRect()); \
+             [news.top > title.bottom, news.bottom <= foot.top, foot.height < 90]"
+        );
+        let found = browser.evaluate(&chosen).await?;
+        assert_eq!(found, json!([true, true, true]), "{page}");
+    }
+    server.stop().await;
+    Ok(())
+}
