@@ -16,7 +16,7 @@ use ctxpin_operations::history;
 
 use super::caller::PageCaller;
 use super::chats::title_of;
-use super::parts::map::{Axis, Band, CROWD_STEPS, Crowd, Lane, Range, Step, stand_words};
+use super::parts::map::{Axis, Band, CROWD_STEPS, Crowd, Lane, Range, Step, has_edge, stand_words};
 use super::parts::number::{Number, counted};
 use super::parts::text::PathText;
 use super::parts::time::Time;
@@ -67,17 +67,27 @@ impl Lanes {
         }
     }
 
-    /// Returns the marks that the lanes of chats have, each with its meaning. The lane of a crowd has its name.
-    fn legend(&self) -> Vec<(&'static str, &'static str)> {
-        let Self::Chats(lanes) = self else {
-            return Vec::new();
+    /// Returns the marks that the axis and the lanes of chats have, each with its meaning. The lane of a crowd has its
+    /// name.
+    fn legend(&self, axis: &Axis) -> Vec<(&'static str, &'static str)> {
+        let lanes = match self {
+            Self::Chats(lanes) => &lanes[..],
+            Self::Crowds(_) => &[],
         };
+        let bands = lanes.iter().flat_map(|lane| &lane.lane.bands);
+        let mut drawn = bands.chain(&axis.0.bands);
+        let has_edges = drawn.any(|band| has_edge(band.stand));
         let has = |stand| {
             let mut bands = lanes.iter().flat_map(|lane| &lane.lane.bands);
             bands.any(|band| band.stand == stand)
         };
         let has_declined = lanes.iter().any(|lane| lane.lane.declined.is_some());
         let marks = [
+            (
+                has_edges,
+                "h1 r1",
+                "a colour that comes again, first with an edge, then with a dashed one",
+            ),
             (has(StepStand::Unpinned), "unpinned", "no pin"),
             (
                 has(StepStand::Elsewhere),
@@ -195,15 +205,16 @@ impl Map {
             stand: StepStand::Head(head.seq),
         };
         let heads: Vec<_> = heads.iter().rev().map(of_head).collect();
+        let axis = Axis(Lane {
+            range,
+            bands: range.bands(&heads),
+            declined: None,
+        });
         Ok(Some(Self {
             range,
             ranges: choice.links(first.received_at, now),
-            axis: Axis(Lane {
-                range,
-                bands: range.bands(&heads),
-                declined: None,
-            }),
-            legend: lanes.legend(),
+            legend: lanes.legend(&axis),
+            axis,
             lanes,
             gaps,
         }))

@@ -121,6 +121,9 @@ fn every_colour_is_readable_on_its_ground() {
         for number in 0..6 {
             let head = format!("head-{number}");
             check("ink", theme[head.as_str()], &head, TEXT);
+            // Neighbours differ in their lightness too.
+            let next = format!("head-{}", (number + 1) % 6);
+            check(&head, theme[next.as_str()], &next, 1.35);
         }
         for (name, opacity, inks) in [
             ("added-line", 0.1, &["ink", "ink-3", "clean", "wrong"][..]),

@@ -38,8 +38,9 @@ const STEPS: [i64; 15] = [
 /// How far from both ends of the axis, in percent, a label has room.
 const LABEL_MARGIN: f64 = 5.0;
 
-/// The number of colours of heads.
+/// The number of colours of heads, and of edges. A head looks like none of the 17 before it.
 const COLOURS: i64 = 6;
+const EDGES: i64 = 3;
 
 /// The share of the width, in percent, from which a band has room for a number.
 const NUMBER_WIDTH_MIN: f64 = 3.0;
@@ -179,12 +180,28 @@ pub(crate) fn stand_words(stand: StepStand) -> String {
     }
 }
 
+/// Returns whether a stand is drawn with an edge, because its colour has come before.
+pub(crate) fn has_edge(stand: StepStand) -> bool {
+    matches!(stand, StepStand::Head(head) if edge(head) > 0)
+}
+
+/// Returns the number of the edge of a head. Each goes with all colours in turn.
+fn edge(head: i64) -> i64 {
+    head.div_euclid(COLOURS).rem_euclid(EDGES)
+}
+
 /// Returns the class in which a stand is drawn.
 fn class(stand: StepStand) -> String {
     match stand {
         StepStand::Unpinned => "unpinned".to_owned(),
         StepStand::Elsewhere => "elsewhere".to_owned(),
-        StepStand::Head(head) => format!("h{}", head.rem_euclid(COLOURS)),
+        StepStand::Head(head) => {
+            let (colour, edge) = (head.rem_euclid(COLOURS), edge(head));
+            match edge {
+                0 => format!("h{colour}"),
+                edge => format!("h{colour} r{edge}"),
+            }
+        }
     }
 }
 
@@ -426,6 +443,8 @@ impl HtmlSafe for Crowd {}
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn at(seconds: i64) -> Moment {
@@ -540,6 +559,19 @@ mod tests {
     }
 
     #[test]
+    fn no_head_looks_like_one_of_the_heads_before_it() {
+        for first in 1..40 {
+            let heads = (first..first + COLOURS * EDGES).map(StepStand::Head);
+            let classes: BTreeSet<_> = heads.map(class).collect();
+            assert_eq!(classes.len(), 18, "{first}");
+        }
+        assert_eq!(class(StepStand::Head(5)), "h5");
+        assert_eq!(class(StepStand::Head(11)), "h5 r1");
+        assert_eq!(class(StepStand::Head(17)), "h5 r2");
+        assert_eq!(class(StepStand::Head(23)), "h5");
+    }
+
+    #[test]
     fn bands_that_nobody_sees_are_not_drawn() {
         let steps: Vec<_> = (0..10_000)
             .map(|index| (1_000 + index / 10, StepStand::Head(index)))
@@ -606,7 +638,7 @@ mod tests {
         };
         let svg = crowd.to_string();
         assert!(
-            svg.contains("class=\"h1\" d=\"M40 36V18.0H79V0.0H80V36z\""),
+            svg.contains("class=\"h1 r1\" d=\"M40 36V18.0H79V0.0H80V36z\""),
             "{svg}"
         );
         assert!(svg.contains("Head 7: 600 of 600 now, at most 600"), "{svg}");
