@@ -8,7 +8,7 @@ use ctxpin_testing::workspace::Workspace;
 use serde_json::{Value, json};
 
 use crate::accessibility::OVERFLOW;
-use crate::browser::create_chat;
+use crate::browser::{Browser, create_chat};
 use crate::evidence::{Reader, result};
 use crate::flows::signed_in;
 use crate::rude::drifted;
@@ -286,4 +286,55 @@ async fn news_cover_no_title_and_a_foot_little_of_a_phone() -> Result<()> {
     }
     server.stop().await;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_long_title_leaves_room_for_the_client() -> Result<()> {
+    let server = Server::start().await;
+    let agent = Agent::create(&server).await;
+    create_chat(&server, Some(agent.id), &"A long title. ".repeat(14)).await;
+    let mut browser = signed_in(&server, "/chats").await?;
+    let within = "(() => { const [row, client] = ['.chat-row .what', '.chat-row .what > .also']
+            .map((one) => document.querySelector(one).getBoundingClientRect());
+        return client.width > 20 && client.right < row.right })()";
+    for width in [1_280, 1_440] {
+        browser.resize(width, 800).await?;
+        assert_eq!(
+            browser.evaluate(within).await?,
+            Value::Bool(true),
+            "{width}"
+        );
+    }
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_words_of_a_form_are_no_wider_than_one_reads() -> Result<()> {
+    let server = Server::start().await;
+    let mut browser = signed_in(&server, "/workspaces/new").await?;
+    browser.resize(1_440, 900).await?;
+    let width = "document.querySelector('main > .sentence').offsetWidth";
+    let width = browser.evaluate(width).await?;
+    assert!(width.as_u64() < Some(700), "{width}");
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_empty_list_says_nothing_of_its_order() {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&Workspace::with_agents_md("/w", "One.")).await;
+    create_chat(&server, Some(agent.id), "A chat").await;
+    let browser = Browser::sign_in(&server, &server.token).await;
+    let order = "Those come first";
+    let none = browser.page("/chats?show=drifted").await;
+    assert!(
+        none.contains("None of them") && !none.contains(order),
+        "{none}"
+    );
+    agent.push(&Workspace::with_agents_md("/w", "Two.")).await;
+    assert!(browser.page("/chats?show=drifted").await.contains(order));
+    server.stop().await;
 }

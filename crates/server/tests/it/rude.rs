@@ -158,6 +158,22 @@ async fn a_row_on_paper_keeps_its_columns_and_its_words() -> Result<()> {
 }
 
 #[tokio::test]
+async fn without_a_script_one_button_is_the_first() -> Result<()> {
+    let server = Server::start().await;
+    let path = drifted(&server).await;
+    let mut browser = signed_in(&server, "/").await?;
+    let no_script = json!({ "value": true });
+    let method = "Emulation.setScriptExecutionDisabled";
+    browser.call(method, no_script).await?;
+    browser.open(server.url.join(&path)?.as_str()).await?;
+    let filled = "[...document.querySelectorAll('.foot [type=submit]')] \
+        .filter((one) => getComputedStyle(one).fontWeight === '600').map((one) => one.value)";
+    assert_eq!(browser.evaluate(filled).await?, json!(["all"]));
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_frame_fits_into_the_narrowest_window() -> Result<()> {
     let server = Server::start().await;
     let path = drifted(&server).await;
