@@ -23,7 +23,7 @@ use super::frame::{Frame, html};
 use super::local_path::{form_path, local_path};
 use super::parts::text::{PathText, Text};
 use super::told::Told;
-use super::unsent::{InVain, SentForm, delete_unsent};
+use super::unsent::{InVain, SentForm, delete_unsent, take_key};
 use crate::api_error::{ApiError, ApiResult};
 use crate::app::App;
 
@@ -144,10 +144,12 @@ pub(crate) async fn show_problems(
     request.extensions_mut().insert(caller.clone());
     let sent = SentForm::default();
     request.extensions_mut().insert(sent.clone());
-    let mut delete_unsent = delete_unsent(request.headers());
+    // A reader who has to sign in first goes on with the key.
+    let path = request.uri().path_and_query().map(ToString::to_string);
+    take_key(&mut request);
+    let mut delete_unsent = delete_unsent(&request);
     let wants = Wants::read(request.headers());
     let choices = Choices::read(request.headers());
-    let path = request.uri().path_and_query().map(ToString::to_string);
     let back = form_path(request.headers());
     let is_read = is_read(request.method());
     let connection = request.extensions().get::<Connection>().cloned();
@@ -160,7 +162,7 @@ pub(crate) async fn show_problems(
                 connection.unwrap_or_default().note_refused();
                 let page = if is_read { path } else { back };
                 let mut response = see_other(&sign_in_path(page.as_deref()));
-                if let Some(cookie) = sent.kept(InVain::SignedOut) {
+                if let Some(cookie) = sent.kept_for_sign_in() {
                     response.headers_mut().insert(SET_COOKIE, cookie);
                 }
                 response
@@ -190,6 +192,14 @@ pub(crate) async fn show_problems(
                 if is_text {
                     told.detail = "Texts are for the owner of the chat.".to_owned();
                 }
+                // The page of the form shows what is so now, with what was typed and the choices that are still possible.
+                let why = match told.is_stale {
+                    true => InVain::Stale,
+                    false => InVain::Refused,
+                };
+                let back = back.filter(|_| !is_read);
+                let kept = back.as_deref();
+                let kept = kept.and_then(|back| sent.kept_for_link(why, back));
                 let status = response.status();
                 let page = ProblemPage {
                     frame: frame(&app, status, caller.get(), choices, heading).await,
@@ -201,17 +211,12 @@ pub(crate) async fn show_problems(
                     told: &told,
                     command: command.filter(|_| is_helped),
                     is_passing: status == StatusCode::SERVICE_UNAVAILABLE,
-                    back: back.as_deref().filter(|_| !is_read),
+                    back: kept.as_ref().map(|kept| &*kept.link).or(back.as_deref()),
                     place: place(path.as_deref().unwrap_or_default()),
                 };
                 let mut response = with_status(html(&page), status);
-                // The page of the form shows what is so now, with what was typed and the choices that are still possible.
-                let why = match told.is_stale {
-                    true => InVain::Stale,
-                    false => InVain::Refused,
-                };
-                if let Some(cookie) = sent.kept(why) {
-                    response.headers_mut().insert(SET_COOKIE, cookie);
+                if let Some(kept) = kept {
+                    response.headers_mut().insert(SET_COOKIE, kept.cookie);
                     delete_unsent = None;
                 }
                 response

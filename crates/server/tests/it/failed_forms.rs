@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use reqwest::header::{REFERER, SET_COOKIE};
 
-use crate::browser::{Browser, box_value, create_chat, hidden, is_ticked, page_value};
+use crate::browser::{Browser, between, box_value, create_chat, hidden, is_ticked, page_value};
 use crate::flows::edition;
 use crate::pages::check_golden;
 use crate::server::{Agent, Server};
@@ -180,9 +180,12 @@ async fn a_button_that_failed_leads_back() {
     let referer = server.url.join(&format!("/chats/{chat}")).unwrap();
     let failed = form.header(REFERER, referer.as_str()).send().await.unwrap();
     assert_eq!(failed.status(), StatusCode::UNPROCESSABLE_ENTITY);
-    let kept = failed.headers()[SET_COOKIE].to_str().unwrap();
-    assert!(kept.starts_with("ctxpin-unsent=why=refused&"), "{kept}");
-    check_golden("problem-form", &failed.text().await.unwrap());
+    let kept = failed.headers()[SET_COOKIE].to_str().unwrap().to_owned();
+    assert!(kept.contains("&why=refused&"), "{kept}");
+    let key = between(&kept, "ctxpin-unsent=key=", "&");
+    let page = failed.text().await.unwrap();
+    assert!(page.contains(&format!("?again={key}\"")), "{page}");
+    check_golden("problem-form", &page.replace(key, "KEY"));
     server.stop().await;
 }
 

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use reqwest::header::{LOCATION, REFERER, SET_COOKIE};
 use uuid::Uuid;
 
-use crate::browser::{Browser, box_value, create_chat, hidden, is_ticked, page_value};
+use crate::browser::{Browser, between, box_value, create_chat, hidden, is_ticked, page_value};
 use crate::flows::{edition, sign_in};
 use crate::server::{Agent, Server};
 
@@ -147,10 +147,21 @@ async fn choices_of_a_page_that_has_changed_are_kept_where_they_are_the_same() {
     assert_eq!(refused.status(), StatusCode::PRECONDITION_FAILED);
     let cookie = refused.headers()[SET_COOKIE].to_str().unwrap().to_owned();
     let refused = refused.text().await.unwrap();
-    let back = format!("<a class=\"button\" href=\"{path}\">Look again</a>");
-    assert!(refused.contains(&back), "{refused}");
+    let link = between(&refused, "<a class=\"button\" href=\"", "\">Look again</a>").to_owned();
+    assert!(link.starts_with(&format!("{path}?again=")), "{link}");
     browser.cookies += &format!("; {}", cookie.split(';').next().unwrap());
-    let page = browser.page(&path).await;
+    // The other tabs have the cookie too, and neither show the form nor forget it.
+    for other in [path.as_str(), &format!("{path}?again=0"), "/chats"] {
+        let response = browser.get(other).send().await.unwrap();
+        assert!(!response.headers().contains_key(SET_COOKIE), "{other}");
+        let page = response.text().await.unwrap();
+        assert!(!page.contains("while you were reading"), "{other}");
+        assert!(!page.contains(" checked"), "{other}");
+    }
+    let response = browser.get(&link).send().await.unwrap();
+    let forgotten = response.headers()[SET_COOKIE].to_str().unwrap();
+    assert!(forgotten.starts_with("ctxpin-unsent=; "), "{forgotten}");
+    let page = response.text().await.unwrap();
     let said = "The workspace or the pin changed while you were reading. Nothing was moved.";
     assert!(page.contains(said), "{page}");
     assert_eq!(box_value(&page, file), file_box);
