@@ -99,23 +99,32 @@ let decidedRow;
 
 /**
  * Returns a function that gives the focus to the present row again or, if that has gone, to the next one that is left.
- * So a list can be worked off with one key, and an undo leads back to what it brought back. Where there are no rows, the
- * focus goes to the content.
+ * So a list can be worked off with one key. After an undo (`isBack`), the focus goes to what came back, above all to the
+ * row of the last decision. Where there are no rows, it goes to the content.
  */
-function keepPlace() {
+function keepPlace(isBack = false) {
   const before = visible("[data-row]");
+  const names = before.map(nameOf);
   const current = currentRow();
   const row = current ?? before.find(({ dataset }) => document.getElementById(dataset.box ?? "")?.checked);
-  if (row) decidedRow = nameOf(row);
+  if (row && !isBack) decidedRow = nameOf(row);
   return () => {
     const main = document.getElementById("main");
-    const isLost = [document.body, main].includes(document.activeElement);
-    if (!isLost || !(current || isByKey)) return;
     const rows = visible("[data-row]");
+    const came = isBack ? rows.filter((one) => !names.includes(nameOf(one))) : [];
+    const isLost = [document.body, main].includes(document.activeElement);
+    if (!(isLost || came.length > 0) || !(current || isByKey)) return;
     const after = row ? before.slice(before.indexOf(row)) : [];
-    const next =
-      rows.find((one) => nameOf(one) === decidedRow) ?? after.find((one) => rows.includes(one)) ?? rows.at(row ? -1 : 0);
-    focusRow(next ?? main);
+    const isDecided = (one) => nameOf(one) === decidedRow;
+    const next = [
+      came.find(isDecided),
+      came[0],
+      rows.find(isDecided),
+      after.find((one) => rows.includes(one)),
+      rows.at(row ? -1 : 0),
+      main,
+    ].find(Boolean);
+    focusRow(next);
   };
 }
 

@@ -29,7 +29,7 @@ document.addEventListener("submit", (event) => {
   // A second click while the first is under way is the same wish.
   if (busy.getAttribute("aria-busy") === "true") return;
   busy.setAttribute("aria-busy", "true");
-  const sent = send(form, event.submitter, keepPlace())
+  const sent = send(form, event.submitter, keepPlace(form.closest(".toast") !== null))
     .catch(() => {
       showSentence(SILENT, { failed: true, lost: true });
       // It may have been done all the same.
