@@ -36,6 +36,8 @@ pub struct Chromium {
     tab: Tab,
     /// The sessions of the tabs that have loaded a page, as far as nobody has waited for it.
     loaded: Vec<String>,
+    /// The sessions of the tabs that are closed.
+    closed: Vec<String>,
     failures: Vec<Value>,
     transfers: Transfers,
     /// Where the pointer is, as `x` and `y`.
@@ -79,6 +81,7 @@ impl Chromium {
             last_id: 0,
             tab: Tab::default(),
             loaded: Vec::new(),
+            closed: Vec::new(),
             failures: Vec::new(),
             transfers: Transfers::default(),
             pointer: json!({ "x": 0, "y": 0 }),
@@ -117,15 +120,22 @@ impl Chromium {
         self.tab = tab;
     }
 
-    /// Closes the present tab. From now on, methods go to another one.
+    /// Closes the present tab, and waits until its page does nothing any more. From now on, methods go to another one.
     ///
     /// # Errors
     ///
-    /// Fails if the browser does not answer.
+    /// Fails if the tab is not closed within a minute.
     pub async fn close_tab(&mut self, next: Tab) -> Result<()> {
         let closed = std::mem::take(&mut self.tab);
         let close = json!({ "targetId": closed.target });
         self.call("Target.closeTarget", close).await?;
+        let wait = async {
+            while !self.closed.contains(&closed.session) {
+                self.message().await?;
+            }
+            anyhow::Ok(())
+        };
+        timeout(SOON, wait).await.context("closing a tab")??;
         self.tab = next;
         Ok(())
     }
@@ -411,6 +421,9 @@ impl Chromium {
         }
         if message["method"] == "Page.loadEventFired" {
             self.loaded.push(text(&message["sessionId"]));
+        }
+        if message["method"] == "Target.detachedFromTarget" {
+            self.closed.push(text(&message["params"]["sessionId"]));
         }
         self.transfers.note(&message);
         Ok(message)
