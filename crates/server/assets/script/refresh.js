@@ -17,6 +17,21 @@ function pageEnds() {
   showSentence(words, { failed: true });
 }
 
+const DELETED = "Somebody deleted it while this page was open. What you typed or ticked here decides nothing any more.";
+
+/**
+ * Says on the page of a problem that what the page was about was deleted. Nobody loses the sight of their own objects in
+ * another way: only those have `data-gone`, with their name.
+ */
+function nameDeleted(page) {
+  const name = document.querySelector("[data-gone]")?.dataset.gone;
+  const reason = page.querySelector(".state p");
+  if (!name || !/ no such (chat|workspace)\.$/.test(reason?.textContent)) return;
+  page.title = `“${name}” was deleted`;
+  page.querySelector("h1").textContent = page.title;
+  reason.textContent = DELETED;
+}
+
 /** How long a changed row shows its edge. */
 const NEWS_MS = 2_000;
 
@@ -92,6 +107,7 @@ async function refreshOnce(asked) {
     hold([{ words: "ctxpin was upgraded", reload: true }]);
     return;
   }
+  if (!response.ok) nameDeleted(page);
   const holds = [];
   const how = asked ? {} : { holds, news: showNews };
   const before = sayable();

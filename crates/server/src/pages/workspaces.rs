@@ -71,6 +71,8 @@ struct Filter {
 struct WorkspacePage {
     frame: Frame,
     workspace: Workspace,
+    /// Whether the workspace is the caller's.
+    is_own: bool,
     may_refresh: bool,
     /// Why the agent polls files.
     polling: Option<String>,
@@ -281,6 +283,7 @@ fn render(
     let rows = heads.items.iter().take(SHOWN_MAX as usize).enumerate();
     html(&WorkspacePage {
         workspace: Workspace::new(&agent.agent, now),
+        is_own: !frame.is_of_other(agent.owner),
         may_refresh: agent.may_refresh,
         polling: agent.polling.clone(),
         may_delete: frame.may_on(Operation::AgentDelete, agent.owner),

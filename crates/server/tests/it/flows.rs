@@ -118,8 +118,10 @@ async fn an_open_page_says_that_its_chat_or_the_server_is_gone() -> Result<()> {
     let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
     server.client.chat_delete(chat).await.unwrap();
     browser
-        .until("document.querySelector('h1').textContent === 'This is not here'")
+        .until("document.querySelector('h1').textContent === '“Soon gone” was deleted'")
         .await?;
+    let way_on = "document.querySelector('main a[href=\"/chats\"]') !== null && document.title === '“Soon gone” was deleted'";
+    assert_eq!(browser.evaluate(way_on).await?, true);
     server.stop().await;
     browser
         .until("document.getElementById('stream').dataset.stream === 'reconnecting'")
