@@ -9,7 +9,7 @@ use crate::pages::parts::time::Time;
 
 /// The newest entry of a chat's history, in words.
 pub(in crate::pages) struct LastEntry {
-    /// What was done and by whom, as `Took changes (mira, on the page)`.
+    /// What was done and by whom, as `Took changes (admin, on the page)`.
     pub words: String,
     pub ago: Time,
     /// The number of the decision, if the entry is one that left the pin where it was.
