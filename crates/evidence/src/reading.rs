@@ -4,6 +4,7 @@
 //! [`State`] that holds no text.
 
 mod state;
+mod unsettled;
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
@@ -22,6 +23,8 @@ use crate::spelled;
 use crate::turn::{AtTurn, Begun};
 use crate::used::Names;
 
+use unsettled::Unsettled;
+
 pub use crate::record::LineCounts;
 pub use crate::record::rollout::{Parent, parent, reviewed};
 pub use crate::request::{Found, Request};
@@ -33,7 +36,7 @@ const MESSAGES_MAX: usize = 200_000;
 const FINDINGS_MAX: usize = 4_096;
 
 /// The version of the form of a state.
-const STATE_VERSION: u32 = 11;
+const STATE_VERSION: u32 = 12;
 
 /// What a reading keeps between two calls, which holds no text of the record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +60,8 @@ pub struct State {
     own: Own,
     /// What is used, by the client of a transcript.
     names: Names,
+    /// The messages that are looked at again when their lines are read again.
+    unsettled: unsettled::Kept,
     /// How many of the first messages of the last request are unknown, because the request that it goes on from is.
     unknown: usize,
     /// The messages of the last request behind these, and those since. `None` is one that the record does not hold.
@@ -142,6 +147,9 @@ pub struct Reading<'k> {
     run: Option<Run>,
     /// The last line of the run that was kept.
     run_last: Option<usize>,
+    /// Where the first line of the run begins, in bytes.
+    run_at: u64,
+    unsettled: Unsettled,
     is_parent: bool,
     /// The number of elementary steps.
     steps: u64,
@@ -161,6 +169,7 @@ impl<'k> Reading<'k> {
             messages: Vec::new(),
             own: Own::default(),
             names: Names::default(),
+            unsettled: unsettled::Kept::default(),
             unknown: 0,
             request: Vec::new(),
             system: None,
@@ -209,6 +218,8 @@ impl<'k> Reading<'k> {
             missing: 0,
             run: None,
             run_last: None,
+            run_at: 0,
+            unsettled: Unsettled::of(&state.unsettled),
             is_parent: false,
             steps: 0,
             state,
@@ -250,6 +261,7 @@ impl<'k> Reading<'k> {
         self.state.from = 0;
         self.state.pending = None;
         self.state.is_answering = false;
+        self.unsettled = Unsettled::default();
         read
     }
 
@@ -282,6 +294,7 @@ impl<'k> Reading<'k> {
             }
         };
         self.lines = lines;
+        self.state.unsettled = self.unsettled.kept();
         read
     }
 
@@ -289,15 +302,28 @@ impl<'k> Reading<'k> {
     /// yet what its last request was for.
     pub fn end_turn(&mut self, told: &mut impl FnMut(&Request<'_>)) {
         self.flush(None, told);
+        self.state.unsettled = self.unsettled.kept();
     }
 
-    /// Takes a line of a message that an earlier reading took already, to go on with the hash of the message.
+    /// Takes a line that an earlier reading took already, to go on with the hash of its message, or to look at it again.
     fn take_again(&mut self, line: &Line<'_>, place: Place) {
-        if let Line::Bytes(line) = line
-            && let Some(transcript::Entry::Row(row)) = transcript::entry(line)
-        {
-            let hash = self.run_hash(&row, place);
-            self.run_last = hash.and_then(|hash| self.held.get(&hash).copied());
+        use transcript::Entry;
+        let Line::Bytes(line) = line else {
+            return;
+        };
+        match transcript::entry(line) {
+            Some(Entry::Row(row)) => {
+                let hash = self.run_hash(&row, place);
+                self.run_last = hash.and_then(|hash| self.held.get(&hash).copied());
+            }
+            Some(Entry::Sent { hash, value, .. }) => {
+                let held = self.held.get(&hash).copied();
+                if let Some(number) = held.filter(|number| self.unsettled.awaits(*number)) {
+                    self.unsettled
+                        .add(number, place.at, &transcript::said(&value));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -316,9 +342,9 @@ impl<'k> Reading<'k> {
             self.state.is_broken = true;
             self.state.is_fault_told = false;
         }
-        if self.run.is_none() {
-            self.state.from = self.state.position;
-        }
+        let run_at = self.run.is_some().then_some(self.run_at);
+        let begins = run_at.into_iter().chain(self.unsettled.at());
+        self.state.from = begins.min().unwrap_or(self.state.position);
     }
 
     fn take_transcript(
@@ -331,9 +357,13 @@ impl<'k> Reading<'k> {
         match transcript::entry(line) {
             None => return false,
             Some(Entry::Other) => self.state.lines.passed_over += 1,
-            Some(Entry::Given(given)) => self.state.own.give(self.known, &given),
+            Some(Entry::Given(given)) => {
+                self.state.own.give(self.known, &given);
+                self.unsettled.tell_more();
+            }
             Some(Entry::Boundary) => {
                 self.flush(None, told);
+                self.unsettled = Unsettled::default();
                 self.run = None;
                 self.state.turn.is_compacted = true;
             }
@@ -343,7 +373,7 @@ impl<'k> Reading<'k> {
                 value,
             }) => {
                 if is_true {
-                    self.keep(Some(hash), &transcript::said(&value), None);
+                    self.keep_sent(hash, &transcript::said(&value), place);
                 } else {
                     self.state.is_changed = true;
                     self.state.is_fault_told = false;
@@ -351,9 +381,13 @@ impl<'k> Reading<'k> {
             }
             Some(Entry::Row(mut row)) => {
                 row.is_skill &= self.state.names.is_skill(self.known, &row);
-                self.settle(&row);
-                self.flush(None, told);
+                if !self.settle(&row) {
+                    self.flush(None, told);
+                }
                 self.state.is_answering = row.role == "assistant";
+                if self.state.is_answering {
+                    self.unsettled = Unsettled::default();
+                }
                 if self.state.turn.begin_at(&row) {
                     self.leave_faults();
                 }
@@ -370,18 +404,22 @@ impl<'k> Reading<'k> {
         true
     }
 
-    /// Gives the request that waits to the prompt of a row, if that was made before. The terminal interface of Claude Code
-    /// 2.1.307 and 2.1.332 may write the prompt later than its first request.
-    fn settle(&mut self, row: &transcript::Row) {
-        if let (Some(pending), Some(prompt)) = (&mut self.state.pending, &row.prompt)
+    /// Returns whether a row was made before the request that waits, and gives the request to its prompt. The terminal
+    /// interface of Claude Code 2.1.307 and 2.1.332 may write the prompt later than its first request.
+    fn settle(&mut self, row: &transcript::Row) -> bool {
+        let Some(pending) = &mut self.state.pending else {
+            return false;
+        };
+        let is_before = row.role == "user" && row.at.is_some() && row.at <= pending.at;
+        if let Some(prompt) = &row.prompt
+            && is_before
             && row.said_by == SaidBy::Conversation
-            && row.at.is_some()
-            && row.at <= pending.at
             && pending.turn.as_ref() != Some(prompt)
         {
             pending.turn = Some(prompt.clone());
             pending.is_compacted = false;
         }
+        is_before
     }
 
     /// Leaves faults to the turn before. One between two turns may be of either, and the turn before has its row.
@@ -397,7 +435,7 @@ impl<'k> Reading<'k> {
         if !self.run.as_ref().is_some_and(|run| run.takes(row)) {
             self.run = Some(Run::of(row));
             self.run_last = None;
-            self.state.from = place.at;
+            self.run_at = place.at;
         }
         self.run.as_mut()?.add(row)
     }
@@ -431,8 +469,9 @@ impl<'k> Reading<'k> {
         self.state.session = request.session;
         self.state.client_version = request.client_version;
         let turn = self.state.turn.id.clone();
-        // Behind an answer, the prompt may be still to come.
-        let is_waiting = request.at.is_some() && (self.state.is_answering || turn.is_none());
+        // Behind an answer, the prompt may be still to come, and the client's word of a text that was sent.
+        let is_unclear = self.state.is_answering || turn.is_none() || !self.unsettled.is_empty();
+        let is_waiting = request.at.is_some() && is_unclear;
         let pending = Pending {
             id: request.id,
             turn,
@@ -582,6 +621,18 @@ impl<'k> Reading<'k> {
         true
     }
 
+    /// Keeps a message as it was sent. If it can have a text of the client, a later line may say so.
+    fn keep_sent(&mut self, hash: Hash, said: &[Said<'_>], place: Place) {
+        let is_held = self.held.contains_key(&hash);
+        let kept = self.keep(Some(hash), said, None);
+        let polynomial = self.known.polynomial();
+        if let Some(number) = kept.filter(|_| !is_held)
+            && !self.state.own.explains(polynomial, said, &mut self.steps)
+        {
+            self.unsettled.add(number, place.at, said);
+        }
+    }
+
     /// Keeps a message, and returns its number. `before` is the last line of the same message with findings.
     fn keep(
         &mut self,
@@ -618,6 +669,9 @@ impl<'k> Reading<'k> {
             Some(message) if self.state.is_marked(message) => self.marked.push(place),
             Some(_) => {}
         }
+        if let Some(message) = message {
+            self.unsettled.place(message, place);
+        }
         self.state.request.push(message);
     }
 
@@ -632,6 +686,7 @@ impl<'k> Reading<'k> {
     }
 
     fn tell(&mut self, pending: Pending, told: &mut impl FnMut(&Request<'_>)) {
+        self.look_again();
         if self.is_parent {
             return;
         }

@@ -42,7 +42,9 @@ impl State {
             message.before.is_none_or(|before| before < index)
                 && findings.all(|finding| finding.what.is_of(known))
         });
-        let mut named = self.request.iter().flatten().chain(&self.system);
+        let mut named = (self.request.iter().flatten())
+            .chain(&self.system)
+            .chain(&self.unsettled.numbers);
         let is_waiting = self.pending.as_ref();
         messages.all(|is_sound| is_sound)
             && named.all(|message| *message < count)

@@ -4,9 +4,10 @@ use ctxpin_evidence::known::Known;
 use ctxpin_evidence::reading::{Reading, UnusableState};
 use ctxpin_evidence::verdict::Turn;
 use ctxpin_model::evidence::Source;
+use serde_json::{Value, json};
 
-use crate::planted::{edited, outcomes};
-use crate::scene::{Sample, Transcript, body, known, known_under, row, shown};
+use crate::planted::{AGENTS, edited, outcomes};
+use crate::scene::{Sample, Transcript, body, known, known_under, reminder, row, shown};
 
 #[test]
 fn findings_are_about_the_texts_that_were_known() {
@@ -81,4 +82,86 @@ fn a_message_that_was_said_before_is_found_after_a_resumption() {
         .unwrap();
     assert_eq!(shown(&turn.row()), shown(&expected));
     assert_eq!(outcomes(&expected), "AsPinned: Given");
+}
+
+/// Returns what became of the file of a transcript that is read in two portions, the first of which ends at `cut`.
+fn outcomes_in_portions(known: &Known, record: &str, cut: usize) -> String {
+    let mut turn = Turn::new(known, Source::Transcript, Some(1));
+    let mut reading = Reading::new(known, Source::Transcript);
+    let read = reading.read(&mut &record.as_bytes()[..cut], &mut |request| {
+        turn.add(request);
+    });
+    read.unwrap();
+    let state = serde_json::to_string(reading.state()).unwrap();
+    let mut reading = Reading::resume(known, serde_json::from_str(&state).unwrap()).unwrap();
+    let from = usize::try_from(reading.state().offset()).unwrap();
+    let read = reading.read(&mut &record.as_bytes()[from..], &mut |request| {
+        turn.add(request);
+    });
+    read.unwrap();
+    reading.end_turn(&mut |request| turn.add(request));
+    outcomes(&turn.row())
+}
+
+#[test]
+fn a_text_is_the_client_s_if_it_says_so_between_the_request_and_the_answer() {
+    let known = known(&edited(Source::Transcript));
+    let old = reminder(&[(AGENTS, body("OLD").trim())]);
+    let present = body("PRESENT").lines().zip(1..).fold(
+        format!(
+            "Note: {AGENTS} changed on disk since you last read it. (shown with line numbers):"
+        ),
+        |note, (line, number)| format!("{note}\n{number}\t{line}"),
+    );
+    let listed = format!(
+        "{present}\n\nThe following skills are available for use with the Skill tool:\n\n- x: X"
+    );
+    // Of what the client says behind the request, so many lines stand before it.
+    for before in 0..=2 {
+        for is_prompt_late in [false, true] {
+            let mut transcript = Transcript::default();
+            let mut at = 0;
+            let mut stamp = |transcript: &mut Transcript| {
+                at += 1;
+                let line: &mut Value = transcript.lines.last_mut().unwrap();
+                line["timestamp"] = json!(format!("2026-11-28T16:20:{at:02}.000Z"));
+            };
+            transcript.row("assistant", "Yes.");
+            stamp(&mut transcript);
+            transcript.row("user", "Go.");
+            stamp(&mut transcript);
+            let prompt = transcript.lines.pop().unwrap();
+            let add_prompt = |transcript: &mut Transcript, is_here: bool| {
+                transcript.lines.extend(is_here.then(|| prompt.clone()));
+            };
+            add_prompt(&mut transcript, !is_prompt_late);
+            let give = |transcript: &mut Transcript, number: usize| match number {
+                0 => transcript.attached(&old),
+                _ => transcript
+                    .attached(&format!("<system-reminder>\n{present}\n</system-reminder>")),
+            };
+            for number in 0..before {
+                give(&mut transcript, number);
+            }
+            transcript.user(&[&old, "Go."]);
+            transcript.message("system", json!([{ "type": "text", "text": listed }]));
+            transcript.request();
+            stamp(&mut transcript);
+            add_prompt(&mut transcript, is_prompt_late);
+            for number in before..2 {
+                give(&mut transcript, number);
+            }
+            transcript.row("assistant", "Done.");
+            stamp(&mut transcript);
+            let record = transcript.record();
+            let cuts = record.match_indices('\n').map(|(at, _)| at + 1);
+            for cut in cuts.chain([0]) {
+                assert_eq!(
+                    outcomes_in_portions(&known, &record, cut),
+                    "AsPinned: Superseded Given",
+                    "{before} {is_prompt_late} {cut}"
+                );
+            }
+        }
+    }
 }
