@@ -55,6 +55,7 @@ impl Unsettled {
         }
     }
 
+    /// Returns whether no message waits.
     pub fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
