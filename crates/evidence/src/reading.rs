@@ -603,7 +603,8 @@ impl<'k> Reading<'k> {
                 }
                 let messages = self.state.request.len();
                 let (id, turn) = (system.request, system.turn);
-                let gaps = Vec::from_iter(system.is_cut.then_some(Gap::TooMuch));
+                let mut gaps = Vec::from_iter(system.is_cut.then_some(Gap::TooMuch));
+                gaps.extend(system.is_behind_others.then_some(Gap::NotHeld));
                 self.tell(
                     Pending {
                         id,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The size from which what is held is compared without waiting for the end of the turn, in bytes.
 const FULL_BYTES: usize = 1024 * 1024;
@@ -21,6 +22,8 @@ pub(super) struct Held {
     lines: VecDeque<String>,
     /// How many lines were added since the session is known.
     added: u64,
+    /// The turn of the last line, and its number in that.
+    last: (Option<String>, u64),
 }
 
 /// What was handed over of a session before a reading took its place in the line. What came behind that may be of a turn
@@ -36,7 +39,11 @@ pub(super) struct HandedOver<'h> {
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Line {
-    System,
+    System {
+        turn: Option<String>,
+        /// The number of the request in its turn, from 1. A plugin of an earlier release does not say it.
+        number: Option<u64>,
+    },
 }
 
 impl Held {
@@ -48,7 +55,8 @@ impl Held {
     pub fn add(&mut self, text: &str, room: usize) -> Result<bool, String> {
         let line = serde_json::from_str(text).ok();
         let line = line.filter(|_| !text.contains('\n'));
-        let Line::System = line.ok_or("what the plugin hands over is not a line that is known")?;
+        let Line::System { turn, number } =
+            line.ok_or("what the plugin hands over is not a line that is known")?;
         if text.len() > room {
             return Err(format!(
                 "{HELD_OF_ALL_BYTES_MAX} bytes of requests wait for the server, and this one is left out"
@@ -61,9 +69,24 @@ impl Held {
                 "more than {HELD_BYTES_MAX} bytes of a session waited for the server; {requests} requests are forgotten"
             ));
         }
-        self.lines.push_back(text.to_owned());
+        let text = match number.is_some_and(|number| self.lacks_before(turn.as_ref(), number)) {
+            true => behind_others(text),
+            false => text.to_owned(),
+        };
+        self.lines.push_back(text);
+        self.last = (turn, number.unwrap_or_default());
         self.added += 1;
         Ok(self.bytes() >= FULL_BYTES)
+    }
+
+    /// Returns whether a request that comes next stands behind some of its turn that did not come.
+    fn lacks_before(&self, turn: Option<&String>, number: u64) -> bool {
+        let (last, last_number) = &self.last;
+        let before = match last.as_ref() == turn {
+            true => *last_number,
+            false => 0,
+        };
+        number > before + 1
     }
 
     /// Returns the number of the last line, from 1.
@@ -99,6 +122,13 @@ impl Held {
     }
 }
 
+/// Returns a line that says that requests of its turn are missing before it.
+fn behind_others(line: &str) -> String {
+    let mut value: Value = serde_json::from_str(line).unwrap_or_default();
+    value["is_behind_others"] = true.into();
+    value.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +156,30 @@ mod tests {
             "{forgotten}"
         );
         assert_eq!(held.record(held.last()), (Vec::new(), 0));
+    }
+
+    #[test]
+    fn a_line_says_that_requests_before_it_did_not_come() {
+        let mut held = Held::default();
+        for (turn, number, is_behind) in [
+            ("a", 1, false),
+            ("a", 2, false),
+            ("a", 4, true),
+            ("a", 5, false),
+            ("b", 2, true),
+            ("b", 3, false),
+            // The plugin has forgotten the session meanwhile.
+            ("b", 1, false),
+            ("c", 1, false),
+        ] {
+            let line = format!(r#"{{"type":"system","turn":"{turn}","number":{number}}}"#);
+            held.add(&line, usize::MAX).unwrap();
+            let (record, _) = held.record(held.last());
+            held.forget(1);
+            let record: Value = serde_json::from_slice(&record).unwrap();
+            let said = record["is_behind_others"] == true;
+            assert_eq!(said, is_behind, "{turn} {number}");
+        }
     }
 
     #[test]

@@ -189,7 +189,7 @@ export const Ctxpin = async ({ client, directory }) => {
 
   async function start(session) {
     if (sessions.size >= SESSIONS_MAX) sessions.delete(sessions.keys().next().value)
-    const known = { chat: undefined, version: undefined, isFollowed: undefined, mayUseSkills: undefined, turns: [], systems: [], added: [], waiting: 0, last: Promise.resolve() }
+    const known = { chat: undefined, version: undefined, isFollowed: undefined, mayUseSkills: undefined, turns: [], made: {}, systems: [], added: [], waiting: 0, last: Promise.resolve() }
     sessions.set(session, known)
     const ask = (asked) => within(SESSION_MILLISECONDS_MAX, Promise.resolve().then(asked))
     const agents = ask(() => client.app.agents().then(usersOfSkills))
@@ -225,7 +225,9 @@ export const Ctxpin = async ({ client, directory }) => {
     const last = known.added.findLastIndex((text) => (room -= text.length) < 0)
     const [added, is_cut] = [known.added.slice(last + 1), last >= 0]
     const [version, may_use_skills] = [known.version, known.mayUseSkills?.get(agent)]
-    give(session, { type: "system", session, turn, request: randomUUID(), version, texts, added, is_cut, may_use_skills })
+    const number = known.made.turn === turn ? known.made.number + 1 : 1
+    known.made = { turn, number }
+    give(session, { type: "system", session, turn, request: randomUUID(), number, version, texts, added, is_cut, may_use_skills })
   }
 
   return {

@@ -1,9 +1,10 @@
 //! What opencode's plugin hands over, one JSON object a line.
 //!
 //! `{"type": "system", "session": ID, "turn": ID, "request": ID, "version": VERSION, "texts": [TEXT, ...], "added": [TEXT,
-//! ...], "is_cut": BOOLEAN, "may_use_skills": BOOLEAN}` says what one request has: the system text, as the client is about to send it; the
-//! instruction files that the client has added to results of tools in the conversation and the results with the texts of
-//! used skills, and whether there are more than go along; whether its agent may use skills, if the plugin knows that; and the
+//! ...], "is_cut": BOOLEAN, "is_behind_others": BOOLEAN, "may_use_skills": BOOLEAN}` says what one request has: the system
+//! text, as the client is about to send it; the instruction files that the client has added to results of tools in the
+//! conversation and the results with the texts of used skills, and whether there are more than go along; whether requests of
+//! the turn are missing before it, by their numbers; whether its agent may use skills, if the plugin knows that; and the
 //! version with which the session began.
 
 use ctxpin_model::client_version::ClientVersion;
@@ -33,6 +34,8 @@ pub struct System {
     pub added: Vec<String>,
     /// Whether some of these are left out.
     pub is_cut: bool,
+    /// Whether requests of its turn are missing before it.
+    pub is_behind_others: bool,
     pub due: Due,
 }
 
@@ -52,6 +55,7 @@ pub fn entry(line: &[u8]) -> Option<Entry> {
                 added => texts(added)?,
             },
             is_cut: value["is_cut"] == true,
+            is_behind_others: value["is_behind_others"] == true,
             due: Due {
                 // opencode always lists one of its own then.
                 has_list: value["may_use_skills"] == true,

@@ -540,6 +540,13 @@ fn the_plugin_hands_over_each_system_text() {
         "Incomplete, 0 of 1 whole, [TooMuch]\n  .opencode/skills/deploy/SKILL.md: Given in message 0\n  AGENTS.md: Given in \
          message 0\n  sub/AGENTS.md: NotAskedFor\n",
     );
+    let mut late = system("5", &body("AGENTS"), &[]);
+    late["is_behind_others"] = json!(true);
+    check(
+        &[late],
+        "Incomplete, 0 of 1 whole, [NotHeld]\n  .opencode/skills/deploy/SKILL.md: Given in message 0\n  AGENTS.md: Given in \
+         message 0\n  sub/AGENTS.md: NotAskedFor\n",
+    );
 }
 
 #[test]
