@@ -255,6 +255,12 @@ async fn a_row_of_changes_has_its_button_at_every_width() -> Result<()> {
         assert_eq!(browser.evaluate(buttons).await?, json!(["all"]), "{width}");
         let wide = browser.evaluate(OVERFLOW).await?;
         assert_eq!(wide, json!([]), "{width}");
+        // A long path leaves its kind whole.
+        let kind =
+            "(() => { const [path, kind] = document.querySelector('.change-row .what').children;
+                path.textContent = '.agents/skills/database-migration';
+                return kind.clientWidth > 20 && kind.clientWidth >= kind.scrollWidth })()";
+        assert_eq!(browser.evaluate(kind).await?, json!(true), "{width}");
     }
     browser.resize(360, 800).await?;
     browser.click(".row-actions [value=all]").await?;
