@@ -32,6 +32,36 @@ async fn take_all(server: &Server, chat: ChatId) {
 const TICKS: &str = "document.querySelectorAll('#main input[type=checkbox][name]:checked').length";
 
 #[tokio::test]
+async fn a_way_back_ticks_nothing_that_nobody_ticked() -> Result<()> {
+    let server = Server::start().await;
+    let mut agent = Agent::create(&server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(&server, Some(agent.id), "Chat").await;
+    push_two(&mut agent, "Be quick.").await;
+    let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
+    let skill = "input[name=source][value*='pdf']";
+    browser.click(skill).await?;
+    let leave = "document.querySelector('a[href=\"/search\"]').click()";
+    browser.evaluate(leave).await?;
+    browser.until("location.pathname === '/search'").await?;
+    browser.until(LIVE).await?;
+    // A browser fills in the boxes of a page again by their places, and this skill takes that of the other one.
+    let three = edition("Be quick.").skill("aaa", "Be quick.", &[]);
+    agent.push(&three.skill("pdf", "Be quick.", &[])).await;
+    browser.evaluate("history.back()").await?;
+    browser
+        .until("document.querySelector(\"input[name=source][value*='aaa']\")")
+        .await?;
+    browser.until(LIVE).await?;
+    let ticked = "[...document.querySelectorAll('#main input[type=checkbox][name]:checked')].map((box) => box.value)
+        .filter((value) => !value.includes('pdf'))";
+    assert_eq!(browser.evaluate(ticked).await?, serde_json::json!([]));
+    browser.no_errors()?;
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_diff_that_somebody_reads_stays_and_the_page_says_who_decided() -> Result<()> {
     let server = Server::start().await;
     let mut agent = Agent::create(&server).await;
