@@ -295,6 +295,28 @@ async fn news_cover_no_title_and_a_foot_little_of_a_phone() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_foot_covers_nothing_at_the_end_of_a_page() -> Result<()> {
+    let server = Server::start().await;
+    let path = drifted(&server).await;
+    let mut browser = phone(&server, &path).await?;
+    browser.resize(360, 420).await?;
+    for (page, box_) in [(&*path, ".diff-tree"), ("/", ".row"), ("/chats", ".row")] {
+        browser.open(server.url.join(page)?.as_str()).await?;
+        browser.until(crate::flows::LIVE).await?;
+        let end = format!(
+            "document.querySelector('{box_} [type=checkbox]')?.click(); scrollTo(0, document.documentElement.scrollHeight); \
+             const foot = document.querySelector('.foot'); \
+             const [above, below] = [foot.previousElementSibling, foot].map((one) => one.getBoundingClientRect()); \
+             [above.height > 0, Math.round(below.top) >= Math.round(above.bottom)]"
+        );
+        let found = browser.evaluate(&end).await?;
+        assert_eq!(found, json!([true, true]), "{page}");
+    }
+    server.stop().await;
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_long_title_leaves_room_for_the_client() -> Result<()> {
     let server = Server::start().await;
     let agent = Agent::create(&server).await;
