@@ -150,11 +150,14 @@ async fn one_change_of_three_is_taken_rolled_back_and_the_chat_archived() -> Res
     browser
         .until("document.querySelector('[value=chosen]').textContent === 'Take 1 of 3'")
         .await?;
-    // The way back brings the ticks back, and the buttons say so.
+    // The way back ticks nothing, and the buttons say so.
     browser.follow(".tabs a[href$='/history']").await?;
     browser.evaluate("history.back()").await?;
     browser
-        .until("document.querySelector('input[name=source]:checked') !== null && document.querySelector('#decision').dataset.chosen === 'some'")
+        .until("document.querySelector('#decision')?.dataset.chosen === 'none'")
+        .await?;
+    browser
+        .click("input[name=source][value$='/srv/shop/AGENTS.md']")
         .await?;
     browser.click("#decision [value=chosen]").await?;
     browser
