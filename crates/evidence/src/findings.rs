@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::edited::{Edited, edited};
 use crate::finder::{Hit, WINDOW_BYTES};
 use crate::frame::{
-    Ahead, Frame, Names, all_withdrawn, frames, is_added, skill_file, withdrawn, without_arguments,
+    Ahead, Frame, Names, all_withdrawn, beginnings, frames, is_added, skill_file, withdrawn,
+    without_arguments,
 };
 use crate::known::{Known, ResourceNumber, SkillPlace, Whose};
 use crate::listing::{Item, Origin, Share, items, share};
@@ -145,6 +146,8 @@ pub(crate) struct Findings {
     pub found: Vec<Finding>,
     /// Whether there were more than are kept.
     pub is_cut: bool,
+    /// Whether a text that can be the client's own is not known to be that.
+    pub is_unexplained: bool,
     /// The number of elementary steps.
     pub steps: u64,
 }
@@ -155,6 +158,7 @@ pub(crate) fn look(known: &Known, client: Profile, said: &[Said<'_>], own: &Own)
     let polynomial = known.polynomial();
     let places = own.places(polynomial, said, &mut findings.steps);
     for (number, (said, places)) in said.iter().zip(places).enumerate() {
+        findings.is_unexplained |= beginnings(said.role, said.text).count() > places.len();
         let is_own = match said.role {
             Role::Instruction => true,
             Role::Tool => client == Profile::Opencode && is_added(said.text),

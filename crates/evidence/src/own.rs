@@ -142,18 +142,6 @@ impl Own {
         }
     }
 
-    /// Returns whether each text of a message that can be the client's own is known to be that.
-    pub fn explains(&self, polynomial: &Polynomial, said: &[Said<'_>], steps: &mut u64) -> bool {
-        let begins = |said: &Said<'_>| beginnings(said.role, said.text).count();
-        let begins: Vec<_> = said.iter().map(begins).collect();
-        if begins.iter().all(|count| *count == 0) {
-            return true;
-        }
-        let places = self.places(polynomial, said, steps);
-        let mut both = begins.iter().zip(&places);
-        both.all(|(begins, places)| *begins <= places.len())
-    }
-
     /// Returns the places of each string of a message that are the client's own text.
     pub fn places(
         &self,

@@ -14,7 +14,7 @@ use ctxpin_model::evidence::{Gap, Source};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::findings::{Finding, look};
+use crate::findings::{Finding, Findings, look};
 use crate::known::Known;
 use crate::own::Own;
 use crate::record::transcript::{Due, Hash, Row, Run, SaidBy};
@@ -624,11 +624,8 @@ impl<'k> Reading<'k> {
 
     /// Keeps a message as it was sent. If it can have a text of the client, a later line may say so.
     fn keep_sent(&mut self, hash: Hash, said: &[Said<'_>], place: Place) {
-        let is_held = self.held.contains_key(&hash);
-        let kept = self.keep(Some(hash), said, None);
-        let polynomial = self.known.polynomial();
-        if let Some(number) = kept.filter(|_| !is_held)
-            && !self.state.own.explains(polynomial, said, &mut self.steps)
+        if !self.held.contains_key(&hash)
+            && let Some((number, true)) = self.add(Some(hash), said, None)
         {
             self.unsettled.add(number, place.at, said);
         }
@@ -644,13 +641,21 @@ impl<'k> Reading<'k> {
         if let Some(held) = hash.and_then(|hash| self.held.get(&hash)) {
             return Some(*held);
         }
+        self.add(hash, said, before).map(|(number, _)| number)
+    }
+
+    /// Adds a message that is not held. Returns its number, and whether a later line may say that a text is the client's.
+    fn add(
+        &mut self,
+        hash: Option<Hash>,
+        said: &[Said<'_>],
+        before: Option<usize>,
+    ) -> Option<(usize, bool)> {
         if self.state.messages.len() >= MESSAGES_MAX {
             self.state.is_full = true;
             return None;
         }
-        let client = self.state.source.profile();
-        let found = look(self.known, client, said, &self.state.own);
-        self.steps += found.steps;
+        let found = self.look(said);
         let index = self.state.messages.len();
         self.held.extend(hash.map(|hash| (hash, index)));
         self.state.messages.push(Message {
@@ -660,7 +665,14 @@ impl<'k> Reading<'k> {
             is_answer: said.iter().any(|said| said.role == Role::Assistant),
             before,
         });
-        Some(index)
+        Some((index, found.is_unexplained))
+    }
+
+    fn look(&mut self, said: &[Said<'_>]) -> Findings {
+        let client = self.state.source.profile();
+        let found = look(self.known, client, said, &self.state.own);
+        self.steps += found.steps;
+        found
     }
 
     fn push(&mut self, message: Option<usize>) {

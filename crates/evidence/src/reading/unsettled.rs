@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Reading;
-use crate::findings::look;
 use crate::record::{Role, Said};
 
 /// The most bytes of such messages at a time. What is more is looked at once.
@@ -111,15 +110,13 @@ impl Reading<'_> {
         if !self.unsettled.is_told_more {
             return;
         }
-        let client = self.state.source.profile();
         for (number, message) in std::mem::take(&mut self.unsettled).messages {
             let Some(said) = &message.said else {
                 continue;
             };
             let said = said.iter().map(|(role, text)| Said { role: *role, text });
             let said: Vec<_> = said.collect();
-            let found = look(self.known, client, &said, &self.state.own);
-            self.steps += found.steps;
+            let found = self.look(&said);
             let kept = &mut self.state.messages[number];
             kept.findings = found.found;
             kept.is_cut = found.is_cut;
