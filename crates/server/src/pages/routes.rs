@@ -4,6 +4,7 @@ use axum::Router;
 use axum::routing::{MethodRouter, get, post};
 use ctxpin_model::access::Operation;
 
+use super::unsent::SIGN_OUT;
 use super::{
     assets, bulk, changes, chat, chats, new_chat, new_workspace, problem, search, settings,
     sign_in, workspace_compare, workspace_delete, workspaces,
@@ -50,7 +51,7 @@ pub(crate) fn page_routes() -> Vec<PageRoute> {
         PageRoute::new("/favicon.ico", get(assets::favicon)),
         PageRoute::new("/robots.txt", get(assets::robots)),
         PageRoute::new("/sign-in", get(sign_in::page).post(sign_in::sign_in)),
-        PageRoute::new("/sign-out", post(sign_in::sign_out)),
+        PageRoute::new(SIGN_OUT, post(sign_in::sign_out)),
         PageRoute::new("/", get(changes::list)),
         PageRoute::new("/changes/moves", post(bulk::changes))
             .body(MOVE_BYTES_MAX, Operation::PinMove),

@@ -31,7 +31,7 @@ const UNSENT_BYTES_MAX: usize = 3_800;
 const KEY_FIELD: &str = "again";
 
 /// The path whose form signs out.
-const SIGN_OUT: &str = "/sign-out";
+pub(super) const SIGN_OUT: &str = "/sign-out";
 
 /// Why a form was sent in vain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
