@@ -533,20 +533,15 @@ fn the_plugin_hands_over_each_system_text() {
          .opencode/skills/deploy/SKILL.md: Given in message 0\n  sub/AGENTS.md: NotAskedFor\n",
     );
     // What does not go along may have the file.
-    let mut cut = system("4", &body("AGENTS"), &[]);
-    cut["is_cut"] = json!(true);
-    check(
-        &[cut],
-        "Incomplete, 0 of 1 whole, [TooMuch]\n  .opencode/skills/deploy/SKILL.md: Given in message 0\n  AGENTS.md: Given in \
-         message 0\n  sub/AGENTS.md: NotAskedFor\n",
-    );
-    let mut late = system("5", &body("AGENTS"), &[]);
-    late["is_behind_others"] = json!(true);
-    check(
-        &[late],
-        "Incomplete, 0 of 1 whole, [NotHeld]\n  .opencode/skills/deploy/SKILL.md: Given in message 0\n  AGENTS.md: Given in \
-         message 0\n  sub/AGENTS.md: NotAskedFor\n",
-    );
+    for (member, gap) in [("is_cut", "TooMuch"), ("is_behind_others", "NotHeld")] {
+        let mut part = system("4", &body("AGENTS"), &[]);
+        part[member] = json!(true);
+        let expected = format!(
+            "Incomplete, 0 of 1 whole, [{gap}]\n  .opencode/skills/deploy/SKILL.md: Given in message 0\n  AGENTS.md: Given \
+             in message 0\n  sub/AGENTS.md: NotAskedFor\n"
+        );
+        check(&[part], &expected);
+    }
 }
 
 #[test]

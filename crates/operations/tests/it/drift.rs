@@ -1,6 +1,7 @@
 //! Drift: which changes count, when a drift began, and that the bytes of a pinned prompt stay.
 
 use ctxpin_model::diff::Subject;
+use ctxpin_model::moment::Moment;
 use ctxpin_model::pin_move::{BulkMove, Decision, MoveBack, PinMove, SeenChat};
 use ctxpin_model::policy::Policy;
 use ctxpin_model::resource::Kind;
@@ -140,34 +141,32 @@ async fn a_move_back_brings_back_since_when_the_chat_drifted(test: &TestService)
 
 async fn taking_a_part_leaves_since_when_the_chat_drifted(test: &TestService) {
     let mut scene = Scene::new(test).await;
-    let files = |a: &str, b: &str| Workspace::new("/w").file("a.md", a).file("b.md", b);
-    scene.push(&files("a1", "b1")).await;
+    scene.push(&two("a1", "b1")).await;
     let chat = scene.chat().await;
-    scene.push(&files("a2", "b2")).await;
+    scene.push(&two("a2", "b2")).await;
     let began = test.clock.now();
     for number in 3..6 {
         scene.minute();
         chat.take(&["/w/a.md"]).await.unwrap();
         assert_eq!(chat.record().await.drift().unwrap().since, began);
-        scene.push(&files(&format!("a{number}"), "b2")).await;
+        scene.push(&two(&format!("a{number}"), "b2")).await;
         assert_eq!(chat.record().await.drift().unwrap().since, began);
     }
     // The agent pushes what the chat composed, and then something else.
-    scene.push(&files("a4", "b1")).await;
+    scene.push(&two("a4", "b1")).await;
     assert!(!chat.is_dirty().await);
-    scene.push(&files("a6", "b4")).await;
+    scene.push(&two("a6", "b4")).await;
     assert_eq!(chat.record().await.drift().unwrap().since, test.clock.now());
 }
 
 async fn no_move_that_is_undone_changes_since_when_a_chat_drifted(test: &TestService) {
     let mut scene = Scene::new(test).await;
-    let files = |a: &str, b: &str| Workspace::new("/w").file("a.md", a).file("b.md", b);
-    scene.push(&files("a1", "b1")).await;
+    scene.push(&two("a1", "b1")).await;
     let [whole, of_parts] = [scene.chat().await, scene.chat().await];
-    scene.push(&files("a2", "b2")).await;
+    scene.push(&two("a2", "b2")).await;
     let began = test.clock.now();
     of_parts.take(&["/w/a.md"]).await.unwrap();
-    scene.push(&files("a3", "b3")).await;
+    scene.push(&two("a3", "b3")).await;
     for chat in [&whole, &of_parts] {
         let pin = chat.snapshot().await.unwrap();
         let is_drifted = async |what: &str| {
@@ -223,7 +222,7 @@ async fn no_move_that_is_undone_changes_since_when_a_chat_drifted(test: &TestSer
         assert!(moved.unwrap().iter().all(|(_, moved)| moved.is_ok()));
         is_drifted("many at once").await;
     }
-    scene.push(&files("a4", "b4")).await;
+    scene.push(&two("a4", "b4")).await;
     for chat in [&whole, &of_parts] {
         assert_eq!(chat.record().await.drift().unwrap().since, began);
     }
@@ -233,14 +232,20 @@ fn two(a: &str, b: &str) -> Workspace {
     Workspace::new("/w").file("a.md", a).file("b.md", b)
 }
 
-async fn a_part_taken_after_an_undo_leaves_since_when_the_chat_drifted(test: &TestService) {
-    let mut scene = Scene::new(test).await;
+/// Returns a chat that took one of two changes, and when it drifted.
+async fn one_of_two_taken(scene: &mut Scene<'_>) -> (TestChat, Moment) {
     scene.push(&two("a1", "b1")).await;
     let chat = scene.chat().await;
     scene.push(&two("a2", "b2")).await;
-    let began = test.clock.now();
+    let began = scene.test.clock.now();
     scene.minute();
     chat.take(&["/w/a.md"]).await.unwrap();
+    (chat, began)
+}
+
+async fn a_part_taken_after_an_undo_leaves_since_when_the_chat_drifted(test: &TestService) {
+    let mut scene = Scene::new(test).await;
+    let (chat, began) = one_of_two_taken(&mut scene).await;
     let of_parts = chat.snapshot().await.unwrap();
     scene.minute();
     chat.refresh().await.unwrap();
@@ -255,12 +260,7 @@ async fn a_part_taken_after_an_undo_leaves_since_when_the_chat_drifted(test: &Te
 
 async fn no_later_head_changes_since_when_a_pin_of_parts_drifted(test: &TestService) {
     let mut scene = Scene::new(test).await;
-    scene.push(&two("a1", "b1")).await;
-    let chat = scene.chat().await;
-    scene.push(&two("a2", "b2")).await;
-    let began = test.clock.now();
-    scene.minute();
-    chat.take(&["/w/a.md"]).await.unwrap();
+    let (chat, began) = one_of_two_taken(&mut scene).await;
     scene.push(&two("a3", "b3")).await;
     scene.minute();
     chat.take(&["/w/a.md"]).await.unwrap();

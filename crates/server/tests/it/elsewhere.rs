@@ -17,6 +17,15 @@ async fn push_two(agent: &mut Agent, text: &str) {
     agent.push(&two).await;
 }
 
+/// Returns an agent, and a chat that has not taken its changes of the file and of a skill.
+async fn drifted_by_two(server: &Server) -> (Agent, ChatId) {
+    let mut agent = Agent::create(server).await;
+    agent.push(&edition("Be kind.")).await;
+    let chat = create_chat(server, Some(agent.id), "Chat").await;
+    push_two(&mut agent, "Be quick.").await;
+    (agent, chat)
+}
+
 /// Waits until the page offers to show what has happened.
 async fn until_held(browser: &mut Chromium, words: &str) -> Result<()> {
     let held = format!("document.getElementById('held').textContent === '{words}, show'");
@@ -34,10 +43,7 @@ const TICKS: &str = "document.querySelectorAll('#main input[type=checkbox][name]
 #[tokio::test]
 async fn a_way_back_ticks_nothing_that_nobody_ticked() -> Result<()> {
     let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    agent.push(&edition("Be kind.")).await;
-    let chat = create_chat(&server, Some(agent.id), "Chat").await;
-    push_two(&mut agent, "Be quick.").await;
+    let (mut agent, chat) = drifted_by_two(&server).await;
     let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
     let skill = "input[name=source][value*='pdf']";
     browser.click(skill).await?;
@@ -64,10 +70,7 @@ async fn a_way_back_ticks_nothing_that_nobody_ticked() -> Result<()> {
 #[tokio::test]
 async fn a_diff_that_somebody_reads_stays_and_the_page_says_who_decided() -> Result<()> {
     let server = Server::start().await;
-    let mut agent = Agent::create(&server).await;
-    agent.push(&edition("Be kind.")).await;
-    let chat = create_chat(&server, Some(agent.id), "Chat").await;
-    push_two(&mut agent, "Be quick.").await;
+    let (mut agent, chat) = drifted_by_two(&server).await;
     let mut browser = signed_in(&server, &format!("/chats/{chat}")).await?;
     let file = "input[name=source][value$='/AGENTS.md']";
     browser.click(file).await?;
